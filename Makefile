@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: MIT
+#
+# wsechod, wsecho and libawait. `make help` lists the targets. The user's variables:
+#
+#   CC CFLAGS CPPFLAGS LDFLAGS LDLIBS   the compiler and what it is given besides our own flags
+#   PREFIX DESTDIR                      where `make install` installs, and below which root
+#   FLAVOUR                             release, debug, clang, asan or tsan: each has its directory
+#   V=1                                 show commands, and all that the tests print
+
+VERSION := 0.1.0
+SOVERSION := 0
+
+FLAVOUR ?= release
+PREFIX ?= /usr/local
+OBJCOPY ?= objcopy
+# Debian's modules for Python belong to Debian's Python.
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+ifeq ($(FLAVOUR) $(origin CC),clang default)
+CC := clang
+endif
+export CC CPPFLAGS PYTHON
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+# One job per core unless -j says otherwise, but one thing after the other in `make clean all`.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+ifneq ($(filter clean,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+
+# Modules.
+
+COMMON := log opt opt_value opt_help histogram http url ws_frame timer_heap \
+	coro coro_stack coro_ucontext \
+	loop loop_ev loop_uv loop_poll loop_socket \
+	task task_wait task_dump sync signals resolve \
+	executor executor_thread executor_process executor_server \
+	tls tls_context tls_certificate tls_session tls_error \
+	ws ws_server ws_client ws_io ws_input ws_output ws_handshake
+stems = $(sort $(basename $(notdir $(wildcard $(1)))))
+SERVER := $(call stems,server/*.c)
+CLIENT := $(call stems,client/*.c)
+EXAMPLES := $(call stems,client/examples/*.c)
+BENCHES := $(call stems,tests/bench/*.c)
+UNIT := $(call stems,tests/unit/*_test.c)
+FUZZ := $(call stems,tests/fuzz/*_fuzz.c)
+# The unit tests that run once on each back end of the loop, and those that ThreadSanitizer checks.
+LOOP_TESTS := loop_test task_test task_wait_test sync_test executor_test signals_test ws_test
+TSAN_TESTS := executor_test loop_test
+# Scripts that print TAP: of the programs, with other software, and of the tests' own tools.
+E2E := $(sort $(wildcard tests/e2e/*_test.sh tests/e2e/*_test.py))
+INTEROP := $(sort $(wildcard tests/interop/*_test.sh tests/interop/*_test.py))
+TOOLS := $(sort $(wildcard tests/lint/*_test.sh tests/lint/*_test.py))
+
+PUBLIC := $(wildcard $(patsubst %,common/%.h,api log loop task task_wait sync executor ws))
+MAN := $(wildcard common/*.3 client/*.1 server/*.8)
+
+# Flags: ours come first, so the user's win.
+
+BUILD := build$(patsubst %,/%,$(filter-out release,$(FLAVOUR)))
+OBJ := $(BUILD)/obj
+
+optimise.debug := -O0 -g3
+optimise.asan := -O1 -g
+optimise.tsan := -O1 -g
+CFLAGS ?= $(or $(optimise.$(FLAVOUR)),-O2 -g)
+# _FORTIFY_SOURCE warns where nothing is optimised.
+harden := -fstack-protector-strong \
+	$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+sanitize := -fno-sanitize-recover=all -fno-omit-frame-pointer
+flavour.release := $(harden)
+flavour.clang := $(harden)
+flavour.debug := -fno-omit-frame-pointer
+flavour.asan := $(sanitize) -fsanitize=address,undefined
+flavour.tsan := $(sanitize) -fsanitize=thread
+$(if $(flavour.$(FLAVOUR)),,$(error FLAVOUR is release, debug, clang, asan or tsan))
+
+warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wcast-qual -Wvla $(if $(filter true,$(CI)),-Werror)
+# Asked when they are needed and not before: the packages may just have been installed.
+MODULES := libwebsockets openssl libuv
+once = $(eval $(1) := $$(shell $(2)))$($(1))
+pkg_cflags = $(call once,pkg_cflags,pkg-config --cflags $(MODULES); pkg-config --cflags libev 2>&-)
+pkg_libs = $(call once,pkg_libs,pkg-config --libs $(MODULES); echo -lev)
+cmocka_libs = $(call once,cmocka_libs,pkg-config --libs cmocka)
+
+language = -std=gnu11 -D_GNU_SOURCE -DAW_VERSION='"$(VERSION)"' -iquote common $(pkg_cflags) \
+	$(warnings)
+COMPILE = $(CC) $(language) -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread \
+	$(flavour.$(FLAVOUR)) $(CPPFLAGS) $(CFLAGS)
+LINK = $(CC) -pthread -Wl,--as-needed -Wl,-z,relro -Wl,-z,now $(flavour.$(FLAVOUR)) $(CFLAGS) \
+	$(LDFLAGS)
+LIBS = $(LDLIBS) $(pkg_libs)
+say = $(if $(V),,@echo '  $(1) $@';)
+
+# Objects and programs; what is missing of a list is left out.
+
+objects = $(patsubst %,$(OBJ)/%.o,$(basename $(wildcard $(1))))
+common_o := $(call objects,$(COMMON:%=common/%.c) common/coro_x86_64.S common/coro_aarch64.S)
+server_o := $(call objects,$(SERVER:%=server/%.c))
+client_o := $(call objects,$(CLIENT:%=client/%.c))
+
+programs := $(if $(server_o),$(BUILD)/wsechod) $(if $(client_o),$(BUILD)/wsecho)
+library := $(BUILD)/libawait.a $(BUILD)/libawait.so
+examples := $(EXAMPLES:%=$(BUILD)/examples/%)
+benches := $(BENCHES:%=$(BUILD)/bench/%)
+unit := $(UNIT:%=$(BUILD)/tests/%)
+fuzz := $(FUZZ:%=$(BUILD)/tests/%)
+
+all: $(programs) $(library) ## build the programs and the library (the default)
+
+$(BUILD)/wsechod: $(server_o) $(OBJ)/common.a
+$(BUILD)/wsecho: $(client_o) $(OBJ)/common.a
+$(examples): $(BUILD)/examples/%: $(OBJ)/client/examples/%.o $(BUILD)/libawait.a
+$(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/common.a
+$(unit): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ)/common.a
+$(unit): private extra = $(cmocka_libs)
+# Without libFuzzer they replay inputs made beforehand.
+$(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
+$(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY
+
+$(programs) $(examples) $(benches) $(unit) $(fuzz):
+	@mkdir -p $(@D)
+	$(call say,LINK)$(LINK) -pie -o $@ $^ $(extra) $(LIBS)
+
+# All of the library, for our own programs.
+$(OBJ)/common.a: $(common_o)
+	@rm -f $@ && $(AR) rcs $@ $^
+
+# One object, in which only what is marked AW_API is still global.
+$(BUILD)/libawait.a: $(common_o)
+	$(call say,LIB )$(CC) -nostdlib -r -o $(OBJ)/await.o $^
+	@$(OBJCOPY) --localize-hidden $(OBJ)/await.o
+	@rm -f $@ && $(AR) rcs $@ $(OBJ)/await.o
+
+$(BUILD)/libawait.so: $(common_o)
+	$(call say,LIB )$(LINK) -shared -Wl,-soname,$(@F).$(SOVERSION) -o $@.$(SOVERSION) $^ $(LIBS)
+	@ln -sf $(@F).$(SOVERSION) $@
+
+$(OBJ)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC  )$(COMPILE) $(extra) -MMD -MP -c -o $@ $<
+
+$(OBJ)/%.o: %.S $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,AS  )$(COMPILE) -MMD -MP -c -o $@ $<
+
+-include $(shell find $(OBJ) -name '*.d' 2>&-)
+
+# Changes when the flags do, and then everything is built anew.
+$(BUILD)/flags: FORCE | deps
+	@mkdir -p $(@D)
+	@printf '%s\n' $(call quote,$(COMPILE) $(LINK) $(LIBS)) >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+quote = '$(subst ','\'',$(1))'
+
+# The packages that are missing: all goals need what it takes to build, some need more.
+deps:
+	@tests/deps build $(if $(filter test %/tested bench%,$(MAKECMDGOALS)),test) \
+		$(if $(filter lint,$(MAKECMDGOALS)),lint) $(if $(filter bench%,$(MAKECMDGOALS)),bench)
+
+# Running.
+
+url := wss://localhost:7681
+
+run: $(programs) certs ## serve wss://localhost:7681/ in the foreground
+	@echo 'Try: $(BUILD)/wsecho --cacert certs/ca.pem $(url)/ "Hello World!"'
+	@exec $(BUILD)/wsechod --listen $(url) --cert certs/localhost.pem --key certs/localhost.key
+
+demo: $(programs) certs ## one round trip: start the server, send "Hello World!", print the reply
+	@tests/demo $(BUILD) certs
+
+examples: $(examples) ## build the example programs
+
+certs: | deps ## make the development CA and the certificate for localhost
+	@certs/make-certs
+
+# Testing. Tests find the programs in $BUILD, a certificate in $CERTS, and in $AW_TEST_LOOP the
+# back end to run on.
+
+looped := $(filter $(LOOP_TESTS),$(UNIT))
+cases := $(addprefix $(BUILD)/tests/,$(filter-out $(looped),$(UNIT)) $(FUZZ)) \
+	$(foreach loop,ev uv poll,$(addprefix $(loop):$(BUILD)/tests/,$(looped)))
+suite.release := $(cases) $(TOOLS) $(E2E) $(INTEROP)
+suite.debug := $(suite.release)
+suite.clang := $(cases)
+suite.asan := $(cases) $(E2E)
+suite.tsan := $(addprefix $(BUILD)/tests/,$(filter $(TSAN_TESTS),$(UNIT)))
+suite := $(suite.$(FLAVOUR))
+# In CI nothing may be skipped, but for what cannot be under a sanitizer.
+strict := $(and $(filter true,$(CI)),$(filter release,$(FLAVOUR)),--strict)
+limit := $(if $(filter asan tsan,$(FLAVOUR)),180,60)
+run_tests = env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) CERTS=build/certs \
+	NODE_PATH=$(CURDIR)/build/npm/node_modules $(PYTHON) tests/run $(V:%=-v) $(strict) \
+	-t $(limit) $(suite) && touch $(BUILD)/tested
+tested := $(programs) $(filter $(BUILD)/%,$(subst :, ,$(suite))) build/certs/localhost.pem \
+	$(if $(filter $(INTEROP),$(suite)),build/npm/stamp)
+
+export LSAN_OPTIONS ?= $(patsubst %,suppressions=%,$(wildcard tests/lsan.supp))
+export UBSAN_OPTIONS ?= print_stacktrace=1
+export TSAN_OPTIONS ?= halt_on_error=1
+
+test: $(tested) ## run all tests; V=1 shows all that they print
+	@$(run_tests)
+
+# The same for those who do not mind if nothing has changed since.
+$(BUILD)/tested: $(tested) $(wildcard tests/run tests/e2e/* tests/interop/* tests/lint/*)
+	@$(run_tests)
+
+build/certs/localhost.pem: | deps
+	@certs/make-certs build/certs
+
+# Without these packages, the tests that need them are skipped.
+build/npm/stamp: tests/interop/package.json | deps
+	@mkdir -p $(@D) && cp $< $(@D)
+	@cd $(@D) && npm install --silent --no-audit --no-fund --no-package-lock && touch stamp || \
+		echo 'npm could not install its packages; tests that need them are skipped' >&2
+
+asan: ## run the tests under AddressSanitizer, UBSan and LeakSanitizer
+	+@$(MAKE) FLAVOUR=asan test
+
+tsan: ## run the tests of threads under ThreadSanitizer
+	+@$(MAKE) FLAVOUR=tsan test
+
+lint: $(library) ## check format, style, borders, awaits and exported symbols
+	@BUILD=$(BUILD) FLAGS=$(call quote,$(language)) tests/lint/run
+
+check-all: ## everything: tests, lint, sanitizers, clang, examples, demo
+	+@$(MAKE) lint
+	+@$(MAKE) $(BUILD)/tested
+	+@$(MAKE) asan
+	+@$(if $(filter $(TSAN_TESTS),$(UNIT)),$(MAKE) tsan)
+	+@$(MAKE) FLAVOUR=clang all examples && $(MAKE) FLAVOUR=clang test
+	+@$(MAKE) examples demo
+
+bench: $(programs) $(benches) build/npm/stamp certs ## measure the echo, beside others
+	@BUILD=$(BUILD) CERTS=certs $(PYTHON) tests/bench/echo.py
+
+bench-await: $(benches) ## measure the library, beside asyncio
+	@BUILD=$(BUILD) $(PYTHON) tests/bench/await.py
+
+# Installing.
+
+prefix := $(DESTDIR)$(PREFIX)
+
+install: all ## install into PREFIX (/usr/local), below DESTDIR
+	install -d $(prefix)/bin $(prefix)/lib/pkgconfig $(prefix)/include/await
+	install $(programs) $(prefix)/bin
+	install -m 644 $(library:%.so=%.so.$(SOVERSION)) $(prefix)/lib
+	ln -sf libawait.so.$(SOVERSION) $(prefix)/lib/libawait.so
+	install -m 644 $(PUBLIC) $(prefix)/include/await
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: libawait' 'Version: $(VERSION)' \
+		'Description: asyncio for C, on the libwebsockets service loop' \
+		'Requires.private: $(MODULES)' 'Libs.private: -lev -pthread' \
+		'Libs: -L$${prefix}/lib -lawait' 'Cflags: -I$${prefix}/include -pthread' \
+		>$(prefix)/lib/pkgconfig/await.pc
+	$(foreach page,$(MAN),install -D -m 644 $(page) $(prefix)/share/man/$(call section,$(page));)
+section = man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
+
+uninstall: ## remove what install installed
+	rm -f $(addprefix $(prefix)/bin/,wsechod wsecho) $(prefix)/lib/pkgconfig/await.pc
+	rm -f $(addprefix $(prefix)/lib/libawait.,a so so.$(SOVERSION))
+	rm -f $(foreach page,$(MAN),$(prefix)/share/man/$(call section,$(page)))
+	rm -rf $(prefix)/include/await
+
+clean: ## remove everything that was built
+	rm -rf build
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+
+.PHONY: all deps run demo examples certs test asan tsan lint check-all bench bench-await install \
+	uninstall clean help FORCE

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "client.h"
+
+#include "session.h"
+#include "signals.h"
+#include "tls.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void
+client_say(const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        fputs("wsecho: ", stderr);
+        vfprintf(stderr, format, arguments);
+        fputc('\n', stderr);
+        va_end(arguments);
+}
+
+enum client_status
+client_failed(const struct ws *ws)
+{
+        const struct ws_peer_close *peer = ws_peer_close(ws);
+        int error = errno;
+
+        if (error == ETIMEDOUT) {
+                client_say("time-out: no reply from %s", ws_peer(ws));
+                return CLIENT_TIMEOUT;
+        }
+        if (error == EILSEQ) {
+                client_say("the message is not UTF-8: send it with --binary");
+                return CLIENT_USAGE;
+        }
+        if (error == EMSGSIZE)
+                client_say("closed: a message from %s is over the limit", ws_peer(ws));
+        else if (error == EPROTO)
+                client_say("closed: %s broke the WebSocket protocol", ws_peer(ws));
+        else if (error != EPIPE)
+                client_say("%s", strerror(error));
+        else if (peer->code == WS_ABNORMAL || peer->code == 0)
+                client_say("the connection to %s was lost (1006)", ws_peer(ws));
+        else
+                client_say("%s closed with %u%s%s", ws_peer(ws), peer->code,
+                           peer->reason[0] == '\0' ? "" : ": ", peer->reason);
+        return error == EPIPE || error == EPROTO || error == EMSGSIZE ? CLIENT_CLOSED
+                                                                      : CLIENT_LOCAL;
+}
+
+static enum client_status
+status_of(enum ws_failure failure)
+{
+        static const enum client_status statuses[] = {
+                [WS_FAILED_URL] = CLIENT_USAGE,       [WS_FAILED_CONNECTION] = CLIENT_CONNECTION,
+                [WS_FAILED_TLS] = CLIENT_TLS,         [WS_FAILED_HANDSHAKE] = CLIENT_HANDSHAKE,
+                [WS_FAILED_TIMEOUT] = CLIENT_TIMEOUT, [WS_FAILED_CANCELLED] = CLIENT_LOCAL,
+                [WS_FAILED_MEMORY] = CLIENT_LOCAL,
+        };
+
+        return statuses[failure];
+}
+
+static void
+say_connected(const struct ws *ws)
+{
+        char description[256];
+
+        ws_describe(ws, description, sizeof(description));
+        client_say("connected to %s (%s)", ws_peer(ws), description);
+}
+
+/* The whole of it: connect, send and receive, close. */
+static async enum client_status
+converse(const struct client_options *options, struct aw_tls_context *tls)
+{
+        struct ws_connect_options connect = {.url = options->url,
+                                             .tls = tls,
+                                             .headers = options->headers.items,
+                                             .header_count = options->headers.count,
+                                             .max_message = options->max_message};
+        aw_time deadline = options->timeout == 0 ? AW_NEVER : aw_loop_now() + options->timeout;
+        struct ws_error error;
+        struct ws *ws = await(ws_connect(&connect, &error, deadline));
+        enum client_status status;
+
+        if (ws == NULL) {
+                client_say("%s", error.text);
+                return status_of(error.failure);
+        }
+        if (options->verbose)
+                say_connected(ws);
+        if (options->count > 0)
+                status = await(session_messages(ws, options));
+        else
+                status = await(session_lines(ws, options));
+        await(ws_close(ws, WS_NORMAL, NULL));
+        return status;
+}
+
+/* SIGUSR1 shows the tasks. */
+static async int
+watch_signals(void *argument)
+{
+        static const int numbers[] = {SIGUSR1};
+        struct aw_signals *signals = aw_signals_open(numbers, 1);
+
+        (void)argument;
+        while (signals != NULL && await(aw_signals_wait(signals, AW_NEVER)) != -1)
+                aw_task_dump(stderr);
+        aw_signals_close(signals);
+        return 0;
+}
+
+int
+client_main(void *argument)
+{
+        const struct client_options *options = argument;
+        struct aw_tls_context *tls = NULL;
+        struct aw_tls_error error;
+        struct aw_task *signals = aw_spawn("signals", watch_signals, NULL);
+        int status = CLIENT_USAGE;
+
+        if (strncasecmp(options->url, "wss:", 4) == 0)
+                tls = aw_tls_context_client(options->cacert, options->insecure, &error);
+        if (strncasecmp(options->url, "wss:", 4) == 0 && tls == NULL)
+                client_say("%s", error.text);
+        else
+                status = (int)await(converse(options, tls));
+        aw_tls_context_unref(tls);
+        if (signals != NULL) {
+                aw_cancel(signals);
+                await(aw_join(signals));
+        }
+        return status;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* What wsecho was asked to do, and how it can end. */
+#ifndef CLIENT_H
+#define CLIENT_H
+
+#include "opt.h"
+#include "ws.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct client_options {
+        const char *cacert; /* PEM, instead of the system's certificates */
+        bool insecure;
+        bool binary;
+        bool verbose;
+        int64_t timeout;               /* microseconds */
+        struct aw_opt_strings headers; /* "Name: value" */
+        uint64_t max_message;          /* bytes */
+        const char *loop;              /* the back end */
+
+        const char *url;
+        char **messages; /* count of them; none: the lines of standard input */
+        int count;
+};
+
+enum client_status {
+        CLIENT_OK = 0,
+        CLIENT_LOCAL = 1, /* standard output cannot be written, no memory */
+        CLIENT_USAGE = 2, /* also input that cannot be sent */
+        CLIENT_CONNECTION = 3,
+        CLIENT_TLS = 4,
+        CLIENT_HANDSHAKE = 5,
+        CLIENT_CLOSED = 6, /* before everything was replied to */
+        CLIENT_TIMEOUT = 7,
+};
+
+/* The main task's function; the argument is a struct client_options. Its value is the exit status. */
+int client_main(void *options);
+
+/* Says on standard error, in one sentence, why an await on the connection failed (errno), and returns the exit status for that. */
+enum client_status client_failed(const struct ws *ws);
+
+/* Prints "wsecho: sentence" on standard error. */
+void client_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the loop share. */
+#ifndef AW_LOOP_PRIVATE_H
+#define AW_LOOP_PRIVATE_H
+
+#include "loop.h"
+
+struct lws_context;
+struct lws_vhost;
+struct lws_context_creation_info;
+
+/* A way to poll. One static table each in loop_ev.c, loop_uv.c and loop_poll.c. */
+struct aw_loop_backend {
+        const char *name;
+
+        /* Makes the foreign loop, if there is one, and enters it in info. 0, or -1 with errno. */
+        int (*open)(struct aw_loop *loop, struct lws_context_creation_info *info, void **foreign);
+
+        /* Polls once, until the given time at the latest (0: without waiting). */
+        void (*poll)(struct aw_loop *loop, aw_time until);
+
+        /* Destroys the libwebsockets context and then the foreign loop. */
+        void (*close)(struct aw_loop *loop);
+};
+
+extern const struct aw_loop_backend aw_loop_ev, aw_loop_uv, aw_loop_poll;
+
+/* Something to be served in the flush of this turn, once, however often it is asked for. */
+struct aw_flush {
+        void (*serve)(struct aw_flush *flush);
+        struct aw_flush *next;
+        bool queued;
+};
+void aw_loop_flush(struct aw_flush *flush);
+void aw_loop_unflush(struct aw_flush *flush); /* before the owner is freed */
+
+struct lws_context *aw_loop_context(struct aw_loop *loop);
+struct lws_vhost *aw_loop_vhost(struct aw_loop *loop);
+void *aw_loop_foreign(struct aw_loop *loop);
+
+/* The loop of this thread; aborts if there is none. */
+struct aw_loop *aw_loop_need(void);
+
+/*
+ * For the slow-callback watch: how long (microseconds) the callback that runs has taken since the last such question, if
+ * that is over the limit, else 0. Whoever runs something that has a name asks, so that the report can tell it.
+ */
+aw_time aw_loop_slow(struct aw_loop *loop);
+
+#endif

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop_socket.h"
+
+#include "log.h"
+#include "loop.h"
+#include "loop_private.h"
+
+#include <errno.h>
+#include <libwebsockets.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+/* The most that one lws_write() passes on without cutting it up and copying the rest. */
+#define WRITE_SIZE (1 << 24)
+
+/* Sockets and watches both hang on a libwebsockets connection, and begin alike. */
+struct base {
+        struct lws *wsi;
+        struct aw_flush flush;
+        struct base *next, **link; /* all of this thread's */
+        bool stopped;              /* libwebsockets was told not to read */
+        bool closing;
+};
+
+struct aw_socket {
+        struct base base;
+        const struct aw_socket_callbacks *callbacks;
+        void *owner;
+        int error; /* what closed() will be told */
+        bool connecting;
+        bool paused;   /* by the owner */
+        bool held;     /* libwebsockets has unsent bytes: reading is paused for that */
+        bool shutdown; /* the sending direction is to end */
+};
+
+struct aw_watch {
+        struct base base;
+        int fd;
+        void (*callback)(void *argument);
+        void *argument;
+        bool paused;
+};
+
+static _Thread_local struct base *all;
+
+static void
+base_link(struct base *base)
+{
+        base->next = all;
+        base->link = &all;
+        if (all != NULL)
+                all->link = &base->next;
+        all = base;
+}
+
+static void
+base_unlink(struct base *base)
+{
+        lws_set_opaque_user_data(base->wsi, NULL);
+        aw_loop_unflush(&base->flush);
+        *base->link = base->next;
+        if (base->next != NULL)
+                base->next->link = base->link;
+}
+
+/* Closes the connection now; its close callback is called within. */
+static void
+base_kill(struct base *base)
+{
+        lws_set_timeout(base->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+}
+
+static void
+base_stop(struct base *base, bool stop)
+{
+        if (stop == base->stopped)
+                return;
+        base->stopped = stop;
+        lws_rx_flow_control(base->wsi, !stop);
+}
+
+static int
+base_adopt(struct base *base, lws_adoption_type type, int fd)
+{
+        lws_sock_file_fd_type descriptor = {.sockfd = fd};
+
+        base->wsi = lws_adopt_descriptor_vhost(aw_loop_vhost(aw_loop_need()), type, descriptor,
+                                               aw_socket_protocols[0].name, NULL);
+        if (base->wsi == NULL) {
+                errno = EMFILE;
+                return -1;
+        }
+        lws_set_opaque_user_data(base->wsi, base);
+        base_link(base);
+        return 0;
+}
+
+static void
+base_close(struct base *base)
+{
+        base->closing = true;
+        aw_loop_flush(&base->flush);
+}
+
+void
+aw_socket_close_all(void)
+{
+        while (all != NULL)
+                base_kill(all);
+}
+
+/*
+ * Reading stops for any of these reasons. It must while libwebsockets holds output, or it spins on input that it will not
+ * read, and while connecting, or its read swallows the error that says why that failed.
+ */
+static void
+socket_apply_pause(struct aw_socket *socket)
+{
+        base_stop(&socket->base, socket->paused || socket->held || socket->connecting);
+}
+
+static void
+socket_write_more(struct aw_socket *socket)
+{
+        socket->held = lws_partial_buffered(socket->base.wsi) != 0;
+        if (!socket->held)
+                socket->callbacks->writable(socket->owner);
+        if (!socket->held && socket->shutdown)
+                shutdown(aw_socket_fd(socket), SHUT_WR);
+        socket_apply_pause(socket);
+}
+
+static void
+socket_serve(struct aw_flush *flush)
+{
+        struct aw_socket *socket = lws_container_of(flush, struct aw_socket, base.flush);
+
+        if (socket->base.closing)
+                base_kill(&socket->base);
+        else if (!socket->connecting)
+                socket_write_more(socket);
+}
+
+/* 0, or -1 with socket->error. */
+static int
+socket_connected(struct aw_socket *socket)
+{
+        socklen_t size = sizeof(socket->error);
+
+        if (getsockopt(aw_socket_fd(socket), SOL_SOCKET, SO_ERROR, &socket->error, &size) != 0)
+                socket->error = errno;
+        if (socket->error != 0)
+                return -1;
+        socket->connecting = false;
+        socket_apply_pause(socket);
+        socket->callbacks->connected(socket->owner);
+        /* What was asked for meanwhile. */
+        aw_loop_flush(&socket->base.flush);
+        return 0;
+}
+
+static int
+socket_event(struct aw_socket *socket, enum lws_callback_reasons reason, const uint8_t *data,
+             size_t length)
+{
+        int result = 0;
+
+        switch (reason) {
+        case LWS_CALLBACK_RAW_RX:
+                if (!socket->base.closing)
+                        socket->callbacks->data(socket->owner, data, length);
+                break;
+        case LWS_CALLBACK_RAW_WRITEABLE:
+                if (socket->base.closing)
+                        break;
+                if (socket->connecting)
+                        result = socket_connected(socket);
+                else
+                        socket_write_more(socket);
+                break;
+        case LWS_CALLBACK_RAW_CLOSE:
+                if (socket->connecting && socket->error == 0 && !socket->base.closing &&
+                    socket_connected(socket) == 0)
+                        socket->error = ECONNABORTED;
+                base_unlink(&socket->base);
+                socket->callbacks->closed(socket->owner, socket->error);
+                free(socket);
+                break;
+        default:
+                break;
+        }
+        return result;
+}
+
+struct aw_socket *
+aw_socket_adopt(int fd, bool connecting, const struct aw_socket_callbacks *callbacks, void *owner)
+{
+        struct aw_socket *socket = calloc(1, sizeof(*socket));
+
+        if (socket == NULL) {
+                close(fd);
+                errno = ENOMEM;
+                return NULL;
+        }
+        socket->callbacks = callbacks;
+        socket->owner = owner;
+        socket->connecting = connecting;
+        socket->base.flush.serve = socket_serve;
+        if (base_adopt(&socket->base, LWS_ADOPT_SOCKET, fd) == -1) {
+                free(socket);
+                return NULL;
+        }
+        if (connecting) {
+                socket_apply_pause(socket);
+                lws_callback_on_writable(socket->base.wsi);
+        }
+        return socket;
+}
+
+void
+aw_socket_set_owner(struct aw_socket *socket, const struct aw_socket_callbacks *callbacks,
+                    void *owner)
+{
+        socket->callbacks = callbacks;
+        socket->owner = owner;
+}
+
+void
+aw_socket_want_write(struct aw_socket *socket)
+{
+        if (!socket->held)
+                aw_loop_flush(&socket->base.flush);
+}
+
+int
+aw_socket_write(struct aw_socket *socket, uint8_t *data, size_t length)
+{
+        if (lws_write(socket->base.wsi, data, length, LWS_WRITE_RAW) < 0) {
+                aw_socket_close(socket);
+                return -1;
+        }
+        socket->held = lws_partial_buffered(socket->base.wsi) != 0;
+        return socket->held;
+}
+
+void
+aw_socket_pause(struct aw_socket *socket, bool pause)
+{
+        if (socket->paused == pause)
+                return;
+        socket->paused = pause;
+        aw_loop_flush(&socket->base.flush);
+}
+
+void
+aw_socket_close(struct aw_socket *socket)
+{
+        base_close(&socket->base);
+}
+
+void
+aw_socket_shutdown(struct aw_socket *socket)
+{
+        socket->shutdown = true;
+        aw_socket_want_write(socket);
+}
+
+int
+aw_socket_fd(const struct aw_socket *socket)
+{
+        return lws_get_socket_fd(socket->base.wsi);
+}
+
+static void
+watch_serve(struct aw_flush *flush)
+{
+        struct aw_watch *watch = lws_container_of(flush, struct aw_watch, base.flush);
+
+        if (watch->base.closing)
+                base_kill(&watch->base);
+        else
+                base_stop(&watch->base, watch->paused);
+}
+
+static void
+watch_event(struct aw_watch *watch, enum lws_callback_reasons reason)
+{
+        if (reason == LWS_CALLBACK_RAW_RX_FILE && !watch->base.closing && !watch->paused)
+                watch->callback(watch->argument);
+        if (reason == LWS_CALLBACK_RAW_CLOSE_FILE) {
+                base_unlink(&watch->base);
+                close(watch->fd);
+                free(watch);
+        }
+}
+
+/*
+ * A descriptor that is readable while fd is, or has failed, and that does not fail itself: libwebsockets' own poll closes what
+ * hangs up without having been asked.
+ */
+static int
+epoll_of(int fd)
+{
+        struct epoll_event event = {.events = EPOLLIN};
+        int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+        if (epoll != -1 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == -1) {
+                close(epoll);
+                return -1;
+        }
+        return epoll;
+}
+
+struct aw_watch *
+aw_watch_open(int fd, void (*callback)(void *argument), void *argument)
+{
+        struct aw_watch *watch = calloc(1, sizeof(*watch));
+        int epoll;
+
+        if (watch == NULL)
+                return NULL;
+        watch->fd = fd;
+        watch->callback = callback;
+        watch->argument = argument;
+        watch->base.flush.serve = watch_serve;
+        epoll = epoll_of(fd);
+        if (epoll == -1)
+                goto fail;
+        if (base_adopt(&watch->base, LWS_ADOPT_RAW_FILE_DESC, epoll) == -1)
+                goto fail_epoll;
+        return watch;
+fail_epoll:
+        close(epoll);
+fail:
+        free(watch);
+        return NULL;
+}
+
+void
+aw_watch_pause(struct aw_watch *watch, bool pause)
+{
+        watch->paused = pause;
+        aw_loop_flush(&watch->base.flush);
+}
+
+void
+aw_watch_close(struct aw_watch *watch)
+{
+        if (watch != NULL)
+                base_close(&watch->base);
+}
+
+/* Every event of every connection comes here. What has no owner (yet) is of no interest. */
+static int
+dispatch(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t length)
+{
+        void *owner;
+
+        (void)user;
+        switch (reason) {
+        case LWS_CALLBACK_RAW_RX:
+        case LWS_CALLBACK_RAW_WRITEABLE:
+        case LWS_CALLBACK_RAW_CLOSE:
+                owner = lws_get_opaque_user_data(wsi);
+                return owner == NULL ? 0 : socket_event(owner, reason, in, length);
+        case LWS_CALLBACK_RAW_RX_FILE:
+        case LWS_CALLBACK_RAW_CLOSE_FILE:
+                owner = lws_get_opaque_user_data(wsi);
+                if (owner != NULL)
+                        watch_event(owner, reason);
+                return 0;
+        default:
+                return 0;
+        }
+}
+
+static const struct lws_protocols protocols[] = {
+        {.name = "await", .callback = dispatch, .tx_packet_size = WRITE_SIZE},
+        {.name = NULL},
+};
+const struct lws_protocols *const aw_socket_protocols = protocols;

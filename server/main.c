@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* wsechod: the command line. */
+#include "log.h"
+#include "server.h"
+#include "task.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#define FIELD(name) offsetof(struct server_options, name)
+
+static const struct aw_opt options_table[] = {
+        {.name = "listen",
+         .letter = 'l',
+         .kind = AW_OPT_STRINGS,
+         .argument = "URL",
+         .help = "listen on wss://HOST:PORT, ws://HOST:PORT or unix:/PATH; may be repeated; port 0 "
+                 "takes a free one (" SERVER_URL ")",
+         .offset = FIELD(listen)},
+        {.name = "cert",
+         .kind = AW_OPT_STRING,
+         .argument = "FILE",
+         .help = "certificate chain, PEM (a self-signed one is made at start)",
+         .offset = FIELD(cert)},
+        {.name = "key",
+         .kind = AW_OPT_STRING,
+         .argument = "FILE",
+         .help = "the certificate's private key, PEM",
+         .offset = FIELD(key)},
+        {.name = "max-message",
+         .kind = AW_OPT_SIZE,
+         .argument = "SIZE",
+         .help = "close with 1009 at a longer message (16M)",
+         .offset = FIELD(max_message),
+         .minimum = 1,
+         .maximum = (uint64_t)1 << 30},
+        {.name = "loop",
+         .kind = AW_OPT_CHOICE,
+         .argument = "auto|ev|uv|poll",
+         .help = "event loop: libev, libuv or poll (auto)",
+         .offset = FIELD(loop)},
+        {.name = "slow-task",
+         .kind = AW_OPT_DURATION,
+         .argument = "TIME",
+         .help = "log a task that keeps the loop for longer; 0: never (100ms)",
+         .offset = FIELD(slow_task)},
+        {.name = "log-level",
+         .kind = AW_OPT_CHOICE,
+         .argument = "error|warning|info|debug",
+         .help = "how much to log (info)",
+         .offset = FIELD(log_level)},
+        {.name = NULL},
+};
+
+static const struct aw_opt_program program = {
+        .name = "wsechod",
+        .synopsis = "[options]",
+        .summary = "A secure WebSocket echo server: sends back every message that it gets.",
+        .options = options_table,
+        .epilogue = "SIGTERM or SIGINT closes all connections and ends the server, a second one at "
+                    "once; SIGUSR1 prints its tasks.",
+};
+
+static int
+check(const struct server_options *options, int operands, char **argv)
+{
+        if (operands > 0)
+                return aw_opt_usage_error(&program, "unexpected argument '%s'", argv[1]);
+        if ((options->cert == NULL) != (options->key == NULL))
+                return aw_opt_usage_error(&program, "--cert and --key go together: --%s is missing",
+                                          options->cert == NULL ? "cert" : "key");
+        return AW_OPT_RUN;
+}
+
+static int
+run(struct server_options *options)
+{
+        struct aw_loop_options loop = {
+                .backend = options->loop,
+                .slow = options->slow_task == 0 ? -1 : options->slow_task,
+        };
+        int status;
+
+        aw_log_set_program(program.name);
+        aw_log_set_level((enum aw_log_level)aw_log_level_parse(options->log_level));
+        status = aw_run(&loop, server_main, options);
+        if (status == -1) {
+                aw_log(AW_LOG_ERROR, "event loop '%s': %s", options->loop, strerror(errno));
+                status = 1;
+        }
+        return status;
+}
+
+int
+main(int argc, char **argv)
+{
+        struct server_options options = {
+                .max_message = (uint64_t)16 << 20,
+                .loop = "auto",
+                .slow_task = 100 * AW_MILLISECOND,
+                .log_level = "info",
+        };
+        int operands = 0;
+        int status = (int)aw_opt_parse(&program, argc, argv, &options, &operands);
+
+        if (status == AW_OPT_RUN)
+                status = check(&options, operands, argv);
+        if (status == AW_OPT_RUN)
+                status = run(&options);
+        else if (status == AW_OPT_DONE)
+                status = 0;
+        aw_opt_strings_free(&options.listen);
+        return status;
+}

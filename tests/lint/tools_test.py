@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Tests of the tests' own tools: tests/run, await.py and borders.py. Prints TAP."""
+
+import importlib
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+RUN = os.path.join(HERE, os.pardir, "run")
+awaits = importlib.import_module("await")
+borders = importlib.import_module("borders")
+
+HEADER = """
+#define async
+#define await(call) (call)
+/* async int in_a_comment(void); */
+async int aw_sleep(long duration);
+AW_API async __attribute__((nonnull(1))) int aw_join(struct aw_task *task);
+int plain(void);
+struct ops {
+        async int (*receive)(struct ops *ops, int flags);
+        int (*aw_sleep)(long duration);
+};
+"""
+
+
+def complaints(body, header=HEADER):
+    return awaits.check({"a.h": header, "a.c": body})
+
+
+def an_awaited_call_is_fine():
+    assert not complaints("""
+        static async int work(void *x)
+        {
+                struct ops *ops = x;
+                const char *text = "aw_sleep(1)"; // aw_sleep(1)
+
+                if (await(aw_sleep(sizeof(int))) == -1 || await(ops->receive(ops, 0)) < 0)
+                        return await(aw_join(ops->tasks[plain()]));
+                call(aw_sleep, 'a');
+                ops[1].aw_sleep(3);
+                return await(ops[2].receive(ops, await(aw_sleep(1))));
+        }
+        """)
+
+
+def a_call_without_await_is_found():
+    for statement in ("aw_sleep(1);", "return aw_sleep(1);", "int x = plain() + aw_sleep(1);",
+                      "(void)aw_join(await(aw_sleep(1)));", "ops->receive(ops, 0);",
+                      "if (x) aw_sleep(1); else await(aw_sleep(1));"):
+        found = complaints("async int f(void)\n{\n" + statement + "\n}\n")
+        assert len(found) == 1 and found[0].startswith("a.c:3: "), (statement, found)
+        assert "not awaited" in found[0], found
+
+
+def an_await_of_something_else_is_found():
+    for argument in ("plain()", "1", "aw_sleep", "aw_sleep(1) == 0", "(aw_sleep(1))", "x + plain()"):
+        found = complaints("async int f(void)\n{\n return await(" + argument + ");\n}\n")
+        assert any("not a call of an async function" in line for line in found), (argument, found)
+
+
+def a_function_that_awaits_must_be_async():
+    found = complaints("int f(void)\n{\n return await(aw_sleep(1));\n}\n")
+    assert found == ["a.c:3: f() awaits and is not marked async"], found
+
+
+def a_definition_must_be_marked_like_its_declaration():
+    found = complaints("int\naw_sleep(long d)\n{\n return d > 0;\n}\n")
+    assert found == ["a.c:2: aw_sleep() is async elsewhere and not marked here"], found
+
+
+def a_static_mark_holds_for_its_file_only():
+    first = "static async int f(void)\n{\n return await(aw_sleep(1));\n}\n"
+    second = "static int f(void)\n{\n return 0;\n}\nint g(void)\n{\n return f();\n}\n"
+    assert not awaits.check({"a.h": HEADER, "a.c": first, "b.c": second})
+    assert complaints(first + "async int g(void)\n{\n return f();\n}\n")
+
+
+def a_brace_that_is_not_closed_is_found():
+    assert "not closed" in complaints("int f(void)\n{\n#if A\n if (a) {\n#else\n {\n#endif\n }\n}\n")[0]
+
+
+def borders_are_kept():
+    good = '#include "task.h"\n#include "log.h"\n\n#include <libwebsockets.h>\n#include <stdio.h>\n'
+    assert not borders.check("common/ws_io.c", good)
+    assert not borders.check("common/coro.c", '#include "coro.h"\n#include "log.h"\n')
+    assert not borders.check("server/main.c", '#include "ws.h"\n#include "listener.h"\n')
+
+
+def a_border_that_is_crossed_is_found():
+    for path, include in (("common/coro.c", '"task.h"'), ("common/loop_uv.c", '"task.h"'),
+                          ("common/task.c", '"ws.h"'), ("common/tls_session.c", '"loop.h"'),
+                          ("common/log.c", '"../server/main.h"'), ("common/ws.c", '"listener.h"'),
+                          ("common/ws_frame.c", '"loop.h"'), ("common/new.c", '"log.h"'),
+                          ("common/task.c", "<libwebsockets.h>"), ("common/loop.h", "<libwebsockets.h>"),
+                          ("server/main.c", "<openssl/ssl.h>"), ("client/main.c", "<uv.h>")):
+        found = borders.check(path, f"/* comment */\n  # include {include}\n")
+        assert len(found) == 1 and found[0].startswith(f"{path}:2: "), (path, include, found)
+
+
+def a_foreign_type_in_a_public_header_is_found():
+    text = "/* lws_service() */\nAW_API void aw_f(struct lws *wsi, SSL_CTX *tls);\n"
+    assert len(borders.check("common/task.h", text)) == 2
+    assert not borders.check("common/task_private.h", "struct lws_context *context;\n")
+
+
+def ran(*scripts, options=()):
+    """Runs the scripts under tests/run: status, last line, all output."""
+    with tempfile.TemporaryDirectory() as directory:
+        names = []
+        for i, script in enumerate(scripts):
+            loop, _, text = script.rpartition("|")
+            name = os.path.join(directory, f"{i}.sh")
+            with open(name, "w", encoding="utf-8") as file:
+                file.write("#!/bin/sh\n" + text)
+            os.chmod(name, 0o755)
+            names.append(loop + ":" + name if loop else name)
+        done = subprocess.run([sys.executable, RUN, *options, *names], capture_output=True,
+                              text=True, check=False)
+        return done.returncode, done.stdout.splitlines()[-1], done.stdout
+
+
+def results_are_counted():
+    status, last, _ = ran("echo 1..2; echo ok 1 - a; echo ok 2 - b", "echo ok; echo 1..1")
+    assert (status, last) == (0, "3 passed, 0 failed")
+    status, last, _ = ran("echo 1..2; echo ok 1 - a; echo not ok 2 - b; exit 1")
+    assert (status, last) == (1, "1 passed, 1 failed")
+
+
+def skips_are_counted_and_may_be_forbidden():
+    script = "echo 1..3; echo ok 1; echo 'ok 2 - b # SKIP no node'; echo 'not ok 3 # SKIP c'"
+    assert ran(script)[:2] == (0, "1 passed, 0 failed, 2 skipped")
+    assert ran(script, options=["--strict"])[0] == 1
+    assert ran("echo '1..0 # SKIP no npm'", "echo 1..1; echo ok")[:2] == (0, "1 passed, 0 failed, 1 skipped")
+
+
+def a_program_that_breaks_off_has_failed():
+    for script, problem in (("", "printed no plan"), ("echo 1..2; echo ok 1", "planned 2 tests, ran 1"),
+                            ("echo 1..1; echo ok 1; kill -SEGV $$", "killed by signal 11"),
+                            ("echo 1..1; echo ok 1; exit 23", "ended with status 23"),
+                            ("echo 1..1; echo ok 1; echo Bail out!", "Bail out!")):
+        status, last, output = ran(script)
+        assert status == 1 and last.endswith("1 failed") and problem in output, output
+
+
+def a_program_that_hangs_is_killed_with_its_children():
+    with tempfile.TemporaryDirectory() as directory:
+        fifo = os.path.join(directory, "fifo")
+        os.mkfifo(fifo)
+        # Both hold the fifo open for writing until they are killed.
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        script = f"exec 9>{fifo}; echo 1..1; echo ok; cat /dev/zero >/dev/null & wait"
+        status, last, output = ran(script, options=["--time", "0.5"])
+        assert status == 1 and last.endswith("1 failed") and "more than 0.5 s" in output, output
+        assert os.read(reader, 1) == b""
+        os.close(reader)
+
+
+def what_a_program_leaves_is_removed():
+    script = "cat /dev/zero >/dev/null & echo x >$TMPDIR/file; echo 1..1; echo not ok 1 - $TMPDIR"
+    output = ran(script)[2]
+    scratch = next(line for line in output.splitlines() if "not ok 1 - " in line).split()[-1]
+    assert scratch.startswith("/") and not os.path.exists(scratch), output
+
+
+def the_loop_is_handed_on():
+    assert ran('uv|echo 1..1; [ "$AW_TEST_LOOP" = uv ] && echo ok')[0] == 0
+
+
+def main():
+    tests = [value for name, value in globals().items()
+             if callable(value) and name not in ("complaints", "ran", "main")]
+    print(f"1..{len(tests)}")
+    failed = 0
+    for number, test in enumerate(tests, 1):
+        try:
+            test()
+            print(f"ok {number} - {test.__name__}")
+        except Exception:
+            failed = 1
+            print(f"not ok {number} - {test.__name__}")
+            print("".join(f"# {line}\n" for line in traceback.format_exc().splitlines()), end="")
+    return failed
+
+
+sys.exit(main())
