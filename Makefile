@@ -38,7 +38,8 @@ COMMON := log opt opt_value opt_help histogram http url ws_frame timer_heap \
 	coro coro_stack coro_ucontext \
 	loop loop_ev loop_uv loop_poll loop_socket \
 	task task_wait task_dump sync signals resolve \
-	executor executor_thread executor_process executor_server \
+	executor executor_crew executor_thread executor_process executor_server \
+	executor_worker \
 	tls tls_context tls_certificate tls_session tls_error \
 	ws ws_server ws_client ws_io ws_input ws_output ws_handshake
 stems = $(sort $(basename $(notdir $(wildcard $(1)))))
@@ -172,7 +173,7 @@ run: $(programs) certs ## serve wss://localhost:7681/ in the foreground
 	@exec $(BUILD)/wsechod --listen $(url) --cert certs/localhost.pem --key certs/localhost.key
 
 demo: $(programs) certs ## one round trip: start the server, send "Hello World!", print the reply
-	@tests/demo $(BUILD) certs
+	@timeout --foreground 30 tests/demo $(BUILD) certs
 
 examples: $(examples) ## build the example programs
 

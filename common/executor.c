@@ -3,6 +3,7 @@
 
 #include "executor_private.h"
 #include "log.h"
+#include "loop_private.h"
 #include "task_private.h"
 
 #include <errno.h>
@@ -32,6 +33,8 @@ aw_executor_ended(struct aw_executor *executor)
         if (executor->next != NULL)
                 executor->next->link = executor->link;
         aw_wake_all(&executor->ended);
+        /* The end of aw_run() may be waiting for this one. */
+        aw_loop_hurry(executor->loop);
         executor->kind->free(executor);
 }
 

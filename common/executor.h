@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Functions that block or compute, run elsewhere: in threads (concurrent.futures.ThreadPoolExecutor)
- * or in processes (ProcessPoolExecutor). A task awaits the result; the loop goes on meanwhile.
+ * Functions that block or compute, run elsewhere: in threads (Python's ThreadPoolExecutor) or in
+ * processes (ProcessPoolExecutor). A task awaits the result; the loop goes on meanwhile.
  *
  * An executor belongs to the loop on whose thread it was created, and is used on that thread
  * only. One that is left when aw_run() ends is shut down then: its jobs are waited for.
@@ -39,10 +39,10 @@ AW_API struct aw_executor *aw_thread_pool_create(const struct aw_thread_pool_opt
 /* What a thread is to do. */
 struct aw_job {
         /*
-         * Called on a worker thread. Its value is the job's: 0 or a count, or -1 with errno. *result
-         * is NULL before; what is put there goes to whoever awaits the job, unless the value is -1.
-         * It may call no function of this library but aw_loop_now(), aw_log() and
-         * aw_call_soon_threadsafe().
+         * Called on a worker thread. Its value is the job's: 0 or a count, or -1 with errno.
+         * *result is NULL before; what is put there goes to whoever awaits the job, unless the
+         * value is -1. Of this library it may call aw_loop_now(), aw_log() and
+         * aw_call_soon_threadsafe(), and aw_run() for a loop of its own.
          */
         int (*run)(void *argument, void **result);
 
@@ -56,7 +56,10 @@ struct aw_job {
         /* Called on the loop's thread if run() will never be. NULL: nothing to be done. */
         void (*discard)(void *argument);
 
-        /* Called on the loop's thread with a result, not NULL, that nobody takes. NULL: nothing to be done. */
+        /*
+         * Called on the loop's thread with a result, not NULL, that nobody takes. NULL: nothing to
+         * be done.
+         */
         void (*drop)(void *result);
 };
 
@@ -116,8 +119,8 @@ struct aw_process_pool_options {
  * descriptors but 0, 1, 2 and their own, run no atexit handlers, and die with the thread that
  * created the pool.
  *
- * Suspends for one turn, for a fork belongs on the loop's stack. NULL with errno EINVAL no functions or too
- * many workers; EAGAIN, EMFILE, ENOMEM as those of fork(2) and socketpair(2).
+ * Suspends for a turn, for a fork belongs on the loop's stack; it cannot be cancelled. NULL with
+ * errno EINVAL no functions, or too many workers; or as fork(2) and socketpair(2).
  */
 AW_API async struct aw_executor *
 aw_process_pool_create(const struct aw_process_pool_options *options);

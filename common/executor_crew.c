@@ -103,7 +103,7 @@ worker_lost(struct aw_process_pool *pool, struct aw_process_worker *worker)
         give_order(pool, worker->pid);
 }
 
-/* Replacements are started only when there is work for them, so workers that die at once cost little. */
+/* Replacements wait until there is work for them, or workers that die at once would make this spin. */
 void
 aw_process_crew_start(struct aw_process_pool *pool, size_t wanted)
 {
@@ -209,7 +209,8 @@ started(struct aw_process_pool *pool, pid_t pid, int status, int socket)
 
         pool->starting--;
         if (pool->finishing) {
-                close(socket);
+                if (socket != -1)
+                        close(socket);
         } else if (pid == -1) {
                 start_failed(pool, status);
         } else if (socket == -1) {
@@ -254,6 +255,7 @@ server_ended(struct aw_process_pool *pool)
                 continue;
         if (!pool->finishing)
                 log_end("the process that starts process workers,", pool->server, status);
+        epoll_ctl(pool->epoll, EPOLL_CTL_DEL, pool->control, NULL);
         close(pool->control);
         pool->control = -1;
         pool->starting = 0;

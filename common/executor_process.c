@@ -120,7 +120,7 @@ fail:
         return -1;
 }
 
-/* A task cannot do it by itself: the processes would have to make do with the task's small stack. */
+/* A task cannot do it by itself: the processes would be left with the task's small stack. */
 struct opening {
         struct aw_handle handle;
         struct aw_waiters waiters;

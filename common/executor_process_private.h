@@ -48,7 +48,7 @@ struct aw_process_worker {
         int epoll;  /* which watches the socket, for input and, if `writing`, for output */
         bool writing;
         struct aw_process_job *job; /* NULL: idle */
-        size_t sent, received;      /* of request and reply, what comes before the bytes included */
+        size_t sent, received;      /* of request and reply, with what comes before the bytes */
 };
 
 /* Takes a socket, which is watched from now on. 0, or -1 with errno and the socket closed. */
@@ -84,10 +84,13 @@ struct aw_process_pool {
         struct aw_process_worker workers[];
 };
 
-/* Takes note of what has happened on the sockets (it is the watch's callback; the argument is the pool), and goes on. */
+/* The watch's callback; its argument is the pool. Sees what has happened on the sockets. */
 void aw_process_crew_ready(void *argument);
 
-/* Gives jobs to idle workers, starts workers if there are too few, and ends all if the pool is closing and this was all. */
+/*
+ * Gives jobs to idle workers, starts workers if there are too few, and ends them all if the pool
+ * is closing and nothing is left to do.
+ */
 void aw_process_crew_go_on(struct aw_process_pool *pool);
 
 /* Starts so many workers, if there is room for them. */

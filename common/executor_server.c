@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The other side of process pools: the fork server, a copy of the program with a single thread that forks the
- * workers, and the workers. The server's parent, with all its threads, never forks again.
+ * The other side of process pools: the server, a copy of the program that has a single thread and
+ * forks the workers, and the workers.
  */
 #include "executor_process_private.h"
 
@@ -26,8 +26,8 @@
 enum { LOST_SOCKET = 125, LOST_MEMORY = 126, LOST_PARENT = 127 };
 
 /*
- * What a new process does first. Everything here may be called after a fork with threads. With the
- * parent's death it ends, even in the middle of a job; the parent may have died before it could say so.
+ * What a new process does first; nothing here takes a lock. It ends when its parent dies, even in
+ * the middle of a job. The parent may have died before it could say so.
  */
 static void
 process_begin(pid_t parent, int socket)

@@ -3,11 +3,11 @@
 #include "executor.h"
 
 #include "executor_private.h"
-#include "log.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +31,7 @@ struct thread_pool {
         bool closing;
 };
 
-/* The links of the queue are under the lock; the rest of what it begins with is for the loop's thread only. */
+/* The links of the queue are under the pool's lock; done and abandoned are the loop's. */
 struct job {
         struct aw_executor_job job;
         struct aw_job what;
@@ -381,7 +381,7 @@ const struct aw_executor_kind aw_executor_threads = {
 static void
 pool_set_prefix(struct thread_pool *pool, const char *prefix)
 {
-        static _Thread_local unsigned pools;
+        static atomic_uint pools;
 
         if (prefix != NULL)
                 memcpy(pool->prefix, prefix, strnlen(prefix, NAME_SIZE - 1));

@@ -38,6 +38,8 @@ struct aw_loop {
         uint64_t order;
         struct aw_flush *flush_first, **flush_last;
 
+        bool hurry; /* this turn does not wait */
+
         aw_time slow;    /* the limit; negative: off */
         aw_time checked; /* when the slow-callback watch last looked at the clock */
         bool asked;      /* it did since the callback that runs began */
@@ -266,6 +268,12 @@ flush_all(struct aw_loop *loop)
                 loop->flush_last = &loop->flush_first;
 }
 
+void
+aw_loop_hurry(struct aw_loop *loop)
+{
+        loop->hurry = true;
+}
+
 aw_time
 aw_loop_slow(struct aw_loop *loop)
 {
@@ -329,7 +337,7 @@ run_timers(struct aw_loop *loop)
 static aw_time
 poll_until(const struct aw_loop *loop, bool wait)
 {
-        if (!wait || loop->ready.first != NULL || loop->flush_first != NULL)
+        if (!wait || loop->hurry || loop->ready.first != NULL || loop->flush_first != NULL)
                 return 0;
         return loop->timers == NULL ? AW_NEVER : loop->timers->when;
 }
@@ -340,6 +348,7 @@ aw_loop_turn(struct aw_loop *loop, bool wait)
         run_ready(loop);
         flush_all(loop);
         loop->backend->poll(loop, poll_until(loop, wait));
+        loop->hurry = false;
         take_remote(loop);
         run_timers(loop);
         if (loop->slow >= 0)

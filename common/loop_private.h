@@ -41,6 +41,9 @@ void *aw_loop_foreign(struct aw_loop *loop);
 /* The loop of this thread; aborts if there is none. */
 struct aw_loop *aw_loop_need(void);
 
+/* The turn in progress does not wait: what the caller of aw_loop_turn() waited for has happened. */
+void aw_loop_hurry(struct aw_loop *loop);
+
 /*
  * For the slow-callback watch: how long (microseconds) the callback that runs has taken since the last such question, if
  * that is over the limit, else 0. Whoever runs something that has a name asks, so that the report can tell it.

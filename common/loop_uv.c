@@ -12,6 +12,7 @@ struct uv_state {
         uv_timer_t timer;
         aw_time armed; /* when the timer fires; AW_NEVER: not armed */
         void *loops[1];
+        struct lws_context *context; /* only while it is destroyed; NULL once it is gone */
 };
 
 /* Waking up is all the timer is for. It may fire before libuv polls, which would then wait for ever: so it stops that. */
@@ -44,6 +45,7 @@ uv_state_open(struct aw_loop *loop, struct lws_context_creation_info *info, void
         state->armed = AW_NEVER;
         state->loops[0] = &state->loop;
         info->foreign_loops = state->loops;
+        info->pcontext = &state->context;
         info->options |= LWS_SERVER_OPTION_LIBUV;
         *foreign = state;
         return 0;
@@ -81,15 +83,17 @@ uv_state_poll(struct aw_loop *loop, aw_time until)
         uv_run(&state->loop, UV_RUN_ONCE);
 }
 
-/* libwebsockets closes its handles on later turns of the foreign loop, and is done when they are. */
+/* libwebsockets closes its handles on later turns of the foreign loop, and has to be told again when they are. */
 static void
 uv_state_close(struct aw_loop *loop)
 {
         struct uv_state *state = aw_loop_foreign(loop);
 
-        lws_context_destroy(aw_loop_context(loop));
+        state->context = aw_loop_context(loop);
+        lws_context_destroy(state->context);
         uv_close((uv_handle_t *)&state->timer, NULL);
         uv_run(&state->loop, UV_RUN_DEFAULT);
+        lws_context_destroy(state->context);
         if (uv_loop_close(&state->loop) == 0)
                 free(state);
 }

@@ -104,6 +104,8 @@ task_ended(struct aw_task *task)
         task->state = AW_TASK_DONE;
         task->ended = ++scheduler.ended;
         scheduler.count--;
+        if (task == scheduler.main || scheduler.count == 0)
+                aw_loop_hurry(aw_loop_need());
         if (task->watchers != NULL)
                 aw_wake_all(task->watchers);
         if (task->group != NULL) {
@@ -551,7 +553,7 @@ aw_run(const struct aw_loop_options *options, aw_task_function *function, void *
                 return -1;
         scheduler.pool = aw_coro_pool_create();
         if (scheduler.pool != NULL)
-                task = aw_spawn("main", function, argument);
+                task = scheduler.main = aw_spawn("main", function, argument);
         if (task != NULL) {
                 run_until_done(loop, task);
                 result = aw_task_take(task);

@@ -50,6 +50,7 @@ struct aw_task {
 struct aw_scheduler {
         struct aw_coro_pool *pool;
         struct aw_task *roots; /* tasks without a parent */
+        struct aw_task *main;  /* the one that aw_run() waits for */
         size_t count;          /* tasks that are not done */
         uint64_t ended;        /* tasks that are */
 };

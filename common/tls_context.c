@@ -132,6 +132,7 @@ aw_tls_context_unref(struct aw_tls_context *context)
 
         if (context != NULL && atomic_fetch_sub(&context->references, 1) == 1) {
                 SSL_CTX_free(context->ssl);
+                ERR_clear_error();
                 free(context);
         }
         errno = saved_errno;

@@ -116,7 +116,8 @@ explain_protocol(struct aw_tls *tls, unsigned long error)
         int reason = ERR_GET_REASON(error);
         const char *text = find_sentence(protocol_sentences, COUNT(protocol_sentences), reason);
 
-        if (reason == ERR_R_MALLOC_FAILURE)
+        /* What lack of memory leads to comes after it. */
+        if (ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE)
                 say(tls, "out of memory");
         else if (ours && text != NULL)
                 say(tls, "%s", text);

@@ -158,7 +158,6 @@ aw_tls_create(struct aw_tls_context *context, const char *host)
         if (tls->ssl == NULL || attach_bio(tls) == -1 ||
             (host != NULL && set_host(tls, host) == -1)) {
                 aw_tls_free(tls);
-                clear_errors();
                 errno = ENOMEM;
                 return NULL;
         }
@@ -175,6 +174,7 @@ aw_tls_free(struct aw_tls *tls)
         if (tls == NULL)
                 return;
         SSL_free(tls->ssl);
+        clear_errors();
         aw_tls_context_unref(tls->context);
         free(tls->host);
         free(tls->error_text);
@@ -280,8 +280,6 @@ aw_tls_write(struct aw_tls *tls, const uint8_t *data, size_t length)
         if (tls->failed)
                 return AW_TLS_FAILED;
         demand_handshake(tls, "aw_tls_write");
-        if (length == 0)
-                return 0;
         clear_errors();
         result = SSL_write_ex(tls->ssl, data, length, &written);
         if (result != 1)

@@ -8,12 +8,16 @@ Usage: await.py FILE... (all the headers and sources of a program)
 2. The argument of await() is a call of an async function, or through a pointer declared async.
 3. A function that awaits is itself marked async, as is each declaration of it.
 Marks in headers hold for all files, those in a source file for that file.
+
+aw_wait_in(), the one primitive that suspends, is async without being marked, and the library calls
+it without await(), so that what stays recorded is where the library was called.
 """
 
 import sys
 
 from ctokens import closing, is_name, tokens
 
+PRIMITIVE = "aw_wait_in"
 # What may stand before a call; any other name before NAME( makes it a declaration.
 BEFORE_CALL = {"return", "else", "do", "case", "sizeof"}
 
@@ -91,10 +95,12 @@ class Checker:
 
     def is_async(self, i):
         name, member = self.found[i], self.found[i - 1] in ("->", ".")
-        return name in self.pointers or (name in self.functions and not member)
+        return name in self.pointers or (name in self.functions | {PRIMITIVE} and not member)
 
     def is_call(self, i):
         before = self.found[i - 1]
+        if self.found[i] == PRIMITIVE and self.path.startswith("common/"):
+            return False
         return self.is_async(i) and (not is_name(before) or before in BEFORE_CALL)
 
     def argument(self, i):

@@ -73,6 +73,13 @@ def a_definition_must_be_marked_like_its_declaration():
     assert found == ["a.c:2: aw_sleep() is async elsewhere and not marked here"], found
 
 
+def only_the_library_calls_the_primitive_without_await():
+    body = "async int f(void)\n{\n return aw_wait_in(x, y, z);\n}\n"
+    assert not awaits.check({"common/a.c": body})
+    assert awaits.check({"client/a.c": body}) == ["client/a.c:3: aw_wait_in() is async, and not awaited"]
+    assert not awaits.check({"client/a.c": body.replace("aw_wait_in(x, y, z)", "await(aw_wait_in(x, y, z))")})
+
+
 def a_static_mark_holds_for_its_file_only():
     first = "static async int f(void)\n{\n return await(aw_sleep(1));\n}\n"
     second = "static int f(void)\n{\n return 0;\n}\nint g(void)\n{\n return f();\n}\n"

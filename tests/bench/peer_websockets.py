@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""An echo server on python3-websockets, for comparison.
+
+Usage: peer_websockets.py PORT CERTIFICATE KEY (port 0: any that is free)
+"""
+
+import asyncio
+import ssl
+import sys
+
+import websockets
+
+
+async def echo(socket):
+    try:
+        async for message in socket:
+            await socket.send(message)
+    except websockets.ConnectionClosed:
+        pass
+
+
+async def main(port, certificate, key):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    options = {"ssl": context, "backlog": 16384, "compression": None, "max_size": None}
+    async with websockets.serve(echo, "127.0.0.1", int(port), ping_interval=None, **options) as server:
+        port = server.sockets[0].getsockname()[1]
+        print(f"listening on wss://127.0.0.1:{port}", file=sys.stderr, flush=True)
+        await asyncio.Future()
+
+
+asyncio.run(main(*sys.argv[1:]))
