@@ -50,8 +50,9 @@ BENCHES := $(call stems,tests/bench/*.c)
 UNIT := $(call stems,tests/unit/*_test.c)
 FUZZ := $(call stems,tests/fuzz/*_fuzz.c)
 # The unit tests that run once on each back end of the loop, and those that ThreadSanitizer checks.
-LOOP_TESTS := loop_test task_test task_wait_test sync_test executor_test signals_test ws_test
-TSAN_TESTS := executor_test loop_test
+LOOP_TESTS := loop% task% sync% signals% resolve% executor% process% \
+	ws_test ws_server% ws_client% ws_io%
+TSAN_TESTS := executor% loop_thread% log%
 # Scripts that print TAP: of the programs, with other software, and of the tests' own tools.
 E2E := $(sort $(wildcard tests/e2e/*_test.sh tests/e2e/*_test.py))
 INTEROP := $(sort $(wildcard tests/interop/*_test.sh tests/interop/*_test.py))
@@ -89,8 +90,9 @@ pkg_cflags = $(call once,pkg_cflags,pkg-config --cflags $(MODULES); pkg-config -
 pkg_libs = $(call once,pkg_libs,pkg-config --libs $(MODULES); echo -lev)
 cmocka_libs = $(call once,cmocka_libs,pkg-config --libs cmocka)
 
-language = -std=gnu11 -D_GNU_SOURCE -DAW_VERSION='"$(VERSION)"' -iquote common $(pkg_cflags) \
-	$(warnings)
+# The examples include <await/task.h>, as those do who use the installed library.
+language = -std=gnu11 -D_GNU_SOURCE -DAW_VERSION='"$(VERSION)"' -iquote common -I$(BUILD)/include \
+	$(pkg_cflags) $(warnings)
 COMPILE = $(CC) $(language) -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread \
 	$(flavour.$(FLAVOUR)) $(CPPFLAGS) $(CFLAGS)
 LINK = $(CC) -pthread -Wl,--as-needed -Wl,-z,relro -Wl,-z,now $(flavour.$(FLAVOUR)) $(CFLAGS) \
@@ -123,6 +125,11 @@ $(unit): private extra = $(cmocka_libs)
 # Without libFuzzer they replay inputs made beforehand.
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY
+
+$(EXAMPLES:%=$(OBJ)/client/examples/%.o) lint: | $(BUILD)/include/await
+$(BUILD)/include/await:
+	@mkdir -p $(@D)
+	@ln -sfn $(CURDIR)/common $@
 
 $(programs) $(examples) $(benches) $(unit) $(fuzz):
 	@mkdir -p $(@D)

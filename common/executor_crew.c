@@ -103,7 +103,7 @@ worker_lost(struct aw_process_pool *pool, struct aw_process_worker *worker)
         give_order(pool, worker->pid);
 }
 
-/* Replacements wait until there is work for them, or workers that die at once would make this spin. */
+/* One is replaced once there is work for it, or workers that die at once would make this spin. */
 void
 aw_process_crew_start(struct aw_process_pool *pool, size_t wanted)
 {

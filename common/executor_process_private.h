@@ -23,7 +23,7 @@ struct aw_process_order {
 struct aw_process_report {
         enum { AW_PROCESS_STARTED, AW_PROCESS_ENDED } what;
         pid_t pid;  /* -1: none could be started */
-        int status; /* of one that ended, as waitpid() gives it; of a start that failed, the errno */
+        int status; /* of an end, as waitpid() gives it; of a start that failed, the errno */
 };
 
 /*

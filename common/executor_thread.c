@@ -195,20 +195,18 @@ static int
 worker_start(struct thread_pool *pool)
 {
         struct worker *worker = calloc(1, sizeof(*worker));
-        int error;
 
         if (worker == NULL)
                 return -1;
         worker->pool = pool;
         worker->number = pool->threads;
         worker_spare(pool);
-        error = worker_create_thread(worker);
-        if (error != 0) {
+        if (worker_create_thread(worker) != 0) {
                 pthread_mutex_lock(&pool->lock);
                 pool->spare--;
                 pthread_mutex_unlock(&pool->lock);
                 free(worker);
-                errno = error;
+                errno = EAGAIN;
                 return -1;
         }
         pool->threads++;

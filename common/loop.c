@@ -18,6 +18,9 @@
 #define SLOW_DEFAULT     (100 * AW_MILLISECOND)
 #define DESCRIPTORS_MOST 131072 /* libwebsockets keeps 16 bytes for each that could be open */
 
+/* While something is ready, the poller is asked every so many turns only. */
+#define TURNS_UNPOLLED 16
+
 /* Bytes that one read takes at most: a few whole TLS records. */
 #define READ_SIZE 65536
 
@@ -38,10 +41,12 @@ struct aw_loop {
         uint64_t order;
         struct aw_flush *flush_first, **flush_last;
 
-        bool hurry; /* this turn does not wait */
+        bool hurry;        /* this turn does not wait */
+        unsigned unpolled; /* turns since the last poll */
 
         aw_time slow;    /* the limit; negative: off */
-        aw_time checked; /* when the slow-callback watch last looked at the clock */
+        aw_time checked; /* when the slow-callback watch last looked at its clock */
+        clockid_t watch; /* which one that is */
         bool asked;      /* it did since the callback that runs began */
 
         pthread_mutex_t remote_lock;
@@ -55,13 +60,25 @@ static const struct aw_loop_backend *const backends[] = {&aw_loop_ev, &aw_loop_u
 static _Thread_local struct aw_loop *current;
 static _Atomic(const char *) policy = "auto";
 
-aw_time
-aw_loop_now(void)
+static aw_time
+read_clock(clockid_t clock)
 {
         struct timespec now;
 
-        clock_gettime(CLOCK_MONOTONIC, &now);
+        clock_gettime(clock, &now);
         return now.tv_sec * AW_SECOND + now.tv_nsec / 1000;
+}
+
+aw_time
+aw_loop_now(void)
+{
+        return read_clock(CLOCK_MONOTONIC);
+}
+
+aw_time
+aw_loop_now_about(void)
+{
+        return read_clock(CLOCK_MONOTONIC_COARSE);
 }
 
 struct aw_loop *
@@ -282,7 +299,7 @@ aw_loop_slow(struct aw_loop *loop)
         loop->asked = true;
         if (loop->slow < 0)
                 return 0;
-        now = aw_loop_now();
+        now = read_clock(loop->watch);
         took = now - loop->checked;
         loop->checked = now;
         return took > loop->slow ? took : 0;
@@ -325,7 +342,7 @@ run_timers(struct aw_loop *loop)
         aw_time now;
         struct aw_handle *handle;
 
-        if (loop->timers == NULL)
+        if (loop->timers == NULL || loop->timers->when > aw_loop_now_about() + AW_LOOP_TICK)
                 return;
         now = aw_loop_now();
         while ((handle = loop->timers) != NULL && handle->when <= now) {
@@ -342,17 +359,27 @@ poll_until(const struct aw_loop *loop, bool wait)
         return loop->timers == NULL ? AW_NEVER : loop->timers->when;
 }
 
+/* Tasks that keep each other ready need not pay for a system call each turn. */
+static void
+poll_once(struct aw_loop *loop, bool wait)
+{
+        if (loop->ready.first != NULL && ++loop->unpolled < TURNS_UNPOLLED)
+                return;
+        loop->unpolled = 0;
+        loop->backend->poll(loop, poll_until(loop, wait));
+        loop->hurry = false;
+}
+
 void
 aw_loop_turn(struct aw_loop *loop, bool wait)
 {
         run_ready(loop);
         flush_all(loop);
-        loop->backend->poll(loop, poll_until(loop, wait));
-        loop->hurry = false;
+        poll_once(loop, wait);
         take_remote(loop);
         run_timers(loop);
         if (loop->slow >= 0)
-                loop->checked = aw_loop_now();
+                loop->checked = read_clock(loop->watch);
 }
 
 /* libwebsockets sizes its tables by the limit of open files, and is slow if told of any other number. */
@@ -467,6 +494,7 @@ aw_loop_create(const struct aw_loop_options *options)
                 return NULL;
         loop->flush_last = &loop->flush_first;
         loop->slow = options->slow == 0 ? SLOW_DEFAULT : options->slow;
+        loop->watch = loop->slow > 2 * AW_LOOP_TICK ? CLOCK_MONOTONIC_COARSE : CLOCK_MONOTONIC;
         pthread_mutex_init(&loop->remote_lock, NULL);
         limit_descriptors();
         lws_set_log_level(LLL_ERR | LLL_WARN, log_line);
@@ -477,7 +505,7 @@ aw_loop_create(const struct aw_loop_options *options)
                 errno = error;
                 return NULL;
         }
-        loop->checked = aw_loop_now();
+        loop->checked = read_clock(loop->watch);
         current = loop;
         return loop;
 }

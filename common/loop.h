@@ -6,7 +6,8 @@
  * One turn:
  *   1. run what is ready, in order (what becomes ready meanwhile waits for the next turn)
  *   2. flush: each connection with queued output is served once
- *   3. poll once: wait for an event, a timer or a wake-up; not at all if something is ready
+ *   3. poll once: wait for an event, a timer or a wake-up; do not wait if something is ready, and then do
+ *      not even look but every 16th turn
  *
  * Unless said otherwise a function is called on the thread of the loop, and concerns the loop that
  * runs there (asyncio.get_running_loop). Calling it without one aborts with a sentence.

@@ -41,6 +41,10 @@ void *aw_loop_foreign(struct aw_loop *loop);
 /* The loop of this thread; aborts if there is none. */
 struct aw_loop *aw_loop_need(void);
 
+/* The time at the last tick of the kernel's clock, at most AW_LOOP_TICK ago: much cheaper to ask for than the time now. */
+#define AW_LOOP_TICK (10 * AW_MILLISECOND)
+aw_time aw_loop_now_about(void);
+
 /* The turn in progress does not wait: what the caller of aw_loop_turn() waited for has happened. */
 void aw_loop_hurry(struct aw_loop *loop);
 

@@ -31,7 +31,7 @@ need_task(void)
         return current;
 }
 
-/* The tree of who spawned whom. */
+/* The tree of who spawned whom. Siblings are in the order of their births; `previous` of the first is the last. */
 
 static struct aw_task **
 siblings_of(struct aw_task *parent)
@@ -45,11 +45,29 @@ tree_insert(struct aw_task *task, struct aw_task *parent)
         struct aw_task **first = siblings_of(parent);
 
         task->parent = parent;
-        task->previous = NULL;
-        task->next = *first;
+        task->next = NULL;
+        if (*first == NULL) {
+                *first = task;
+        } else {
+                task->previous = (*first)->previous;
+                task->previous->next = task;
+        }
+        (*first)->previous = task;
+}
+
+static void
+tree_unlink(struct aw_task *task)
+{
+        struct aw_task **first = siblings_of(task->parent);
+
         if (task->next != NULL)
-                task->next->previous = task;
-        *first = task;
+                task->next->previous = task->previous;
+        else
+                (*first)->previous = task->previous;
+        if (*first == task)
+                *first = task->next;
+        else
+                task->previous->next = task->next;
 }
 
 static void
@@ -58,15 +76,10 @@ tree_remove(struct aw_task *task)
         struct aw_task *child;
 
         while ((child = task->children) != NULL) {
-                task->children = child->next;
+                tree_unlink(child);
                 tree_insert(child, task->parent);
         }
-        if (task->previous != NULL)
-                task->previous->next = task->next;
-        else
-                *siblings_of(task->parent) = task->next;
-        if (task->next != NULL)
-                task->next->previous = task->previous;
+        tree_unlink(task);
 }
 
 struct aw_task *
@@ -173,7 +186,7 @@ aw_task_spawn(const char *name, aw_task_function *function, void *argument, stru
                                  .function = function,
                                  .argument = argument,
                                  .group = group,
-                                 .born = aw_loop_now(),
+                                 .born = aw_loop_now_about(),
                                  .state = AW_TASK_READY};
         memcpy(task->name, name, length);
         tree_insert(task, current);
@@ -399,10 +412,11 @@ aw_sleep_until(aw_time when)
 async int
 aw_sleep(aw_time duration)
 {
-        aw_time now = aw_loop_now();
+        aw_time now;
 
         if (duration <= 0)
                 return yield();
+        now = aw_loop_now();
         return sleep_until(duration > AW_NEVER - now ? AW_NEVER : now + duration);
 }
 

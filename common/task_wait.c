@@ -148,7 +148,9 @@ aw_group_init(struct aw_group *group)
 
         if (parent == NULL)
                 aw_log_abort("aw_group_init() outside a task");
-        *group = (struct aw_group){.parent = parent, .cancels = parent->cancels - parent->cancel};
+        *group = (struct aw_group){.parent = parent,
+                                   .last = &group->tasks,
+                                   .cancels = parent->cancels - parent->cancel};
 }
 
 int
@@ -163,11 +165,9 @@ aw_group_spawn(struct aw_group *group, const char *name, aw_task_function *funct
         task = aw_task_spawn(name, function, argument, group);
         if (task == NULL)
                 return -1;
-        task->group_next = group->tasks;
-        if (task->group_next != NULL)
-                task->group_next->group_link = &task->group_next;
-        task->group_link = &group->tasks;
-        group->tasks = task;
+        task->group_link = group->last;
+        *group->last = task;
+        group->last = &task->group_next;
         return 0;
 }
 
@@ -198,6 +198,8 @@ aw_group_ended(struct aw_group *group, struct aw_task *task)
         *task->group_link = task->group_next;
         if (task->group_next != NULL)
                 task->group_next->group_link = task->group_link;
+        else
+                group->last = task->group_link;
         /* One that was cancelled has not failed, whoever cancelled it. */
         if (task->result == -1 && task->error != ECANCELED && group->error == 0)
                 group_fail(group, task->error);

@@ -43,6 +43,7 @@ struct aw_group {
         struct aw_task *parent;
         struct aw_waiters ended;
         struct aw_task *tasks; /* those that run */
+        struct aw_task **last; /* where the next one is put */
         int error;             /* of the first that failed */
         unsigned cancels;      /* of the parent at init */
         bool joining;

@@ -51,9 +51,13 @@
 /* That the oldest line in the log that was not expected yet has this in it. */
 #define expect_log(part) test_expect_log((part), __FILE__, __LINE__)
 
+/* What happened in which order, as words: trace() says it, expect_trace() looks and forgets. */
+#define expect_trace(words) test_expect_trace((words), __FILE__, __LINE__)
+
 #define TEST_LOG_LINES 16
 
 static atomic_int test_failures;
+static char test_trace[400];
 static struct {
         pthread_mutex_t lock;
         char lines[TEST_LOG_LINES][400];
@@ -105,6 +109,25 @@ test_expect_log(const char *part, const char *file, int line)
 }
 
 static inline void
+trace(const char *word)
+{
+        size_t length = strlen(test_trace);
+
+        snprintf(test_trace + length, sizeof(test_trace) - length, "%s%s", length > 0 ? " " : "",
+                 word);
+}
+
+static inline bool
+test_expect_trace(const char *words, const char *file, int line)
+{
+        bool good = test_expect(strcmp(test_trace, words) == 0, file, line,
+                                "'%s' happened (it is '%s')", words, test_trace);
+
+        test_trace[0] = '\0';
+        return good;
+}
+
+static inline void
 test_sink(enum aw_log_level level, const char *message)
 {
         (void)level;
@@ -119,6 +142,7 @@ static inline void
 test_begin(void)
 {
         test_failures = 0;
+        test_trace[0] = '\0';
         test_log.count = test_log.expected = 0;
         aw_log_set_sink(test_sink);
 }

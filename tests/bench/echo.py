@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Measures wsechod, one worker over TLS, beside other WebSocket servers under the same load.
+
+The servers take turns, round after round, so that what else the machine does falls on all of them;
+medians are shown. Server and load each have a processor of their own where there are two.
+Needs BUILD and CERTS in the environment; `make bench` sets them.
+"""
+
+import argparse
+import contextlib
+import os
+import signal
+import statistics
+import sys
+
+sys.dont_write_bytecode = True
+# pylint: disable=wrong-import-position
+from processes import CPUS, Failed, Load, Server, calls_counter, raise_file_limit  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD, CERTS = os.environ.get("BUILD", "build"), os.environ.get("CERTS", "certs")
+PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
+LOAD = f"{BUILD}/bench/load"
+PAIR = [f"{CERTS}/localhost.pem", f"{CERTS}/localhost.key"]
+OURS, LWS = "wsechod", "lws as its examples do"
+
+ROWS = {
+    "128 B, 100 connections, 1 in flight": ["-s128", "-c100", "-f1"],
+    "128 B, 100 connections, 16 in flight": ["-s128", "-c100", "-f16"],
+    "16 KiB, 50 connections, 4 in flight": ["-s16K", "-c50", "-f4"],
+    "1 MiB, 10 connections, 1 in flight": ["-s1M", "-c10", "-f1"],
+    "connect + TLS + upgrade + echo of 128 B + close, 16 at once": ["-s128", "-c16", "-r"],
+}
+FEW, PIPELINED = list(ROWS)[:2]
+COUNTED = (FEW, PIPELINED)  # the rows for which system calls are counted
+ACTIVE = ["-s128", "-c10", "-f1"]
+
+
+def servers(loops):
+    """Names and commands."""
+
+    def wsechod(loop):
+        command = [f"{BUILD}/wsechod", "--listen", "wss://127.0.0.1:0", "--loop", loop]
+        return [*command, "--cert", PAIR[0], "--key", PAIR[1]]
+
+    found = {OURS: wsechod("auto")}
+    for loop in ("ev", "uv", "poll") if loops else ():
+        found[f"wsechod --loop {loop}"] = wsechod(loop)
+    found[LWS] = [f"{BUILD}/bench/lws_echo", "0", *PAIR]
+    found["ws (node)"] = ["node", f"{HERE}/peer_ws.js", "0", *PAIR]
+    found["python3-websockets"] = [PYTHON, f"{HERE}/peer_websockets.py", "0", *PAIR]
+    found["aiohttp"] = [PYTHON, f"{HERE}/peer_aiohttp.py", "0", *PAIR]
+    return found
+
+
+def cost(result):
+    """Microseconds of the server's processor time per message."""
+    return result["server_cpu_s"] / result["messages"] * 1e6
+
+
+def run_load(server, options, times):
+    with Load(LOAD, server, [*options, *times]) as load:
+        return load.result()
+
+
+class Bench:
+    """What was measured: results[name][row] is a list; failures[name] are sentences."""
+
+    def __init__(self, arguments):
+        self.rounds = 7 if arguments.full else 3
+        self.times = ["-d3s", "-w1s"] if arguments.full else ["-d700ms", "-w200ms"]
+        self.servers = servers(arguments.loops)
+        self.results = {name: {row: [] for row in ROWS} for name in self.servers}
+        self.calls = {name: {} for name in self.servers}
+        self.idle = {}
+        self.failures = {name: [] for name in self.servers}
+        limit = raise_file_limit() - 300
+        self.idle_count = min(arguments.idle or (5000 if arguments.full else 2000), limit)
+        self.counter = calls_counter()
+
+    @contextlib.contextmanager
+    def noting(self, name, what):
+        """A server's failure is noted, and is no reason to stop."""
+        try:
+            yield
+        except Failed as failure:
+            self.failures[name].append(f"{what}{failure}")
+
+    def measure(self):
+        with contextlib.ExitStack() as stack:
+            running = {}
+            for name, command in self.servers.items():
+                with self.noting(name, ""):
+                    running[name] = Server(command)
+                    stack.callback(running[name].stop)
+            for number in range(self.rounds):
+                for row in ROWS:
+                    progress(f"round {number + 1} of {self.rounds}: {row}")
+                    for name, server in running.items():
+                        self.measure_row(name, server, row)
+            progress("system calls")
+            for name, server in running.items():
+                for row in COUNTED if self.counter else ():
+                    with self.noting(name, "counting system calls: "):
+                        self.calls[name][row] = self.count_calls(server, row)
+        for name in running:
+            progress(f"idle connections: {name}")
+            with self.noting(name, f"{self.idle_count} idle connections: "):
+                self.measure_idle(name)
+        progress("")
+
+    def measure_row(self, name, server, row):
+        if len([text for text in self.failures[name] if text.startswith(row)]) < 2:
+            with self.noting(name, row + ": "):
+                self.results[name][row].append(run_load(server, ROWS[row], self.times))
+
+    def count_calls(self, server, row):
+        """System calls per message."""
+        with Load(LOAD, server, [*ROWS[row], "-w0", "-d500ms"], hold=True) as load:
+            load.wait_open()
+            with self.counter(server.pids()) as count:
+                load.go()
+                messages = load.result()["messages"]
+                return count() / messages
+
+    def measure_idle(self, name):
+        """Memory per idle connection, and the cost of ten busy ones without and among them."""
+        server = Server(self.servers[name])
+        try:
+            alone = [run_load(server, ACTIVE, self.times) for _ in range(2)]
+            before = server.memory()
+            with Load(LOAD, server, ["-s128", "-c0", f"-i{self.idle_count}"], hold=True) as idle:
+                idle.wait_open()
+                each = (server.memory() - before) / self.idle_count
+                among = [run_load(server, ACTIVE, self.times) for _ in range(3)]
+            alone += [run_load(server, ACTIVE, self.times) for _ in range(2)]
+            self.idle[name] = (
+                statistics.median(map(cost, alone)), statistics.median(map(cost, among)), each
+            )  # fmt: skip
+        finally:
+            server.stop()
+
+    def cost(self, name, row):
+        """The median cost, or None."""
+        results = self.results[name][row]
+        return statistics.median(map(cost, results)) if results else None
+
+
+def progress(text):
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+    elif text:
+        print(text, file=sys.stderr, flush=True)
+
+
+def ratio(value, to):
+    return f"{value / to:.2f}" if value is not None and to else "-"
+
+
+def table(title, columns, rows):
+    """Names to the left, figures to the right."""
+    print(f"\n{title}")
+    rows = [["server", *columns], *rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        figures = [text.rjust(width) for text, width in zip(row[1:], widths[1:])]
+        print("  " + "  ".join([row[0].ljust(widths[0]), *figures]))
+
+
+def show_row(bench, row):
+    columns = ["CPU µs each", "× wsechod", "per second", "p50 µs", "p99 µs", "p99.9 µs", "busy"]
+    calls = row in COUNTED and bench.counter
+    lines = []
+    for name in bench.servers:
+        results = bench.results[name][row]
+        if not results:
+            lines.append([name] + ["-"] * (len(columns) + bool(calls)))
+            continue
+
+        def middle(key, of=results):
+            return statistics.median(result[key] for result in of)
+
+        busy = statistics.median(r["server_cpu_s"] / r["seconds"] for r in results)
+        own = bench.cost(name, row)
+        line = [name, f"{own:.2f}", ratio(own, bench.cost(OURS, row)), f"{middle('rate'):,.0f}"]
+        line += [f"{middle(key):,.0f}" for key in ("p50_us", "p99_us", "p999_us")]
+        line.append(f"{busy:.0%}")
+        if calls:
+            count = bench.calls[name].get(row)
+            line.append("-" if count is None else f"{count:.2f}")
+        lines.append(line)
+    table(row, columns + (["system calls"] if calls else []), lines)
+
+
+def show_idle(bench):
+    columns = ["alone, CPU µs each", "among the idle", "ratio", "bytes per idle", "× wsechod"]
+    ours = bench.idle.get(OURS, (None, None, None))[2]
+    lines = []
+    for name in bench.servers:
+        alone, among, each = bench.idle.get(name, (None, None, None))
+        if alone is None:
+            lines.append([name] + ["-"] * len(columns))
+            continue
+        line = [name, f"{alone:.2f}", f"{among:.2f}", ratio(among, alone), f"{each:,.0f}"]
+        lines.append(line + [ratio(each, ours)])
+    title = f"128 B, 10 connections, 1 in flight, alone and among {bench.idle_count:,} idle ones"
+    table(title, columns, lines)
+
+
+def show_aims(bench):
+    ours, lws = bench.cost(OURS, PIPELINED), bench.cost(LWS, PIPELINED)
+    alone, among, each = bench.idle.get(OURS, (None, None, None))
+    count = f"{bench.idle_count:,}"
+    aims = [
+        (f"{PIPELINED}: CPU at most 1/8 of conventional lws",
+         ours / lws if ours and lws else None, 1 / 8, "{:.3f}"),
+        (f"with {count} idle connections: CPU at most 1.1 × that without them",
+         among / alone if alone else None, 1.1, "{:.2f}"),
+        ("at most 28 KiB per idle TLS connection", each, 28 * 1024, "{:,.0f}"),
+    ]  # fmt: skip
+    print("\nAims for wsechod")
+    for aim, value, most, form in aims:
+        word = "not measured" if value is None else "met" if value <= most else "NOT MET"
+        print(f"  {aim}: {'-' if value is None else form.format(value)}, {word}")
+
+
+def show(bench):
+    print(f"wsechod, one worker, TLS 1.3 on loopback; medians of {bench.rounds} rounds", end="")
+    print("" if len(CPUS) > 1 else "; server and load share one processor", flush=True)
+    for row in ROWS:
+        show_row(bench, row)
+    show_idle(bench)
+    if bench.counter is None:
+        print("\nSystem calls were not counted: neither perf nor strace is there and permitted.")
+    for name, failures in bench.failures.items():
+        for failure in failures:
+            print(f"\n{name}: {failure}")
+    show_aims(bench)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--full", action="store_true", help="longer, and with 5,000 idle ones")
+    parser.add_argument("--loops", action="store_true", help="wsechod on each of its loops, too")
+    parser.add_argument("--idle", type=int, help="how many idle connections")
+    parser.add_argument("--only", metavar="WORD", help="wsechod and servers with this in the name")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    bench = Bench(arguments)
+    if arguments.only:
+        bench.servers = {n: c for n, c in bench.servers.items() if n == OURS or arguments.only in n}
+    try:
+        bench.measure()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    show(bench)
+
+
+if __name__ == "__main__":
+    main()
