@@ -116,8 +116,8 @@ watch_signals(void *argument)
         return 0;
 }
 
-int
-client_main(void *argument)
+async int
+client_run(void *argument)
 {
         const struct client_options *options = argument;
         struct aw_tls_context *tls = NULL;

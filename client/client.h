@@ -36,7 +36,7 @@ enum client_status {
 };
 
 /* The main task's function; the argument is a struct client_options. Its value is the exit status. */
-int client_main(void *options);
+async int client_run(void *options);
 
 /* Says on standard error, in one sentence, why an await on the connection failed (errno), and returns the exit status for that. */
 enum client_status client_failed(const struct ws *ws);

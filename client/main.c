@@ -2,7 +2,6 @@
 /* wsecho: the command line. */
 #include "client.h"
 #include "log.h"
-#include "task.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -79,7 +78,7 @@ run(struct client_options *options)
 
         aw_log_set_program(program.name);
         aw_log_set_level(options->verbose ? AW_LOG_INFO : AW_LOG_WARNING);
-        status = aw_run(&loop, client_main, options);
+        status = aw_run(&loop, client_run, options);
         if (status == -1) {
                 client_say("event loop '%s': %s", options->loop, strerror(errno));
                 status = CLIENT_LOCAL;

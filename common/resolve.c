@@ -53,9 +53,9 @@ static int
 copy_found(const struct addrinfo *found, struct aw_addresses *addresses)
 {
         const struct addrinfo *info;
-        size_t count = 0;
+        size_t count = 1; /* there is at least one */
 
-        for (info = found; info != NULL; info = info->ai_next)
+        for (info = found; info->ai_next != NULL; info = info->ai_next)
                 count++;
         addresses->items = calloc(count, sizeof(*addresses->items));
         if (addresses->items == NULL)

@@ -383,7 +383,7 @@ aw_wake_all(struct aw_waiters *waiters)
 
 /* A bare yield: ready again at once, behind those that are ready already. */
 static int
-yield(void)
+yield_once(void)
 {
         struct aw_waiter waiter = {.task = need_task()};
 
@@ -406,7 +406,7 @@ sleep_until(aw_time when)
 async int
 aw_sleep_until(aw_time when)
 {
-        return when <= aw_loop_now() ? yield() : sleep_until(when);
+        return when <= aw_loop_now() ? yield_once() : sleep_until(when);
 }
 
 async int
@@ -415,7 +415,7 @@ aw_sleep(aw_time duration)
         aw_time now;
 
         if (duration <= 0)
-                return yield();
+                return yield_once();
         now = aw_loop_now();
         return sleep_until(duration > AW_NEVER - now ? AW_NEVER : now + duration);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a task does with a connection. */
+/*
+ * What a task does with a connection. The helpers wait on behalf of the function that calls them, without
+ * await(): the site that a dump shows is then the one in the program, not one in here.
+ */
 #include "ws.h"
 
 #include "log.h"

@@ -162,8 +162,8 @@ struct ws_listen_options {
  * Binds every address of the host and listens, from the next turn on. NULL with errno and *error. A stale Unix socket is
  * replaced, one in use is not.
  */
-AW_API struct ws_listener *ws_listen(const struct ws_listen_options *options,
-                                     struct ws_error *error);
+AW_API async struct ws_listener *ws_listen(const struct ws_listen_options *options,
+                                           struct ws_error *error);
 
 /* The addresses it listens on, with real ports: "wss://127.0.0.1:7681". NULL past the last. */
 AW_API const char *ws_listener_url(const struct ws_listener *listener, size_t index);

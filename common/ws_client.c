@@ -155,7 +155,7 @@ race_start_next(struct race *race)
 }
 
 /* Waits for an event of the race, or until it is time for the next address. False if the caller should stop. */
-static bool
+static async bool
 race_wait(struct race *race, aw_time deadline)
 {
         aw_time next =
@@ -166,7 +166,7 @@ race_wait(struct race *race, aw_time deadline)
 }
 
 /* The losers are dropped; they call back once more, so the race has to wait for that. */
-static void
+static async void
 race_end(struct race *race)
 {
         size_t i;
@@ -178,7 +178,7 @@ race_end(struct race *race)
                 aw_suspend_in(&race->waiters, AW_NEVER);
 }
 
-static struct aw_socket *
+static async struct aw_socket *
 race_run(struct race *race, aw_time deadline)
 {
         bool go_on = true;
@@ -188,10 +188,10 @@ race_run(struct race *race, aw_time deadline)
                 if (race->started < race->addresses->count)
                         race_start_next(race);
                 if (race->failed < race->started)
-                        go_on = race_wait(race, deadline);
+                        go_on = await(race_wait(race, deadline));
         }
         error = go_on ? race->error : errno;
-        race_end(race);
+        await(race_end(race));
         errno = error;
         return race->winner == NULL ? NULL : race->winner->socket;
 }
@@ -215,7 +215,7 @@ interleave(struct aw_addresses *addresses)
         }
 }
 
-static struct aw_socket *
+static async struct aw_socket *
 connect_any(const struct aw_url *url, struct aw_addresses *addresses, struct ws_error *error,
             aw_time deadline)
 {
@@ -229,7 +229,7 @@ connect_any(const struct aw_url *url, struct aw_addresses *addresses, struct ws_
                 fail(error, WS_FAILED_MEMORY, ENOMEM, "out of memory");
                 return NULL;
         }
-        socket = race_run(&race, deadline);
+        socket = await(race_run(&race, deadline));
         number = errno;
         free(race.attempts);
         errno = number;
@@ -345,7 +345,7 @@ client_begin(void *argument)
 }
 
 /* Waits until the connection is open, has failed or is lost. */
-static int
+static async int
 client_open(struct ws *ws, aw_time deadline)
 {
         struct ws_opening *opening = ws->opening;
@@ -386,7 +386,7 @@ client_create(struct ws_opening *opening, struct aw_socket *socket)
         return ws;
 }
 
-static struct ws *
+static async struct ws *
 connect_to(struct ws_opening *opening, struct aw_socket *socket, aw_time deadline)
 {
         struct ws *ws = client_create(opening, socket);
@@ -397,7 +397,7 @@ connect_to(struct ws_opening *opening, struct aw_socket *socket, aw_time deadlin
                 fail(opening->error, WS_FAILED_MEMORY, ENOMEM, "out of memory");
                 return NULL;
         }
-        if (client_open(ws, deadline) == -1) {
+        if (await(client_open(ws, deadline)) == -1) {
                 error = errno;
                 ws_drop(ws);
                 errno = error;
@@ -421,7 +421,7 @@ headers_valid(const struct ws_connect_options *options)
         return true;
 }
 
-static struct ws *
+static async struct ws *
 connect_url(struct ws_opening *opening, struct aw_url *url, aw_time deadline)
 {
         const struct ws_connect_options *options = opening->options;
@@ -457,9 +457,9 @@ connect_url(struct ws_opening *opening, struct aw_url *url, aw_time deadline)
                      url->host, reason);
                 return NULL;
         }
-        socket = connect_any(url, &addresses, opening->error, deadline);
+        socket = await(connect_any(url, &addresses, opening->error, deadline));
         aw_addresses_free(&addresses);
-        return socket == NULL ? NULL : connect_to(opening, socket, deadline);
+        return socket == NULL ? NULL : await(connect_to(opening, socket, deadline));
 }
 
 async struct ws *
@@ -474,7 +474,7 @@ ws_connect(const struct ws_connect_options *options, struct ws_error *error, aw_
         if (url == NULL)
                 fail(error, WS_FAILED_MEMORY, ENOMEM, "out of memory");
         else
-                ws = connect_url(&opening, url, deadline);
+                ws = await(connect_url(&opening, url, deadline));
         number = errno;
         free(url);
         errno = number;

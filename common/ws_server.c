@@ -455,7 +455,7 @@ add_ports(struct ws_listener *listener, const struct aw_url *url, struct aw_addr
                       strerror(reason));
 }
 
-static int
+static async int
 listen_on(struct ws_listener *listener, const struct ws_listen_options *options,
           struct ws_error *error)
 {
@@ -498,7 +498,7 @@ ws_listen(const struct ws_listen_options *options, struct ws_error *error)
         listener->accept_last = &listener->accept_first;
         listener->max_message = options->max_message;
         listener->answer = options->answer;
-        if (listen_on(listener, options, error) == 0)
+        if (await(listen_on(listener, options, error)) == 0)
                 return listener;
         number = errno;
         ws_listener_close(listener);

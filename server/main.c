@@ -2,7 +2,6 @@
 /* wsechod: the command line. */
 #include "log.h"
 #include "server.h"
-#include "task.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -84,7 +83,7 @@ run(struct server_options *options)
 
         aw_log_set_program(program.name);
         aw_log_set_level((enum aw_log_level)aw_log_level_parse(options->log_level));
-        status = aw_run(&loop, server_main, options);
+        status = aw_run(&loop, server_run, options);
         if (status == -1) {
                 aw_log(AW_LOG_ERROR, "event loop '%s': %s", options->loop, strerror(errno));
                 status = 1;

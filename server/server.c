@@ -214,8 +214,8 @@ serve(struct server *server)
         return status;
 }
 
-int
-server_main(void *argument)
+async int
+server_run(void *argument)
 {
         struct server server = {.options = argument, .main = aw_task_current()};
         int status = 1;

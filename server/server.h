@@ -4,6 +4,7 @@
 #define SERVER_H
 
 #include "opt.h"
+#include "task.h"
 
 #include <stdint.h>
 
@@ -19,6 +20,6 @@ struct server_options {
 #define SERVER_URL "wss://localhost:7681"
 
 /* The main task's function; the argument is a struct server_options. Its value is the exit status. */
-int server_main(void *options);
+async int server_run(void *options);
 
 #endif

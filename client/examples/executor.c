@@ -2,22 +2,35 @@
 /* A function that blocks, in the default executor and in one of our own; the loop keeps ticking. */
 #include <await/executor.h>
 #include <await/task_wait.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Runs in a thread: it may block, and what it is given must last as long as it needs it. */
-static int
+struct joining {
+        const char *a, *b;
+        struct aw_executor *executor;
+        void *joined;
+};
+
+static int /* in a thread, where it may block */
 join(void *argument, void **result)
 {
-        char **words = argument, *joined;
+        const struct joining *words = argument;
+        char text[100];
 
         usleep(300000);
-        if (asprintf(&joined, "%s%s", words[0], words[1]) == -1)
-                return -1;
-        *result = joined;
-        return 0;
+        snprintf(text, sizeof(text), "%s%s", words->a, words->b);
+        *result = strdup(text);
+        return *result == NULL ? -1 : 0;
+}
+
+static async int
+run_join(void *argument)
+{
+        struct joining *words = argument;
+        struct aw_job job = {.run = join, .argument = words, .drop = free};
+
+        return await(aw_run_in_executor(words->executor, &job, &words->joined));
 }
 
 static async int
@@ -25,7 +38,6 @@ ticker(void *argument)
 {
         int i;
 
-        (void)argument;
         for (i = 0; i < 2; i++) {
                 if (await(aw_sleep(100 * AW_MILLISECOND)) == -1)
                         return -1;
@@ -34,24 +46,3 @@ ticker(void *argument)
         return 0;
 }
 
-struct call {
-        struct aw_executor *pool;
-        char *words[2];
-        void *result;
-};
-
-static async int
-call(void *argument)
-{
-        struct call *self = argument;
-        struct aw_job job = {.run = join, .argument = self->words, .drop = free};
-
-        return await(aw_run_in_executor(self->pool, &job, &self->result));
-}
-
-static async int
-four_calls(struct aw_executor *pool) {
-        static struct call calls[] = {{.words={"job ", "0"}}, {.words={"job ", "1"}}, {.words={"job ", "2"}}, {.words={"job ", "3"}}};
-        struct aw_task *tasks[4];
-        ...
-}

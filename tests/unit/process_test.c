@@ -3,7 +3,7 @@
 #include "support.h"
 #include "task_wait.h"
 
-#include <dirent.h>
+#include <fcntl.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -45,17 +45,14 @@ struct about {
         bool blocked, ignored;
 };
 
-/* Descriptors over 2, without the one that counts. */
 static int
 count_descriptors(void)
 {
-        DIR *directory = opendir("/proc/self/fd");
-        int count = -4;
+        int count = 0, descriptor;
 
-        while (readdir(directory) != NULL)
-                count++;
-        closedir(directory);
-        return count - 2;
+        for (descriptor = 0; descriptor < 100; descriptor++)
+                count += fcntl(descriptor, F_GETFD) != -1;
+        return count;
 }
 
 static ssize_t
@@ -579,7 +576,7 @@ workers_begin_with_a_clean_slate(NOTHING)
         worker = await(ask());
         expect(!worker.blocked);
         expect(!worker.ignored);
-        expect_int(worker.descriptors, 1);
+        expect_int(worker.descriptors, 4);
         expect(worker.group == worker.parent && worker.group != getpgrp());
         close(extra);
         return await(end_pool());
@@ -605,28 +602,49 @@ without_the_server_the_pool_is_broken(NOTHING)
         return await(end_pool());
 }
 
-/* Both the server's descriptors and this process's may run out. */
 static async int
-a_worker_that_cannot_be_started_fails_the_job_for_now(NOTHING)
+a_worker_whose_socket_cannot_be_taken_fails_the_job_for_now(NOTHING)
 {
         struct rlimit none, before;
         struct about worker;
 
         await(make_pool(1));
         worker = await(ask());
-        getrlimit(RLIMIT_NOFILE, &before);
-        none = (struct rlimit){4, before.rlim_max};
-        prlimit(worker.parent, RLIMIT_NOFILE, &none, NULL);
         kill(worker.pid, SIGKILL);
         await(wait_logged(1));
         expect_log("was killed by signal 9");
-        expect_error(await(await_block(NULL)), EMFILE);
-        expect_log("no process worker can be started: Too many open files");
-        prlimit(worker.parent, RLIMIT_NOFILE, &before, NULL);
+        getrlimit(RLIMIT_NOFILE, &before);
+        none = (struct rlimit){4, before.rlim_max};
         setrlimit(RLIMIT_NOFILE, &none);
         expect_error(await(await_block(NULL)), EMFILE);
         expect_log("no process worker can be started: Too many open files");
         setrlimit(RLIMIT_NOFILE, &before);
+        expect(await(ask()).pid != worker.pid);
+        return await(end_pool());
+}
+
+/* The server is out of descriptors, which Valgrind's idea of it would not survive. */
+static async int
+a_worker_that_cannot_be_started_fails_the_job_for_now(NOTHING)
+{
+        struct rlimit none, before;
+        struct about worker;
+
+#ifdef AW_CORO_VALGRIND
+        if (RUNNING_ON_VALGRIND)
+                return 0;
+#endif
+        await(make_pool(1));
+        worker = await(ask());
+        kill(worker.pid, SIGKILL);
+        await(wait_logged(1));
+        expect_log("was killed by signal 9");
+        getrlimit(RLIMIT_NOFILE, &before);
+        none = (struct rlimit){4, before.rlim_max};
+        prlimit(worker.parent, RLIMIT_NOFILE, &none, NULL);
+        expect_error(await(await_block(NULL)), EMFILE);
+        expect_log("no process worker can be started: Too many open files");
+        prlimit(worker.parent, RLIMIT_NOFILE, &before, NULL);
         expect(await(ask()).pid != worker.pid);
         return await(end_pool());
 }
@@ -766,6 +784,7 @@ main(void)
                 on_loop(a_pool_may_be_made_when_there_are_threads),
                 on_loop(workers_begin_with_a_clean_slate),
                 on_loop(without_the_server_the_pool_is_broken),
+                on_loop(a_worker_whose_socket_cannot_be_taken_fails_the_job_for_now),
                 on_loop(a_worker_that_cannot_be_started_fails_the_job_for_now),
                 on_loop(a_pool_that_cannot_be_made_leaves_nothing),
                 cmocka_unit_test(the_end_of_aw_run_ends_the_pool),
