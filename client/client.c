@@ -52,8 +52,8 @@ client_failed(const struct ws *ws)
                                                                       : CLIENT_LOCAL;
 }
 
-static enum client_status
-status_of(enum ws_failure failure)
+enum client_status
+client_refused(const struct ws_error *error)
 {
         static const enum client_status statuses[] = {
                 [WS_FAILED_URL] = CLIENT_USAGE,       [WS_FAILED_CONNECTION] = CLIENT_CONNECTION,
@@ -62,44 +62,32 @@ status_of(enum ws_failure failure)
                 [WS_FAILED_MEMORY] = CLIENT_LOCAL,
         };
 
-        return statuses[failure];
+        client_say("%s", error->text);
+        return statuses[error->failure];
 }
 
-static void
-say_connected(const struct ws *ws)
+void
+client_connected(const struct ws *ws, const struct client_options *options)
 {
         char description[256];
 
+        if (!options->verbose)
+                return;
         ws_describe(ws, description, sizeof(description));
         client_say("connected to %s (%s)", ws_peer(ws), description);
 }
 
-/* The whole of it: connect, send and receive, close. */
 static async enum client_status
 converse(const struct client_options *options, struct aw_tls_context *tls)
 {
-        struct ws_connect_options connect = {.url = options->url,
-                                             .tls = tls,
-                                             .headers = options->headers.items,
-                                             .header_count = options->headers.count,
-                                             .max_message = options->max_message};
-        aw_time deadline = options->timeout == 0 ? AW_NEVER : aw_loop_now() + options->timeout;
-        struct ws_error error;
-        struct ws *ws = await(ws_connect(&connect, &error, deadline));
-        enum client_status status;
+        struct ws_connect_options to = {.url = options->url,
+                                        .tls = tls,
+                                        .headers = options->headers.items,
+                                        .header_count = options->headers.count,
+                                        .max_message = options->max_message};
 
-        if (ws == NULL) {
-                client_say("%s", error.text);
-                return status_of(error.failure);
-        }
-        if (options->verbose)
-                say_connected(ws);
-        if (options->count > 0)
-                status = await(session_messages(ws, options));
-        else
-                status = await(session_lines(ws, options));
-        await(ws_close(ws, WS_NORMAL, NULL));
-        return status;
+        return options->count > 0 ? await(session_messages(&to, options))
+                                  : await(session_lines(&to, options));
 }
 
 /* SIGUSR1 shows the tasks. */

@@ -36,13 +36,19 @@ message_of(const struct client_options *options, const char *data, size_t length
                                    .length = length};
 }
 
+/* The await pattern in one function: connect, send and receive, close. */
 async enum client_status
-session_messages(struct ws *ws, const struct client_options *options)
+session_messages(const struct ws_connect_options *to, const struct client_options *options)
 {
-        struct ws_message message, reply;
         enum client_status status = CLIENT_OK;
+        struct ws_message message, reply;
+        struct ws_error error;
+        struct ws *ws = await(ws_connect(to, &error, deadline_of(options)));
         int i;
 
+        if (ws == NULL)
+                return client_refused(&error);
+        client_connected(ws, options);
         for (i = 0; i < options->count && status == CLIENT_OK; i++) {
                 message = message_of(options, options->messages[i], strlen(options->messages[i]));
                 if (await(ws_send(ws, &message, deadline_of(options))) == -1 ||
@@ -51,6 +57,7 @@ session_messages(struct ws *ws, const struct client_options *options)
                 else
                         status = print(&reply);
         }
+        await(ws_close(ws, WS_NORMAL, NULL));
         return status;
 }
 
@@ -147,6 +154,8 @@ join_both(struct aw_task *tasks[2], enum client_status status)
         int i, result;
 
         for (i = 0; i < 2; i++) {
+                if (tasks[i] == NULL)
+                        continue;
                 aw_cancel(tasks[i]);
                 result = await(aw_join(tasks[i]));
                 if (status == CLIENT_OK && result > 0)
@@ -155,19 +164,34 @@ join_both(struct aw_task *tasks[2], enum client_status status)
         return status;
 }
 
-async enum client_status
-session_lines(struct ws *ws, const struct client_options *options)
+static async enum client_status
+exchange_lines(struct lines *lines)
 {
-        struct lines lines = {.ws = ws, .options = options};
-        struct aw_task *tasks[2] = {aw_spawn("send lines", send_lines, &lines),
-                                    aw_spawn("print replies", print_replies, &lines)};
+        struct aw_task *tasks[2] = {aw_spawn("send lines", send_lines, lines),
+                                    aw_spawn("print replies", print_replies, lines)};
         enum client_status status = CLIENT_OK;
 
         if (tasks[0] == NULL || tasks[1] == NULL) {
                 client_say("out of memory");
-                return CLIENT_LOCAL;
+                status = CLIENT_LOCAL;
+        } else if (await(aw_wait(tasks, 2, AW_FIRST_COMPLETED, AW_NEVER)) != -1) {
+                status = await(wait_for_replies(lines, tasks));
         }
-        if (await(aw_wait(tasks, 2, AW_FIRST_COMPLETED, AW_NEVER)) != -1)
-                status = await(wait_for_replies(&lines, tasks));
         return await(join_both(tasks, status));
+}
+
+async enum client_status
+session_lines(const struct ws_connect_options *to, const struct client_options *options)
+{
+        struct lines lines = {.options = options};
+        enum client_status status;
+        struct ws_error error;
+
+        lines.ws = await(ws_connect(to, &error, deadline_of(options)));
+        if (lines.ws == NULL)
+                return client_refused(&error);
+        client_connected(lines.ws, options);
+        status = await(exchange_lines(&lines));
+        await(ws_close(lines.ws, WS_NORMAL, NULL));
+        return status;
 }

@@ -5,8 +5,10 @@
 
 #include "client.h"
 
-/* Each sends, prints the replies on standard output, and leaves the connection open. The exit status. */
-async enum client_status session_messages(struct ws *ws, const struct client_options *options);
-async enum client_status session_lines(struct ws *ws, const struct client_options *options);
+/* Each connects, sends, prints the replies on standard output, and closes. The exit status. */
+async enum client_status session_messages(const struct ws_connect_options *to,
+                                          const struct client_options *options);
+async enum client_status session_lines(const struct ws_connect_options *to,
+                                       const struct client_options *options);
 
 #endif

@@ -9,9 +9,12 @@
 async int
 aw_wait_for(struct aw_task *task, aw_time deadline)
 {
-        bool late = aw_task_wait_done(task, deadline) == -1, cancelled;
+        bool late, cancelled;
         int result;
 
+        /* If it is late already the task does not run on, nor start. */
+        late = deadline <= aw_loop_now() ? !aw_task_done(task)
+                                         : aw_task_wait_done(task, deadline) == -1;
         if (late) {
                 aw_cancel(task);
                 aw_task_wait_done(task, AW_NEVER);

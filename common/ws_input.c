@@ -54,6 +54,11 @@ input_overdue(void *argument)
         struct ws_queue before = ws->inbox;
         struct ws_buffer *buffer;
 
+        if (ws->grace > 0 && ws->receiver.first == NULL) {
+                ws->grace--;
+                aw_call_soon(&ws->overdue, input_overdue, ws);
+                return;
+        }
         if (before.first == NULL)
                 before.last = &before.first;
         ws_queue_init(&ws->inbox);

@@ -287,6 +287,7 @@ ws_opened(struct ws *ws, size_t head_length)
         size_t length = ws->head_length;
 
         ws->state = WS_STATE_OPEN;
+        ws->grace = WS_GRACE_TURNS;
         aw_handle_cancel(&ws->timer);
         ws->head = NULL;
         ws_input(ws, (const uint8_t *)head + head_length, length - head_length);

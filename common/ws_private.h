@@ -17,6 +17,9 @@
 #define WS_QUEUE_HIGH ((size_t)256 << 10)
 #define WS_QUEUE_LOW  ((size_t)64 << 10)
 
+/* Turns that pass at most before a new connection's task receives: it is accepted, gets its task, which then runs. */
+#define WS_GRACE_TURNS 3
+
 /* One message or control frame. The header is built in front of the payload, so the two go out as one piece. */
 struct ws_buffer {
         struct ws_buffer *next;
@@ -69,6 +72,7 @@ struct ws {
         bool app; /* a task has it, or will get it from ws_accept() */
         bool draining;
         bool ended; /* the peer ended its side: nothing more comes */
+        uint8_t grace; /* turns that the task still has to begin receiving */
         bool close_sent, close_received;
         bool paused;
         int error;                /* what ws_receive() fails with once the inbox is empty */

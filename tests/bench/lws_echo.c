@@ -105,7 +105,9 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
                 session->ring = lws_ring_create(sizeof(struct piece), RING_DEPTH, destroy_piece);
                 return session->ring == NULL ? -1 : 0;
         case LWS_CALLBACK_CLOSED:
-                lws_ring_destroy(session->ring);
+                /* A connection lost in its handshake is closed without having been established. */
+                if (session->ring != NULL)
+                        lws_ring_destroy(session->ring);
                 return 0;
         case LWS_CALLBACK_RECEIVE:
                 return on_receive(wsi, session, in, length);
