@@ -46,6 +46,7 @@ ws_answer_ping(struct ws *ws, struct ws_buffer *ping)
 /*
  * The receiver has had its turn. If it did not come as far as the pings in the inbox it is busy with something else, and
  * they are answered out of their order. The same goes for a Close frame, unless the task still has a message to reply to.
+ * A new connection's task may still be on its way.
  */
 static void
 input_overdue(void *argument)

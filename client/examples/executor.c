@@ -6,37 +6,38 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static struct aw_executor *pool; /* NULL: the default executor */
-
 struct words {
-        char first[8], second[8], joined[16];
+        const char *first, *second;
+        char joined[16];
 };
+static struct aw_executor *pool; /* NULL: the default one */
 
 /* Runs in a thread, so it may block. */
 static int
 join(void *argument, void **result)
 {
-        struct words *words = *result = argument;
+        struct words *pair = *result = argument;
 
         usleep(300000);
-        return snprintf(words->joined, sizeof(words->joined), "%s%s", words->first, words->second);
+        return snprintf(pair->joined, sizeof(pair->joined), "%s%s", pair->first, pair->second);
 }
 
 static async int
-join_elsewhere(void *argument)
+join_elsewhere(void *pair)
 {
-        struct aw_job job = {.run = join, .argument = argument};
-
-        return await(aw_run_in_executor(pool, &job, NULL));
+        return await(
+                aw_run_in_executor(pool, &(struct aw_job){.run = join, .argument = pair}, NULL));
 }
 
 static async int
-executor(void *options)
+executor(void *argument)
 {
         static struct words hello = {"Hello,", " world!", ""};
-        static struct words jobs[4] = {{"job ", "0"}, {"job ", "1"}, {"job ", "2"}, {"job ", "3"}};
+        static struct words jobs[] = {
+                {"job ", "0", ""}, {"job ", "1", ""}, {"job ", "2", ""}, {"job ", "3", ""}};
         struct aw_task *task = aw_spawn("hello", join_elsewhere, &hello), *tasks[4];
 
+        (void)argument;
         for (int i = 0; i < 2 && await(aw_sleep(100 * AW_MILLISECOND)) == 0; i++)
                 printf("tick %d\n", i);
         if (task == NULL || await(aw_join(task)) == -1)
@@ -45,7 +46,8 @@ executor(void *options)
         pool = aw_thread_pool_create(&(struct aw_thread_pool_options){.max_workers = 2});
         aw_time start = aw_loop_now();
         for (int i = 0; i < 4; i++)
-                tasks[i] = aw_spawn("job", join_elsewhere, &jobs[i]);
+                if ((tasks[i] = aw_spawn("job", join_elsewhere, &jobs[i])) == NULL)
+                        return -1;
         if (pool == NULL || await(aw_gather(tasks, 4, NULL)) == -1)
                 return -1;
         printf("['%s', '%s', '%s', '%s'] in about %.0f rounds\n", jobs[0].joined, jobs[1].joined,

@@ -108,6 +108,19 @@ test_expect_log(const char *part, const char *file, int line)
                            part, got);
 }
 
+/* The first line in the log that has this in it, or none; the others do not matter then. */
+static inline const char *
+test_log_find(const char *part)
+{
+        size_t i;
+
+        test_log.expected = test_log.count;
+        for (i = 0; i < test_log.count; i++)
+                if (strstr(test_log.lines[i], part) != NULL)
+                        return test_log.lines[i];
+        return "";
+}
+
 static inline void
 trace(const char *word)
 {

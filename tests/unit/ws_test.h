@@ -64,7 +64,7 @@ connect_start(struct connecting *connecting, const char *url)
         connecting->task = aw_spawn("connect", connect_in_task, connecting);
 }
 
-static inline struct ws_listener *
+static inline async struct ws_listener *
 listen_at(const char *url, struct aw_tls_context *tls)
 {
         struct ws_listen_options options = {.url = url, .tls = tls};
@@ -160,7 +160,7 @@ close_in_task(void *ws)
         return await(ws_close(ws, WS_NORMAL, NULL));
 }
 
-static inline void
+static inline async void
 close_pair(struct pair *pair)
 {
         struct aw_task *task = aw_spawn("close", close_in_task, pair->client);
@@ -197,9 +197,9 @@ test_expect_message(const struct ws_message *message, enum ws_type type, const v
 }
 
 /* Receives the next message, which must be this text. */
-#define expect_received(ws, text) test_expect_received((ws), (text), __FILE__, __LINE__)
+#define expect_received(ws, text) await(test_expect_received((ws), (text), __FILE__, __LINE__))
 
-static inline void
+static inline async void
 test_expect_received(struct ws *ws, const char *text, const char *file, int line)
 {
         struct ws_message message;
@@ -211,9 +211,9 @@ test_expect_received(struct ws *ws, const char *text, const char *file, int line
 
 /* That receiving fails, and that the peer's Close frame was this. */
 #define expect_closed(ws, code, reason)                                                            \
-        test_expect_closed((ws), (code), (reason), __FILE__, __LINE__)
+        await(test_expect_closed((ws), (code), (reason), __FILE__, __LINE__))
 
-static inline void
+static inline async void
 test_expect_closed(struct ws *ws, unsigned code, const char *reason, const char *file, int line)
 {
         struct ws_message message;
@@ -238,7 +238,7 @@ pattern(size_t length)
 }
 
 /* Lets everything that can happen by itself happen. */
-static inline void
+static inline async void
 settle(void)
 {
         int i;

@@ -59,7 +59,7 @@ raw_read(int fd, void *data, size_t size)
         return got;
 }
 
-static inline bool
+static inline async bool
 raw_read_all(int fd, void *data, size_t size)
 {
         size_t done = 0;
@@ -73,7 +73,7 @@ raw_read_all(int fd, void *data, size_t size)
 }
 
 /* Reads to the end of the head of an HTTP message; one byte at a time, so not what follows. */
-static inline bool
+static inline async bool
 raw_read_head(int fd, char head[4096])
 {
         size_t length = 0;
@@ -119,42 +119,42 @@ raw_text(int fd, const char *text)
 
 /* That the next bytes are these: a frame without mask of up to 125 bytes. */
 #define raw_expect_frame(fd, first, data, length)                                                  \
-        test_raw_expect_frame((fd), (first), (data), (length), __FILE__, __LINE__)
+        await(test_raw_expect_frame((fd), (first), (data), (length), __FILE__, __LINE__))
 
-static inline void
+static inline async void
 test_raw_expect_frame(int fd, uint8_t first, const void *data, size_t length, const char *file,
                       int line)
 {
         uint8_t head[2] = {0, 0}, payload[126] = {0};
 
-        if (!raw_read_all(fd, head, 2))
+        if (!await(raw_read_all(fd, head, 2)))
                 return;
         test_expect(head[0] == first, file, line, "the frame begins with %#x (it is %#x)", first,
                     head[0]);
         if (!test_expect_int(head[1], (long long)length, file, line, "the frame's length") ||
-            !raw_read_all(fd, payload, length))
+            !await(raw_read_all(fd, payload, length)))
                 return;
         test_expect(memcmp(payload, data, length) == 0, file, line, "the payload is '%.*s' (%.*s)",
                     (int)length, (const char *)data, (int)length, (const char *)payload);
 }
 
 /* That a Close frame with this code comes, whatever its reason. */
-#define raw_expect_close(fd, code) test_raw_expect_close((fd), (code), __FILE__, __LINE__)
+#define raw_expect_close(fd, code) await(test_raw_expect_close((fd), (code), __FILE__, __LINE__))
 
-static inline void
+static inline async void
 test_raw_expect_close(int fd, unsigned code, const char *file, int line)
 {
         uint8_t frame[2 + 125] = {0};
 
-        if (!raw_read_all(fd, frame, 4) || !expect(frame[1] >= 2 && frame[1] <= 125))
+        if (!await(raw_read_all(fd, frame, 4)) || !expect(frame[1] >= 2 && frame[1] <= 125))
                 return;
         test_expect(frame[0] == 0x88, file, line, "a Close frame comes (%#x)", frame[0]);
         test_expect_int(frame[2] << 8 | frame[3], code, file, line, "its code");
-        raw_read_all(fd, frame, frame[1] - 2U);
+        await(raw_read_all(fd, frame, frame[1] - 2U));
 }
 
 /* That the other side ends the stream, after nothing else. */
-static inline void
+static inline async void
 raw_expect_end(int fd)
 {
         char byte;
@@ -198,7 +198,7 @@ raw_connect(const char *url, int receive_buffer)
 }
 
 /* The opening handshake of such a client. */
-static inline int
+static inline async int
 raw_client(struct ws_listener *listener, struct ws **server, int receive_buffer)
 {
         int fd = raw_connect(ws_listener_url(listener, 0), receive_buffer);
@@ -207,7 +207,7 @@ raw_client(struct ws_listener *listener, struct ws **server, int receive_buffer)
         raw_send(fd, RAW_REQUEST, strlen(RAW_REQUEST));
         *server = await(ws_accept(listener, SOON));
         expect(*server != NULL);
-        raw_read_head(fd, head);
+        await(raw_read_head(fd, head));
         expect(strstr(head, RAW_ACCEPT) != NULL);
         return fd;
 }
@@ -227,7 +227,7 @@ raw_listen(char url[64], int backlog)
         return fd;
 }
 
-static inline int
+static inline async int
 raw_accept(int listener)
 {
         int fd;
@@ -239,14 +239,14 @@ raw_accept(int listener)
 }
 
 /* Accepts a client and reads its request; the answer's last fields are given, each with its end. */
-static inline int
+static inline async int
 raw_server(int listener, const char *status, const char *fields)
 {
         char head[4096], accept[WS_ACCEPT_SIZE] = "", answer[1024];
-        int fd = raw_accept(listener);
+        int fd = await(raw_accept(listener));
         const char *key;
 
-        raw_read_head(fd, head);
+        await(raw_read_head(fd, head));
         key = strstr(head, "Sec-WebSocket-Key: ");
         if (expect(key != NULL))
                 ws_handshake_accept(key + strlen("Sec-WebSocket-Key: "), WS_KEY_SIZE - 1, accept);

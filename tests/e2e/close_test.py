@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: MIT
+"""Closing: codes, what comes after a Close, and connections that end in other ways."""
+
+from peer import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Peer, close_payload, frame, header,
+                  peer_test)
+from support import Server, equal, eventually, main, match, test
+
+server = Server()
+
+VALID = (1000, 1001, 1002, 1003, *range(1007, 1015), 3000, 4999)
+INVALID = (0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535)
+
+
+@peer_test(server, "a Close without code is answered without code, and the server ends the stream")
+def _(peer):
+    peer.send_frame(CLOSE)
+    peer.expect_close(None)
+    peer.expect_end()
+    equal(peer.notified, peer.tls is not None, "that TLS ended with close_notify")
+
+
+@test("a Close with a valid code is answered with the same code: " + ", ".join(map(str, VALID)))
+def _():
+    for code in VALID:
+        for url in (server.wss, server.ws):
+            with Peer(url) as peer:
+                peer.send_close(code, "gründlich".encode())
+                peer.expect_close(code)
+                peer.expect_end()
+
+
+@test("a Close with an invalid code is answered with 1002: " + ", ".join(map(str, INVALID)))
+def _():
+    for code in INVALID:
+        for url in (server.wss, server.ws):
+            with Peer(url) as peer:
+                peer.send_close(code)
+                peer.expect_close(1002)
+                peer.expect_end()
+
+
+@peer_test(server, "a Close with one byte of payload is answered with 1002")
+def _(peer):
+    peer.send_frame(CLOSE, b"\x03")
+    peer.expect_close(1002)
+    peer.expect_end()
+
+
+@peer_test(server, "a Close with the longest reason, 123 bytes, is answered with the same code")
+def _(peer):
+    peer.send_close(4000, b"x" * 123)
+    peer.expect_close(4000)
+
+
+@peer_test(server, "a Close whose reason is not UTF-8 is answered with 1007")
+def _(peer):
+    peer.send_close(1000, b"caf\xe9")
+    peer.expect_close(1007)
+    peer.expect_end()
+
+
+@peer_test(server, "a Close whose reason ends within a character is answered with 1007")
+def _(peer):
+    peer.send_close(1000, "€".encode()[:2])
+    peer.expect_close(1007)
+
+
+@peer_test(server, "what comes after a Close is ignored")
+def _(peer):
+    peer.send(frame(CLOSE, close_payload(1000)) + frame(TEXT, b"too late") + frame(PING) +
+              frame(CLOSE, close_payload(1001)) + b"\xff" * 100)
+    peer.expect_close(1000)
+    peer.expect_end()
+
+
+@peer_test(server, "what comes after a protocol error is ignored, and the stream ends after the Close")
+def _(peer):
+    peer.send(frame(TEXT, b"fine") + frame(TEXT, rsv=4) + frame(TEXT, b"too late") + frame(PING))
+    peer.expect((TEXT, b"fine"))
+    peer.expect_close(1002)
+    peer.expect_end()
+
+
+@peer_test(server, "a Close in the middle of a fragmented message closes, and the fragment is lost")
+def _(peer):
+    peer.send_frame(TEXT, b"half a", fin=False)
+    peer.send_close(1001)
+    peer.expect_close(1001)
+    peer.expect_end()
+
+
+@peer_test(server, "a ping before the Close in the same segment is answered before the Close")
+def _(peer):
+    peer.send(frame(TEXT, b"one") + frame(PING, b"two") + frame(CLOSE))
+    peer.expect((TEXT, b"one"), (PONG, b"two"))
+    peer.expect_close(None)
+
+
+# Ends without a Close frame.
+
+
+@test("messages before a TLS close_notify come back, and then the server closes")
+def _():
+    with Peer(server.wss) as peer:
+        peer.send_frame(TEXT, b"one")
+        peer.send_frame(BINARY, b"x" * 100_000)
+        peer.close_notify()
+        peer.expect((TEXT, b"one"), (BINARY, b"x" * 100_000))
+
+
+@test("messages in the same segment as a TLS close_notify come back")
+def _():
+    with Peer(server.wss) as peer:
+        data = peer.encrypt(frame(TEXT, b"one"), frame(TEXT, b"two"))
+        try:
+            peer.tls.unwrap()
+        except OSError:
+            pass
+        peer.sock.sendall(data + peer.to_net.read())
+        peer.expect((TEXT, b"one"), (TEXT, b"two"))
+
+
+@peer_test(server, "messages before the end of a half-closed TCP stream come back")
+def _(peer):
+    peer.send_frame(TEXT, b"one")
+    peer.send_frame(TEXT, b"two")
+    peer.half_close()
+    peer.expect((TEXT, b"one"), (TEXT, b"two"))
+
+
+@test("a stream that ends where the first frame should begin is just closed")
+def _():
+    for url in (server.wss, server.ws):
+        with Peer(url) as peer:
+            peer.half_close()
+            equal(peer.receive(), b"")
+
+
+def broken(ways, more=b""):
+    """Connections that break off in each of the ways, and what is left of them."""
+    with Peer(server.wss) as other:
+        other.echoes()
+        before = server.descriptors()
+        for url in (server.wss, server.ws):
+            for way in ways:
+                peer = Peer(url)
+                peer.echoes()
+                peer.send(header(BINARY, 1_000_000) + bytes(500_000) + more)
+                way(peer)
+        other.echoes()
+        eventually(lambda: server.descriptors() == before, "their descriptors are closed")
+        other.echoes()
+
+
+@test("a reset in the middle of a message disturbs nobody, and leaves nothing behind")
+def _():
+    broken([Peer.reset])
+
+
+@test("the end of the stream in the middle of a message disturbs nobody, and leaves nothing behind")
+def _():
+    broken([Peer.close])
+
+
+@test("a reset while the echo is being sent disturbs nobody, and leaves nothing behind")
+def _():
+    broken([Peer.reset, Peer.close], bytes(500_000) + frame(TEXT, b"x" * 100_000) * 100)
+
+
+@peer_test(server, "a peer that says nothing after the server's Close is dropped in seconds")
+def _(peer):
+    before = server.descriptors()
+    peer.send_frame(CONTINUATION)
+    peer.expect_close(1002)
+    eventually(lambda: server.descriptors() < before, "the server gives it up")
+
+
+@test("the log says in a line each why a connection was closed, and of a good end says nothing")
+def _():
+    with Server() as quiet:
+        with Peer(quiet.wss) as peer:
+            peer.echoes()
+            peer.finish()
+        with Peer(quiet.wss) as peer:
+            peer.send_frame(TEXT, rsv=1)
+            peer.expect_close(1002)
+        quiet.log.wait("closing with 1002")
+        quiet.stop()
+        lines = quiet.log.text().splitlines()
+        equal(len(lines), 4, f"the number of lines in {lines}")
+        match(r"^wsechod: 127\.0\.0\.1:\d+: closing with 1002: reserved bits in a frame$", lines[2])
+
+
+main(threads=4)

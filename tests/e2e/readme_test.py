@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""What README.md says is true: its commands work, its example is wsecho's own code, and its tables
+name options, functions and folders that exist."""
+
+import re
+import shlex
+import subprocess
+
+from support import (BUILD, DEADLINE, LOOP, ROOT, Server, certificates, equal, main, match, run, test,
+                     wsechod)
+
+README = (ROOT / "README.md").read_text()
+server = Server(listen=("wss://localhost:0",))
+PORT = match(r":(\d+)$", server.wss)[1]
+
+
+def commands():
+    """The lines of the blocks marked as shell."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def runnable(line):
+    """The command as it can be run here: this build, these certificates, a free port."""
+    line = re.sub(r"\bbuild/", f"{shlex.quote(str(BUILD))}/", line)
+    return re.sub(r"\bcerts/", f"{shlex.quote(str(certificates()))}/", line)
+
+
+def outcome(line):
+    """What a client's command prints, which must succeed."""
+    done = run("sh", "-c", runnable(line).replace("localhost:7681", f"localhost:{PORT}"))
+    return done.expect(0).out
+
+
+@test("the README has the commands that are checked here")
+def _():
+    equal([line.split()[0] for line in commands()],
+          ["build/wsechod", "curl", "build/wsecho", "printf"], "the list of commands")
+
+
+@test("the README's server command serves")
+def _():
+    line = runnable(commands()[0]).replace(":7681", ":0")
+    loop = f" --loop {LOOP}" if LOOP else ""
+    with subprocess.Popen(["sh", "-c", f"exec {line}{loop}"], stderr=subprocess.PIPE) as process:
+        try:
+            first = process.stderr.readline().decode()
+        finally:
+            process.terminate()
+        process.stderr.read()
+        equal(process.wait(DEADLINE), 0, "the status")
+    match(r"listening on wss://127\.0\.0\.1:\d+\n", first)
+
+
+@test("the README's curl command gets the short answer")
+def _():
+    match("WebSocket echo server", outcome(commands()[1]).decode())
+
+
+@test("the README's client command prints the reply")
+def _():
+    equal(outcome(commands()[2]), b"Hello World!\n", "the output")
+
+
+@test("the README's client command with standard input prints the replies")
+def _():
+    equal(outcome(commands()[3]), b"one\ntwo\n", "the output")
+
+
+@test("the README's example of await is wsecho's own code")
+def _():
+    example = match(r"(?ms)^```c\n(.*?)^```", README[README.index("## The library"):])[1]
+    if example not in (ROOT / "client/session.c").read_text():
+        raise AssertionError("client/session.c does not contain it as it stands")
+
+
+@test("the README's options of wsechod are the ones of --help")
+def _():
+    told = wsechod("--help").expect(0).out.decode()
+    table = README[README.index("## The server"):README.index("## The client")]
+    for name in re.findall(r"--[a-z-]+", " ".join(re.findall(r"^\| `(.*?)` \|", table, re.M))):
+        match(rf"{name}\b", told)
+
+
+@test("the functions that the README names are declared in the public headers")
+def _():
+    headers = "".join(path.read_text() for path in (ROOT / "common").glob("*.h"))
+    for name in set(re.findall(r"`((?:aw|ws)_[a-z_]+?)(?:_?\*)?`", README)):
+        match(rf"\b{name}", headers)
+
+
+@test("the folders that the README names exist")
+def _():
+    for name in re.findall(r"^\| `([a-z]+/)` \|", README, re.M):
+        equal((ROOT / name).is_dir(), True, f"{name} being a folder")
+
+
+main()
