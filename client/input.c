@@ -9,11 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define READ_SIZE 65536
+#define READ_SIZE ((size_t)65536)
 
 struct input {
         int fd;
-        struct aw_watch *watch; /* NULL: a file, which never makes anyone wait */
+        struct aw_watch *watch; /* NULL: it never makes anyone wait */
         struct aw_waiters waiters;
         char *data;
         size_t start, length, capacity; /* what is there begins at start */
@@ -62,7 +62,8 @@ open_descriptor(struct input *input, int fd)
         if (input->fd == -1)
                 return -1;
         input->watch = aw_watch_open(input->fd, readable, input);
-        if (input->watch != NULL)
+        /* EPERM: a device like /dev/null, which never makes anyone wait either. */
+        if (input->watch != NULL || errno == EPERM)
                 return 0;
         close(input->fd);
         return -1;
@@ -75,8 +76,11 @@ input_open(int fd)
 
         if (input == NULL)
                 return NULL;
-        if (open_descriptor(input, fd) == 0)
+        input->capacity = 2 * READ_SIZE;
+        input->data = malloc(input->capacity);
+        if (input->data != NULL && open_descriptor(input, fd) == 0)
                 return input;
+        free(input->data);
         free(input);
         return NULL;
 }
@@ -97,15 +101,14 @@ input_close(struct input *input)
 static int
 make_room(struct input *input)
 {
-        size_t capacity = input->capacity + READ_SIZE;
+        size_t capacity = 2 * input->capacity;
         char *data;
 
-        memmove(input->data, input->data + input->start, input->length);
+        if (input->start > 0)
+                memmove(input->data, input->data + input->start, input->length);
         input->start = 0;
         if (input->capacity - input->length >= READ_SIZE)
                 return 0;
-        /* Lines may be long: doubling keeps the copying down. */
-        capacity = input->length > READ_SIZE ? 2 * input->capacity : capacity;
         data = realloc(input->data, capacity);
         if (data == NULL)
                 return -1;

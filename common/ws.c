@@ -51,8 +51,7 @@ next_message(struct ws *ws)
 static int
 receive_error(struct ws *ws)
 {
-        if (ws->close_received)
-                ws_queue_close(ws, ws->peer_close.code, NULL);
+        ws_queue_due_close(ws);
         if (ws->error == 0 && ws->draining) {
                 ws_queue_close(ws, WS_GOING_AWAY, NULL);
                 return ESHUTDOWN;
@@ -125,7 +124,8 @@ buffer_of(const struct ws *ws, const struct ws_message *message)
 static bool
 can_send(const struct ws *ws)
 {
-        return ws->state == WS_STATE_OPEN && !ws->close_sent;
+        return (ws->state == WS_STATE_OPEN || ws->state == WS_STATE_FAILED) && !ws->close_sent &&
+               !ws->finishing;
 }
 
 static int
@@ -225,6 +225,7 @@ close_handshake(struct ws *ws, unsigned code, const char *reason)
 {
         int result;
 
+        ws_queue_due_close(ws);
         ws_queue_close(ws, code, reason);
         ws_queue_clear(&ws->inbox);
         ws_update_reading(ws);

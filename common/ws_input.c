@@ -17,23 +17,35 @@ ws_input_free(struct ws_reader *reader)
         ws_buffer_unref(reader->message);
         ws_buffer_unref(reader->control);
         reader->message = reader->control = NULL;
+        reader->in_payload = false;
 }
 
-/* Nothing more that comes can be understood, or is wanted. What was received whole is still delivered. */
+/* Pings, and the end. */
+
+static void input_overdue(void *argument);
+
+/* Nothing more will be received. What was received whole is still delivered, and the reply to it goes out before our Close frame. */
+static void
+input_end(struct ws *ws, int error, unsigned code, const char *reason)
+{
+        ws->error = error;
+        ws->due_code = code;
+        ws->due_reason = reason;
+        aw_wake_all(&ws->receiver);
+        aw_wake_all(&ws->closer);
+        aw_wake_all(&ws->pingers);
+        aw_call_soon(&ws->overdue, input_overdue, ws);
+}
+
+/* Nothing more that comes can be understood, or is wanted. */
 void
 ws_fail(struct ws *ws, unsigned code, int error, const char *reason)
 {
         aw_log(AW_LOG_INFO, "%s: closing with %u: %s", ws->peer, code, reason);
-        ws->error = error;
         ws->state = WS_STATE_FAILED;
         ws_input_free(&ws->reader);
-        ws_queue_close(ws, code, reason);
-        aw_wake_all(&ws->receiver);
-        aw_wake_all(&ws->closer);
-        aw_wake_all(&ws->pingers);
+        input_end(ws, error, code, reason);
 }
-
-/* Pings. */
 
 void
 ws_answer_ping(struct ws *ws, struct ws_buffer *ping)
@@ -68,9 +80,8 @@ input_overdue(void *argument)
                         ws_answer_ping(ws, buffer);
                 else
                         ws_queue_put(&ws->inbox, buffer);
-        if (ws->close_received && ws->inbox.first == NULL && ws->current == NULL &&
-            ws->receiver.first == NULL)
-                ws_queue_close(ws, ws->peer_close.code, NULL);
+        if (ws->inbox.first == NULL && ws->current == NULL && ws->receiver.first == NULL)
+                ws_queue_due_close(ws);
 }
 
 static void
@@ -126,11 +137,7 @@ input_close(struct ws *ws, const struct ws_buffer *buffer)
                 memcpy(peer->reason, buffer->data + 2, buffer->length - 2);
         }
         ws->close_received = true;
-        ws->error = EPIPE;
-        aw_wake_all(&ws->receiver);
-        aw_wake_all(&ws->closer);
-        aw_wake_all(&ws->pingers);
-        aw_call_soon(&ws->overdue, input_overdue, ws);
+        input_end(ws, EPIPE, peer->code, NULL);
 }
 
 static void

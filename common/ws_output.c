@@ -139,6 +139,13 @@ ws_queue_close(struct ws *ws, unsigned code, const char *reason)
         aw_wake_all(&ws->senders);
 }
 
+void
+ws_queue_due_close(struct ws *ws)
+{
+        if (ws->due_code != 0)
+                ws_queue_close(ws, ws->due_code, ws->due_reason);
+}
+
 /* The outbox's first has been sent. It stays in place for the write to come, until the next piece is asked for. */
 static void
 output_done(struct ws *ws)

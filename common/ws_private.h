@@ -76,6 +76,8 @@ struct ws {
         bool close_sent, close_received;
         bool paused;
         int error;                /* what ws_receive() fails with once the inbox is empty */
+        unsigned due_code;        /* of the Close frame that is due then, or 0 */
+        const char *due_reason;   /* a literal */
         struct aw_socket *socket; /* NULL when it is gone */
         struct aw_tls *tls;       /* NULL: plain */
         struct aw_handle timer;   /* handshake, linger */
@@ -124,6 +126,7 @@ void ws_queue_frame(struct ws *ws, struct ws_buffer *buffer); /* takes the refer
 int ws_queue_control(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length);
 void ws_queue_close(struct ws *ws, unsigned code,
                     const char *reason); /* once; later calls do nothing */
+void ws_queue_due_close(struct ws *ws);
 
 /* The next piece to be sent, at most `most` bytes: at *data, or gathered into `staging` (of that size); 0 if there is none. It counts as sent. */
 size_t ws_output_next(struct ws *ws, uint8_t *staging, size_t most, uint8_t **data);
