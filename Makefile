@@ -37,7 +37,7 @@ endif
 COMMON := log opt opt_value opt_help histogram http url ws_frame timer_heap \
 	coro coro_stack coro_ucontext \
 	loop loop_ev loop_uv loop_poll loop_socket \
-	task task_wait task_dump sync signals resolve \
+	task task_run task_tree task_suspend task_timeout task_wait task_dump sync signals resolve \
 	executor executor_crew executor_thread executor_process executor_server \
 	executor_worker \
 	tls tls_context tls_certificate tls_session tls_error \
@@ -58,7 +58,8 @@ E2E := $(sort $(wildcard tests/e2e/*_test.sh tests/e2e/*_test.py))
 INTEROP := $(sort $(wildcard tests/interop/*_test.sh tests/interop/*_test.py))
 TOOLS := $(sort $(wildcard tests/lint/*_test.sh tests/lint/*_test.py))
 
-PUBLIC := $(wildcard $(patsubst %,common/%.h,api log loop task task_wait sync executor ws))
+PUBLIC := $(wildcard $(patsubst %,common/%.h,\
+	api log loop task task_wait sync signals executor tls ws))
 MAN := $(wildcard common/*.3 client/*.1 server/*.8)
 
 # Flags: ours come first, so the user's win.
@@ -205,7 +206,7 @@ limit := $(if $(filter asan tsan,$(FLAVOUR)),180,60)
 run_tests = env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) CERTS=build/certs \
 	NODE_PATH=$(CURDIR)/build/npm/node_modules $(PYTHON) tests/run $(V:%=-v) $(strict) \
 	-t $(limit) $(suite) && touch $(BUILD)/tested
-tested := $(programs) $(filter $(BUILD)/%,$(subst :, ,$(suite))) build/certs/localhost.pem \
+tested := $(programs) $(library) $(examples) $(filter $(BUILD)/%,$(subst :, ,$(suite))) build/certs/localhost.pem \
 	$(if $(filter $(INTEROP),$(suite)),build/npm/stamp)
 
 export LSAN_OPTIONS ?= $(patsubst %,suppressions=%,$(wildcard tests/lsan.supp))

@@ -104,8 +104,8 @@ main(int argc, char **argv)
                 options.messages = argv + 2;
                 options.count = operands - 1;
                 status = run(&options);
-        } else if (status == AW_OPT_DONE) {
-                status = CLIENT_OK;
+        } else if (status != AW_OPT_USAGE) {
+                status = status == AW_OPT_DONE ? CLIENT_OK : CLIENT_LOCAL;
         }
         aw_opt_strings_free(&options.headers);
         return status;

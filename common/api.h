@@ -3,6 +3,10 @@
 #ifndef AW_API_H
 #define AW_API_H
 
-#define AW_API __attribute__((visibility("default")))
+#ifdef __cplusplus
+#define AW_API extern "C" __attribute__((visibility("default")))
+#else
+#define AW_API extern __attribute__((visibility("default")))
+#endif
 
 #endif

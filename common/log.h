@@ -38,6 +38,6 @@ AW_API int aw_log_level_parse(const char *name);
  * Gives one sentence to the sink, if there is one, and to standard error, and aborts. For misuse
  * of an interface, never for what can go wrong at run time.
  */
-_Noreturn AW_API void aw_log_abort(const char *format, ...) __attribute__((format(printf, 1, 2)));
+AW_API void aw_log_abort(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 #endif

@@ -8,11 +8,9 @@
 #include <errno.h>
 #include <libwebsockets.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-
-/* The most that one lws_write() passes on without cutting it up and copying the rest. */
-#define WRITE_SIZE (1 << 24)
 
 /* Sockets and watches both hang on a libwebsockets connection, and begin alike. */
 struct base {
@@ -30,8 +28,14 @@ struct aw_socket {
         int error; /* what closed() will be told */
         bool connecting;
         bool paused;   /* by the owner */
-        bool held;     /* libwebsockets has unsent bytes: reading is paused for that */
         bool shutdown; /* the sending direction is to end */
+
+        /*
+         * Output that the kernel did not take yet. libwebsockets could hold it too, but does not read while it does: two
+         * such peers, each waiting for the other one to read, would wait for ever.
+         */
+        uint8_t *held;
+        size_t held_length, held_sent;
 };
 
 struct aw_watch {
@@ -110,25 +114,80 @@ aw_socket_close_all(void)
                 base_kill(all);
 }
 
-/*
- * Reading stops for any of these reasons. It must while libwebsockets holds output, or it spins on input that it will not
- * read, and while connecting, or its read swallows the error that says why that failed.
- */
+/* Nor does it read while connecting, or the read swallows the error that says why that failed. */
 static void
 socket_apply_pause(struct aw_socket *socket)
 {
-        base_stop(&socket->base, socket->paused || socket->held || socket->connecting);
+        base_stop(&socket->base, socket->paused || socket->connecting);
+}
+
+/* How much the kernel took, which may be nothing; -1 if the connection is broken. */
+static ssize_t
+socket_send(struct aw_socket *socket, const uint8_t *data, size_t length)
+{
+        ssize_t sent = send(aw_socket_fd(socket), data, length, MSG_NOSIGNAL);
+
+        return sent == -1 && (errno == EAGAIN || errno == EINTR) ? 0 : sent;
+}
+
+/* Keeps a copy for when the kernel takes more. */
+static int
+socket_hold(struct aw_socket *socket, const uint8_t *data, size_t length)
+{
+        uint8_t *held = realloc(socket->held, socket->held_length + length);
+
+        if (held == NULL)
+                return -1;
+        memcpy(held + socket->held_length, data, length);
+        socket->held = held;
+        socket->held_length += length;
+        lws_callback_on_writable(socket->base.wsi);
+        return 0;
+}
+
+static void
+socket_drop_held(struct aw_socket *socket)
+{
+        free(socket->held);
+        socket->held = NULL;
+        socket->held_length = socket->held_sent = 0;
+}
+
+/* 0, or -1 if the connection is broken. */
+static int
+socket_send_held(struct aw_socket *socket)
+{
+        ssize_t sent = socket_send(socket, socket->held + socket->held_sent,
+                                   socket->held_length - socket->held_sent);
+
+        if (sent == -1)
+                return -1;
+        socket->held_sent += (size_t)sent;
+        if (socket->held_sent == socket->held_length)
+                socket_drop_held(socket);
+        else
+                lws_callback_on_writable(socket->base.wsi);
+        return 0;
 }
 
 static void
 socket_write_more(struct aw_socket *socket)
 {
-        socket->held = lws_partial_buffered(socket->base.wsi) != 0;
-        if (!socket->held)
+        if (socket->held == NULL)
                 socket->callbacks->writable(socket->owner);
-        if (!socket->held && socket->shutdown)
+        if (socket->held == NULL && socket->shutdown)
                 shutdown(aw_socket_fd(socket), SHUT_WR);
         socket_apply_pause(socket);
+}
+
+/* 0, or -1 if the connection is broken. */
+static int
+socket_writeable(struct aw_socket *socket)
+{
+        if (socket->held != NULL && socket_send_held(socket) == -1)
+                return -1;
+        socket_write_more(socket);
+        return 0;
 }
 
 static void
@@ -174,16 +233,14 @@ socket_event(struct aw_socket *socket, enum lws_callback_reasons reason, const u
         case LWS_CALLBACK_RAW_WRITEABLE:
                 if (socket->base.closing)
                         break;
-                if (socket->connecting)
-                        result = socket_connected(socket);
-                else
-                        socket_write_more(socket);
+                result = socket->connecting ? socket_connected(socket) : socket_writeable(socket);
                 break;
         case LWS_CALLBACK_RAW_CLOSE:
                 if (socket->connecting && socket->error == 0 && !socket->base.closing &&
                     socket_connected(socket) == 0)
                         socket->error = ECONNABORTED;
                 base_unlink(&socket->base);
+                socket_drop_held(socket);
                 socket->callbacks->closed(socket->owner, socket->error);
                 free(socket);
                 break;
@@ -229,19 +286,22 @@ aw_socket_set_owner(struct aw_socket *socket, const struct aw_socket_callbacks *
 void
 aw_socket_want_write(struct aw_socket *socket)
 {
-        if (!socket->held)
+        if (socket->held == NULL)
                 aw_loop_flush(&socket->base.flush);
 }
 
 int
-aw_socket_write(struct aw_socket *socket, uint8_t *data, size_t length)
+aw_socket_write(struct aw_socket *socket, const uint8_t *data, size_t length)
 {
-        if (lws_write(socket->base.wsi, data, length, LWS_WRITE_RAW) < 0) {
+        ssize_t sent = socket->held == NULL ? socket_send(socket, data, length) : 0;
+
+        if (sent == (ssize_t)length)
+                return 0;
+        if (sent == -1 || socket_hold(socket, data + sent, length - (size_t)sent) == -1) {
                 aw_socket_close(socket);
                 return -1;
         }
-        socket->held = lws_partial_buffered(socket->base.wsi) != 0;
-        return socket->held;
+        return 1;
 }
 
 void
@@ -376,7 +436,7 @@ dispatch(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 }
 
 static const struct lws_protocols protocols[] = {
-        {.name = "await", .callback = dispatch, .tx_packet_size = WRITE_SIZE},
+        {.name = "await", .callback = dispatch},
         {.name = NULL},
 };
 const struct lws_protocols *const aw_socket_protocols = protocols;

@@ -41,7 +41,7 @@
 #define AW_STRING_(x) #x
 
 /* Where the running task notes its await sites. Belongs to await(). */
-extern AW_API _Thread_local const char **aw_await_site;
+AW_API __thread const char **aw_await_site;
 static inline void
 aw_await_at(const char *site)
 {

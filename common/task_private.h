@@ -49,12 +49,28 @@ struct aw_task {
 /* The scheduler of a thread: lives as long as aw_run(). */
 struct aw_scheduler {
         struct aw_coro_pool *pool;
-        struct aw_task *roots; /* tasks without a parent */
-        struct aw_task *main;  /* the one that aw_run() waits for */
-        size_t count;          /* tasks that are not done */
-        uint64_t ended;        /* tasks that are */
+        struct aw_task *current; /* the task that runs */
+        struct aw_task *roots;   /* tasks without a parent */
+        struct aw_task *main;    /* the one that aw_run() waits for */
+        size_t count;            /* tasks that are not done */
+        uint64_t ended;          /* tasks that are */
 };
-struct aw_scheduler *aw_scheduler_get(void);
+extern _Thread_local struct aw_scheduler aw_scheduler;
+
+/* The task that runs; aborts if there is none. */
+struct aw_task *aw_task_need(void);
+
+/* Runs the task (the argument) until it waits or ends. On the loop's stack. */
+void aw_task_step(void *task);
+
+/* The end of a task's life: what nobody looked at is reported; who is still waited for must not be freed. */
+void aw_task_report_unseen(const struct aw_task *task);
+void aw_task_check_unwatched(const struct aw_task *task);
+void aw_task_free(struct aw_task *task);
+
+/* The tree of who spawned whom; the children of a task that leaves it become its parent's. */
+void aw_task_tree_insert(struct aw_task *task, struct aw_task *parent);
+void aw_task_tree_remove(struct aw_task *task);
 
 /* Spawns for a group: the task is freed at its end, after aw_group_ended(). */
 struct aw_task *aw_task_spawn(const char *name, aw_task_function *function, void *argument,

@@ -14,6 +14,8 @@
 #ifndef AW_TLS_H
 #define AW_TLS_H
 
+#include "api.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,27 +36,27 @@ struct aw_tls_error {
  * 127.0.0.1 and ::1 is made in memory, valid for 30 days. NULL and *error on failure (errno
  * EINVAL, ENOMEM or one of open(2)).
  */
-struct aw_tls_context *aw_tls_context_server(const char *cert_file, const char *key_file,
-                                             struct aw_tls_error *error);
+AW_API struct aw_tls_context *aw_tls_context_server(const char *cert_file, const char *key_file,
+                                                    struct aw_tls_error *error);
 
 /*
  * For clients. ca_file: PEM, trusted instead of the system's certificates (NULL: those); a
  * server's own certificate does as well. With insecure nothing about the peer's certificate is
  * checked. NULL and *error on failure.
  */
-struct aw_tls_context *aw_tls_context_client(const char *ca_file, bool insecure,
-                                             struct aw_tls_error *error);
+AW_API struct aw_tls_context *aw_tls_context_client(const char *ca_file, bool insecure,
+                                                    struct aw_tls_error *error);
 
-struct aw_tls_context *aw_tls_context_ref(struct aw_tls_context *context);
-void aw_tls_context_unref(struct aw_tls_context *context); /* NULL does nothing */
+AW_API struct aw_tls_context *aw_tls_context_ref(struct aw_tls_context *context);
+AW_API void aw_tls_context_unref(struct aw_tls_context *context); /* NULL does nothing */
 
 /*
  * SHA-256 of the server certificate's DER form as "AB:CD:...": 95 characters and a NUL. 0, or -1
  * with errno EINVAL for a client's context.
  */
 #define AW_TLS_FINGERPRINT_SIZE 96
-int aw_tls_context_fingerprint(const struct aw_tls_context *context,
-                               char out[AW_TLS_FINGERPRINT_SIZE]);
+AW_API int aw_tls_context_fingerprint(const struct aw_tls_context *context,
+                                      char out[AW_TLS_FINGERPRINT_SIZE]);
 
 /*
  * A session. `host` is for clients: the name (SNI, RFC 6066, and RFC 6125's reference identifier)

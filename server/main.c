@@ -107,8 +107,8 @@ main(int argc, char **argv)
                 status = check(&options, operands, argv);
         if (status == AW_OPT_RUN)
                 status = run(&options);
-        else if (status == AW_OPT_DONE)
-                status = 0;
+        else if (status != AW_OPT_USAGE)
+                status = status == AW_OPT_DONE ? 0 : 1;
         aw_opt_strings_free(&options.listen);
         return status;
 }

@@ -25,6 +25,7 @@ struct server {
         size_t count;
         struct aw_group group; /* accepting and connections */
         struct aw_task *main;
+        struct aw_signals *signals;
         struct aw_event stop; /* the first signal came */
 };
 
@@ -56,16 +57,9 @@ static async int
 watch_signals(void *argument)
 {
         struct server *server = argument;
-        static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1};
-        struct aw_signals *signals = aw_signals_open(numbers, sizeof(numbers) / sizeof(numbers[0]));
         int number;
 
-        if (signals == NULL) {
-                aw_log(AW_LOG_ERROR, "signals: %s", strerror(errno));
-                aw_cancel(server->main);
-                return 0;
-        }
-        while ((number = await(aw_signals_wait(signals, AW_NEVER))) != -1) {
+        while ((number = await(aw_signals_wait(server->signals, AW_NEVER))) != -1) {
                 if (number == SIGUSR1)
                         aw_task_dump(stderr);
                 else if (aw_event_is_set(&server->stop))
@@ -73,7 +67,6 @@ watch_signals(void *argument)
                 else
                         aw_event_set(&server->stop);
         }
-        aw_signals_close(signals);
         return 0;
 }
 
@@ -217,16 +210,22 @@ serve(struct server *server)
 async int
 server_run(void *argument)
 {
+        static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1};
         struct server server = {.options = argument, .main = aw_task_current()};
         int status = 1;
         size_t i;
 
-        if ((!needs_tls(server.options) || load_certificate(&server) == 0) &&
-            await(listen_on_all(&server)) == 0)
+        /* Before anyone can know that it listens. */
+        server.signals = aw_signals_open(numbers, sizeof(numbers) / sizeof(numbers[0]));
+        if (server.signals == NULL)
+                aw_log(AW_LOG_ERROR, "signals: %s", strerror(errno));
+        else if ((!needs_tls(server.options) || load_certificate(&server) == 0) &&
+                 await(listen_on_all(&server)) == 0)
                 status = await(serve(&server));
         for (i = 0; i < server.count; i++)
                 ws_listener_close(server.listeners[i]);
         free(server.listeners);
         aw_tls_context_unref(server.tls);
+        aw_signals_close(server.signals);
         return status;
 }

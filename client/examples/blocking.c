@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A call that blocks stops every task of the loop; the loop's log says who did it. */
 #include <await/log.h>
-#include <await/task_wait.h>
+#include <await/task.h>
 
 #include <stdio.h>
 #include <unistd.h>
 
-/* Takes the place of the log. Only how a message begins is always the same. */
+/* Takes the place of the log. How a message begins is always the same, how long it took is not. */
 static void
 print_message(enum aw_log_level level, const char *message)
 {
@@ -15,45 +15,39 @@ print_message(enum aw_log_level level, const char *message)
 }
 
 static async int
-ticker(void *argument)
+polite(void *text)
 {
-        (void)argument;
-        for (int i = 0; i < 3 && await(aw_sleep(50 * AW_MILLISECOND)) == 0; i++)
-                printf("tick %d\n", i);
+        if (await(aw_sleep(200 * AW_MILLISECOND)) == -1)
+                return -1;
+        puts(text);
         return 0;
 }
 
 static async int
-polite(void *argument)
-{
-        await(aw_sleep(200 * AW_MILLISECOND));
-        puts("polite done");
-        return 0;
-}
-
-static async int
-rude(void *argument)
+rude(void *text)
 {
         usleep(200000); /* stops every task of this loop */
-        puts("rude done");
+        puts(text);
         return 0;
 }
 
 static async int
-beside_ticker(const char *name, aw_task_function *function)
+tick_beside(struct aw_task *task)
 {
-        struct aw_task *tasks[] = {aw_spawn("ticker", ticker, NULL),
-                                   aw_spawn(name, function, NULL)};
-
-        return tasks[0] == NULL || tasks[1] == NULL ? -1 : await(aw_gather(tasks, 2, NULL));
+        if (task == NULL)
+                return -1;
+        for (int i = 0; i < 3 && await(aw_sleep(50 * AW_MILLISECOND)) == 0; i++)
+                printf("tick %d\n", i);
+        return await(aw_join(task));
 }
 
 static async int
 blocking(void *argument)
 {
-        if (await(beside_ticker("polite", polite)) == -1)
+        (void)argument;
+        if (await(tick_beside(aw_spawn("polite", polite, "polite done"))) == -1)
                 return -1;
-        return await(beside_ticker("rude", rude));
+        return await(tick_beside(aw_spawn("rude", rude, "rude done")));
 }
 
 int

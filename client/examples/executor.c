@@ -12,38 +12,35 @@ struct words {
 };
 static struct aw_executor *pool; /* NULL: the default one */
 
-/* Runs in a thread, so it may block. */
 static int
 join(void *argument, void **result)
 {
-        struct words *pair = *result = argument;
+        struct words *w = *result = argument;
 
-        usleep(300000);
-        return snprintf(pair->joined, sizeof(pair->joined), "%s%s", pair->first, pair->second);
+        usleep(300000); /* this runs in a thread: it may block */
+        return snprintf(w->joined, sizeof(w->joined), "%s%s", w->first, w->second);
 }
 
 static async int
-join_elsewhere(void *pair)
+join_elsewhere(void *w)
 {
-        return await(
-                aw_run_in_executor(pool, &(struct aw_job){.run = join, .argument = pair}, NULL));
+        return await(aw_run_in_executor(pool, &(struct aw_job){.run = join, .argument = w}, NULL));
 }
 
 static async int
-executor(void *argument)
+executor(void *options)
 {
         static struct words hello = {"Hello,", " world!", ""};
         static struct words jobs[] = {
                 {"job ", "0", ""}, {"job ", "1", ""}, {"job ", "2", ""}, {"job ", "3", ""}};
         struct aw_task *task = aw_spawn("hello", join_elsewhere, &hello), *tasks[4];
 
-        (void)argument;
         for (int i = 0; i < 2 && await(aw_sleep(100 * AW_MILLISECOND)) == 0; i++)
                 printf("tick %d\n", i);
         if (task == NULL || await(aw_join(task)) == -1)
                 return -1;
         puts(hello.joined);
-        pool = aw_thread_pool_create(&(struct aw_thread_pool_options){.max_workers = 2});
+        pool = aw_thread_pool_create(options);
         aw_time start = aw_loop_now();
         for (int i = 0; i < 4; i++)
                 if ((tasks[i] = aw_spawn("job", join_elsewhere, &jobs[i])) == NULL)
@@ -58,5 +55,5 @@ executor(void *argument)
 int
 main(void)
 {
-        return aw_run(NULL, executor, NULL) == -1;
+        return aw_run(NULL, executor, &(struct aw_thread_pool_options){.max_workers = 2}) == -1;
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Work for other processes. One that dies fails its job, not the program. */
+/* sum_squares() and die() run in other processes. One that dies fails its job, not the program. */
 #include <await/executor.h>
 #include <await/task_wait.h>
-
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
-/* These run in a worker process. */
 static ssize_t
 sum_squares(const void *request, size_t length, void *reply, size_t size)
 {
@@ -27,7 +25,6 @@ die(const void *request, size_t length, void *reply, size_t size)
 
 static struct aw_executor *pool;
 
-/* Puts the sum in the number's place. */
 static async int
 sum_elsewhere(void *n)
 {
@@ -37,7 +34,7 @@ sum_elsewhere(void *n)
 static async int
 processes(void *argument)
 {
-        static long n[] = {10, 100, 1000};
+        static long n[] = {10, 100, 1000}; /* each will be replaced by its sum */
         aw_process_function *const functions[] = {sum_squares, die};
         struct aw_process_pool_options options = {2, functions, 2};
         struct aw_task *tasks[3];

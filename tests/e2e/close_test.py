@@ -106,18 +106,18 @@ def _():
         peer.send_frame(BINARY, b"x" * 100_000)
         peer.close_notify()
         peer.expect((TEXT, b"one"), (BINARY, b"x" * 100_000))
+        peer.expect_close(1000)
+        peer.expect_end()
 
 
 @test("messages in the same segment as a TLS close_notify come back")
 def _():
     with Peer(server.wss) as peer:
         data = peer.encrypt(frame(TEXT, b"one"), frame(TEXT, b"two"))
-        try:
-            peer.tls.unwrap()
-        except OSError:
-            pass
-        peer.sock.sendall(data + peer.to_net.read())
+        peer.close_notify(data)
         peer.expect((TEXT, b"one"), (TEXT, b"two"))
+        peer.expect_close(1000)
+        peer.expect_end()
 
 
 @peer_test(server, "messages before the end of a half-closed TCP stream come back")
@@ -126,6 +126,7 @@ def _(peer):
     peer.send_frame(TEXT, b"two")
     peer.half_close()
     peer.expect((TEXT, b"one"), (TEXT, b"two"))
+    peer.expect_end()
 
 
 @test("a stream that ends where the first frame should begin is just closed")
@@ -136,43 +137,59 @@ def _():
             equal(peer.receive(), b"")
 
 
-def broken(ways, more=b""):
-    """Connections that break off in each of the ways, and what is left of them."""
-    with Peer(server.wss) as other:
+def broken(way, sent):
+    """Connections that send this and then break off, and what is left of them."""
+    with Server() as own, Peer(own.wss) as other:
         other.echoes()
-        before = server.descriptors()
-        for url in (server.wss, server.ws):
-            for way in ways:
-                peer = Peer(url)
-                peer.echoes()
-                peer.send(header(BINARY, 1_000_000) + bytes(500_000) + more)
-                way(peer)
+        before = own.descriptors()
+        for url in (own.wss, own.ws):
+            peer = Peer(url)
+            peer.echoes()
+            peer.send(sent)
+            way(peer)
         other.echoes()
-        eventually(lambda: server.descriptors() == before, "their descriptors are closed")
+        eventually(lambda: own.descriptors() == before, "their descriptors are closed")
         other.echoes()
+
+
+PART = header(BINARY, 1_000_000) + bytes(500_000)
+MUCH = frame(BINARY, bytes(100_000)) * 10
 
 
 @test("a reset in the middle of a message disturbs nobody, and leaves nothing behind")
 def _():
-    broken([Peer.reset])
+    broken(Peer.reset, PART)
 
 
 @test("the end of the stream in the middle of a message disturbs nobody, and leaves nothing behind")
 def _():
-    broken([Peer.close])
+    broken(Peer.close, PART)
 
 
-@test("a reset while the echo is being sent disturbs nobody, and leaves nothing behind")
+@test("a reset while echoes are on their way disturbs nobody, and leaves nothing behind")
 def _():
-    broken([Peer.reset, Peer.close], bytes(500_000) + frame(TEXT, b"x" * 100_000) * 100)
+    broken(Peer.reset, MUCH)
 
 
-@peer_test(server, "a peer that says nothing after the server's Close is dropped in seconds")
-def _(peer):
-    before = server.descriptors()
-    peer.send_frame(CONTINUATION)
-    peer.expect_close(1002)
-    eventually(lambda: server.descriptors() < before, "the server gives it up")
+@test("the end of the stream while echoes are on their way disturbs nobody either")
+def _():
+    broken(Peer.close, MUCH)
+
+
+def silent_after(*records):
+    """A peer that says nothing more after the server's Close is dropped in seconds."""
+    with Server() as own:
+        before = own.descriptors()
+        for url in (own.wss, own.ws):
+            with Peer(url) as peer:
+                peer.send(*records)
+                peer.expect_close(1002)
+                eventually(lambda: own.descriptors() == before, "the server gives it up")
+
+
+@test("a peer that neither ends the stream nor reads it after a protocol error is dropped")
+def _():
+    silent_after(frame(CONTINUATION))
 
 
 @test("the log says in a line each why a connection was closed, and of a good end says nothing")

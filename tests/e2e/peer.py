@@ -180,13 +180,13 @@ class Wire:
         finally:
             self.sock.settimeout(DEADLINE)
 
-    def close_notify(self):
-        """Ends the sending side of TLS, and leaves TCP as it is."""
+    def close_notify(self, before=b""):
+        """Ends the sending side of TLS, and leaves TCP as it is; `before` goes out as it is."""
         try:
             self.tls.unwrap()
         except ssl.SSLError:
             pass
-        self.flush()
+        self.sock.sendall(before + self.to_net.read())
 
     def half_close(self):
         self.sock.shutdown(socket.SHUT_WR)

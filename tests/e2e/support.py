@@ -231,7 +231,7 @@ class Server:
         """Ends it gently, which must succeed."""
         self.signal(signal.SIGTERM)
         if self.wait() != 0:
-            raise AssertionError(f"status {self.process.returncode}:\n{self.log.text()}")
+            raise AssertionError(f"status {self.process.returncode}:\n{self.log.text()[-2000:]}")
 
     def __enter__(self):
         return self

@@ -146,7 +146,7 @@ a_slow_callback_is_reported(void **state)
         test_begin();
         run_slow_callbacks(2 * AW_MILLISECOND);
         /* The machine may be slow at other times too. */
-        expect(*test_log_find("Executing a callback took 0.0") != '\0');
+        expect(*test_log_find("Executing a callback took ") != '\0');
         test_end();
 }
 

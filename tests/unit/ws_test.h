@@ -203,9 +203,9 @@ static inline async void
 test_expect_received(struct ws *ws, const char *text, const char *file, int line)
 {
         struct ws_message message;
+        int result = await(ws_receive(ws, &message, SOON));
 
-        if (test_expect(await(ws_receive(ws, &message, SOON)) == 0, file, line,
-                        "'%s' is received (%s)", text, strerror(errno)))
+        if (test_expect(result == 0, file, line, "'%s' is received (%s)", text, strerror(errno)))
                 test_expect_message(&message, WS_TEXT, text, strlen(text), file, line);
 }
 

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""Tests of client/examples: each prints, line by line, what the same program prints on asyncio.
+
+That is in examples/NAME.out, with what goes to standard error in its place among the rest if the
+program is in MERGED. Where the Python programs are at hand, in the directory $ORACLE or in
+../shared/oracle beside this tree, they run at the same time and are compared too. Prints TAP; how
+long both took is told in comments.
+"""
+
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import support
+from support import BUILD, ROOT, Server, certificates, equal, match, run, test
+
+ORACLE = pathlib.Path(os.environ.get("ORACLE") or ROOT.parent / "shared/oracle")
+SOURCES = sorted((ROOT / "client/examples").glob("*.c"))
+MERGED = {"blocking"}
+# What is ordered by time alone may come out of order on a machine that stands still for a moment.
+ATTEMPTS = 3
+
+
+def stored(name):
+    return (ROOT / "tests/e2e/examples" / f"{name}.out").read_text()
+
+
+def lines_of(name, *command):
+    """What the command prints, and how long it takes."""
+    begin = time.monotonic()
+    ended = run(*command, stderr=subprocess.STDOUT if name in MERGED else subprocess.PIPE)
+    return ended.expect(0).out.decode(), time.monotonic() - begin
+
+
+def example(name, *words):
+    return lines_of(name, BUILD / "examples" / name, *words)
+
+
+def oracle(name, *words):
+    """The same by CPython, or what was stored of that."""
+    program = ORACLE / f"{name}.py"
+    if not program.exists() or (name == "echo" and not importlib.util.find_spec("aiohttp")):
+        return stored(name), None
+    return lines_of(name, sys.executable, program, *words)
+
+
+def compare(name, words=(), python_words=None):
+    """Runs both side by side; true if they print what was stored."""
+    python_words = words if python_words is None else python_words
+    (ours, seconds), (theirs, their_seconds) = support.in_parallel(
+        lambda call: call[0](name, *call[1:]), (example, *words), (oracle, *python_words))
+    beside = f", CPython {their_seconds:.3f} s" if their_seconds else ""
+    sys.stdout.write(f"# {' '.join([name, *words])}: {seconds:.3f} s{beside}\n")
+    return ours, theirs
+
+
+def agree(name, attempts):
+    """Fails unless in one of the attempts, lists of arguments, all lines are as they should be."""
+    for words in attempts:
+        ours, theirs = compare(name, words, words[:1])
+        if ours == theirs == stored(name):
+            return
+    equal(theirs, stored(name), "what CPython prints")
+    equal(ours, stored(name), f"what {name} prints")
+
+
+def declare(name):
+    @test(f"{name} prints the lines of its asyncio program")
+    def _():
+        agree(name, [()] * ATTEMPTS)
+
+
+for source in SOURCES:
+    if source.stem not in ("together", "echo"):
+        declare(source.stem)
+
+
+def declare_together(backend):
+    @test(f"together does so at any scale on {backend}")
+    def _():
+        agree("together", [(scale, backend) for scale in ("0.2", "0.5", "1")])
+
+
+for loop in ("ev", "uv", "poll"):
+    declare_together(loop)
+
+
+@test("together knows its back ends")
+def _():
+    ended = run(BUILD / "examples/together", "0", "nonesuch").expect(2, b"")
+    match(r"^nonesuch: .*\n$", ended.err)
+
+
+server = Server(listen=("wss://127.0.0.1:0",))
+
+
+@test("echo prints the line of its aiohttp program")
+def _():
+    ours, theirs = compare("echo", (server.wss,))
+    equal(ours, stored("echo"), "what echo prints")
+    equal(theirs, stored("echo"), "what CPython prints")
+
+
+@test("echo verifies the server by a CA file")
+def _():
+    url = server.wss.replace("127.0.0.1", "localhost")
+    run(BUILD / "examples/echo", url, certificates() / "ca.pem").expect(0, b"Hello World!\n")
+
+
+@test("echo tells what went wrong")
+def _():
+    program = BUILD / "examples/echo"
+    with Server(listen=("wss://127.0.0.1:0",), cert=False) as stranger:
+        ended = run(program, stranger.wss, certificates() / "ca.pem").expect(1, b"")
+        match(r"certificate.*[^.]\n$", ended.err)
+    match(r"none/ca.pem.*[^.]\n$", run(program, server.wss, "none/ca.pem").expect(1, b"").err)
+    match("^usage: ", run(program).expect(2, b"").err)
+
+
+@test("every example is shown, and is shorter than 60 lines")
+def _():
+    for path in SOURCES:
+        length = len(path.read_text().splitlines())
+        if length >= 60:
+            raise AssertionError(f"{path.name} has {length} lines")
+    expected = {path.stem for path in (ROOT / "tests/e2e/examples").glob("*.out")}
+    equal({path.stem for path in SOURCES}, expected, "the set of examples")
+    if ORACLE.is_dir():
+        equal(expected, {path.stem for path in ORACLE.glob("*.py")}, "the set of programs")
+
+
+support.main(threads=4)

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: MIT
+"""The opening handshake and plain HTTP: what is accepted, what is refused and how it is said."""
+
+import os
+
+from peer import ACCEPT, TEXT, Peer, connect, frame, request
+from support import DEADLINE, Server, equal, eventually, in_parallel, main, match, test
+
+server = Server()
+
+
+def ask(url, head):
+    """Sends it; returns status, fields and body of the answer, after which the stream ends."""
+    with Peer(url, upgrade=False) as peer:
+        peer.send(head)
+        status, fields = peer.read_head()
+        body = peer.buffer
+        while data := peer.receive():
+            body += data
+        return status, fields, body
+
+
+def answered(status, title, *heads, says="", **fields):
+    """A test that each of these gets this status, a text with the right length, and these
+    fields, over TLS and over TCP."""
+
+    @test(title)
+    def _():
+        for head in heads:
+            for url in (server.wss, server.ws):
+                got, has, body = ask(url, head)
+                equal(got, status, f"the status after {head[:80]!r}")
+                equal(has["content-length"], str(len(body)), "the Content-Length")
+                equal(has["content-type"], "text/plain; charset=utf-8")
+                equal(has["connection"], "close")
+                for name, value in fields.items():
+                    equal(has[name.replace("_", "-")], value, f"the field {name}")
+                match(says, body.decode())
+
+
+def accepted(title, *heads):
+    @test(title)
+    def _():
+        for head in heads:
+            for url in (server.wss, server.ws):
+                with Peer(url, upgrade=False) as peer:
+                    peer.send(head)
+                    status, fields = peer.read_head()
+                    equal((status, fields["upgrade"], fields["connection"],
+                           fields["sec-websocket-accept"]),
+                          (101, "websocket", "Upgrade", ACCEPT))
+                    equal("sec-websocket-extensions" in fields, False, "that it chose an extension")
+                    equal("sec-websocket-protocol" in fields, False, "that it chose a subprotocol")
+                    peer.echoes()
+
+
+accepted("a right handshake is answered with 101 and the right Sec-WebSocket-Accept", request())
+accepted("case does not matter, nor other words beside Upgrade",
+         request("upgrade: WebSocket", "connection: keep-alive, uPgRaDe",
+                 drop=("Upgrade", "Connection")),
+         request("Connection: close", "connection: upgrade", drop=("Connection",)))
+accepted("fields that it does not know do not matter, nor what they hold",
+         request("Origin: https://example.org", "Cookie: a=b; c=\xe9", "User-Agent:",
+                 "Sec-WebSocket-Extensions: permessage-deflate", "Sec-WebSocket-Protocol: chat"))
+accepted("any path, query and form of the target will do",
+         request(line="GET /a/b?c=d%20e HTTP/1.1"), request(line="GET http://localhost/ HTTP/1.1"))
+accepted("lines may end in LF alone, and an empty line may come first",
+         request().replace(b"\r\n", b"\n"), b"\r\n" + request())
+accepted("a head of nearly 16 KiB is accepted", request("X-Long: " + "x" * 15_000))
+
+answered(400, "a handshake without Sec-WebSocket-Key is refused with 400",
+         request(drop=("Sec-WebSocket-Key",)), says="Sec-WebSocket-Key")
+answered(400, "a handshake with two keys is refused with 400",
+         request("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+                 "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="), says="Sec-WebSocket-Key")
+answered(400, "a key that is not base64 of 16 bytes is refused with 400",
+         *(request(f"Sec-WebSocket-Key: {key}") for key in
+           ("", "x", "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZ===",
+            "dGhlIHNhbXBsZS!ub25jZQ==", "dGhlIHNhbXBsZSBub25jZXh4eHg=")), says="base64")
+answered(426, "another WebSocket version is refused with 426 that names version 13",
+         *(request(f"Sec-WebSocket-Version: {version}") for version in ("8", "14", "013", "")),
+         sec_websocket_version="13", upgrade="websocket")
+answered(400, "a handshake without a version, or with two, is refused with 400",
+         request(drop=("Sec-WebSocket-Version",)),
+         request("Sec-WebSocket-Version: 13", "sec-websocket-version: 13"))
+answered(400, "a handshake without Host, or with two, is refused with 400",
+         request(drop=("Host",)), request("Host: localhost", "host: localhost"), says="Host")
+answered(400, "a handshake whose Connection does not say Upgrade is refused with 400",
+         request(drop=("Connection",)), request("Connection: close"), says="Connection")
+answered(400, "a handshake by POST is refused with 400",
+         request(line="POST / HTTP/1.1"), request(line="get / HTTP/1.1"), says="GET")
+answered(400, "a handshake in HTTP/1.0 is refused with 400",
+         request(line="GET / HTTP/1.0"), says="HTTP/1.1")
+answered(505, "HTTP/2, by its preface or in a request line, is refused with 505",
+         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", request(line="GET / HTTP/2.0"))
+answered(400, "what is not HTTP is refused with 400, without waiting for more of it",
+         b"hello\r\n", b"\x00\x01\x02\x03", b"GET\r\n", b"GET / HTTP/1.1\r\nbad field\r\n",
+         b"GET / HTTP/1.1\r\nfolded: a\r\n  b\r\n", b"GET / HTTP/1.1\r\nspace : a\r\n",
+         b"GET / HTTP/1.1\r\ncontrol: \x07\r\n", b"GET  / HTTP/1.1\r\n", b"GET /\xe9 HTTP/1.1\r\n",
+         frame(TEXT, b"already?"))
+answered(431, "a head over 16 KiB is refused with 431, whatever it is made of",
+         b"GET / HTTP/1.1\r\nX-Long: " + b"x" * 16_384, b"GET /" + b"x" * 16_384,
+         request("X-Long: " + "x" * 20_000))
+answered(431, "a head of 101 fields is refused with 431",
+         request(*(f"X-{i}: y" for i in range(101))))
+
+HOST = b"Host: localhost\r\n\r\n"
+answered(200, "a plain GET is answered with a text for people",
+         b"GET / HTTP/1.1\r\n" + HOST, b"GET /any/thing?x HTTP/1.1\r\n" + HOST,
+         b"GET / HTTP/1.0\r\n\r\n", says="WebSocket echo server")
+answered(405, "other methods are answered with 405",
+         b"POST / HTTP/1.1\r\nContent-Length: 2\r\n" + HOST + b"{}",
+         b"DELETE / HTTP/1.1\r\n" + HOST, b"OPTIONS * HTTP/1.1\r\n" + HOST, says="GET and HEAD")
+
+
+@test("HEAD gets what GET gets, without the text")
+def _():
+    for url in (server.wss, server.ws):
+        _, with_body, body = ask(url, b"GET / HTTP/1.1\r\n" + HOST)
+        status, fields, nothing = ask(url, b"HEAD / HTTP/1.1\r\n" + HOST)
+        equal((status, nothing), (200, b""))
+        equal(fields, with_body, "the fields")
+        equal(fields["content-length"], str(len(body)))
+
+
+@test("a POST with a long body is answered all the same")
+def _():
+    for url in (server.wss, server.ws):
+        with Peer(url, upgrade=False) as peer:
+            peer.send(b"POST / HTTP/1.1\r\nContent-Length: 300000\r\n" + HOST, bytes(100_000))
+            equal(peer.read_head()[0], 405)
+            peer.send(bytes(200_000))
+
+
+@test("100 KB of noise in place of a handshake end the connection, a hundred times over")
+def _():
+    def noise(_):
+        with connect(server.ws) as sock:
+            sock.settimeout(DEADLINE)
+            try:
+                sock.sendall(os.urandom(100_000))
+                while sock.recv(65536):
+                    pass
+            except ConnectionError:
+                pass
+
+    in_parallel(noise, *range(8))
+    with Server() as own:
+        with Peer(own.wss) as other:
+            other.echoes()
+            before = own.descriptors()
+            for _ in range(100):
+                with connect(own.ws) as sock:
+                    sock.sendall(os.urandom(1000))
+            eventually(lambda: own.descriptors() == before, "their descriptors are closed")
+            other.echoes()
+
+
+@test("a peer cannot forge a line of the log, nor send control characters to a terminal")
+def _():
+    with Server("--log-level", "debug") as own:
+        for head in (b"GET /\nwsechod: listening on wss://evil HTTP/1.1\r\n" + HOST,
+                     request("X: \x1b[31m\x07"), request("Sec-WebSocket-Key: \x9b31m"),
+                     request("Sec-WebSocket-Version: 1\rwsechod: forged")):
+            ask(own.ws, head)
+        with Peer(own.ws) as peer:
+            peer.send_close(4000, "\x1b[31m\nwsechod: forged".encode())
+            peer.expect_close(4000)
+        own.stop()
+        for line in own.log.lines:
+            match(r"^wsechod: [ -~]*$", line)
+        equal(len(own.log.find("listening on")), 2, "the number of listeners in the log")
+        equal(own.log.find("wsechod: forged"), [])
+
+
+main(threads=4)
