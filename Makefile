@@ -36,7 +36,7 @@ endif
 
 COMMON := log opt opt_value opt_help histogram http url ws_frame timer_heap \
 	coro coro_stack coro_ucontext \
-	loop loop_ev loop_uv loop_poll loop_socket \
+	loop loop_create loop_ev loop_uv loop_poll loop_socket \
 	task task_run task_tree task_suspend task_timeout task_wait task_dump sync signals resolve \
 	executor executor_crew executor_thread executor_process executor_server \
 	executor_worker \
@@ -206,7 +206,8 @@ limit := $(if $(filter asan tsan,$(FLAVOUR)),180,60)
 run_tests = env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) CERTS=build/certs \
 	NODE_PATH=$(CURDIR)/build/npm/node_modules $(PYTHON) tests/run $(V:%=-v) $(strict) \
 	-t $(limit) $(suite) && touch $(BUILD)/tested
-tested := $(programs) $(library) $(examples) $(filter $(BUILD)/%,$(subst :, ,$(suite))) build/certs/localhost.pem \
+tested := $(programs) $(library) $(examples) build/certs/localhost.pem \
+	$(filter $(BUILD)/%,$(subst :, ,$(suite))) \
 	$(if $(filter $(INTEROP),$(suite)),build/npm/stamp)
 
 export LSAN_OPTIONS ?= $(patsubst %,suppressions=%,$(wildcard tests/lsan.supp))

@@ -3,65 +3,20 @@
 
 #include "log.h"
 #include "loop_private.h"
-#include "loop_socket.h"
 #include "timer_heap.h"
 
-#include <errno.h>
 #include <libwebsockets.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <time.h>
-
-#define SLOW_DEFAULT     (100 * AW_MILLISECOND)
-#define DESCRIPTORS_MOST 131072 /* libwebsockets keeps 16 bytes for each that could be open */
 
 /* While something is ready, the poller is asked every so many turns only. */
 #define TURNS_UNPOLLED 16
 
-/* Bytes that one read takes at most: a few whole TLS records. */
-#define READ_SIZE 65536
-
 enum { HANDLE_IDLE, HANDLE_READY, HANDLE_TIMER, HANDLE_REMOTE };
 
-struct queue {
-        struct aw_handle *first, *last;
-};
+_Thread_local struct aw_loop *aw_loop_current;
 
-struct aw_loop {
-        const struct aw_loop_backend *backend;
-        struct lws_context *context;
-        struct lws_vhost *vhost;
-        void *foreign;
-
-        struct queue ready;
-        struct aw_handle *timers; /* root of the heap */
-        uint64_t order;
-        struct aw_flush *flush_first, **flush_last;
-
-        bool hurry;        /* this turn does not wait */
-        unsigned unpolled; /* turns since the last poll */
-
-        aw_time slow;    /* the limit; negative: off */
-        aw_time checked; /* when the slow-callback watch last looked at its clock */
-        clockid_t watch; /* which one that is */
-        bool asked;      /* it did since the callback that runs began */
-
-        pthread_mutex_t remote_lock;
-        struct queue remote; /* call_soon_threadsafe, under the lock */
-        atomic_bool remote_pending;
-};
-
-static const struct aw_loop_backend *const backends[] = {&aw_loop_ev, &aw_loop_uv, &aw_loop_poll};
-#define BACKENDS (sizeof(backends) / sizeof(backends[0]))
-
-static _Thread_local struct aw_loop *current;
-static _Atomic(const char *) policy = "auto";
-
-static aw_time
-read_clock(clockid_t clock)
+aw_time
+aw_loop_clock(clockid_t clock)
 {
         struct timespec now;
 
@@ -72,27 +27,27 @@ read_clock(clockid_t clock)
 aw_time
 aw_loop_now(void)
 {
-        return read_clock(CLOCK_MONOTONIC);
+        return aw_loop_clock(CLOCK_MONOTONIC);
 }
 
 aw_time
 aw_loop_now_about(void)
 {
-        return read_clock(CLOCK_MONOTONIC_COARSE);
+        return aw_loop_clock(CLOCK_MONOTONIC_COARSE);
 }
 
 struct aw_loop *
 aw_loop_get(void)
 {
-        return current;
+        return aw_loop_current;
 }
 
 struct aw_loop *
 aw_loop_need(void)
 {
-        if (current == NULL)
+        if (aw_loop_current == NULL)
                 aw_log_abort("this thread has no event loop: call this from aw_run()");
-        return current;
+        return aw_loop_current;
 }
 
 const char *
@@ -122,7 +77,7 @@ aw_loop_foreign(struct aw_loop *loop)
 /* Queues: doubly linked, so that a handle can be taken out from the middle. */
 
 static void
-queue_put(struct queue *queue, struct aw_handle *handle)
+queue_put(struct aw_handles *queue, struct aw_handle *handle)
 {
         handle->next = NULL;
         handle->previous = queue->last;
@@ -134,7 +89,7 @@ queue_put(struct queue *queue, struct aw_handle *handle)
 }
 
 static void
-queue_remove(struct queue *queue, struct aw_handle *handle)
+queue_remove(struct aw_handles *queue, struct aw_handle *handle)
 {
         if (handle->previous != NULL)
                 handle->previous->next = handle->next;
@@ -174,7 +129,7 @@ aw_call_soon(struct aw_handle *handle, void (*callback)(void *argument), void *a
         aw_handle_cancel(handle);
         handle->callback = callback;
         handle->argument = argument;
-        make_ready(current, handle);
+        make_ready(aw_loop_current, handle);
 }
 
 void
@@ -184,9 +139,9 @@ aw_call_at(struct aw_handle *handle, aw_time when, void (*callback)(void *argume
         handle->callback = callback;
         handle->argument = argument;
         handle->when = when;
-        handle->order = current->order++;
+        handle->order = aw_loop_current->order++;
         handle->state = HANDLE_TIMER;
-        current->timers = aw_timer_heap_insert(current->timers, handle);
+        aw_loop_current->timers = aw_timer_heap_insert(aw_loop_current->timers, handle);
 }
 
 void
@@ -223,14 +178,14 @@ aw_call_soon_threadsafe(struct aw_loop *loop, struct aw_handle *handle,
 static void
 take_remote(struct aw_loop *loop)
 {
-        struct queue taken;
+        struct aw_handles taken;
         struct aw_handle *handle, *next;
 
         if (!atomic_exchange(&loop->remote_pending, false))
                 return;
         pthread_mutex_lock(&loop->remote_lock);
         taken = loop->remote;
-        loop->remote = (struct queue){NULL, NULL};
+        loop->remote = (struct aw_handles){NULL, NULL};
         pthread_mutex_unlock(&loop->remote_lock);
         for (handle = taken.first; handle != NULL; handle = next) {
                 next = handle->next;
@@ -245,8 +200,8 @@ aw_loop_flush(struct aw_flush *flush)
                 return;
         flush->queued = true;
         flush->next = NULL;
-        *current->flush_last = flush;
-        current->flush_last = &flush->next;
+        *aw_loop_current->flush_last = flush;
+        aw_loop_current->flush_last = &flush->next;
 }
 
 void
@@ -256,11 +211,11 @@ aw_loop_unflush(struct aw_flush *flush)
 
         if (!flush->queued)
                 return;
-        for (link = &current->flush_first; *link != flush; link = &(*link)->next)
+        for (link = &aw_loop_current->flush_first; *link != flush; link = &(*link)->next)
                 continue;
         *link = flush->next;
         if (flush->next == NULL)
-                current->flush_last = link;
+                aw_loop_current->flush_last = link;
         flush->queued = false;
 }
 
@@ -299,7 +254,7 @@ aw_loop_slow(struct aw_loop *loop)
         loop->asked = true;
         if (loop->slow < 0)
                 return 0;
-        now = read_clock(loop->watch);
+        now = aw_loop_clock(loop->watch);
         took = now - loop->checked;
         loop->checked = now;
         return took > loop->slow ? took : 0;
@@ -379,147 +334,5 @@ aw_loop_turn(struct aw_loop *loop, bool wait)
         take_remote(loop);
         run_timers(loop);
         if (loop->slow >= 0)
-                loop->checked = read_clock(loop->watch);
-}
-
-/* libwebsockets sizes its tables by the limit of open files, and is slow if told of any other number. */
-static void
-limit_descriptors(void)
-{
-        struct rlimit limit;
-
-        if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-                return;
-        limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MOST ? limit.rlim_max : DESCRIPTORS_MOST;
-        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-                aw_log(AW_LOG_DEBUG, "setrlimit: %s", strerror(errno));
-}
-
-/* libwebsockets reports every refused connection as an error: of interest when looking for one, not otherwise. */
-static void
-log_line(int level, const char *line)
-{
-        size_t length = strcspn(line, "\n");
-
-        (void)level;
-        aw_log(AW_LOG_DEBUG, "libwebsockets: %.*s", (int)length, line);
-}
-
-static int
-create_context(struct aw_loop *loop)
-{
-        struct lws_context_creation_info info = {
-                .port = CONTEXT_PORT_NO_LISTEN_SERVER,
-                .protocols = aw_socket_protocols,
-                .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
-                .pt_serv_buf_size = READ_SIZE + LWS_PRE,
-                .gid = (gid_t)-1,
-                .uid = (uid_t)-1,
-        };
-
-        if (loop->backend->open(loop, &info, &loop->foreign) == -1)
-                return -1;
-        loop->context = lws_create_context(&info);
-        if (loop->context != NULL)
-                loop->vhost = lws_create_vhost(loop->context, &info);
-        if (loop->vhost != NULL)
-                return 0;
-        /* A plug-in that is not there is the likely cause; poll needs none. */
-        loop->backend->close(loop);
-        errno = loop->backend == &aw_loop_poll ? ENOMEM : ENOENT;
-        return -1;
-}
-
-static bool
-is_auto(const char *name)
-{
-        return strcmp(name, "auto") == 0;
-}
-
-static const struct aw_loop_backend *
-find_backend(const char *name)
-{
-        size_t i;
-
-        for (i = 0; i < BACKENDS; i++)
-                if (strcmp(backends[i]->name, name) == 0)
-                        return backends[i];
-        errno = EINVAL;
-        return NULL;
-}
-
-int
-aw_loop_set_policy(const char *backend)
-{
-        if (!is_auto(backend) && find_backend(backend) == NULL)
-                return -1;
-        policy = backend;
-        return 0;
-}
-
-/* The back end that was asked for, or the first that can be had. */
-static int
-choose_backend(struct aw_loop *loop, const char *name)
-{
-        size_t i;
-
-        if (!is_auto(name)) {
-                loop->backend = find_backend(name);
-                return loop->backend == NULL ? -1 : create_context(loop);
-        }
-        for (i = 0; i < BACKENDS; i++) {
-                loop->backend = backends[i];
-                if (create_context(loop) == 0)
-                        return 0;
-                aw_log(AW_LOG_DEBUG, "no back end %s: %s", backends[i]->name, strerror(errno));
-        }
-        return -1;
-}
-
-struct aw_loop *
-aw_loop_create(const struct aw_loop_options *options)
-{
-        static const struct aw_loop_options defaults;
-        struct aw_loop *loop;
-        int error;
-
-        if (options == NULL)
-                options = &defaults;
-        if (current != NULL) {
-                errno = EBUSY;
-                return NULL;
-        }
-        loop = calloc(1, sizeof(*loop));
-        if (loop == NULL)
-                return NULL;
-        loop->flush_last = &loop->flush_first;
-        loop->slow = options->slow == 0 ? SLOW_DEFAULT : options->slow;
-        loop->watch = loop->slow > 2 * AW_LOOP_TICK ? CLOCK_MONOTONIC_COARSE : CLOCK_MONOTONIC;
-        pthread_mutex_init(&loop->remote_lock, NULL);
-        limit_descriptors();
-        lws_set_log_level(LLL_ERR | LLL_WARN, log_line);
-        if (choose_backend(loop, options->backend == NULL ? policy : options->backend) == -1) {
-                error = errno;
-                pthread_mutex_destroy(&loop->remote_lock);
-                free(loop);
-                errno = error;
-                return NULL;
-        }
-        loop->checked = read_clock(loop->watch);
-        current = loop;
-        return loop;
-}
-
-void
-aw_loop_destroy(struct aw_loop *loop)
-{
-        if (loop == NULL)
-                return;
-        if (loop != current)
-                aw_log_abort("aw_loop_destroy(): the loop of another thread");
-        aw_socket_close_all();
-        loop->backend->close(loop);
-        pthread_mutex_destroy(&loop->remote_lock);
-        free(loop);
-        current = NULL;
+                loop->checked = aw_loop_clock(loop->watch);
 }

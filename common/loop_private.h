@@ -5,6 +5,10 @@
 
 #include "loop.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
 struct lws_context;
 struct lws_vhost;
 struct lws_context_creation_info;
@@ -25,6 +29,38 @@ struct aw_loop_backend {
 
 extern const struct aw_loop_backend aw_loop_ev, aw_loop_uv, aw_loop_poll;
 
+/* Handles in a row: doubly linked, so that one can be taken out from the middle. */
+struct aw_handles {
+        struct aw_handle *first, *last;
+};
+
+struct aw_loop {
+        const struct aw_loop_backend *backend;
+        struct lws_context *context;
+        struct lws_vhost *vhost;
+        void *foreign;
+
+        struct aw_handles ready;
+        struct aw_handle *timers; /* root of the heap */
+        uint64_t order;
+        struct aw_flush *flush_first, **flush_last;
+
+        bool hurry;        /* this turn does not wait */
+        unsigned unpolled; /* turns since the last poll */
+
+        aw_time slow;    /* the limit; negative: off */
+        aw_time checked; /* when the slow-callback watch last looked at its clock */
+        clockid_t watch; /* which one that is */
+        bool asked;      /* it did since the callback that runs began */
+
+        pthread_mutex_t remote_lock;
+        struct aw_handles remote; /* call_soon_threadsafe, under the lock */
+        atomic_bool remote_pending;
+};
+
+/* The loop of this thread, or NULL. */
+extern _Thread_local struct aw_loop *aw_loop_current;
+
 /* Something to be served in the flush of this turn, once, however often it is asked for. */
 struct aw_flush {
         void (*serve)(struct aw_flush *flush);
@@ -44,6 +80,7 @@ struct aw_loop *aw_loop_need(void);
 /* The time at the last tick of the kernel's clock, at most AW_LOOP_TICK ago: much cheaper to ask for than the time now. */
 #define AW_LOOP_TICK (10 * AW_MILLISECOND)
 aw_time aw_loop_now_about(void);
+aw_time aw_loop_clock(clockid_t clock);
 
 /* The turn in progress does not wait: what the caller of aw_loop_turn() waited for has happened. */
 void aw_loop_hurry(struct aw_loop *loop);

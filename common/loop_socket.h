@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stream sockets on the loop: libwebsockets reads and writes them (its raw role), the owner is
- * called back on the loop's own stack. Reading is plain bytes; TLS is put on top by the owner.
+ * Stream sockets on the loop: libwebsockets polls and reads them (its raw role), the owner is
+ * called back on the loop's own stack. What is read is plain bytes; TLS is put on top by the owner.
  *
  * Call these on the loop's stack only (a handle's callback, a flush, a callback below), never in a coroutine.
  */
@@ -18,7 +18,7 @@ struct aw_socket_callbacks {
         /* Bytes came; they are valid during the call. */
         void (*data)(void *owner, const uint8_t *data, size_t length);
 
-        /* Time to write, with aw_socket_write(): after aw_socket_want_write(), and when what libwebsockets held back has gone out. */
+        /* Time to write, with aw_socket_write(): after aw_socket_want_write(), and when what was held has gone out. */
         void (*writable)(void *owner);
 
         /* A connection in progress is established. */
@@ -46,10 +46,10 @@ void aw_socket_set_owner(struct aw_socket *socket, const struct aw_socket_callba
 void aw_socket_want_write(struct aw_socket *socket);
 
 /*
- * Writes; only during callbacks->writable(). What the kernel does not take libwebsockets keeps a copy of. While it holds
- * unsent bytes reading stays paused. 0: all is with the kernel; 1: some is held, stop writing and wait for writable(); -1: broken, closed() will come.
+ * Writes. What the kernel does not take is copied and held until it does; reading goes on meanwhile. 0: all is with the kernel; 1: some is
+ * held, stop writing and wait for writable(); -1: broken, closed() will come.
  */
-int aw_socket_write(struct aw_socket *socket, uint8_t *data, size_t length);
+int aw_socket_write(struct aw_socket *socket, const uint8_t *data, size_t length);
 
 /* Stops and resumes reading. May be called in a coroutine. */
 void aw_socket_pause(struct aw_socket *socket, bool pause);
@@ -57,7 +57,7 @@ void aw_socket_pause(struct aw_socket *socket, bool pause);
 /* Closes in this turn's flush: closed() comes then, data() and writable() no more. May be called in a coroutine. */
 void aw_socket_close(struct aw_socket *socket);
 
-/* Ends the sending direction (FIN), once what libwebsockets holds has gone out. */
+/* Ends the sending direction (FIN), once what is held has gone out. */
 void aw_socket_shutdown(struct aw_socket *socket);
 
 int aw_socket_fd(const struct aw_socket *socket);

@@ -195,13 +195,13 @@ ws_ping(struct ws *ws, aw_time deadline)
 static int
 wait_for_close(struct ws *ws)
 {
-        uint64_t sent = ws->sent;
+        aw_time end = aw_loop_now() + WS_CLOSE_TIME;
         int result = 0;
 
         while (result == 0 && ws->state == WS_STATE_OPEN && !ws->close_received && !ws->ended) {
-                result = aw_wait_in(&ws->closer, aw_loop_now() + WS_CLOSE_TIME, NULL);
-                if (result == -1 && errno == ETIMEDOUT && ws->sent != sent) {
-                        sent = ws->sent;
+                result = aw_wait_in(&ws->closer, end, NULL);
+                if (result == -1 && errno == ETIMEDOUT && ws->progress + WS_CLOSE_TIME > end) {
+                        end = ws->progress + WS_CLOSE_TIME;
                         result = 0;
                 }
         }

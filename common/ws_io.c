@@ -170,13 +170,12 @@ static void
 linger_over(void *argument)
 {
         struct ws *ws = argument;
+        aw_time end = ws->progress + WS_LINGER_TIME;
 
-        if (ws->sent == ws->linger_sent) {
+        if (aw_loop_now() < end)
+                aw_call_at(&ws->timer, end, linger_over, ws);
+        else
                 ws_abort(ws);
-                return;
-        }
-        ws->linger_sent = ws->sent;
-        aw_call_later(&ws->timer, WS_LINGER_TIME, linger_over, ws);
 }
 
 void
@@ -185,7 +184,6 @@ ws_finish(struct ws *ws)
         if (ws->finishing || ws->socket == NULL)
                 return;
         ws->finishing = true;
-        ws->linger_sent = ws->sent;
         aw_call_later(&ws->timer, WS_LINGER_TIME, linger_over, ws);
         aw_socket_pause(ws->socket, false);
         aw_socket_want_write(ws->socket);
@@ -231,6 +229,8 @@ send_some(struct ws *ws)
                 result = tls_end(ws);
         }
         ws->sent += total;
+        if (total > 0 && (ws->close_sent || ws->finishing))
+                ws->progress = aw_loop_now();
         return result == 0 && total > 0;
 }
 

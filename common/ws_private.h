@@ -98,7 +98,7 @@ struct ws {
         size_t out_offset;         /* bytes of the outbox's first that have been sent */
         struct ws_buffer *sending; /* the last piece sent is of this one */
         uint64_t sent;             /* bytes in all */
-        uint64_t linger_sent;      /* ... when the linger timer was set */
+        aw_time progress;          /* when something was sent last, once it is being closed */
         bool finishing; /* nothing more will be queued: end the stream when all is sent */
         struct ws_buffer *current; /* the message that the task has */
         struct aw_waiters receiver, senders, closer, pingers;

@@ -108,6 +108,21 @@ put(int fd, const char *text)
         assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 }
 
+/* Far more than the kernel takes at once. */
+#define BIG ((size_t)4 << 20)
+
+static inline uint8_t *
+make_big(void)
+{
+        uint8_t *data = malloc(BIG);
+        size_t i;
+
+        assert_non_null(data);
+        for (i = 0; i < BIG; i++)
+                data[i] = (uint8_t)(i * 7 + i / 251);
+        return data;
+}
+
 static inline void
 send_all(struct end *end, uint8_t *data, size_t length)
 {

@@ -237,13 +237,22 @@ pattern(size_t length)
         return data;
 }
 
-/* Lets everything that can happen by itself happen. */
+/* Turns the loop until it is so; for what nobody can be told of. */
+#define wait_until(condition)                                                                      \
+        do {                                                                                       \
+                aw_time end_ = SOON;                                                               \
+                while (!(condition) && aw_loop_now() < end_)                                       \
+                        await(aw_sleep(0));                                                        \
+                expect(condition);                                                                 \
+        } while (false)
+
+/* Turns in which what should not happen could. */
 static inline async void
-settle(void)
+some_turns(void)
 {
         int i;
 
-        for (i = 0; i < 200; i++)
+        for (i = 0; i < 100; i++)
                 await(aw_sleep(0));
 }
 
