@@ -256,26 +256,33 @@ bench-await: $(benches) ## measure the library, beside asyncio
 # Installing.
 
 prefix := $(DESTDIR)$(PREFIX)
+man := $(prefix)/share/man
+# Each function has a page: a link to the one that tells of it, which names it under NAME.
+names = $(shell sed -n 's/^\.Nm \([aw][ws]_[a-z_]*\).*/\1/p' $(1))
 
 install: all ## install into PREFIX (/usr/local), below DESTDIR
-	install -d $(prefix)/bin $(prefix)/lib/pkgconfig $(prefix)/include/await
+	install -d $(prefix)/bin $(prefix)/lib/pkgconfig $(prefix)/include/await $(man:%=%/man1) \
+		$(man:%=%/man3) $(man:%=%/man8)
 	install $(programs) $(prefix)/bin
 	install -m 644 $(library:%.so=%.so.$(SOVERSION)) $(prefix)/lib
 	ln -sf libawait.so.$(SOVERSION) $(prefix)/lib/libawait.so
 	install -m 644 $(PUBLIC) $(prefix)/include/await
-	printf '%s\n' 'prefix=$(PREFIX)' 'Name: libawait' 'Version: $(VERSION)' \
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
+		'Name: libawait' 'Version: $(VERSION)' \
 		'Description: asyncio for C, on the libwebsockets service loop' \
 		'Requires.private: $(MODULES)' 'Libs.private: -lev -pthread' \
-		'Libs: -L$${prefix}/lib -lawait' 'Cflags: -I$${prefix}/include -pthread' \
-		>$(prefix)/lib/pkgconfig/await.pc
-	$(foreach page,$(MAN),install -D -m 644 $(page) $(prefix)/share/man/$(call section,$(page));)
-section = man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
+		'Libs: -L$${libdir} -lawait' 'Cflags: -I$${includedir} -pthread' >$(BUILD)/await.pc
+	install -m 644 $(BUILD)/await.pc $(prefix)/lib/pkgconfig
+	$(foreach n,1 3 8,install -m 644 $(filter %.$n,$(MAN)) $(man)/man$n &&) :
+	@$(foreach page,$(filter %.3,$(MAN)),$(foreach name,$(call names,$(page)),\
+		ln -sf $(notdir $(page)) $(man)/man3/$(name).3 &&)) :
 
 uninstall: ## remove what install installed
 	rm -f $(addprefix $(prefix)/bin/,wsechod wsecho) $(prefix)/lib/pkgconfig/await.pc
 	rm -f $(addprefix $(prefix)/lib/libawait.,a so so.$(SOVERSION))
-	rm -f $(foreach page,$(MAN),$(prefix)/share/man/$(call section,$(page)))
 	rm -rf $(prefix)/include/await
+	rm -f $(foreach n,1 3 8,$(addprefix $(man)/man$n/,$(notdir $(filter %.$n,$(MAN)))))
+	@rm -f $(patsubst %,$(man)/man3/%.3,$(call names,$(filter %.3,$(MAN))))
 
 clean: ## remove everything that was built
 	rm -rf build

@@ -8,8 +8,8 @@
  *                     break;
  *     return await(ws_close(ws, WS_NORMAL, NULL));
  *
- * Memory is bounded: reading from a peer stops while too much that it sent waits to be received, or
- * too much that it should read waits to be sent.
+ * Memory is bounded: reading from a peer stops while too much that it sent waits to be received, and
+ * sending waits while too much that the peer should read waits to be sent.
  *
  * Pings are answered by the library, after the replies to what came before them if the receiver keeps
  * up, at once if it does not. A connection belongs to one loop. One task receives at a time; any number send.

@@ -116,7 +116,8 @@ void
 ws_update_reading(struct ws *ws)
 {
         size_t limit = ws->paused ? WS_QUEUE_LOW : WS_QUEUE_HIGH;
-        bool full = ws->inbox.bytes > limit || ws->outbox.bytes > limit;
+        /* Not for messages in the outbox: two peers that send much at once would each wait for the other one to read. */
+        bool full = ws->inbox.bytes > limit || ws->pongs > limit;
         bool pause = full && ws->state == WS_STATE_OPEN && !ws->close_sent;
 
         if (pause == ws->paused || ws->socket == NULL)
@@ -150,15 +151,13 @@ tls_end(struct ws *ws)
 int
 ws_send_raw(struct ws *ws, const char *data, size_t length)
 {
-        uint8_t *copy = engine->staging;
+        const uint8_t *bytes = (const uint8_t *)data;
         int result;
 
-        if (ws->tls != NULL) {
-                result = aw_tls_write(ws->tls, (const uint8_t *)data, length);
-        } else {
-                memcpy(copy, data, length);
-                result = aw_socket_write(ws->socket, copy, length);
-        }
+        if (ws->tls != NULL)
+                result = aw_tls_write(ws->tls, bytes, length);
+        else
+                result = aw_socket_write(ws->socket, bytes, length);
         if (result < 0)
                 ws_abort(ws);
         return result < 0 ? -1 : 0;

@@ -97,6 +97,8 @@ ws_queue_frame(struct ws *ws, struct ws_buffer *buffer)
         buffer->header = 0;
         buffer->queued = true;
         ws_queue_put(&ws->outbox, buffer);
+        if (buffer->opcode == WS_OP_PONG)
+                ws->pongs += cost_of(buffer);
         aw_socket_want_write(ws->socket);
         ws_update_reading(ws);
 }
@@ -152,6 +154,8 @@ output_done(struct ws *ws)
 {
         ws->sending = ws_queue_take(&ws->outbox);
         ws->sending->queued = false;
+        if (ws->sending->opcode == WS_OP_PONG)
+                ws->pongs -= cost_of(ws->sending);
         ws->out_offset = 0;
 }
 

@@ -95,6 +95,7 @@ struct ws {
         struct ws_reader reader;
         uint64_t max_message;
         struct ws_queue inbox, outbox;
+        size_t pongs;              /* what those in the outbox cost */
         size_t out_offset;         /* bytes of the outbox's first that have been sent */
         struct ws_buffer *sending; /* the last piece sent is of this one */
         uint64_t sent;             /* bytes in all */

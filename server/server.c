@@ -101,6 +101,7 @@ load_certificate(struct server *server)
         return 0;
 }
 
+/* This and the next return the exit status. */
 static async int
 listen_on(struct server *server, const char *url)
 {
@@ -113,7 +114,7 @@ listen_on(struct server *server, const char *url)
 
         if (listener == NULL) {
                 aw_log(AW_LOG_ERROR, "%s", error.text);
-                return -1;
+                return error.failure == WS_FAILED_URL ? 2 : 1;
         }
         server->listeners[server->count++] = listener;
         return 0;
@@ -126,16 +127,16 @@ listen_on_all(struct server *server)
         const struct aw_opt_strings *given = &server->options->listen;
         const char *const *urls = given->count == 0 ? standard : given->items;
         size_t count = given->count == 0 ? 1 : given->count, i;
+        int status = 0;
 
         server->listeners = calloc(count, sizeof(struct ws_listener *));
         if (server->listeners == NULL) {
                 aw_log(AW_LOG_ERROR, "%s", strerror(errno));
-                return -1;
+                return 1;
         }
-        for (i = 0; i < count; i++)
-                if (await(listen_on(server, urls[i])) == -1)
-                        return -1;
-        return 0;
+        for (i = 0; i < count && status == 0; i++)
+                status = await(listen_on(server, urls[i]));
+        return status;
 }
 
 static int
@@ -219,8 +220,9 @@ server_run(void *argument)
         server.signals = aw_signals_open(numbers, sizeof(numbers) / sizeof(numbers[0]));
         if (server.signals == NULL)
                 aw_log(AW_LOG_ERROR, "signals: %s", strerror(errno));
-        else if ((!needs_tls(server.options) || load_certificate(&server) == 0) &&
-                 await(listen_on_all(&server)) == 0)
+        else if (!needs_tls(server.options) || load_certificate(&server) == 0)
+                status = await(listen_on_all(&server));
+        if (status == 0)
                 status = await(serve(&server));
         for (i = 0; i < server.count; i++)
                 ws_listener_close(server.listeners[i]);

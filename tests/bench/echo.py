@@ -23,6 +23,7 @@ BUILD, CERTS = os.environ.get("BUILD", "build"), os.environ.get("CERTS", "certs"
 PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
 LOAD = f"{BUILD}/bench/load"
 PAIR = [f"{CERTS}/localhost.pem", f"{CERTS}/localhost.key"]
+os.environ.setdefault("NODE_PATH", os.path.abspath(f"{HERE}/../../build/npm/node_modules"))
 OURS, LWS = "wsechod", "lws as its examples do"
 
 ROWS = {

@@ -37,7 +37,18 @@ class Skip(Exception):
     """Why a test cannot be done here."""
 
 
-@functools.cache
+def once(function):
+    """Caches what a function without parameters returns; threads that come meanwhile wait."""
+    lock, cached = threading.RLock(), functools.cache(function)
+
+    def call():
+        with lock:
+            return cached()
+
+    return call
+
+
+@once
 def scratch():
     """A directory for this script's files."""
     directory = tempfile.mkdtemp(prefix="wsecho-e2e-")
@@ -45,7 +56,7 @@ def scratch():
     return pathlib.Path(directory)
 
 
-@functools.cache
+@once
 def certificates():
     """Where ca.pem, localhost.pem and localhost.key are."""
     if given := os.environ.get("CERTS"):

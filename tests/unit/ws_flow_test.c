@@ -53,7 +53,7 @@ fill(struct ws *ws)
 
         expect_error(await(flow_send(&flow)), ETIMEDOUT);
         /* What the kernel takes is its affair; here a little more than 256 KiB may wait. */
-        expect(ws->outbox.bytes > WS_QUEUE_HIGH);
+        expect(ws->outbox.bytes > WS_QUEUE_LOW);
         expect(ws->outbox.bytes < WS_QUEUE_HIGH + 2 * PIECE);
         return flow;
 }

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+"""Signals: the first SIGTERM or SIGINT ends wsechod gently, the second at once; SIGUSR1 shows its
+tasks."""
+
+import contextlib
+import signal
+
+from peer import BINARY, Peer, connect, frame, header
+from support import Server, equal, main, match, started, test, wsecho, client_command, finish
+
+
+def going_away(peer):
+    """The server closes with 1001; the peer answers, as it should."""
+    peer.expect_close(1001)
+    peer.send_close(1001)
+    peer.expect_end()
+
+
+def declare_gentle(number, name):
+    @test(f"{name} closes idle connections with 1001 and ends with status 0")
+    def _():
+        with Server() as server, contextlib.ExitStack() as stack:
+            peers = [stack.enter_context(Peer(url)) for url in (server.wss, server.ws) * 10]
+            peers[0].echoes()
+            server.signal(number)
+            for peer in peers:
+                going_away(peer)
+            equal(server.wait(), 0, "the status")
+            equal(server.log.lines[-1], "wsechod: stopping", "the last line of the log")
+
+
+for one, called in ((signal.SIGTERM, "SIGTERM"), (signal.SIGINT, "SIGINT")):
+    declare_gentle(one, called)
+
+
+@test("SIGTERM without any connection ends it with status 0")
+def _():
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with Server() as server:
+            server.signal(number)
+            equal(server.wait(), 0, "the status")
+
+
+@test("a busy connection gets all echoes of what was received before its 1001")
+def _():
+    message = frame(BINARY, bytes(1000))
+    with Server() as server:
+        with Peer(server.wss) as peer:
+            peer.send(message * 100)
+            peer.expect((BINARY, bytes(1000)))
+            server.signal(signal.SIGTERM)
+            echoes = 1
+            while (came := peer.read_frame()).opcode == BINARY:
+                echoes += 1
+            equal((came.opcode, came.payload[:2]), (8, b"\x03\xe9"), "what came last")
+            equal(echoes, 100, "the number of echoes")
+            peer.send_close(1001)
+            peer.expect_end()
+        equal(server.wait(), 0, "the status")
+
+
+@test("a connection in the middle of a message gets 1001")
+def _():
+    with Server() as server:
+        with Peer(server.wss) as peer, Peer(server.ws) as other:
+            for each in (peer, other):
+                each.echoes()
+                each.send(header(BINARY, 1000) + bytes(10))
+            server.signal(signal.SIGTERM)
+            for each in (peer, other):
+                each.expect_close(1001)
+        equal(server.wait(), 0, "the status")
+
+
+@test("after SIGTERM nobody new is let in, and handshakes in progress end")
+def _():
+    with Server() as server:
+        with Peer(server.wss) as peer, connect(server.wss) as tcp, \
+                Peer(server.wss, upgrade=False) as half:
+            peer.echoes()
+            half.send(b"GET / HTTP/1.1\r\n")
+            server.signal(signal.SIGTERM)
+            peer.expect_close(1001)
+            for url in server.urls:
+                try:
+                    connect(url).close()
+                    raise AssertionError(f"{url} still accepts")
+                except ConnectionRefusedError:
+                    pass
+            for wire in (tcp, half.sock):
+                try:
+                    while wire.recv(1000):
+                        pass
+                except ConnectionResetError:
+                    pass
+            peer.send_close(1001)
+            peer.expect_end()
+        equal(server.wait(), 0, "the status")
+
+
+@test("SIGTERM ends it within 10 s even if peers never answer, or never read")
+def _():
+    with Server() as server, contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(Peer(url)) for url in (server.wss, server.ws)]
+        stuck = [stack.enter_context(Peer(url, buffer=4096)) for url in (server.wss, server.ws)]
+        for peer in silent:
+            peer.echoes()
+        for peer in stuck:
+            peer.sock.settimeout(0.5)
+            data = peer.encrypt(frame(BINARY, bytes(60_000)) * 100)
+            try:
+                peer.sock.sendall(data)
+            except TimeoutError:
+                pass
+        server.signal(signal.SIGTERM)
+        server.log.wait("stopping")
+        # Python's deadline for it; the server's own is 8 s for these.
+        equal(server.process.wait(10), 0, "the status")
+        server.wait()
+
+
+@test("a second SIGTERM ends it at once")
+def _():
+    for numbers in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM)):
+        with Server() as server, Peer(server.wss) as peer, Peer(server.ws) as other:
+            for each in (peer, other):
+                each.echoes()
+            server.signal(numbers[0])
+            for each in (peer, other):
+                each.expect_close(1001)
+            server.signal(numbers[1])
+            equal(server.process.wait(3), 0, "the status")
+            equal(server.wait(), 0, "the status")
+            equal(server.log.lines[-1], "wsechod: dropped the connections that did not close")
+
+
+@test("SIGUSR1 prints the tree of tasks, each with its name and where it waits")
+def _():
+    with Server() as server, Peer(server.wss) as peer:
+        peer.echoes()
+        server.signal(signal.SIGUSR1)
+        name = f"127.0.0.1:{peer.sock.getsockname()[1]}"
+        line = server.log.wait(rf"^( *){name} \(waiting, .* s\) at (.*)$")[0]
+        match(r"server/echo\.c:\d+: ws_receive\(ws, &message, AW_NEVER\)", line[2])
+        for task, site in (("main", r"server/server\.c:\d+: aw_event_wait\("),
+                           ("signals", ""), ("accept", r"server/server\.c:\d+: ws_accept\(")):
+            server.log.wait(rf"^ *{task} \(\w+, .* s\).*{site}")
+        # A child stands under its parent.
+        main_line = server.log.find("^( *)main ")[0]
+        equal(len(line[1]) > len(main_line[1]), True, "that it is indented")
+        peer.echoes()
+
+
+@test("SIGUSR1 a hundred times over disturbs nobody")
+def _():
+    with Server() as server, Peer(server.wss) as peer:
+        for _ in range(100):
+            server.signal(signal.SIGUSR1)
+            peer.echoes()
+
+
+@test("SIGPIPE does not end it")
+def _():
+    with Server() as server:
+        server.signal(signal.SIGPIPE)
+        with Peer(server.wss) as peer:
+            peer.echoes()
+            peer.finish()
+
+
+@test("the client ends with status 6 and says 1001 when the server stops")
+def _():
+    with Server() as server, started(*client_command(server.wss)) as client:
+        client.stdin.write(b"one\n")
+        client.stdin.flush()
+        equal(client.stdout.readline(), b"one\n")
+        server.signal(signal.SIGTERM)
+        equal(client.wait(10), 6, "the status of the client, whose input is still open")
+        done = finish(client)
+        match(r"^wsecho: 127\.0\.0\.1:\d+ closed with 1001$", done.err.strip())
+        equal(server.wait(), 0, "the status")
+        wsecho(server.wss, "too late").expect(3)
+
+
+main(threads=4)
