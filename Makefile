@@ -37,11 +37,11 @@ endif
 COMMON := log opt opt_value opt_help histogram http url ws_frame timer_heap \
 	coro coro_stack coro_ucontext \
 	loop loop_create loop_ev loop_uv loop_poll loop_socket \
-	task task_run task_tree task_suspend task_timeout task_wait task_dump sync signals resolve \
+	task task_run task_tree task_suspend task_timeout task_wait task_dump sync signals resolve connect \
 	executor executor_crew executor_thread executor_process executor_server \
 	executor_worker \
 	tls tls_context tls_certificate tls_session tls_error \
-	ws ws_server ws_client ws_io ws_input ws_output ws_handshake
+	ws ws_listen ws_server ws_client ws_io ws_input ws_output ws_handshake
 stems = $(sort $(basename $(notdir $(wildcard $(1)))))
 SERVER := $(call stems,server/*.c)
 CLIENT := $(call stems,client/*.c)

@@ -43,6 +43,24 @@ aw_address_set_port(struct aw_address *address, uint16_t port)
 }
 
 void
+aw_address_format(const struct sockaddr_storage *address, char *out, size_t size)
+{
+        char text[INET6_ADDRSTRLEN];
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+
+        if (address->ss_family == AF_INET)
+                snprintf(out, size, "%s:%u", inet_ntop(AF_INET, &v4->sin_addr, text, sizeof(text)),
+                         ntohs(v4->sin_port));
+        else if (address->ss_family == AF_INET6)
+                snprintf(out, size, "[%s]:%u",
+                         inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text)),
+                         ntohs(v6->sin6_port));
+        else
+                snprintf(out, size, "unix");
+}
+
+void
 aw_addresses_free(struct aw_addresses *addresses)
 {
         free(addresses->items);

@@ -27,6 +27,9 @@ async int aw_resolve(const struct aw_url *url, bool passive, struct aw_addresses
                      const char **reason);
 void aw_addresses_free(struct aw_addresses *addresses);
 
+/* "127.0.0.1:7681", "[::1]:7681", "unix". Cut to size; 64 bytes are enough. */
+void aw_address_format(const struct sockaddr_storage *address, char *out, size_t size);
+
 /* For IPv4 and IPv6; 0 for others. */
 uint16_t aw_address_port(const struct sockaddr_storage *address);
 void aw_address_set_port(struct aw_address *address, uint16_t port);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +33,19 @@ ws_describe(const struct ws *ws, char *out, size_t size)
                 aw_tls_describe(ws->tls, out, size);
         else
                 snprintf(out, size, "plain");
+}
+
+int
+ws_error_set(struct ws_error *error, enum ws_failure failure, int number, const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        vsnprintf(error->text, sizeof(error->text), format, arguments);
+        va_end(arguments);
+        error->failure = failure;
+        errno = number;
+        return -1;
 }
 
 /* Receiving. */

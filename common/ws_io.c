@@ -267,7 +267,7 @@ input_head(struct ws *ws, const uint8_t *data, size_t length)
         memcpy(head + ws->head_length, data, length);
         ws->head = head;
         ws->head_length += length;
-        ws->http(ws);
+        ws->role->http(ws);
 }
 
 static void
@@ -298,10 +298,7 @@ tls_failed(struct ws *ws)
 {
         const char *text = aw_tls_error_text(ws->tls);
 
-        if (ws->opening != NULL)
-                ws_client_failed(ws, WS_FAILED_TLS, text);
-        else
-                aw_log(AW_LOG_INFO, "%s: TLS: %s", ws->peer, text);
+        ws->role->tls_failed(ws, text);
         ws->state = WS_STATE_FAILED;
         ws->error = EPROTO;
         ws_finish(ws);
@@ -329,8 +326,7 @@ static void
 tls_established(struct ws *ws)
 {
         ws->state = WS_STATE_HTTP;
-        if (ws->client)
-                ws_client_ready(ws);
+        ws->role->ready(ws);
 }
 
 /* Decrypts what there is. The input has to be used up even when nobody wants it any more. */
@@ -382,8 +378,8 @@ io_data(void *owner, const uint8_t *data, size_t length)
 void
 ws_begin(struct ws *ws)
 {
-        if (ws->tls == NULL && ws->client) {
-                ws_client_ready(ws);
+        if (ws->tls == NULL) {
+                ws->role->ready(ws);
         } else if (ws->client) {
                 tls_begin(ws);
                 aw_tls_handshake(ws->tls);
@@ -410,8 +406,7 @@ io_closed(void *owner, int error)
                 ws->peer_close.code = WS_ABNORMAL;
         if (ws->error == 0)
                 ws->error = EPIPE;
-        if (ws->listener != NULL)
-                ws_server_lost(ws);
+        ws->role->lost(ws);
         aw_wake_all(&ws->receiver);
         aw_wake_all(&ws->senders);
         aw_wake_all(&ws->closer);

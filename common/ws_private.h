@@ -66,12 +66,21 @@ struct ws_reader {
         struct ws_utf8 utf8;
 };
 
+/* What a client and a server do differently until the connection is open. Loop's stack. */
+struct ws_role {
+        void (*ready)(struct ws *ws); /* time for the client's request */
+        void (*http)(struct ws *ws);  /* the head has grown */
+        void (*tls_failed)(struct ws *ws, const char *text);
+        void (*lost)(struct ws *ws); /* the socket is gone */
+};
+
 struct ws {
+        const struct ws_role *role;
         enum ws_state state;
         bool client;
         bool app; /* a task has it, or will get it from ws_accept() */
         bool draining;
-        bool ended; /* the peer ended its side: nothing more comes */
+        bool ended;    /* the peer ended its side: nothing more comes */
         uint8_t grace; /* turns that the task still has to begin receiving */
         bool close_sent, close_received;
         bool paused;
@@ -89,8 +98,7 @@ struct ws {
 
         char *head; /* of the HTTP message, while it is read */
         size_t head_length;
-        void (*http)(struct ws *ws); /* looks at the head whenever it has grown */
-        struct ws_opening *opening;  /* a client's, until it is open */
+        struct ws_opening *opening; /* a client's, until it is open */
 
         struct ws_reader reader;
         uint64_t max_message;
@@ -138,6 +146,10 @@ void ws_input_free(struct ws_reader *reader);
 void ws_fail(struct ws *ws, unsigned code, int error, const char *reason);
 void ws_answer_ping(struct ws *ws, struct ws_buffer *ping); /* takes the reference */
 
+/* ws.c: says why listening or connecting failed; sets errno and returns -1. */
+int ws_error_set(struct ws_error *error, enum ws_failure failure, int number, const char *format,
+                 ...) __attribute__((format(printf, 4, 5)));
+
 /* ws_handshake.c: the opening handshake's texts (section 4). */
 #define WS_KEY_SIZE    25 /* base64 of 16 bytes, and a NUL */
 #define WS_ACCEPT_SIZE 29 /* base64 of 20 bytes, and a NUL */
@@ -149,12 +161,5 @@ int ws_handshake_check_request(const struct aw_http_head *request, const char **
 
 /* NULL if the response switches to WebSocket as it should, or what is wrong with it. */
 const char *ws_handshake_check_response(const struct aw_http_head *response, const char *key);
-
-/* ws_server.c */
-void ws_server_lost(struct ws *ws); /* it leaves the listener's list */
-
-/* ws_client.c */
-void ws_client_ready(struct ws *ws); /* time to send the request */
-void ws_client_failed(struct ws *ws, enum ws_failure failure, const char *text);
 
 #endif

@@ -1,49 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Listening, accepting, and the server's side of the opening handshake. */
+/* A server's connection: its opening handshake, and its place in its listener's list. */
 #include "log.h"
-#include "loop_private.h"
 #include "resolve.h"
-#include "url.h"
-#include "ws_private.h"
+#include "ws_listener.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-#define ACCEPT_BATCH 64 /* connections accepted at a time, then the others have their turn */
-#define ACCEPT_PAUSE (AW_SECOND / 4) /* when there are no descriptors left */
-#define BACKLOG      4096
-#define ADDRESSES    16 /* that one name may stand for */
-
-/* One listening socket. */
-struct port {
-        struct ws_listener *listener;
-        int fd;
-        struct aw_watch *watch;
-        struct aw_handle resume;
-        bool out_of_descriptors; /* that was logged */
-        char url[AW_URL_HOST_MAX + 32];
-};
-
-struct ws_listener {
-        struct port ports[ADDRESSES];
-        size_t count;
-        struct aw_tls_context *tls;
-        uint64_t max_message;
-        void (*answer)(const struct aw_http_head *request, struct ws_answer *answer);
-        bool draining;
-        struct ws *connections;
-        struct ws *accept_first, **accept_last; /* open, for ws_accept() */
-        struct aw_waiters acceptors;
-        char socket[AW_URL_SOCKET_MAX + 1]; /* of unix:, to be removed */
-};
 
 /* The opening handshake. */
 
@@ -92,7 +58,7 @@ answer_plain(struct ws *ws, const struct aw_http_head *request)
 
 /* Now it can be accepted: ws_accept() has it from here. */
 static void
-opened(struct ws *ws)
+server_opened(struct ws *ws)
 {
         struct ws_listener *listener = ws->listener;
 
@@ -120,7 +86,7 @@ upgrade(struct ws *ws, const struct aw_http_head *request)
                           accept);
         if (ws_send_raw(ws, head, (size_t)length) == -1)
                 return;
-        opened(ws);
+        server_opened(ws);
         ws_opened(ws, request->length);
 }
 
@@ -174,9 +140,11 @@ server_link(struct ws_listener *listener, struct ws *ws)
         listener->connections = ws;
 }
 
-void
-ws_server_lost(struct ws *ws)
+static void
+server_lost(struct ws *ws)
 {
+        if (ws->listener == NULL)
+                return;
         *ws->link = ws->next;
         if (ws->next != NULL)
                 ws->next->link = ws->link;
@@ -193,27 +161,35 @@ handshake_late(void *argument)
         ws_abort(ws);
 }
 
+/* A server waits for the client's request. */
 static void
-format_peer(const struct sockaddr_storage *address, char *out, size_t size)
+server_ready(struct ws *ws)
 {
-        char text[INET6_ADDRSTRLEN];
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
-
-        if (address->ss_family == AF_INET)
-                snprintf(out, size, "%s:%u", inet_ntop(AF_INET, &v4->sin_addr, text, sizeof(text)),
-                         ntohs(v4->sin_port));
-        else if (address->ss_family == AF_INET6)
-                snprintf(out, size, "[%s]:%u",
-                         inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text)),
-                         ntohs(v6->sin6_port));
-        else
-                snprintf(out, size, "unix");
+        (void)ws;
 }
 
-/* Takes the descriptor. */
-static int
-begin_connection(struct ws_listener *listener, int fd, const struct sockaddr_storage *address)
+static void
+server_tls_failed(struct ws *ws, const char *text)
+{
+        aw_log(AW_LOG_INFO, "%s: TLS: %s", ws->peer, text);
+}
+
+static const struct ws_role server_role = {
+        .ready = server_ready,
+        .http = server_http,
+        .tls_failed = server_tls_failed,
+        .lost = server_lost,
+};
+
+void
+ws_server_forget(struct ws_listener *listener)
+{
+        while (listener->connections != NULL)
+                server_lost(listener->connections);
+}
+
+int
+ws_server_begin(struct ws_listener *listener, int fd, const struct sockaddr_storage *address)
 {
         struct ws *ws = ws_create(false, listener->tls, NULL, listener->max_message);
         int on = 1;
@@ -224,8 +200,8 @@ begin_connection(struct ws_listener *listener, int fd, const struct sockaddr_sto
         }
         /* Has no meaning, and no effect, on a Unix socket. */
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        format_peer(address, ws->peer, sizeof(ws->peer));
-        ws->http = server_http;
+        aw_address_format(address, ws->peer, sizeof(ws->peer));
+        ws->role = &server_role;
         ws->socket = aw_socket_adopt(fd, false, &ws_io_callbacks, ws);
         if (ws->socket == NULL) {
                 ws_drop(ws);
@@ -235,338 +211,4 @@ begin_connection(struct ws_listener *listener, int fd, const struct sockaddr_sto
         server_link(listener, ws);
         aw_call_later(&ws->timer, WS_HANDSHAKE_TIME, handshake_late, ws);
         return 0;
-}
-
-/* Accepting. */
-
-static void
-port_resume(void *argument)
-{
-        struct port *port = argument;
-
-        aw_watch_pause(port->watch, false);
-}
-
-/* Nothing can be accepted for now, and the poller would tell us of it without end. */
-static void
-port_pause(struct port *port, int error)
-{
-        if (!port->out_of_descriptors)
-                aw_log(AW_LOG_WARNING, "%s: cannot accept connections for now: %s", port->url,
-                       strerror(error));
-        port->out_of_descriptors = true;
-        aw_watch_pause(port->watch, true);
-        aw_call_later(&port->resume, ACCEPT_PAUSE, port_resume, port);
-}
-
-static void
-port_recovered(struct port *port)
-{
-        if (port->out_of_descriptors)
-                aw_log(AW_LOG_INFO, "%s: accepting again", port->url);
-        port->out_of_descriptors = false;
-}
-
-/* Errors that concern one connection only, which is gone, or nothing at all. */
-static bool
-is_harmless(int error)
-{
-        return error == EAGAIN || error == EINTR || error == ECONNABORTED || error == EPROTO ||
-               error == ENETDOWN || error == EHOSTUNREACH || error == ENETUNREACH ||
-               error == ENOPROTOOPT || error == EHOSTDOWN || error == ENONET || error == EPERM;
-}
-
-static void
-port_readable(void *argument)
-{
-        struct port *port = argument;
-        struct sockaddr_storage address;
-        socklen_t size;
-        int fd, i;
-
-        for (i = 0; i < ACCEPT_BATCH; i++) {
-                address.ss_family = AF_UNSPEC;
-                size = sizeof(address);
-                fd = accept4(port->fd, (struct sockaddr *)&address, &size,
-                             SOCK_NONBLOCK | SOCK_CLOEXEC);
-                if (fd == -1 && is_harmless(errno))
-                        return;
-                if (fd == -1 || begin_connection(port->listener, fd, &address) == -1) {
-                        port_pause(port, errno);
-                        return;
-                }
-                port_recovered(port);
-        }
-}
-
-async struct ws *
-ws_accept(struct ws_listener *listener, aw_time deadline)
-{
-        struct ws *ws;
-        bool woken = false;
-
-        while ((ws = listener->accept_first) == NULL) {
-                if (listener->draining) {
-                        errno = ESHUTDOWN;
-                        return NULL;
-                }
-                if (aw_wait_in(&listener->acceptors, deadline, &woken) == -1) {
-                        if (woken && listener->accept_first != NULL)
-                                aw_wake_one(&listener->acceptors);
-                        return NULL;
-                }
-        }
-        listener->accept_first = ws->accept_next;
-        if (listener->accept_first == NULL)
-                listener->accept_last = &listener->accept_first;
-        return ws;
-}
-
-/* Listening. */
-
-static int failed(struct ws_error *error, enum ws_failure failure, int number, const char *format,
-                  ...) __attribute__((format(printf, 4, 5)));
-
-static int
-failed(struct ws_error *error, enum ws_failure failure, int number, const char *format, ...)
-{
-        va_list arguments;
-
-        va_start(arguments, format);
-        vsnprintf(error->text, sizeof(error->text), format, arguments);
-        va_end(arguments);
-        error->failure = failure;
-        error->status = 0;
-        errno = number;
-        return -1;
-}
-
-/* A socket that nobody answers on was left behind by a process that is gone. */
-static void
-remove_stale_socket(const struct sockaddr_un *address)
-{
-        struct stat status;
-        int fd;
-
-        if (stat(address->sun_path, &status) == -1 || !S_ISSOCK(status.st_mode))
-                return;
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd == -1)
-                return;
-        if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == -1 &&
-            errno == ECONNREFUSED)
-                unlink(address->sun_path);
-        close(fd);
-}
-
-static int
-bind_address(const struct aw_address *address)
-{
-        int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        int on = 1, error;
-
-        if (fd == -1)
-                return -1;
-        if (address->storage.ss_family == AF_UNIX)
-                remove_stale_socket((const struct sockaddr_un *)&address->storage);
-        else
-                setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-        if (address->storage.ss_family == AF_INET6)
-                setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-        if (bind(fd, (const struct sockaddr *)&address->storage, address->length) == 0 &&
-            listen(fd, BACKLOG) == 0)
-                return fd;
-        error = errno;
-        close(fd);
-        errno = error;
-        return -1;
-}
-
-/* With port 0 the first address gets a free one, and the others take the same. */
-static void
-take_port(const struct port *first, struct aw_address *address)
-{
-        struct sockaddr_storage bound;
-        socklen_t size = sizeof(bound);
-
-        if (getsockname(first->fd, (struct sockaddr *)&bound, &size) == 0)
-                aw_address_set_port(address, aw_address_port(&bound));
-}
-
-static void
-name_port(struct port *port, const struct aw_url *url)
-{
-        struct sockaddr_storage bound;
-        socklen_t size = sizeof(bound);
-        char text[64];
-
-        if (url->scheme == AW_URL_UNIX) {
-                snprintf(port->url, sizeof(port->url), "unix:%s", url->socket);
-                return;
-        }
-        if (getsockname(port->fd, (struct sockaddr *)&bound, &size) == -1)
-                return;
-        format_peer(&bound, text, sizeof(text));
-        snprintf(port->url, sizeof(port->url), "%s://%s", url->scheme == AW_URL_WSS ? "wss" : "ws",
-                 text);
-}
-
-static int
-add_port(struct ws_listener *listener, const struct aw_url *url, struct aw_address *address)
-{
-        struct port *port = &listener->ports[listener->count];
-
-        if (listener->count > 0 && url->port == 0)
-                take_port(&listener->ports[0], address);
-        port->listener = listener;
-        port->fd = bind_address(address);
-        if (port->fd == -1)
-                return -1;
-        name_port(port, url);
-        port->watch = aw_watch_open(port->fd, port_readable, port);
-        if (port->watch == NULL) {
-                close(port->fd);
-                errno = ENOMEM;
-                return -1;
-        }
-        listener->count++;
-        return 0;
-}
-
-/* An address family that the machine lacks is no failure as long as another address works. */
-static int
-add_ports(struct ws_listener *listener, const struct aw_url *url, struct aw_addresses *addresses,
-          struct ws_error *error)
-{
-        size_t i;
-        int reason = EADDRNOTAVAIL;
-
-        for (i = 0; i < addresses->count && listener->count < ADDRESSES; i++) {
-                if (add_port(listener, url, &addresses->items[i]) == 0)
-                        continue;
-                reason = errno;
-                if (reason != EAFNOSUPPORT && reason != EADDRNOTAVAIL)
-                        break;
-        }
-        if (i == addresses->count && listener->count > 0)
-                return 0;
-        return failed(error, WS_FAILED_CONNECTION, reason, "cannot listen on %s: %s",
-                      url->scheme == AW_URL_UNIX ? url->socket : url->host_header,
-                      strerror(reason));
-}
-
-static async int
-listen_on(struct ws_listener *listener, const struct ws_listen_options *options,
-          struct ws_error *error)
-{
-        struct aw_url *url = malloc(sizeof(*url));
-        struct aw_addresses addresses = {.count = 0};
-        struct aw_url_error url_error;
-        const char *reason;
-        int result = -1;
-
-        if (url == NULL)
-                return failed(error, WS_FAILED_MEMORY, ENOMEM, "out of memory");
-        if (aw_url_parse(options->url, url, &url_error) == -1)
-                failed(error, WS_FAILED_URL, EINVAL, "'%s': %s", options->url, url_error.text);
-        else if (url->scheme == AW_URL_WSS && options->tls == NULL)
-                failed(error, WS_FAILED_URL, EINVAL, "wss needs a certificate");
-        else if (await(aw_resolve(url, true, &addresses, &reason)) == -1)
-                failed(error, WS_FAILED_CONNECTION, errno, "cannot listen on %s: %s",
-                       url->host_header, reason);
-        else
-                result = add_ports(listener, url, &addresses, error);
-        if (result == 0 && url->scheme == AW_URL_WSS)
-                listener->tls = aw_tls_context_ref(options->tls);
-        if (result == 0)
-                memcpy(listener->socket, url->socket, sizeof(listener->socket));
-        aw_addresses_free(&addresses);
-        free(url);
-        return result;
-}
-
-async struct ws_listener *
-ws_listen(const struct ws_listen_options *options, struct ws_error *error)
-{
-        struct ws_listener *listener = calloc(1, sizeof(*listener));
-        int number;
-
-        if (listener == NULL) {
-                failed(error, WS_FAILED_MEMORY, ENOMEM, "out of memory");
-                return NULL;
-        }
-        listener->accept_last = &listener->accept_first;
-        listener->max_message = options->max_message;
-        listener->answer = options->answer;
-        if (await(listen_on(listener, options, error)) == 0)
-                return listener;
-        number = errno;
-        ws_listener_close(listener);
-        errno = number;
-        return NULL;
-}
-
-const char *
-ws_listener_url(const struct ws_listener *listener, size_t index)
-{
-        return index < listener->count ? listener->ports[index].url : NULL;
-}
-
-static void
-close_ports(struct ws_listener *listener)
-{
-        size_t i;
-
-        for (i = 0; i < listener->count; i++) {
-                aw_handle_cancel(&listener->ports[i].resume);
-                aw_watch_close(listener->ports[i].watch);
-        }
-        listener->count = 0;
-        if (listener->socket[0] != '\0')
-                unlink(listener->socket);
-}
-
-void
-ws_listener_drain(struct ws_listener *listener)
-{
-        struct ws *ws;
-
-        if (listener->draining)
-                return;
-        listener->draining = true;
-        close_ports(listener);
-        for (ws = listener->connections; ws != NULL; ws = ws->next) {
-                ws->draining = true;
-                if (!ws->app && (ws->state == WS_STATE_TLS || ws->state == WS_STATE_HTTP))
-                        ws_abort(ws);
-                aw_wake_all(&ws->receiver);
-        }
-        aw_wake_all(&listener->acceptors);
-}
-
-/* Those that were never accepted have no task to close them. */
-static void
-drop_unaccepted(struct ws_listener *listener)
-{
-        struct ws *ws, *next;
-
-        for (ws = listener->accept_first; ws != NULL; ws = next) {
-                next = ws->accept_next;
-                ws_drop(ws);
-        }
-}
-
-void
-ws_listener_close(struct ws_listener *listener)
-{
-        if (listener == NULL)
-                return;
-        if (listener->acceptors.first != NULL && !listener->draining)
-                aw_log_abort("ws_listener_close() while a task waits in ws_accept()");
-        ws_listener_drain(listener);
-        drop_unaccepted(listener);
-        while (listener->connections != NULL)
-                ws_server_lost(listener->connections);
-        aw_tls_context_unref(listener->tls);
-        free(listener);
 }

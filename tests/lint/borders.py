@@ -27,7 +27,8 @@ PARTS = [
     ("sync", "sync signals", "api log loop task"),
     ("executor", "executor executor_*", "api log loop task"),
     ("resolve", "resolve", "api log loop task executor url"),
-    ("ws", "ws ws_*", "api log loop task sync executor resolve tls http url frame"),
+    ("connect", "connect", "api loop task resolve"),
+    ("ws", "ws ws_*", "api log loop task sync executor resolve connect tls http url frame"),
 ]
 
 # Headers of other libraries, and the files that may include them.

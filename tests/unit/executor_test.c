@@ -106,7 +106,7 @@ make_pool(size_t workers)
         expect(pool != NULL);
 }
 
-static struct aw_task *
+static async struct aw_task *
 spawn_begun(struct gate *gate)
 {
         struct aw_task *task = aw_spawn("gate", await_gate, gate);
@@ -141,7 +141,7 @@ a_result_arrives_on_the_loop(NOTHING)
 
         gate_init(&gate);
         make_pool(0);
-        task = spawn_begun(&gate);
+        task = await(spawn_begun(&gate));
         expect(!pthread_equal(gate.ran_on, pthread_self()));
         sem_post(&gate.open);
         expect_int(await(aw_join(task)), 7);
@@ -198,7 +198,7 @@ a_job_cancelled_before_it_begins_never_begins(NOTHING)
 
         gate_init(&first), gate_init(&second), gate_init(&third);
         make_pool(1);
-        tasks[0] = spawn_begun(&first);
+        tasks[0] = await(spawn_begun(&first));
         tasks[1] = aw_spawn("second", await_gate, &second);
         tasks[2] = aw_spawn("third", await_gate, &third);
         await(others_run());
@@ -222,7 +222,7 @@ a_job_cancelled_while_it_runs_goes_on_and_its_result_is_dropped(NOTHING)
 
         gate_init(&gate);
         make_pool(1);
-        task = spawn_begun(&gate);
+        task = await(spawn_begun(&gate));
         aw_cancel(task);
         expect_error(await(aw_join(task)), ECANCELED);
         expect_fate(&gate, 1, 0, 0);
@@ -341,7 +341,7 @@ shutdown_waits_for_what_is_queued_and_refuses_more(NOTHING)
 
         gate_init(&first), gate_init(&second), gate_init(&refused);
         make_pool(1);
-        tasks[0] = spawn_begun(&first);
+        tasks[0] = await(spawn_begun(&first));
         tasks[1] = aw_spawn("second", await_gate, &second);
         await(others_run());
         tasks[2] = aw_spawn("shutdown", shut_down, NULL);
@@ -368,7 +368,7 @@ shutdown_can_cancel_what_is_queued(NOTHING)
 
         gate_init(&first), gate_init(&second);
         make_pool(1);
-        tasks[0] = spawn_begun(&first);
+        tasks[0] = await(spawn_begun(&first));
         tasks[1] = aw_spawn("second", await_gate, &second);
         await(others_run());
         tasks[2] = aw_spawn("shutdown", shut_down, &first);
@@ -388,7 +388,7 @@ a_cancelled_shutdown_goes_on_by_itself(NOTHING)
 
         gate_init(&gate);
         make_pool(1);
-        task = spawn_begun(&gate);
+        task = await(spawn_begun(&gate));
         shutdown = aw_spawn("shutdown", shut_down, NULL);
         await(others_run());
         aw_cancel(shutdown);
@@ -405,7 +405,7 @@ a_released_pool_ends_its_jobs(NOTHING)
 
         gate_init(&first), gate_init(&second);
         make_pool(1);
-        tasks[0] = spawn_begun(&first);
+        tasks[0] = await(spawn_begun(&first));
         tasks[1] = aw_spawn("second", await_gate, &second);
         await(others_run());
         aw_executor_release(pool);
@@ -569,8 +569,8 @@ threads_bear_the_name_of_their_pool(NOTHING)
         expect(strcmp(name, "await_0") == 0);
         await(first_name("mine", name));
         gate_init(&first), gate_init(&second);
-        tasks[0] = spawn_begun(&first);
-        tasks[1] = spawn_begun(&second);
+        tasks[0] = await(spawn_begun(&first));
+        tasks[1] = await(spawn_begun(&second));
         expect(strcmp(first.name, "mine_0") == 0);
         expect(strcmp(second.name, "mine_1") == 0);
         sem_post(&first.open), sem_post(&second.open);
@@ -589,7 +589,7 @@ the_default_executor_can_be_replaced(NOTHING)
         /* The job that runs in the old one is left in peace. */
         gate_init(&gate);
         pool = NULL;
-        task = spawn_begun(&gate);
+        task = await(spawn_begun(&gate));
         expect_int(aw_set_default_executor(aw_thread_pool_create(&options)), 0);
         expect_int(await(await_name(NULL, name)), 0);
         expect(strcmp(name, "mine_0") == 0);
@@ -647,7 +647,7 @@ the_loop_ticks_while_a_function_blocks(NOTHING)
 
         gate_init(&gate);
         make_pool(1);
-        task = spawn_begun(&gate);
+        task = await(spawn_begun(&gate));
         for (i = 0; i < 3; i++)
                 expect_int(await(aw_sleep(AW_MILLISECOND)), 0);
         expect(!aw_task_done(task));
@@ -740,7 +740,7 @@ without_any_thread_jobs_fail_with_few_they_wait(NOTHING)
         expect_error(await(await_gate(&refused)), EAGAIN);
         expect_fate(&refused, 0, 1, 0);
         set_stack_size(size);
-        tasks[0] = spawn_begun(&first);
+        tasks[0] = await(spawn_begun(&first));
         set_stack_size((size_t)1 << 46);
         tasks[1] = aw_spawn("second", await_gate, &second);
         await(others_run());

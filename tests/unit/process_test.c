@@ -178,7 +178,7 @@ await_block(NOTHING)
         return (int)length;
 }
 
-static struct aw_task *
+static async struct aw_task *
 spawn_block(void)
 {
         int begun = shared->begun;
@@ -345,7 +345,7 @@ a_worker_that_is_killed_fails_its_job_and_no_other(NOTHING)
         struct aw_task *undisturbed, *queued;
 
         await(make_pool(2));
-        undisturbed = spawn_block();
+        undisturbed = await(spawn_block());
         queued = aw_spawn("copy", copy_number, (void *)5);
         expect_error(await(aw_run_in_process(pool, die, NULL, 0, NULL, 0)), EPIPE);
         expect_log("was killed by signal 9 (Killed)");
@@ -416,7 +416,7 @@ cancelled_while_queued_a_job_never_begins(NOTHING)
         struct aw_task *first, *second, *third;
 
         await(make_pool(1));
-        first = spawn_block();
+        first = await(spawn_block());
         second = aw_spawn("second", await_block, NULL);
         third = aw_spawn("third", copy_number, (void *)3);
         await(others_run());
@@ -437,7 +437,7 @@ cancelled_while_it_runs_a_job_goes_on_and_its_reply_is_dropped(NOTHING)
 
         await(make_pool(1));
         before = await(ask());
-        task = spawn_block();
+        task = await(spawn_block());
         aw_cancel(task);
         expect_error(await(aw_join(task)), ECANCELED);
         expect_int(shared->now, 1);
@@ -489,7 +489,7 @@ shutdown_waits_for_what_is_queued_and_refuses_more(NOTHING)
         struct aw_task *tasks[4];
 
         await(make_pool(1));
-        tasks[0] = spawn_block();
+        tasks[0] = await(spawn_block());
         tasks[1] = aw_spawn("second", await_block, NULL);
         await(others_run());
         tasks[2] = aw_spawn("shutdown", shut_down, NULL);
@@ -511,7 +511,7 @@ shutdown_can_cancel_what_is_queued(NOTHING)
         struct aw_task *tasks[3];
 
         await(make_pool(1));
-        tasks[0] = spawn_block();
+        tasks[0] = await(spawn_block());
         tasks[1] = aw_spawn("second", await_block, NULL);
         await(others_run());
         tasks[2] = aw_spawn("shutdown", shut_down, pool);
@@ -590,7 +590,7 @@ without_the_server_the_pool_is_broken(NOTHING)
 
         await(make_pool(1));
         worker = await(ask());
-        running = spawn_block();
+        running = await(spawn_block());
         queued = aw_spawn("queued", await_block, NULL);
         await(others_run());
         kill(worker.parent, SIGKILL);
@@ -723,8 +723,8 @@ static async int
 die_with_a_job(NOTHING)
 {
         await(make_pool(2));
-        aw_task_detach(spawn_block());
-        aw_task_detach(spawn_block());
+        aw_task_detach(await(spawn_block()));
+        aw_task_detach(await(spawn_block()));
         kill(getpid(), SIGKILL);
         return 0;
 }

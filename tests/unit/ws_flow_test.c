@@ -192,6 +192,36 @@ a_sender_that_waits_fails_when_the_peer_breaks_the_protocol(struct pair *pair)
         return 0;
 }
 
+/* Pongs wait for nobody, so their number is bounded by leaving pings unread. */
+static async int
+pings_are_not_read_while_too_many_pongs_wait(struct pair *pair)
+{
+        uint8_t ping[6 + 125] = {0x89, 0x80 | 125};
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 4096));
+        aw_time end = SOON;
+        size_t sent = 0, i;
+        ssize_t more;
+
+        while (!server->paused && aw_loop_now() < end) {
+                i = sent % sizeof(ping);
+                more = send(fd, ping + i, sizeof(ping) - i, MSG_DONTWAIT | MSG_NOSIGNAL);
+                if (more > 0)
+                        sent += (size_t)more;
+                else
+                        await(aw_sleep(0));
+        }
+        expect(server->paused);
+        expect(server->outbox.bytes < 2 * WS_QUEUE_HIGH);
+        for (i = 0; i < sent / sizeof(ping) && test_failures == 0; i++)
+                raw_expect_frame(fd, 0x8a, ping + 6, 125);
+        raw_send(fd, ping + sent % sizeof(ping), sizeof(ping) - sent % sizeof(ping));
+        raw_expect_frame(fd, 0x8a, ping + 6, 125);
+        ws_drop(server);
+        close(fd);
+        return 0;
+}
+
 /* A peer that takes a few bytes at a time gets all of them, in order. */
 static async int
 a_slow_reader_gets_everything(struct pair *pair)
@@ -337,6 +367,7 @@ main(void)
                 on_both_pairs(a_sender_that_waits_can_be_cancelled),
                 on_pair(a_sender_that_waits_fails_when_the_connection_is_lost),
                 on_pair(a_sender_that_waits_fails_when_the_peer_breaks_the_protocol),
+                on_pair(pings_are_not_read_while_too_many_pongs_wait),
                 on_pair(a_slow_reader_gets_everything),
                 limited(a_message_of_the_greatest_length_is_received),
                 limited(a_longer_message_closes_with_1009),
