@@ -35,7 +35,8 @@ enum client_status {
         CLIENT_TIMEOUT = 7,
 };
 
-/* The main task's function; the argument is a struct client_options. Its value is the exit status. */
+/* The main task's function; the argument is a struct client_options. Its value is the exit status.
+ */
 async int client_run(void *options);
 
 /* Says on standard error why there is no connection, and returns the exit status for that. */
@@ -44,7 +45,10 @@ enum client_status client_refused(const struct ws_error *error);
 /* With --verbose, tells of the new connection. */
 void client_connected(const struct ws *ws, const struct client_options *options);
 
-/* Says on standard error, in one sentence, why an await on the connection failed (errno), and returns the exit status for that. */
+/*
+ * Says on standard error, in one sentence, why an await on the connection failed (errno), and
+ * returns the exit status for that.
+ */
 enum client_status client_failed(const struct ws *ws);
 
 /* Prints "wsecho: sentence" on standard error. */

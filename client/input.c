@@ -22,8 +22,9 @@ struct input {
 };
 
 /*
- * The loop wants descriptors that do not block. That is a property of the open file, which others may share (a terminal's is its shell's, and
- * that of our own output): so it is opened anew where that is possible.
+ * The loop wants descriptors that do not block. That is a property of the open file, which others
+ * may share (a terminal's is its shell's, and that of our own output): so it is opened anew where
+ * that is possible.
  */
 static int
 reopen(int fd)
@@ -53,7 +54,10 @@ open_descriptor(struct input *input, int fd)
 
         if (fstat(fd, &status) == -1)
                 return -1;
-        /* A file keeps its position with the open file; it is always readable, and cannot be polled. */
+        /*
+         * A file keeps its position with the open file; it is always readable, and cannot be
+         * polled.
+         */
         if (S_ISREG(status.st_mode)) {
                 input->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
                 return input->fd == -1 ? -1 : 0;

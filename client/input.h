@@ -14,8 +14,9 @@ struct input *input_open(int fd);
 void input_close(struct input *input); /* NULL does nothing */
 
 /*
- * The next line without its end, which is LF or CRLF, or the end of input; *line is valid until the next call. Its length, -1 with errno: ECANCELED,
- * ENOMEM or a read error, or ENODATA at the end of input.
+ * The next line without its end, which is LF or CRLF, or the end of input; *line is valid until the
+ * next call. Its length, -1 with errno: ECANCELED, ENOMEM or a read error, or ENODATA at the end of
+ * input.
  */
 async ssize_t input_line(struct input *input, const char **line);
 

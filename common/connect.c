@@ -109,7 +109,10 @@ race_start_next(struct race *race)
         }
 }
 
-/* Waits for an event of the race, or until it is time for the next address. False if the caller should stop. */
+/*
+ * Waits for an event of the race, or until it is time for the next address. False if the caller
+ * should stop.
+ */
 static async bool
 race_wait(struct race *race, aw_time deadline)
 {

@@ -168,7 +168,10 @@ aw_call_soon_threadsafe(struct aw_loop *loop, struct aw_handle *handle,
         first = loop->remote.first == NULL;
         queue_put(&loop->remote, handle);
         atomic_store(&loop->remote_pending, true);
-        /* One wake-up serves all that come before the loop looks. Under the lock, the loop cannot be gone yet. */
+        /*
+         * One wake-up serves all that come before the loop looks. Under the lock, the loop cannot
+         * be gone yet.
+         */
         if (first)
                 lws_cancel_service(loop->context);
         pthread_mutex_unlock(&loop->remote_lock);

@@ -21,7 +21,10 @@ static const struct aw_loop_backend *const backends[] = {&aw_loop_ev, &aw_loop_u
 
 static _Atomic(const char *) policy = "auto";
 
-/* libwebsockets sizes its tables by the limit of open files, and is slow if told of any other number. */
+/*
+ * libwebsockets sizes its tables by the limit of open files, and is slow if told of any other
+ * number.
+ */
 static void
 limit_descriptors(void)
 {
@@ -34,7 +37,10 @@ limit_descriptors(void)
                 aw_log(AW_LOG_DEBUG, "setrlimit: %s", strerror(errno));
 }
 
-/* libwebsockets reports every refused connection as an error: of interest when looking for one, not otherwise. */
+/*
+ * libwebsockets reports every refused connection as an error: of interest when looking for one, not
+ * otherwise.
+ */
 static void
 log_line(int level, const char *line)
 {

@@ -77,7 +77,10 @@ void *aw_loop_foreign(struct aw_loop *loop);
 /* The loop of this thread; aborts if there is none. */
 struct aw_loop *aw_loop_need(void);
 
-/* The time at the last tick of the kernel's clock, at most AW_LOOP_TICK ago: much cheaper to ask for than the time now. */
+/*
+ * The time at the last tick of the kernel's clock, at most AW_LOOP_TICK ago: much cheaper to ask
+ * for than the time now.
+ */
 #define AW_LOOP_TICK (10 * AW_MILLISECOND)
 aw_time aw_loop_now_about(void);
 aw_time aw_loop_clock(clockid_t clock);
@@ -86,8 +89,9 @@ aw_time aw_loop_clock(clockid_t clock);
 void aw_loop_hurry(struct aw_loop *loop);
 
 /*
- * For the slow-callback watch: how long (microseconds) the callback that runs has taken since the last such question, if
- * that is over the limit, else 0. Whoever runs something that has a name asks, so that the report can tell it.
+ * For the slow-callback watch: how long (microseconds) the callback that runs has taken since the
+ * last such question, if that is over the limit, else 0. Whoever runs something that has a name
+ * asks, so that the report can tell it.
  */
 aw_time aw_loop_slow(struct aw_loop *loop);
 

@@ -31,8 +31,9 @@ struct aw_socket {
         bool shutdown; /* the sending direction is to end */
 
         /*
-         * Output that the kernel did not take yet. libwebsockets could hold it too, but does not read while it does: two
-         * such peers, each waiting for the other one to read, would wait for ever.
+         * Output that the kernel did not take yet. libwebsockets could hold it too, but does not
+         * read while it does: two such peers, each waiting for the other one to read, would wait
+         * for ever.
          */
         uint8_t *held;
         size_t held_length, held_sent;
@@ -356,8 +357,8 @@ watch_event(struct aw_watch *watch, enum lws_callback_reasons reason)
 }
 
 /*
- * A descriptor that is readable while fd is, or has failed, and that does not fail itself: libwebsockets' own poll closes what
- * hangs up without having been asked.
+ * A descriptor that is readable while fd is, or has failed, and that does not fail itself:
+ * libwebsockets' own poll closes what hangs up without having been asked.
  */
 static int
 epoll_of(int fd)

@@ -15,7 +15,10 @@ struct uv_state {
         struct lws_context *context; /* only while it is destroyed; NULL once it is gone */
 };
 
-/* Waking up is all the timer is for. It may fire before libuv polls, which would then wait for ever: so it stops that. */
+/*
+ * Waking up is all the timer is for. It may fire before libuv polls, which would then wait for
+ * ever: so it stops that.
+ */
 static void
 uv_state_timer(uv_timer_t *timer)
 {
@@ -83,7 +86,10 @@ uv_state_poll(struct aw_loop *loop, aw_time until)
         uv_run(&state->loop, UV_RUN_ONCE);
 }
 
-/* libwebsockets closes its handles on later turns of the foreign loop, and has to be told again when they are. */
+/*
+ * libwebsockets closes its handles on later turns of the foreign loop, and has to be told again
+ * when they are.
+ */
 static void
 uv_state_close(struct aw_loop *loop)
 {

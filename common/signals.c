@@ -17,7 +17,10 @@ struct aw_signals {
         struct aw_waiters waiters;
 };
 
-/* Those of the set that are not blocked yet; others may have been opened before, and be closed later. */
+/*
+ * Those of the set that are not blocked yet; others may have been opened before, and be closed
+ * later.
+ */
 static void
 block(const sigset_t *set, sigset_t *blocked)
 {

@@ -8,8 +8,8 @@
 struct aw_signals;
 
 /*
- * From now on these signals (count of them) do not interrupt the process but are queued here; call it before threads are started, which
- * would receive them otherwise. NULL with errno.
+ * From now on these signals (count of them) do not interrupt the process but are queued here; call
+ * it before threads are started, which would receive them otherwise. NULL with errno.
  */
 AW_API struct aw_signals *aw_signals_open(const int numbers[], size_t count);
 

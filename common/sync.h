@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What tasks of one loop wait for each other with: asyncio's Event, Lock, Semaphore and Queue. All are
- * plain structures of the caller's; waiters are served first come first served, and one that is cancelled
- * after it was served passes on what it got.
+ * What tasks of one loop wait for each other with: asyncio's Event, Lock, Semaphore and Queue. All
+ * are plain structures of the caller's; waiters are served first come first served, and one that is
+ * cancelled after it was served passes on what it got.
  *
- * The async functions return 0, or -1 with errno ETIMEDOUT (the absolute deadline passed; AW_NEVER: none) or ECANCELED. One that need
- * not wait does not, and then looks at neither.
+ * The async functions return 0, or -1 with errno ETIMEDOUT (the absolute deadline passed; AW_NEVER:
+ * none) or ECANCELED. One that need not wait does not, and then looks at neither.
  */
 #ifndef AW_SYNC_H
 #define AW_SYNC_H
@@ -32,7 +32,10 @@ AW_API async int aw_semaphore_acquire(struct aw_semaphore *semaphore, aw_time de
 AW_API bool aw_semaphore_try(struct aw_semaphore *semaphore); /* false if it would have to wait */
 AW_API void aw_semaphore_release(struct aw_semaphore *semaphore);
 
-/* asyncio.Lock. Zeroed: not locked. Not recursive; released by the task that acquired it, or it aborts. */
+/*
+ * asyncio.Lock. Zeroed: not locked. Not recursive; released by the task that acquired it, or it
+ * aborts.
+ */
 struct aw_lock {
         struct aw_task *owner;
         struct aw_waiters waiters;

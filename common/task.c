@@ -11,7 +11,10 @@
 
 _Thread_local struct aw_scheduler aw_scheduler;
 
-/* Where await() notes its site when no task runs: such an await aborts, but only once it has to wait. */
+/*
+ * Where await() notes its site when no task runs: such an await aborts, but only once it has to
+ * wait.
+ */
 static const char *nowhere;
 _Thread_local const char **aw_await_site = &nowhere;
 

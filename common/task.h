@@ -6,7 +6,8 @@
  * Every function marked `async` suspends the task that calls it until it has a result, and is
  * called as await(function(...)): the macro records where, which aw_task_dump() shows.
  *
- * Errors: an async function returns 0, a count or a pointer on success, and -1 (or NULL) with errno on failure:
+ * Errors: an async function returns 0, a count or a pointer on success, and -1 (or NULL) with errno
+ * on failure:
  *
  *   ETIMEDOUT     the deadline passed             (asyncio.TimeoutError)
  *   ECANCELED     the task was cancelled          (asyncio.CancelledError)
@@ -16,8 +17,8 @@
  *   ESHUTDOWN     this side is going away
  *   ECONNREFUSED and the like, ENOMEM, EINVAL     as usual
  *
- * Cancellation: aw_cancel() makes the await in which the task waits, or its next one, fail with ECANCELED. What it waited
- * for is undone. After that the task may await again, to clean up.
+ * Cancellation: aw_cancel() makes the await in which the task waits, or its next one, fail with
+ * ECANCELED. What it waited for is undone. After that the task may await again, to clean up.
  *
  * A stack is 64 KiB, a guard page included: large arrays belong on the heap.
  */
@@ -54,19 +55,23 @@ struct aw_task;
 typedef int aw_task_function(void *argument);
 
 /*
- * asyncio.run: makes a loop, runs main(argument) as its first task until it returns, cancels and joins the tasks that are
- * left, shuts the default executor down, and destroys the loop. Returns main's result, with its errno; -1 with the errno of
- * aw_loop_create() if there could be no loop.
+ * asyncio.run: makes a loop, runs main(argument) as its first task until it returns, cancels and
+ * joins the tasks that are left, shuts the default executor down, and destroys the loop. Returns
+ * main's result, with its errno; -1 with the errno of aw_loop_create() if there could be no loop.
  */
 AW_API int aw_run(const struct aw_loop_options *options, aw_task_function *main, void *argument);
 
 /*
- * asyncio.create_task: a task that will call function(argument) from the next turn on, never before. The name is copied, cut to
- * 31 bytes. Every task has an owner, who joins it (aw_join and the others in task_wait.h) or detaches it. NULL with errno ENOMEM.
+ * asyncio.create_task: a task that will call function(argument) from the next turn on, never
+ * before. The name is copied, cut to 31 bytes. Every task has an owner, who joins it (aw_join and
+ * the others in task_wait.h) or detaches it. NULL with errno ENOMEM.
  */
 AW_API struct aw_task *aw_spawn(const char *name, aw_task_function *function, void *argument);
 
-/* The task runs by itself from now on, and is freed when it ends. If it ends with an error, that is logged. */
+/*
+ * The task runs by itself from now on, and is freed when it ends. If it ends with an error, that is
+ * logged.
+ */
 AW_API void aw_task_detach(struct aw_task *task);
 
 /* The task that runs (asyncio.current_task), or NULL. */
@@ -77,12 +82,16 @@ AW_API const char *aw_task_name(const struct aw_task *task);
 /* True once its function has returned (Task.done). */
 AW_API bool aw_task_done(const struct aw_task *task);
 
-/* The result of a task that is done (Task.result, Task.exception): -1 with errno if it failed. Aborts if it is not done. */
+/*
+ * The result of a task that is done (Task.result, Task.exception): -1 with errno if it failed.
+ * Aborts if it is not done.
+ */
 AW_API int aw_task_result(struct aw_task *task);
 
 /*
- * Task.cancel. Delivered at the task's present or next suspension point; a task that has not started ends without
- * starting; a task that joins another cancels that one. False if it was done already.
+ * Task.cancel. Delivered at the task's present or next suspension point; a task that has not
+ * started ends without starting; a task that joins another cancels that one. False if it was done
+ * already.
  */
 AW_API bool aw_cancel(struct aw_task *task);
 
@@ -93,8 +102,8 @@ AW_API async int aw_sleep(aw_time duration);
 AW_API async int aw_sleep_until(aw_time when);
 
 /*
- * `await task`: waits for its end, takes its result, and frees it. -1 with the task's errno if it failed. If the caller is cancelled, so is
- * the task, and its end is waited for.
+ * `await task`: waits for its end, takes its result, and frees it. -1 with the task's errno if it
+ * failed. If the caller is cancelled, so is the task, and its end is waited for.
  */
 AW_API async int aw_join(struct aw_task *task);
 
@@ -105,8 +114,9 @@ AW_API async int aw_join(struct aw_task *task);
  *     result = await(something());
  *     result = aw_timeout_exit(&timeout, result);
  *
- * exit takes the result and errno of what was timed, and gives them back, except that ECANCELED becomes ETIMEDOUT if it
- * was this timeout that cancelled and nobody else did. They nest. The structure is the caller's, and each enter needs its exit.
+ * exit takes the result and errno of what was timed, and gives them back, except that ECANCELED
+ * becomes ETIMEDOUT if it was this timeout that cancelled and nobody else did. They nest. The
+ * structure is the caller's, and each enter needs its exit.
  */
 struct aw_timeout {
         struct aw_handle handle;
@@ -118,16 +128,18 @@ AW_API void aw_timeout_enter(struct aw_timeout *timeout, aw_time when);
 AW_API int aw_timeout_exit(struct aw_timeout *timeout, int result);
 
 /*
- * Prints the tree of tasks: of each its name, age, state and await site (python3.14 -m asyncio pstree, Task.print_stack).
+ * Prints the tree of tasks: of each its name, age, state and await site (python3.14 -m asyncio
+ * pstree, Task.print_stack).
  */
 AW_API void aw_task_dump(FILE *out);
 
 /*
  * For new primitives: a queue of waiting tasks. Zeroed it is empty.
  *
- * aw_wait_in() puts the running task at its end and suspends it until somebody wakes it (0), the deadline passes (-1, ETIMEDOUT) or it
- * is cancelled (-1, ECANCELED). However it returns, it is in no queue any more. A task that was both woken and cancelled gets
- * ECANCELED, and *woken, if given, is true: what it was woken for has to be passed on then.
+ * aw_wait_in() puts the running task at its end and suspends it until somebody wakes it (0), the
+ * deadline passes (-1, ETIMEDOUT) or it is cancelled (-1, ECANCELED). However it returns, it is in
+ * no queue any more. A task that was both woken and cancelled gets ECANCELED, and *woken, if given,
+ * is true: what it was woken for has to be passed on then.
  */
 struct aw_waiter;
 struct aw_waiters {

@@ -63,7 +63,10 @@ struct aw_task *aw_task_need(void);
 /* Runs the task (the argument) until it waits or ends. On the loop's stack. */
 void aw_task_step(void *task);
 
-/* The end of a task's life: what nobody looked at is reported; who is still waited for must not be freed. */
+/*
+ * The end of a task's life: what nobody looked at is reported; who is still waited for must not be
+ * freed.
+ */
 void aw_task_report_unseen(const struct aw_task *task);
 void aw_task_check_unwatched(const struct aw_task *task);
 void aw_task_free(struct aw_task *task);
@@ -78,30 +81,37 @@ struct aw_task *aw_task_spawn(const char *name, aw_task_function *function, void
 void aw_group_ended(struct aw_group *group, struct aw_task *task);
 
 /*
- * Waits until the task is done or the deadline has passed (-1, ETIMEDOUT), without taking its result. Cancelling the caller
- * cancels the task instead, and the cancellation stays pending with the caller.
+ * Waits until the task is done or the deadline has passed (-1, ETIMEDOUT), without taking its
+ * result. Cancelling the caller cancels the task instead, and the cancellation stays pending with
+ * the caller.
  */
 int aw_task_wait_done(struct aw_task *task, aw_time deadline);
 
 /* aw_wait_in() that leaves a cancellation pending. */
 int aw_suspend_in(struct aw_waiters *waiters, aw_time deadline);
 
-/* Enters the queue that is woken when the task ends; a task has one owner, so a second one is misuse. NULL: leaves it. */
+/*
+ * Enters the queue that is woken when the task ends; a task has one owner, so a second one is
+ * misuse. NULL: leaves it.
+ */
 void aw_task_watch(struct aw_task *task, struct aw_waiters *watchers);
 
 /* The result of a task that is done, which is freed. */
 int aw_task_take(struct aw_task *task);
 
 /*
- * The same for one that the running task has waited for: a cancellation that it received and obeyed is delivered with its
- * result; one that it ignored stays pending with the caller.
+ * The same for one that the running task has waited for: a cancellation that it received and obeyed
+ * is delivered with its result; one that it ignored stays pending with the caller.
  */
 int aw_task_take_joined(struct aw_task *task);
 
 /* True if a cancellation was pending with the running task; it is not any more. */
 bool aw_task_take_cancel(void);
 
-/* Every task of this thread, parents before children: the first (task NULL) or the next; NULL after the last. */
+/*
+ * Every task of this thread, parents before children: the first (task NULL) or the next; NULL after
+ * the last.
+ */
 struct aw_task *aw_task_next(struct aw_task *task);
 
 /* The default executor of this thread's loop is shut down at the end of aw_run(). */

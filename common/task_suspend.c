@@ -53,7 +53,10 @@ waiter_append(struct aw_waiters *waiters, struct aw_waiter *waiter)
         waiters->last = waiter;
 }
 
-/* The one place where a task is suspended. `waiter` is on the task's own stack and in no queue when this returns. */
+/*
+ * The one place where a task is suspended. `waiter` is on the task's own stack and in no queue when
+ * this returns.
+ */
 static void
 suspend(struct aw_waiter *waiter)
 {
@@ -169,16 +172,27 @@ aw_sleep(aw_time duration)
         return sleep_until(duration > AW_NEVER - now ? AW_NEVER : now + duration);
 }
 
+static void
+cancel_one(struct aw_task *task)
+{
+        task->cancels++;
+        task->cancel = true;
+}
+
 bool
 aw_cancel(struct aw_task *task)
 {
         if (task->state == AW_TASK_DONE)
                 return false;
-        task->cancels++;
-        task->cancel = true;
-        if (task->joining != NULL)
-                aw_cancel(task->joining);
-        else if (task->waiting != NULL && task->waiting->outcome == AW_WAITING)
+        cancel_one(task);
+        /* No recursion: a chain of joins may be longer than a stack is deep. */
+        while (task->joining != NULL) {
+                task = task->joining;
+                if (task->state == AW_TASK_DONE)
+                        return true;
+                cancel_one(task);
+        }
+        if (task->waiting != NULL && task->waiting->outcome == AW_WAITING)
                 waiter_end(task->waiting, AW_CANCELLED);
         return true;
 }
@@ -210,7 +224,8 @@ aw_task_wait_done(struct aw_task *task, aw_time deadline)
         if (self->cancel)
                 aw_cancel(task);
         result = aw_suspend_in(&ended, deadline);
-        /* A task that was cancelled along is left to its clean-up, the deadline no longer matters. */
+        /* A task that was cancelled along is left to its clean-up, the deadline no longer matters.
+         */
         if (result == -1 && self->cancel)
                 result = aw_suspend_in(&ended, AW_NEVER);
         self->joining = NULL;

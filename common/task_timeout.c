@@ -17,7 +17,10 @@ aw_timeout_enter(struct aw_timeout *timeout, aw_time when)
 {
         struct aw_task *task = aw_task_need();
 
-        /* A cancellation that is still to be delivered will be in what is timed, and counts as come in it. */
+        /*
+         * A cancellation that is still to be delivered will be in what is timed, and counts as come
+         * in it.
+         */
         *timeout = (struct aw_timeout){.task = task, .cancels = task->cancels - task->cancel};
         if (when != AW_NEVER)
                 aw_call_at(&timeout->handle, when, timeout_fired, timeout);

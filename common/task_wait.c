@@ -64,7 +64,10 @@ watch_all(struct aw_task *tasks[], size_t count, struct aw_waiters *watchers)
                         aw_task_watch(tasks[i], watchers);
 }
 
-/* What is waited for: asyncio.wait's three, where a cancellation is no exception, and gather's, where it is. */
+/*
+ * What is waited for: asyncio.wait's three, where a cancellation is no exception, and gather's,
+ * where it is.
+ */
 enum { FIRST_FAILURE = AW_FIRST_EXCEPTION + 1 };
 
 static bool
@@ -232,7 +235,10 @@ aw_group_join(struct aw_group *group)
         group_forgive_parent(group);
         if (group->tasks != NULL && aw_wait_in(&group->ended, AW_NEVER, NULL) == -1) {
                 cancelled = true;
-                /* If one has failed they were told to stop, and are not disturbed in their clean-up. */
+                /*
+                 * If one has failed they were told to stop, and are not disturbed in their
+                 * clean-up.
+                 */
                 if (group->error == 0)
                         aw_group_cancel(group);
         }

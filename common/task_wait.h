@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting for several tasks, or for one with a time-out: asyncio's gather, wait, wait_for and TaskGroup. */
+/*
+ * Waiting for several tasks, or for one with a time-out: asyncio's gather, wait, wait_for and
+ * TaskGroup.
+ */
 #ifndef AW_TASK_WAIT_H
 #define AW_TASK_WAIT_H
 
 #include "task.h"
 
 /*
- * asyncio.wait_for: aw_join() with a deadline. When it passes the task is cancelled and its end is waited for; then -1 with ETIMEDOUT, unless
- * the task came to a result all the same. The task is freed in any case.
+ * asyncio.wait_for: aw_join() with a deadline. When it passes the task is cancelled and its end is
+ * waited for; then -1 with ETIMEDOUT, unless the task came to a result all the same. The task is
+ * freed in any case.
  */
 AW_API async int aw_wait_for(struct aw_task *task, aw_time deadline);
 
 /*
- * asyncio.gather: waits for all, takes their results into results[] (which may be NULL) in order, frees them and sets
- * the entries of tasks[] to NULL. At the first failure it returns at once, -1 with that task's errno: those that are done are freed and NULL then, the others
- * run on, still the caller's. If the caller is cancelled all are cancelled and waited for: -1 with ECANCELED, all freed.
+ * asyncio.gather: waits for all, takes their results into results[] (which may be NULL) in order,
+ * frees them and sets the entries of tasks[] to NULL. At the first failure it returns at once, -1
+ * with that task's errno: those that are done are freed and NULL then, the others run on, still the
+ * caller's. If the caller is cancelled all are cancelled and waited for: -1 with ECANCELED, all
+ * freed.
  */
 AW_API async int aw_gather(struct aw_task *tasks[], size_t count, int results[]);
 
@@ -22,8 +28,8 @@ AW_API async int aw_gather(struct aw_task *tasks[], size_t count, int results[])
 enum aw_wait_when { AW_ALL_COMPLETED, AW_FIRST_COMPLETED, AW_FIRST_EXCEPTION };
 
 /*
- * Waits; cancels nothing, frees nothing. The number of tasks that are done, see aw_task_done(): at the deadline that may be 0. -1 with ECANCELED
- * if the caller was cancelled.
+ * Waits; cancels nothing, frees nothing. The number of tasks that are done, see aw_task_done(): at
+ * the deadline that may be 0. -1 with ECANCELED if the caller was cancelled.
  */
 AW_API async int aw_wait(struct aw_task *tasks[], size_t count, enum aw_wait_when when,
                          aw_time deadline);
@@ -36,8 +42,9 @@ AW_API async int aw_wait(struct aw_task *tasks[], size_t count, enum aw_wait_whe
  *     aw_group_spawn(&group, "right", right, NULL);
  *     result = await(aw_group_join(&group));
  *
- * The structure is the caller's; between init and the return of join, the task that called init is the parent. The first
- * task of the group to fail cancels the others, and the parent, if it waits for something else than the join; the join takes that cancellation back.
+ * The structure is the caller's; between init and the return of join, the task that called init is
+ * the parent. The first task of the group to fail cancels the others, and the parent, if it waits
+ * for something else than the join; the join takes that cancellation back.
  */
 struct aw_group {
         struct aw_task *parent;
@@ -51,7 +58,10 @@ struct aw_group {
 };
 AW_API void aw_group_init(struct aw_group *group);
 
-/* A task that the group owns: it is not joined by anyone else. 0, or -1 with ENOMEM, or ECANCELED if a task has failed already. */
+/*
+ * A task that the group owns: it is not joined by anyone else. 0, or -1 with ENOMEM, or ECANCELED
+ * if a task has failed already.
+ */
 AW_API int aw_group_spawn(struct aw_group *group, const char *name, aw_task_function *function,
                           void *argument);
 
@@ -59,8 +69,8 @@ AW_API int aw_group_spawn(struct aw_group *group, const char *name, aw_task_func
 AW_API void aw_group_cancel(struct aw_group *group);
 
 /*
- * Waits until all have ended. 0, or -1 with the errno of the first that failed. If the caller is cancelled, so are they, and they are waited for:
- * -1 with ECANCELED.
+ * Waits until all have ended. 0, or -1 with the errno of the first that failed. If the caller is
+ * cancelled, so are they, and they are waited for: -1 with ECANCELED.
  */
 AW_API async int aw_group_join(struct aw_group *group);
 

@@ -7,7 +7,10 @@ earlier(const struct aw_handle *a, const struct aw_handle *b)
         return a->when < b->when || (a->when == b->when && a->order < b->order);
 }
 
-/* The later of two heaps becomes the first child of the other. `previous` of a first child is its parent. */
+/*
+ * The later of two heaps becomes the first child of the other. `previous` of a first child is its
+ * parent.
+ */
 static struct aw_handle *
 meld(struct aw_handle *a, struct aw_handle *b)
 {
@@ -25,7 +28,10 @@ meld(struct aw_handle *a, struct aw_handle *b)
         return parent;
 }
 
-/* Melds siblings in pairs from the left, then the pairs from the right: that is what keeps the cost at log n. */
+/*
+ * Melds siblings in pairs from the left, then the pairs from the right: that is what keeps the cost
+ * at log n.
+ */
 static struct aw_handle *
 meld_children(struct aw_handle *first)
 {

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The timers of a loop, as a pairing heap of handles: nothing to allocate, so nothing that can fail. */
+/*
+ * The timers of a loop, as a pairing heap of handles: nothing to allocate, so nothing that can
+ * fail.
+ */
 #ifndef AW_TIMER_HEAP_H
 #define AW_TIMER_HEAP_H
 
 #include "loop.h"
 
-/* The root is the earliest, by when and then by order; NULL is the empty heap. Each call gives the new root. */
+/*
+ * The root is the earliest, by when and then by order; NULL is the empty heap. Each call gives the
+ * new root.
+ */
 struct aw_handle *aw_timer_heap_insert(struct aw_handle *root, struct aw_handle *handle);
 struct aw_handle *aw_timer_heap_remove(struct aw_handle *root, struct aw_handle *handle);
 

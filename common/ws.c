@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a task does with a connection. The helpers wait on behalf of the function that calls them, without
- * await(): the site that a dump shows is then the one in the program, not one in here.
+ * What a task does with a connection. The helpers wait on behalf of the function that calls them,
+ * without await(): the site that a dump shows is then the one in the program, not one in here.
  */
 #include "ws.h"
 
@@ -50,7 +50,8 @@ ws_error_set(struct ws_error *error, enum ws_failure failure, int number, const 
 
 /* Receiving. */
 
-/* The next message; pings before it are answered now, after the replies to what came before them. */
+/* The next message; pings before it are answered now, after the replies to what came before them.
+ */
 static struct ws_buffer *
 next_message(struct ws *ws)
 {
@@ -205,7 +206,10 @@ ws_ping(struct ws *ws, aw_time deadline)
 
 /* Closing. */
 
-/* Waits for the peer's Close frame; for longer than its time while the peer still reads what is queued before ours. */
+/*
+ * Waits for the peer's Close frame; for longer than its time while the peer still reads what is
+ * queued before ours.
+ */
 static int
 wait_for_close(struct ws *ws)
 {

@@ -8,11 +8,12 @@
  *                     break;
  *     return await(ws_close(ws, WS_NORMAL, NULL));
  *
- * Memory is bounded: reading from a peer stops while too much that it sent waits to be received, and
- * sending waits while too much that the peer should read waits to be sent.
+ * Memory is bounded: reading from a peer stops while too much that it sent waits to be received,
+ * and sending waits while too much that the peer should read waits to be sent.
  *
- * Pings are answered by the library, after the replies to what came before them if the receiver keeps
- * up, at once if it does not. A connection belongs to one loop. One task receives at a time; any number send.
+ * Pings are answered by the library, after the replies to what came before them if the receiver
+ * keeps up, at once if it does not. A connection belongs to one loop. One task receives at a time;
+ * any number send.
  */
 #ifndef WS_H
 #define WS_H
@@ -52,49 +53,60 @@ struct ws_message {
         enum ws_type type;
         const uint8_t *data; /* WS_TEXT: UTF-8, not terminated */
         size_t length;       /* bytes */
-        struct ws_buffer
-                *buffer; /* of a received message, which ws_send() then need not copy; else NULL */
+        /* Of a received message, which ws_send() then need not copy; else NULL. */
+        struct ws_buffer *buffer;
 };
 
 /*
- * Waits for the next message. Its data are the connection's, until the next ws_receive() or ws_close().
- * 0, or -1 with errno:
+ * Waits for the next message. Its data are the connection's, until the next ws_receive() or
+ * ws_close(). 0, or -1 with errno:
+ *
  *   EPIPE      the peer closed, or the connection was lost: see ws_peer_close()
- *   EPROTO     the peer broke the protocol or sent invalid UTF-8; it is being closed with 1002 or 1007
- *   EMSGSIZE   the message is over the limit; it is being closed with 1009
+ *   EPROTO     the peer broke the protocol (it is being closed with 1002), or sent a text that is
+ *              not UTF-8 (1007)
+ *   EMSGSIZE   the message is over the limit (1009)
  *   ESHUTDOWN  the listener drains: everything received so far was delivered
  *   ETIMEDOUT, ECANCELED, ENOMEM
  */
 AW_API async int ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline);
 
 /*
- * Queues a message, which goes out at the end of this turn in one write with what else is queued. Waits only while too much
- * is queued already. The data are the caller's again when it returns. 0, or -1 with errno: EPIPE the connection is closed or closing, EILSEQ
- * a text that is not UTF-8, ETIMEDOUT, ECANCELED, ENOMEM; nothing was queued then.
+ * Queues a message, which goes out at the end of this turn in one write with what else is queued.
+ * Waits only while too much is queued already. The data are the caller's again when it returns. 0,
+ * or -1 with errno: EPIPE the connection is closed or closing, EILSEQ a text that is not UTF-8,
+ * ETIMEDOUT, ECANCELED, ENOMEM; nothing was queued then.
  */
 AW_API async int ws_send(struct ws *ws, const struct ws_message *message, aw_time deadline);
 
 /* The same for a terminated string, as text. */
 AW_API async int ws_send_text(struct ws *ws, const char *text, aw_time deadline);
 
-/* Sends a Ping and waits for its Pong (section 5.5.2). 0, or -1 with errno EPIPE, ETIMEDOUT, ECANCELED, ENOMEM. */
+/*
+ * Sends a Ping and waits for its Pong (section 5.5.2). 0, or -1 with errno EPIPE, ETIMEDOUT,
+ * ECANCELED, ENOMEM.
+ */
 AW_API async int ws_ping(struct ws *ws, aw_time deadline);
 
 /*
- * Closes (section 7) and frees the connection, whatever its state: sends a Close frame with code and reason (at most 123 bytes of UTF-8, or NULL)
- * unless one was sent already, waits for the peer's up to 5 s, drops messages that come meanwhile, and ends the TCP connection. No other
- * task may be waiting in the connection (aborts). 0 if both Close frames were exchanged; -1 with errno EPIPE (lost), ETIMEDOUT
- * or ECANCELED (then the connection was dropped). Freed in any case. NULL does nothing.
+ * Closes (section 7) and frees the connection, whatever its state: sends a Close frame with code
+ * and reason (at most 123 bytes of UTF-8, or NULL) unless one was sent already, waits for the
+ * peer's up to 5 s, drops messages that come meanwhile, and ends the TCP connection. No other task
+ * may be waiting in the connection (aborts). 0 if both Close frames were exchanged; -1 with errno
+ * EPIPE (lost), ETIMEDOUT or ECANCELED (then the connection was dropped). Freed in any case. NULL
+ * does nothing.
  */
 AW_API async int ws_close(struct ws *ws, unsigned code, const char *reason);
 
-/* Drops the connection without a Close frame, and frees it. Does not wait. No task may be waiting in it. NULL does nothing. */
+/*
+ * Drops the connection without a Close frame, and frees it. Does not wait. No task may be waiting
+ * in it. NULL does nothing.
+ */
 AW_API void ws_drop(struct ws *ws);
 
 /* What the peer's Close frame said. */
 struct ws_peer_close {
-        unsigned
-                code; /* WS_NO_STATUS, WS_ABNORMAL if there was none; 0 while the connection is open */
+        unsigned code;    /* WS_NO_STATUS, WS_ABNORMAL if there was none; 0 while the connection is
+                             open */
         char reason[124]; /* UTF-8, terminated */
 };
 AW_API const struct ws_peer_close *ws_peer_close(const struct ws *ws);
@@ -107,10 +119,11 @@ AW_API void ws_describe(const struct ws *ws, char *out, size_t size);
 
 /* Why listening or connecting failed. */
 enum ws_failure {
-        WS_FAILED_URL = 1, /* not a URL that can be used here */
-        WS_FAILED_CONNECTION, /* no such name, refused, lost before it was open; a listening address that cannot be had */
-        WS_FAILED_TLS,       /* refused by one side, or the peer does not speak TLS */
-        WS_FAILED_HANDSHAKE, /* the server did not switch to WebSocket */
+        WS_FAILED_URL = 1,    /* not a URL that can be used here */
+        WS_FAILED_CONNECTION, /* no such name, refused, lost before it was open; a listening address
+                                 that cannot be had */
+        WS_FAILED_TLS,        /* refused by one side, or the peer does not speak TLS */
+        WS_FAILED_HANDSHAKE,  /* the server did not switch to WebSocket */
         WS_FAILED_TIMEOUT,
         WS_FAILED_CANCELLED,
         WS_FAILED_MEMORY,
@@ -132,8 +145,9 @@ struct ws_connect_options {
 };
 
 /*
- * Resolves the name in the default executor, tries its addresses side by side (RFC 8305: a new one every 250 ms, families in turn), does the TLS
- * and the opening handshake (section 4.1). An open connection, or NULL with errno and *error.
+ * Resolves the name in the default executor, tries its addresses side by side (RFC 8305: a new one
+ * every 250 ms, families in turn), does the TLS and the opening handshake (section 4.1). An open
+ * connection, or NULL with errno and *error.
  */
 AW_API async struct ws *ws_connect(const struct ws_connect_options *options, struct ws_error *error,
                                    aw_time deadline);
@@ -148,10 +162,10 @@ struct ws_answer {
 };
 
 struct ws_listen_options {
-        const char
-                *url; /* wss://HOST:PORT, ws://HOST:PORT or unix:/PATH; port 0: any that is free */
-        struct aw_tls_context
-                *tls; /* for wss: from aw_tls_context_server(); the listener takes a reference */
+        /* wss://HOST:PORT, ws://HOST:PORT or unix:/PATH; port 0: any that is free. */
+        const char *url;
+        /* For wss: from aw_tls_context_server(); the listener takes a reference. */
+        struct aw_tls_context *tls;
         uint64_t max_message; /* bytes; 0: WS_MESSAGE_MAX */
 
         /* Answers plain HTTP requests, on the loop's stack. NULL: 426 Upgrade Required. */
@@ -159,8 +173,8 @@ struct ws_listen_options {
 };
 
 /*
- * Binds every address of the host and listens, from the next turn on. NULL with errno and *error. A stale Unix socket is
- * replaced, one in use is not.
+ * Binds every address of the host and listens, from the next turn on. NULL with errno and *error. A
+ * stale Unix socket is replaced, one in use is not.
  */
 AW_API async struct ws_listener *ws_listen(const struct ws_listen_options *options,
                                            struct ws_error *error);
@@ -169,18 +183,21 @@ AW_API async struct ws_listener *ws_listen(const struct ws_listen_options *optio
 AW_API const char *ws_listener_url(const struct ws_listener *listener, size_t index);
 
 /*
- * Waits for the next connection whose opening handshake (TLS included; it has 10 s, and costs no task) is complete. NULL with errno ETIMEDOUT,
- * ECANCELED, or ESHUTDOWN once the listener drains.
+ * Waits for the next connection whose opening handshake (TLS included; it has 10 s, and costs no
+ * task) is complete. NULL with errno ETIMEDOUT, ECANCELED, or ESHUTDOWN once the listener drains.
  */
 AW_API async struct ws *ws_accept(struct ws_listener *listener, aw_time deadline);
 
 /*
- * Stops listening, drops handshakes in progress and lets every connection go with 1001: each one's ws_receive() fails with ESHUTDOWN as
- * soon as it has delivered what was received.
+ * Stops listening, drops handshakes in progress and lets every connection go with 1001: each one's
+ * ws_receive() fails with ESHUTDOWN as soon as it has delivered what was received.
  */
 AW_API void ws_listener_drain(struct ws_listener *listener);
 
-/* Drains, if that was not done, and frees the listener. Its connections may outlive it. NULL does nothing. */
+/*
+ * Drains, if that was not done, and frees the listener. Its connections may outlive it. NULL does
+ * nothing.
+ */
 AW_API void ws_listener_close(struct ws_listener *listener);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The opening handshake (RFC 6455 section 4): keys, and what makes a request or a response a right one. */
+/*
+ * The opening handshake (RFC 6455 section 4): keys, and what makes a request or a response a right
+ * one.
+ */
 #include "ws_private.h"
 
 #include <errno.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What comes from the peer: frames, checked as RFC 6455 section 5 demands, become messages in the inbox. */
+/*
+ * What comes from the peer: frames, checked as RFC 6455 section 5 demands, become messages in the
+ * inbox.
+ */
 #include "log.h"
 #include "loop_private.h"
 #include "ws_private.h"
@@ -24,7 +27,10 @@ ws_input_free(struct ws_reader *reader)
 
 static void input_overdue(void *argument);
 
-/* Nothing more will be received. What was received whole is still delivered, and the reply to it goes out before our Close frame. */
+/*
+ * Nothing more will be received. What was received whole is still delivered, and the reply to it
+ * goes out before our Close frame.
+ */
 static void
 input_end(struct ws *ws, int error, unsigned code, const char *reason)
 {
@@ -56,9 +62,9 @@ ws_answer_ping(struct ws *ws, struct ws_buffer *ping)
 }
 
 /*
- * The receiver has had its turn. If it did not come as far as the pings in the inbox it is busy with something else, and
- * they are answered out of their order. The same goes for a Close frame, unless the task still has a message to reply to.
- * A new connection's task may still be on its way.
+ * The receiver has had its turn. If it did not come as far as the pings in the inbox it is busy
+ * with something else, and they are answered out of their order. The same goes for a Close frame,
+ * unless the task still has a message to reply to. A new connection's task may still be on its way.
  */
 static void
 input_overdue(void *argument)
@@ -95,7 +101,8 @@ input_ping(struct ws *ws, struct ws_buffer *ping)
         aw_call_soon(&ws->overdue, input_overdue, ws);
 }
 
-/* Our pings carry a number in decimal; a Pong answers that one and all before it (section 5.5.3). */
+/* Our pings carry a number in decimal; a Pong answers that one and all before it (section 5.5.3).
+ */
 static void
 input_pong(struct ws *ws, const struct ws_buffer *pong)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A connection on its socket: bytes from the network through TLS to the handshake and the frames, and
- * what is queued back again, in one write per turn. All of it runs on the loop's stack.
+ * A connection on its socket: bytes from the network through TLS to the handshake and the frames,
+ * and what is queued back again, in one write per turn. All of it runs on the loop's stack.
  */
 #include "log.h"
 #include "loop_private.h"
@@ -116,7 +116,10 @@ void
 ws_update_reading(struct ws *ws)
 {
         size_t limit = ws->paused ? WS_QUEUE_LOW : WS_QUEUE_HIGH;
-        /* Not for messages in the outbox: two peers that send much at once would each wait for the other one to read. */
+        /*
+         * Not for messages in the outbox: two peers that send much at once would each wait for the
+         * other one to read.
+         */
         bool full = ws->inbox.bytes > limit || ws->pongs > limit;
         bool pause = full && ws->state == WS_STATE_OPEN && !ws->close_sent;
 
@@ -304,7 +307,8 @@ tls_failed(struct ws *ws)
         ws_finish(ws);
 }
 
-/* The peer will send no more, but may still read: what it has sent is handled and replied to first. */
+/* The peer will send no more, but may still read: what it has sent is handled and replied to first.
+ */
 static void
 tls_closed(struct ws *ws)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A listener, which ws_listen.c and ws_server.c share: the one accepts, the other does the handshakes. */
+/*
+ * A listener, which ws_listen.c and ws_server.c share: the one accepts, the other does the
+ * handshakes.
+ */
 #ifndef WS_LISTENER_H
 #define WS_LISTENER_H
 
@@ -34,8 +37,9 @@ struct ws_listener {
 };
 
 /*
- * A connection that was accepted begins; the descriptor is its own now. When its handshake is complete it is put into the
- * listener's list for ws_accept(). 0, or -1 with errno ENOMEM or EMFILE.
+ * A connection that was accepted begins; the descriptor is its own now. When its handshake is
+ * complete it is put into the listener's list for ws_accept(). 0, or -1 with errno ENOMEM or
+ * EMFILE.
  */
 int ws_server_begin(struct ws_listener *listener, int fd, const struct sockaddr_storage *address);
 

@@ -148,7 +148,10 @@ ws_queue_due_close(struct ws *ws)
                 ws_queue_close(ws, ws->due_code, ws->due_reason);
 }
 
-/* The outbox's first has been sent. It stays in place for the write to come, until the next piece is asked for. */
+/*
+ * The outbox's first has been sent. It stays in place for the write to come, until the next piece
+ * is asked for.
+ */
 static void
 output_done(struct ws *ws)
 {

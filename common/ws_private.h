@@ -13,14 +13,23 @@
 #define WS_CLOSE_TIME     (5 * AW_SECOND)  /* for the peer's Close frame */
 #define WS_LINGER_TIME    (2 * AW_SECOND)  /* for the peer's end of stream */
 
-/* Bytes that may wait in either direction: at the first reading stops, and sending waits; at the second they go on. */
+/*
+ * Bytes that may wait in either direction: at the first reading stops, and sending waits; at the
+ * second they go on.
+ */
 #define WS_QUEUE_HIGH ((size_t)256 << 10)
 #define WS_QUEUE_LOW  ((size_t)64 << 10)
 
-/* Turns that pass at most before a new connection's task receives: it is accepted, gets its task, which then runs. */
+/*
+ * Turns that pass at most before a new connection's task receives: it is accepted, gets its task,
+ * which then runs.
+ */
 #define WS_GRACE_TURNS 3
 
-/* One message or control frame. The header is built in front of the payload, so the two go out as one piece. */
+/*
+ * One message or control frame. The header is built in front of the payload, so the two go out as
+ * one piece.
+ */
 struct ws_buffer {
         struct ws_buffer *next;
         unsigned references;
@@ -121,11 +130,10 @@ struct ws {
 extern const struct aw_socket_callbacks ws_io_callbacks;
 struct ws *ws_create(bool client, struct aw_tls_context *tls, const char *host,
                      uint64_t max_message);
-void ws_begin(struct ws *ws); /* the socket is connected: TLS, then HTTP */
-void ws_opened(
-        struct ws *ws,
-        size_t head_length); /* the opening handshake is complete; what follows the head is frames */
-void ws_abort(struct ws *ws);  /* drops the TCP connection. Any stack */
+void ws_begin(struct ws *ws);                      /* the socket is connected: TLS, then HTTP */
+void ws_opened(struct ws *ws, size_t head_length); /* the opening handshake is complete; what
+                                                      follows the head is frames */
+void ws_abort(struct ws *ws);                      /* drops the TCP connection. Any stack */
 void ws_finish(struct ws *ws); /* sends what is queued, ends the stream, lingers. Any stack */
 void ws_update_reading(struct ws *ws);
 int ws_send_raw(struct ws *ws, const char *data, size_t length); /* HTTP, before it is open */
@@ -137,7 +145,10 @@ void ws_queue_close(struct ws *ws, unsigned code,
                     const char *reason); /* once; later calls do nothing */
 void ws_queue_due_close(struct ws *ws);
 
-/* The next piece to be sent, at most `most` bytes: at *data, or gathered into `staging` (of that size); 0 if there is none. It counts as sent. */
+/*
+ * The next piece to be sent, at most `most` bytes: at *data, or gathered into `staging` (of that
+ * size); 0 if there is none. It counts as sent.
+ */
 size_t ws_output_next(struct ws *ws, uint8_t *staging, size_t most, uint8_t **data);
 
 /* ws_input.c: frames from the peer. Loop's stack. */
@@ -156,7 +167,10 @@ int ws_error_set(struct ws_error *error, enum ws_failure failure, int number, co
 int ws_handshake_key(char key[WS_KEY_SIZE]);
 int ws_handshake_accept(const char *key, size_t length, char accept[WS_ACCEPT_SIZE]);
 
-/* 0 if the request is a right one; else the HTTP status that refuses it, with the reason; -1 if it is no request for a WebSocket at all. */
+/*
+ * 0 if the request is a right one; else the HTTP status that refuses it, with the reason; -1 if it
+ * is no request for a WebSocket at all.
+ */
 int ws_handshake_check_request(const struct aw_http_head *request, const char **reason);
 
 /* NULL if the response switches to WebSocket as it should, or what is wrong with it. */

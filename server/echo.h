@@ -5,7 +5,10 @@
 
 #include "task.h"
 
-/* A task's function; the argument is a struct ws, which it closes. Always 0: a connection that breaks off is no failure of the server's. */
+/*
+ * A task's function; the argument is a struct ws, which it closes. Always 0: a connection that
+ * breaks off is no failure of the server's.
+ */
 async int echo(void *ws);
 
 #endif

@@ -172,7 +172,10 @@ start(struct server *server)
         return 0;
 }
 
-/* Ending: all connections close with 1001; those that do not in time, or at a second signal, are dropped. */
+/*
+ * Ending: all connections close with 1001; those that do not in time, or at a second signal, are
+ * dropped.
+ */
 static async int
 drain(struct server *server)
 {

@@ -19,7 +19,8 @@ struct server_options {
 
 #define SERVER_URL "wss://localhost:7681"
 
-/* The main task's function; the argument is a struct server_options. Its value is the exit status. */
+/* The main task's function; the argument is a struct server_options. Its value is the exit status.
+ */
 async int server_run(void *options);
 
 #endif

@@ -1,24 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Load that should not hurt: peers that do not read, many connections, no descriptors left."""
+"""Peers that do not read: they cost a bounded amount of memory, and lose nothing."""
 
 import contextlib
 import hashlib
-import resource
 import select
-import time
 
-from peer import BINARY, CLOSE, PING, PONG, TEXT, Peer, close_payload, connect, frame, header
-from support import SANITIZED, Server, Skip, equal, eventually, in_parallel, main, test
+from peer import BINARY, CLOSE, PING, PONG, TEXT, Peer, close_payload, frame, header
+from support import SANITIZED, Server, equal, main, memory_counts, test
 
 MIB = 1 << 20
-
-
-def memory_counts():
-    if SANITIZED:
-        raise Skip("AddressSanitizer keeps freed memory")
-
-
-# Peers that do not read.
 
 
 def stuff(peers, data, most):
@@ -79,10 +69,11 @@ def _():
     for opcode in (TEXT, PING):
         with Server() as server, contextlib.ExitStack() as stack:
             before = server.memory()
-            peers = [stack.enter_context(Peer(server.ws, buffer=16384)) for _ in range(20)]
+            peers = [stack.enter_context(Peer(server.ws, buffer=16384)) for _ in range(4)]
             data = frame(opcode, b"x") * 10_000
-            sent = stuff(peers, lambda peer, data=data: data, 8 * MIB)
-            equal(min(sent.values()) < 8 * MIB, True, "that all of them came to a halt")
+            # The kernel alone may take 32 MiB.
+            sent = stuff(peers, lambda peer, data=data: data, 64 * MIB)
+            equal(min(sent.values()) < 64 * MIB, True, "that all of them came to a halt")
             with Peer(server.wss) as other:
                 other.echoes()
             grown = (server.memory() - before) / len(peers)
@@ -94,8 +85,8 @@ def _():
 def _():
     with Server() as server:
         for url in (server.wss, server.ws):
-            with Peer(url, buffer=16384) as peer:
-                messages = [bytes([i % 256]) * (i * 37 % 40_000) for i in range(1000)]
+            with Peer(url, buffer=65536) as peer:
+                messages = [bytes([i % 256]) * (i * 37 % 40_000) for i in range(500)]
                 records = [frame(BINARY, message) for message in messages]
                 stream = peer.encrypt(*records, frame(PING, b"end"),
                                       frame(CLOSE, close_payload(1000)))
@@ -120,115 +111,13 @@ def _():
         before = server.memory()
         peers = [stack.enter_context(Peer(server.ws)) for _ in range(200)]
         for peer in peers:
+            peer.echoes()
             peer.send(header(BINARY, 16 * MIB) + b"a little")
-            peer.send_frame(PING)
-            peer.expect((PONG, b""))
+        with Peer(server.ws) as other:
+            other.echoes(b"that has arrived now")
         grown = (server.memory() - before) / len(peers)
         equal(grown < 200, True, f"that {grown:.0f} KiB for each are few")
 
-
-# Descriptors and memory over many connections.
-
-
-def visit(server, way):
-    """One connection, from its beginning to its end."""
-    with Peer(server.wss if way % 2 else server.ws) as peer:
-        peer.echoes(b"hello" * (way % 100))
-        if way % 5 == 0:
-            peer.reset()
-        elif way % 5 == 1:
-            peer.close()
-        else:
-            peer.finish()
-
-
-@test("after 500 connections no descriptor is left open")
-def _():
-    with Server() as server:
-        visit(server, 3)
-        visit(server, 2)
-        before = server.descriptors()
-        in_parallel(lambda start: [visit(server, way) for way in range(start, 500, 8)], *range(8))
-        eventually(lambda: server.descriptors() == before, "their descriptors are closed")
-
-
-@test("memory is steady over 5,000 connections")
-def _():
-    memory_counts()
-    with Server() as server:
-        in_parallel(lambda start: [visit(server, way) for way in range(start, 1000, 4)], *range(4))
-        before = server.memory()
-        in_parallel(lambda start: [visit(server, way) for way in range(start, 4000, 4)], *range(4))
-        grown = server.memory() - before
-        equal(grown < 512, True, f"that {grown} KiB more after 4,000 connections are few")
-
-
-@test("3,000 connections at once are served, and their memory is used again")
-def _():
-    with Server() as server:
-        def many():
-            with contextlib.ExitStack() as stack:
-                peers = [stack.enter_context(Peer(server.ws)) for _ in range(3000)]
-                for peer in peers:
-                    peer.send_frame(TEXT, b"all at once")
-                for peer in peers:
-                    peer.expect((TEXT, b"all at once"))
-
-        before = server.descriptors()
-        many()
-        eventually(lambda: server.descriptors() == before, "their descriptors are closed")
-        after = server.memory()
-        many()
-        eventually(lambda: server.descriptors() == before, "their descriptors are closed")
-        grown = server.memory() - after
-        equal(SANITIZED or grown < 2048, True, f"that {grown} KiB more are few")
-
-
-# Out of descriptors.
-
-
-def few_descriptors():
-    resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
-
-
-def declare_emfile(loop):
-    @test(f"--loop {loop}: out of descriptors it waits without spinning, says so once, and goes on")
-    def _():
-        with Server("--loop", loop, setup=few_descriptors) as server, \
-                contextlib.ExitStack() as stack:
-            own = server.descriptors()
-            peers = [stack.enter_context(Peer(server.ws)) for _ in range((40 - own) // 2)]
-            rest = [stack.enter_context(connect(server.ws)) for _ in range(60 - len(peers))]
-            server.log.wait("cannot accept connections for now: Too many open files")
-            # What it uses while some wait at the door for a second.
-            begin, used = time.monotonic(), server.cpu_time()
-            refused, _, _ = select.select(rest, [], [], 1)
-            share = (server.cpu_time() - used) / (time.monotonic() - begin)
-            equal(share < 0.3, True, f"that {share:.0%} of a core are little")
-            equal(refused, [], "those that were refused")
-            for peer in peers:
-                peer.echoes(b"in time")
-            equal(len(server.log.find("cannot accept")), 1, "the number of complaints")
-            for peer in peers + rest:
-                peer.close()
-            with Peer(server.wss) as peer:
-                peer.echoes()
-                server.log.wait("accepting again")
-                peer.finish()
-
-
-for name in ("ev", "uv", "poll"):
-    declare_emfile(name)
-
-
-@test("200 idle connections cost no processor time")
-def _():
-    with Server() as server, contextlib.ExitStack() as stack:
-        peers = [stack.enter_context(Peer(server.ws)) for _ in range(200)]
-        begin, used = time.monotonic(), server.cpu_time()
-        equal(select.select([peer.sock for peer in peers], [], [], 1)[0], [], "what came")
-        share = (server.cpu_time() - used) / (time.monotonic() - begin)
-        equal(share < 0.1, True, f"that {share:.0%} of a core are little")
 
 
 main(threads=2)

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: MIT
+"""The manual pages tell what there is: options as --help prints them, exit statuses, and of the
+library each function of the public headers with its parameters. Their example commands work."""
+
+import os
+import re
+import shlex
+
+from support import (BUILD, ROOT, Server, certificates, equal, main, match, run, scratch, test)
+
+PAGES = {"wsechod": ROOT / "server/wsechod.8", "wsecho": ROOT / "client/wsecho.1"}
+LIBRARY = sorted((ROOT / "common").glob("*.3"))
+HEADERS = [ROOT / "common" / f"{name}.h" for name in
+           "api log loop task task_wait sync signals executor tls ws".split()]
+server = Server(listen=("wss://localhost:0",))
+
+
+def section(page, title):
+    return match(rf"(?ms)^\.Sh {title}$(.*?)(?=^\.Sh |\Z)", page.read_text())[1]
+
+
+def plain(line):
+    """A line of macros as it is printed, more or less: .It Fl l , Fl -listen Ar URL"""
+    words = shlex.split(line.replace("\\&", ""))
+    text = " ".join(f"-{words[i + 1]}" if word == "Fl" else word
+                    for i, word in enumerate(words) if i == 0 or words[i - 1] != "Fl")
+    text = re.sub(r"^\.It | ?\b(?:Ar|Cm) ", " ", text)
+    return re.sub(r" ?([,|]) ", lambda found: found[1].replace(",", ", "), text).strip()
+
+
+def options_told(program):
+    """From --help: what an option looks like, to its default or None."""
+    told = run(BUILD / program, "--help").expect(0).out.decode()
+    lines = told[told.index("options:\n") + 9:].split("\n\n")[0]
+    items = re.split(r"\n(?=  (?:-\w,|   ) --)", "\n" + lines)[1:]
+    options = {}
+    for item in items:
+        option, _, text = re.sub(r"\s*\n\s*", "  ", item.strip()).partition("  ")
+        default = re.search(r"\((\S+)\)$", text)
+        options[option] = default and default[1]
+    return options
+
+
+def options_documented(program):
+    """From the page: the same, to the text below it."""
+    items = re.split(r"(?m)^(?=\.It Fl)", section(PAGES[program], "DESCRIPTION"))[1:]
+    return {plain(head): text for head, _, text in (item.partition("\n") for item in items)}
+
+
+def declare_options(program):
+    @test(f"the options in the page of {program} are those of --help, with their defaults")
+    def _():
+        told, documented = options_told(program), options_documented(program)
+        equal(sorted(documented), sorted(told), "the list of options")
+        for option, default in told.items():
+            if default:
+                match(rf"(?s)default.*?\b{re.escape(default)}", documented[option])
+
+
+for name in PAGES:
+    declare_options(name)
+
+
+@test("the exit statuses in the page of wsecho are those of --help")
+def _():
+    told = run(BUILD / "wsecho", "--help").expect(0).out.decode()
+    told = re.findall(r"\b(\d) ", told[told.index("Exit status:"):])
+    equal(re.findall(r"(?m)^\.It (\d+)$", section(PAGES["wsecho"], "EXIT STATUS")), told,
+          "the list of statuses")
+
+
+# The library.
+
+
+def squeeze(text):
+    return re.sub(r"\s*([*(),])\s*", r"\1", re.sub(r"\s+", " ", text)).strip()
+
+
+def parameters(text):
+    """Divided at the commas that are not in parentheses."""
+    return [squeeze(part) for part in re.split(r",(?![^()]*\))", text)]
+
+
+def declarations():
+    """From the headers: each function, to its value and parameters."""
+    text = "\n".join(header.read_text() for header in HEADERS)
+    text = re.sub(r"/\*.*?\*/|^#.*?$", "", text, flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"\bAW_API ([^;]*?)\b((?:aw|ws)_\w+)\((.*?)\)(?: __attribute__.*?)?;",
+                       re.sub(r"\s+", " ", text))
+    return {name: (squeeze(value), parameters(given)) for value, name, given in found}
+
+
+def synopses():
+    """From the pages: the same."""
+    found = {}
+    for page in LIBRARY:
+        lines = section(page, "SYNOPSIS").splitlines()
+        for i, line in enumerate(lines):
+            words = shlex.split(line)
+            if words[:1] not in (["\x2eFn"], ["\x2eFo"]) or not lines[i - 1].startswith(".Ft "):
+                continue
+            given = words[2:]
+            if words[0] == ".Fo":
+                rest = lines[i + 1:lines.index(".Fc", i)]
+                given = [word for more in rest for word in shlex.split(more)[1:]]
+            found[words[1]] = (squeeze(lines[i - 1][4:]), [squeeze(word) for word in given])
+    return found
+
+
+@test("each function of the public headers has its synopsis in a page, and no other has one")
+def _():
+    declared, shown = declarations(), synopses()
+    shown = {name: what for name, what in shown.items() if not what[0].startswith("typedef")}
+    equal(len(declared) > 80, True, "that functions were found")
+    equal(sorted(shown), sorted(declared), "the list of functions")
+    for name, what in declared.items():
+        equal(shown[name], what, name)
+
+
+@test("each page names the functions of its synopsis, and describes them")
+def _():
+    for page in LIBRARY:
+        shown = {name for name in re.findall(r"(?m)^\.F[no] ((?:aw|ws)_\w+)",
+                                             section(page, "SYNOPSIS"))
+                 if not name.endswith("_function")}
+        named = set(re.findall(r"(?m)^\.Nm ((?:aw|ws)_\w+)", section(page, "NAME")))
+        equal(named, shown, f"the set of names of {page.name}")
+        described = set(re.findall(r"(?m)^\.Fn (\w+)", section(page, "DESCRIPTION")))
+        equal(shown - described, set(), f"the set of functions not described in {page.name}")
+
+
+@test("what await(3) names in its table exists")
+def _():
+    names = set(re.findall(r"\b((?:aw|ws)_\w+)\(\)", section(LIBRARY[0], "DESCRIPTION")))
+    equal(LIBRARY[0].name, "await.3", "the first page")
+    equal(len(names) > 20, True, "that functions were found")
+    equal(names - set(declarations()), set(), "the set of unknown functions")
+
+
+@test("pages refer to pages that exist")
+def _():
+    pages = [*PAGES.values(), *LIBRARY]
+    ours = {page.name for page in pages}
+    for page in pages:
+        for name, number in re.findall(r"(?m)^\.Xr (\S+) (\d)", page.read_text()):
+            if re.match("await|wsecho", name):
+                equal(f"{name}.{number}" in ours, True, f"that there is {name}({number})")
+
+
+# Commands.
+
+
+def shell(script):
+    """Runs what a page shows, with this build, these certificates and this server."""
+    port = match(r":(\d+)$", server.wss)[1]
+    script = script.replace("certs/", f"{shlex.quote(str(certificates()))}/")
+    script = script.replace("localhost:7681", f"localhost:{port}").replace("\\e", "\\")
+    path = f"{BUILD}:{os.environ['PATH']}"
+    return run("sh", "-c", script, cwd=scratch(), env=dict(os.environ, PATH=path)).expect(0).out
+
+
+def examples(program):
+    """The blocks of a page's examples."""
+    text = section(PAGES[program], "EXAMPLES")
+    found = re.findall(r"(?ms)^\.Bd .*?\n(.*?)^\.Ed$|^\.Dl (.*?)$", text)
+    return [block or line for block, line in found]
+
+
+@test("the examples in the page of wsecho do what it says")
+def _():
+    one, lines, script = examples("wsecho")
+    command, _, reply = one.partition("\n")
+    equal(shell(command[2:]).decode(), reply, "the reply")
+    (scratch() / "requests").write_text("one\ntwo\n")
+    shell(lines[2:])
+    equal((scratch() / "replies").read_text(), "one\ntwo\n", "the file of replies")
+    equal(shell(script), b"up\n", "what the script prints")
+
+
+main()
