@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "client.h"
 
+#include "log.h"
 #include "session.h"
 #include "signals.h"
 #include "tls.h"
@@ -17,9 +18,7 @@ client_say(const char *format, ...)
         va_list arguments;
 
         va_start(arguments, format);
-        fputs("wsecho: ", stderr);
-        vfprintf(stderr, format, arguments);
-        fputc('\n', stderr);
+        aw_log_say(format, arguments);
         va_end(arguments);
 }
 

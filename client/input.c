@@ -54,6 +54,11 @@ open_descriptor(struct input *input, int fd)
 
         if (fstat(fd, &status) == -1)
                 return -1;
+        /* Opened anew it could be read, but nobody gave it to us for that. */
+        if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY) {
+                errno = EBADF;
+                return -1;
+        }
         /*
          * A file keeps its position with the open file; it is always readable, and cannot be
          * polled.

@@ -73,7 +73,8 @@ static const struct aw_opt_program program = {
 static int
 run(struct client_options *options)
 {
-        struct aw_loop_options loop = {.backend = options->loop};
+        struct aw_loop_options loop = {.backend = options->loop,
+                                       .slow = options->verbose ? 0 : -1};
         int status;
 
         aw_log_set_program(program.name);
@@ -94,9 +95,10 @@ main(int argc, char **argv)
                 .max_message = WS_MESSAGE_MAX,
                 .loop = "auto",
         };
-        int operands = 0;
-        int status = (int)aw_opt_parse(&program, argc, argv, &options, &operands);
+        int operands = 0, status;
 
+        aw_opt_keep_standard();
+        status = (int)aw_opt_parse(&program, argc, argv, &options, &operands);
         if (status == AW_OPT_RUN && operands == 0)
                 status = aw_opt_usage_error(&program, "the URL is missing");
         if (status == AW_OPT_RUN) {

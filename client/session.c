@@ -68,23 +68,34 @@ struct lines {
         const struct client_options *options;
         uint64_t sent, received;
         bool all_sent;
-        struct aw_event done; /* all is replied to */
+        struct aw_event done;      /* all is replied to, or no more replies will come */
+        enum client_status status; /* of the first that failed; only that one says so */
 };
 
-static async enum client_status
+static void
+lines_failed(struct lines *lines)
+{
+        if (lines->status == CLIENT_OK && errno != ECANCELED)
+                lines->status = client_failed(lines->ws);
+}
+
+static async int
 send_line(struct lines *lines, const char *line, size_t length)
 {
         struct ws_message message = message_of(lines->options, line, length);
 
         if (await(ws_send(lines->ws, &message, deadline_of(lines->options))) == 0) {
                 lines->sent++;
-                return CLIENT_OK;
+                return 0;
         }
-        if (errno != EILSEQ)
-                return client_failed(lines->ws);
+        if (errno != EILSEQ || lines->status != CLIENT_OK) {
+                lines_failed(lines);
+                return -1;
+        }
         client_say("line %llu of the input is not UTF-8: send it with --binary",
                    (unsigned long long)lines->sent + 1);
-        return CLIENT_USAGE;
+        lines->status = CLIENT_USAGE;
+        return -1;
 }
 
 static async int
@@ -92,106 +103,97 @@ send_lines(void *argument)
 {
         struct lines *lines = argument;
         struct input *input = input_open(STDIN_FILENO);
-        enum client_status status = CLIENT_OK;
         const char *line;
         ssize_t length = -1;
 
-        while (input != NULL && status == CLIENT_OK &&
-               (length = await(input_line(input, &line))) != -1)
-                status = await(send_line(lines, line, (size_t)length));
-        if (status == CLIENT_OK && errno != ENODATA && errno != ECANCELED) {
+        while (input != NULL && (length = await(input_line(input, &line))) != -1)
+                if (await(send_line(lines, line, (size_t)length)) == -1)
+                        break;
+        if (length == -1 && errno != ENODATA && errno != ECANCELED &&
+            lines->status == CLIENT_OK) {
                 client_say("standard input: %s", strerror(errno));
-                status = CLIENT_LOCAL;
+                lines->status = CLIENT_LOCAL;
         }
         input_close(input);
         lines->all_sent = true;
         if (lines->received >= lines->sent)
                 aw_event_set(&lines->done);
-        return status;
+        return 0;
 }
 
 static async int
 print_replies(void *argument)
 {
         struct lines *lines = argument;
+        enum client_status printed = CLIENT_OK;
         struct ws_message reply;
-        enum client_status status = CLIENT_OK;
 
-        while (status == CLIENT_OK && await(ws_receive(lines->ws, &reply, AW_NEVER)) == 0) {
-                status = print(&reply);
+        while (printed == CLIENT_OK && await(ws_receive(lines->ws, &reply, AW_NEVER)) == 0) {
+                printed = print(&reply);
                 lines->received++;
                 if (lines->all_sent && lines->received >= lines->sent)
                         aw_event_set(&lines->done);
         }
-        if (status == CLIENT_OK && errno != ECANCELED)
-                status = client_failed(lines->ws);
-        return status;
+        if (printed == CLIENT_OK)
+                lines_failed(lines);
+        else
+                lines->status = printed;
+        aw_event_set(&lines->done);
+        return 0;
 }
 
-/* The sender has come to its end, or the printer to a premature one. */
-static async enum client_status
-wait_for_replies(struct lines *lines, struct aw_task *tasks[2])
+/* The sender has come to its end, or the printer to a premature one. What was sent is still replied to, if it can be. */
+static async void
+wait_for_replies(struct lines *lines)
 {
-        if (aw_task_done(tasks[1]) || aw_task_result(tasks[0]) != CLIENT_OK)
-                return CLIENT_OK;
-        while (!aw_event_is_set(&lines->done) && !aw_task_done(tasks[1])) {
+        while (!aw_event_is_set(&lines->done)) {
                 uint64_t received = lines->received;
 
                 if (await(aw_event_wait(&lines->done, deadline_of(lines->options))) == 0 ||
                     lines->received > received)
                         continue;
-                client_say("time-out: %llu of %llu messages were replied to",
-                           (unsigned long long)lines->received, (unsigned long long)lines->sent);
-                return CLIENT_TIMEOUT;
+                if (lines->status == CLIENT_OK) {
+                        client_say("time-out: %llu of %llu messages were replied to",
+                                   (unsigned long long)lines->received,
+                                   (unsigned long long)lines->sent);
+                        lines->status = CLIENT_TIMEOUT;
+                }
+                return;
         }
-        return CLIENT_OK;
 }
 
-/* Stops and joins; the status of the first that failed otherwise than by that. */
-static async enum client_status
-join_both(struct aw_task *tasks[2], enum client_status status)
-{
-        int i, result;
-
-        for (i = 0; i < 2; i++) {
-                if (tasks[i] == NULL)
-                        continue;
-                aw_cancel(tasks[i]);
-                result = await(aw_join(tasks[i]));
-                if (status == CLIENT_OK && result > 0)
-                        status = (enum client_status)result;
-        }
-        return status;
-}
-
-static async enum client_status
+static async void
 exchange_lines(struct lines *lines)
 {
         struct aw_task *tasks[2] = {aw_spawn("send lines", send_lines, lines),
                                     aw_spawn("print replies", print_replies, lines)};
-        enum client_status status = CLIENT_OK;
+        int i;
 
         if (tasks[0] == NULL || tasks[1] == NULL) {
                 client_say("out of memory");
-                status = CLIENT_LOCAL;
+                lines->status = CLIENT_LOCAL;
         } else if (await(aw_wait(tasks, 2, AW_FIRST_COMPLETED, AW_NEVER)) != -1) {
-                status = await(wait_for_replies(lines, tasks));
+                await(wait_for_replies(lines));
         }
-        return await(join_both(tasks, status));
+        for (i = 0; i < 2; i++) {
+                if (tasks[i] == NULL)
+                        continue;
+                aw_cancel(tasks[i]);
+                await(aw_join(tasks[i]));
+        }
 }
 
 async enum client_status
 session_lines(const struct ws_connect_options *to, const struct client_options *options)
 {
         struct lines lines = {.options = options};
-        enum client_status status;
         struct ws_error error;
 
         lines.ws = await(ws_connect(to, &error, deadline_of(options)));
         if (lines.ws == NULL)
                 return client_refused(&error);
         client_connected(lines.ws, options);
-        status = await(exchange_lines(&lines));
+        await(exchange_lines(&lines));
         await(ws_close(lines.ws, WS_NORMAL, NULL));
-        return status;
+        return lines.status;
 }

@@ -68,6 +68,21 @@ attempt_data(void *owner, const uint8_t *data, size_t length)
         (void)length;
 }
 
+static void
+nobody_closed(void *owner, int error)
+{
+        (void)owner;
+        (void)error;
+}
+
+/* The winner's, until it has its new owner. */
+static const struct aw_socket_callbacks nobody_callbacks = {
+        .data = attempt_data,
+        .writable = attempt_nothing,
+        .connected = attempt_nothing,
+        .closed = nobody_closed,
+};
+
 static const struct aw_socket_callbacks attempt_callbacks = {
         .data = attempt_data,
         .writable = attempt_nothing,
@@ -148,9 +163,12 @@ race_run(struct race *race, aw_time deadline)
                 if (race->failed < race->started)
                         go_on = await(race_wait(race, deadline));
         }
-        error = go_on ? race->error : errno;
+        error = go_on ? 0 : errno;
+        /* A winner that comes together with a cancellation comes too late. */
+        if (!go_on)
+                race->winner = NULL;
         await(race_end(race));
-        errno = error;
+        errno = error == 0 ? race->error : error;
         return race->winner == NULL ? NULL : race->winner->socket;
 }
 
@@ -186,6 +204,8 @@ aw_connect(struct aw_addresses *addresses, aw_time deadline)
                 return NULL;
         socket = await(race_run(&race, deadline));
         error = errno;
+        if (socket != NULL)
+                aw_socket_set_owner(socket, &nobody_callbacks, NULL);
         free(race.attempts);
         errno = error;
         return socket;

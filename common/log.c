@@ -134,6 +134,17 @@ aw_log(enum aw_log_level level, const char *format, ...)
 }
 
 void
+aw_log_say(const char *format, va_list arguments)
+{
+        int saved_errno = errno;
+        char message[MESSAGE_MAX + 1];
+
+        format_message(message, format, arguments);
+        write_line(AW_LOG_INFO, message);
+        errno = saved_errno;
+}
+
+void
 aw_log_set_level(enum aw_log_level level)
 {
         atomic_store(&log_level, (int)level);

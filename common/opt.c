@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "opt_private.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -111,6 +113,17 @@ take_short(struct parser *parser, const char *letters)
                 status = store(parser, option, NULL);
         }
         return status;
+}
+
+void
+aw_opt_keep_standard(void)
+{
+        int fd;
+
+        for (fd = 0; fd <= 2; fd++)
+                /* The lowest one that is free; reading from it, or writing to it, fails. */
+                if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
+                        open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 
 static void

@@ -96,6 +96,12 @@ enum aw_opt_status {
 enum aw_opt_status aw_opt_parse(const struct aw_opt_program *program, int argc, char **argv,
                                 void *values, int *operands);
 
+/*
+ * For the beginning of a program: sees to it that descriptors 0, 1 and 2 are taken. One that was
+ * closed stays as good as closed, but no socket gets its number, and with it what is printed.
+ */
+void aw_opt_keep_standard(void);
+
 /* What --help prints. */
 void aw_opt_help(const struct aw_opt_program *program, FILE *out);
 

@@ -3,7 +3,7 @@
 #ifndef AW_TLS_PRIVATE_H
 #define AW_TLS_PRIVATE_H
 
-#include "tls.h"
+#include "tls_session.h"
 
 #include <openssl/ssl.h>
 #include <stdatomic.h>

@@ -84,6 +84,8 @@ ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline)
         ws->current = NULL;
         if (ws->receiver.first != NULL)
                 aw_log_abort("two tasks receive from one connection");
+        if (ws->closer.first != NULL)
+                aw_log_abort("ws_receive() while another task closes the connection");
         while ((buffer = next_message(ws)) == NULL) {
                 error = receive_error(ws);
                 if (error != 0) {
@@ -264,8 +266,7 @@ ws_close(struct ws *ws, unsigned code, const char *reason)
 
         if (ws == NULL)
                 return 0;
-        if (ws->receiver.first != NULL || ws->senders.first != NULL || ws->pingers.first != NULL)
-                aw_log_abort("ws_close() while a task waits in the connection");
+        ws_demand_idle(ws, "ws_close()");
         result = close_handshake(ws, code, reason);
         error = errno;
         ws_drop(ws);

@@ -75,12 +75,13 @@ client_check_response(struct ws *ws, const struct aw_http_head *head)
 
         if (head->status != 101) {
                 opening->error->status = head->status;
-                snprintf(text, sizeof(text), "the server refused the handshake: HTTP %d %.*s",
-                         head->status, (int)head->reason.length, head->reason.data);
+                snprintf(text, sizeof(text), "the server refused the handshake: HTTP %d%s%.*s",
+                         head->status, head->reason.length > 0 ? " " : "", (int)head->reason.length,
+                         head->reason.data);
                 client_failed(ws, WS_FAILED_HANDSHAKE, text);
                 return;
         }
-        problem = ws_handshake_check_response(head, opening->key);
+        problem = ws_handshake_check_response(head, opening->key, opening->options);
         if (problem != NULL) {
                 client_failed(ws, WS_FAILED_HANDSHAKE, problem);
                 return;
@@ -183,7 +184,8 @@ client_open(struct ws *ws, aw_time deadline)
         aw_call_soon(&ws->timer, client_begin, ws);
         while (result == 0 && !opening->open && !opening->failed && ws->state != WS_STATE_DEAD)
                 result = aw_wait_in(&ws->closer, deadline, NULL);
-        if (opening->open)
+        /* A cancellation that comes together with the answer is not lost. */
+        if (opening->open && (result == 0 || errno != ECANCELED))
                 return 0;
         if (result == -1)
                 fail_waiting(opening->error, opening->url, "waiting for the handshake of");

@@ -93,10 +93,41 @@ ws_handshake_check_request(const struct aw_http_head *request, const char **reas
         return version != NULL && !aw_http_text_is(version, "13") ? 426 : 400;
 }
 
+/* True if the word is in the comma-separated list. */
+static bool
+list_has(const char *list, const struct aw_http_text *word)
+{
+        size_t length;
+
+        for (; *list != '\0'; list += length) {
+                list += strspn(list, ", \t");
+                length = strcspn(list, ", \t");
+                if (length > 0 && length == word->length && memcmp(list, word->data, length) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* True if the client's own header fields offer the subprotocol. */
+static bool
+is_offered(const struct ws_connect_options *options, const struct aw_http_text *protocol)
+{
+        static const char name[] = "Sec-WebSocket-Protocol:";
+        size_t i;
+
+        for (i = 0; i < options->header_count; i++)
+                if (strncasecmp(options->headers[i], name, strlen(name)) == 0 &&
+                    list_has(options->headers[i] + strlen(name), protocol))
+                        return true;
+        return false;
+}
+
 const char *
-ws_handshake_check_response(const struct aw_http_head *response, const char *key)
+ws_handshake_check_response(const struct aw_http_head *response, const char *key,
+                            const struct ws_connect_options *options)
 {
         const struct aw_http_text *accept = aw_http_field(response, "Sec-WebSocket-Accept");
+        const struct aw_http_text *protocol = aw_http_field(response, "Sec-WebSocket-Protocol");
         char expected[WS_ACCEPT_SIZE];
 
         if (ws_handshake_accept(key, strlen(key), expected) == -1)
@@ -105,9 +136,13 @@ ws_handshake_check_response(const struct aw_http_head *response, const char *key
                 return "the server's answer lacks Upgrade: websocket";
         if (!aw_http_field_has_token(response, "Connection", "Upgrade"))
                 return "the server's answer lacks Connection: Upgrade";
-        if (accept == NULL || !aw_http_text_is(accept, expected))
+        if (accept == NULL || !aw_http_text_is(accept, expected) ||
+            aw_http_field_count(response, "Sec-WebSocket-Accept") > 1)
                 return "the server's Sec-WebSocket-Accept is not the right one";
         if (aw_http_field(response, "Sec-WebSocket-Extensions") != NULL)
                 return "the server chose an extension that was not offered";
+        if (protocol != NULL && (!is_offered(options, protocol) ||
+                                 aw_http_field_count(response, "Sec-WebSocket-Protocol") > 1))
+                return "the server chose a subprotocol that was not offered";
         return NULL;
 }

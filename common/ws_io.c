@@ -91,12 +91,21 @@ connection_free(void *argument)
         engine_unref();
 }
 
+void
+ws_demand_idle(const struct ws *ws, const char *caller)
+{
+        if (ws->receiver.first != NULL || ws->senders.first != NULL || ws->pingers.first != NULL ||
+            ws->closer.first != NULL)
+                aw_log_abort("%s while a task waits in the connection", caller);
+}
+
 /* OpenSSL belongs on the loop's stack, also to be freed. */
 void
 ws_drop(struct ws *ws)
 {
         if (ws == NULL)
                 return;
+        ws_demand_idle(ws, "ws_drop()");
         ws->app = false;
         ws->opening = NULL;
         if (ws->socket == NULL)

@@ -5,7 +5,7 @@
 
 #include "http.h"
 #include "loop_socket.h"
-#include "tls.h"
+#include "tls_session.h"
 #include "ws.h"
 #include "ws_frame.h"
 
@@ -133,7 +133,8 @@ struct ws *ws_create(bool client, struct aw_tls_context *tls, const char *host,
 void ws_begin(struct ws *ws);                      /* the socket is connected: TLS, then HTTP */
 void ws_opened(struct ws *ws, size_t head_length); /* the opening handshake is complete; what
                                                       follows the head is frames */
-void ws_abort(struct ws *ws);                      /* drops the TCP connection. Any stack */
+void ws_demand_idle(const struct ws *ws, const char *caller); /* no task may be waiting in it */
+void ws_abort(struct ws *ws);  /* drops the TCP connection. Any stack */
 void ws_finish(struct ws *ws); /* sends what is queued, ends the stream, lingers. Any stack */
 void ws_update_reading(struct ws *ws);
 int ws_send_raw(struct ws *ws, const char *data, size_t length); /* HTTP, before it is open */
@@ -174,6 +175,7 @@ int ws_handshake_accept(const char *key, size_t length, char accept[WS_ACCEPT_SI
 int ws_handshake_check_request(const struct aw_http_head *request, const char **reason);
 
 /* NULL if the response switches to WebSocket as it should, or what is wrong with it. */
-const char *ws_handshake_check_response(const struct aw_http_head *response, const char *key);
+const char *ws_handshake_check_response(const struct aw_http_head *response, const char *key,
+                                        const struct ws_connect_options *options);
 
 #endif

@@ -100,9 +100,10 @@ main(int argc, char **argv)
                 .slow_task = 100 * AW_MILLISECOND,
                 .log_level = "info",
         };
-        int operands = 0;
-        int status = (int)aw_opt_parse(&program, argc, argv, &options, &operands);
+        int operands = 0, status;
 
+        aw_opt_keep_standard();
+        status = (int)aw_opt_parse(&program, argc, argv, &options, &operands);
         if (status == AW_OPT_RUN)
                 status = check(&options, operands, argv);
         if (status == AW_OPT_RUN)

@@ -2,10 +2,10 @@
 /* The default executor is replaced by one of our own. */
 #include <await/executor.h>
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 /* The name of the thread it runs in, without the number. */
 static int
@@ -14,7 +14,7 @@ where(void *argument, void **result)
         char name[16];
 
         (void)argument;
-        pthread_getname_np(pthread_self(), name, sizeof(name));
+        prctl(PR_GET_NAME, name);
         *strrchr(name, '_') = '\0';
         *result = strdup(name);
         return *result == NULL ? -1 : 0;

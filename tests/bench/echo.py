@@ -112,9 +112,13 @@ class Bench:
         progress("")
 
     def measure_row(self, name, server, row):
-        if len([text for text in self.failures[name] if text.startswith(row)]) < 2:
+        """One load; a server that failed at it twice, or has ended, is let off."""
+        failed = [text for text in self.failures[name] if text.startswith(row)]
+        if len(failed) < 2 and server.process.poll() is None:
             with self.noting(name, row + ": "):
                 self.results[name][row].append(run_load(server, ROWS[row], self.times))
+            if server.process.poll() is not None:
+                self.failures[name].append(f"{row}: the server ended ({server.process.poll()})")
 
     def count_calls(self, server, row):
         """System calls per message."""
@@ -127,18 +131,18 @@ class Bench:
 
     def measure_idle(self, name):
         """Memory per idle connection, and the cost of ten busy ones without and among them."""
+        times = range(3 if name == OURS else 1)
         server = Server(self.servers[name])
         try:
-            alone = [run_load(server, ACTIVE, self.times) for _ in range(2)]
+            alone = [run_load(server, ACTIVE, self.times) for _ in times]
             before = server.memory()
             with Load(LOAD, server, ["-s128", "-c0", f"-i{self.idle_count}"], hold=True) as idle:
                 idle.wait_open()
                 each = (server.memory() - before) / self.idle_count
-                among = [run_load(server, ACTIVE, self.times) for _ in range(3)]
-            alone += [run_load(server, ACTIVE, self.times) for _ in range(2)]
-            self.idle[name] = (
-                statistics.median(map(cost, alone)), statistics.median(map(cost, among)), each
-            )  # fmt: skip
+                among = [run_load(server, ACTIVE, self.times) for _ in (*times, *times)]
+            alone += [run_load(server, ACTIVE, self.times) for _ in times]
+            medians = [statistics.median(map(cost, results)) for results in (alone, among)]
+            self.idle[name] = (*medians, each)
         finally:
             server.stop()
 

@@ -13,7 +13,7 @@ from support import SANITIZED, Server, equal, eventually, in_parallel, main, mem
 
 def visit(server, way):
     """One connection, from its beginning to its end."""
-    with Peer(server.wss if way % 4 == 0 else server.ws) as peer:
+    with Peer(server.wss if way % 2 else server.ws) as peer:
         peer.echoes(b"hello" * (way % 100))
         if way % 5 == 0:
             peer.reset()
@@ -26,8 +26,6 @@ def visit(server, way):
 @test("after 500 connections no descriptor is left open")
 def _():
     with Server() as server:
-        visit(server, 4)
-        visit(server, 3)
         before = server.descriptors()
         in_parallel(lambda start: [visit(server, way) for way in range(start, 500, 8)], *range(8))
         eventually(lambda: server.descriptors() == before, "their descriptors are closed")

@@ -71,7 +71,7 @@ def request(*fields, line="GET / HTTP/1.1", host="localhost", drop=()):
 
 def any_certificate():
     """A client's TLS context that trusts everyone."""
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context

@@ -4,6 +4,7 @@
 import contextlib
 import hashlib
 import select
+import socket
 
 from peer import BINARY, CLOSE, PING, PONG, TEXT, Peer, close_payload, frame, header
 from support import SANITIZED, Server, equal, main, memory_counts, test
@@ -22,7 +23,7 @@ def stuff(peers, data, most):
         peer.sock.setblocking(False)
     while True:
         waiting = [peer.sock for peer in peers if sent[peer] < most]
-        _, writable, _ = select.select([], waiting, [], 0.5)
+        _, writable, _ = select.select([], waiting, [], 0.2)
         if not writable:
             return sent
         for sock in writable:
@@ -85,17 +86,18 @@ def _():
 def _():
     with Server() as server:
         for url in (server.wss, server.ws):
-            with Peer(url, buffer=65536) as peer:
-                messages = [bytes([i % 256]) * (i * 37 % 40_000) for i in range(500)]
+            with Peer(url, buffer=16384) as peer:
+                messages = [bytes([i % 256]) * (i * 37 % 40_000) for i in range(1000)]
                 records = [frame(BINARY, message) for message in messages]
                 stream = peer.encrypt(*records, frame(PING, b"end"),
                                       frame(CLOSE, close_payload(1000)))
-                peer.sock.settimeout(0.5)
+                peer.sock.settimeout(0.2)
                 sent = 0
                 with contextlib.suppress(TimeoutError):
                     while sent < len(stream):
                         sent += peer.sock.send(stream[sent:sent + 65536])
                 equal(sent < len(stream), True, "that it could send no more")
+                peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MIB)
                 received = b"".join(peer.push(stream[sent:], lambda: False))
                 expected = b"".join([*(frame(BINARY, message, mask=None) for message in messages),
                                      frame(PONG, b"end", mask=None),

@@ -172,7 +172,6 @@ def _():
 def _():
     with Server() as server, started(*client_command(server.wss)) as client:
         client.stdin.write(b"one\n")
-        client.stdin.flush()
         equal(client.stdout.readline(), b"one\n")
         server.signal(signal.SIGTERM)
         equal(client.wait(10), 6, "the status of the client, whose input is still open")

@@ -328,7 +328,7 @@ def started(*command, **more):
     """A program that runs while the block does, with pipes; it is killed after that, if it is
     still there."""
     pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
-    with subprocess.Popen(command, **(pipes | more)) as process:
+    with subprocess.Popen(command, bufsize=0, **(pipes | more)) as process:
         try:
             yield process
         finally:

@@ -1,23 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop_test.h"
 
-#include <dirent.h>
 #include <sys/eventfd.h>
 
 /* Creating and destroying. */
-
-static size_t
-count_descriptors(void)
-{
-        DIR *directory = opendir("/proc/self/fd");
-        size_t count = 0;
-
-        assert_non_null(directory);
-        while (readdir(directory) != NULL)
-                count++;
-        closedir(directory);
-        return count;
-}
 
 static void
 a_destroyed_loop_leaves_nothing_open(void **state)
@@ -38,9 +24,9 @@ a_destroyed_loop_leaves_nothing_open(void **state)
                 later.state = soon.state = 0;
                 /* The first one may leave something of libwebsockets' and OpenSSL's for good. */
                 if (i == 0)
-                        before = count_descriptors();
+                        before = test_count_descriptors();
         }
-        assert_int_equal(count_descriptors(), before);
+        assert_int_equal(test_count_descriptors(), before);
         aw_loop_destroy(NULL);
 }
 

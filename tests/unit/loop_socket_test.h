@@ -19,9 +19,9 @@ struct end {
         size_t received, pieces;
         int connected, closed, writable;
         int error;
-        bool held;             /* the last write did not go through */
-        bool close_when_data;  /* closes itself then */
-        struct end *victim;    /* closes that one then */
+        bool held;            /* the last write did not go through */
+        bool close_when_data; /* closes itself then */
+        struct end *victim;   /* closes that one then */
         bool close_when_connected, close_when_writable;
 };
 

@@ -135,7 +135,8 @@ many_timers_fire_in_order_and_never_early(void **state)
                 alarms[i].last = &last;
                 alarms[i].count = &fired;
                 seed = seed * 1664525 + 1013904223;
-                aw_call_at(&alarms[i].handle, start + (seed >> 8) % 200000, alarm_fires, &alarms[i]);
+                aw_call_at(&alarms[i].handle, start + (seed >> 8) % 200000, alarm_fires,
+                           &alarms[i]);
         }
         while (fired < count)
                 aw_loop_turn(*state, true);

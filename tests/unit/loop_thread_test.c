@@ -32,8 +32,7 @@ call_often(void *argument)
         size_t i;
 
         for (i = 0; i < CALLS; i++) {
-                caller->handles[i].order =
-                        (uint64_t)((char *)&caller->handles[i] - (char *)caller);
+                caller->handles[i].order = (uint64_t)((char *)&caller->handles[i] - (char *)caller);
                 aw_call_soon_threadsafe(caller->loop, &caller->handles[i], call_comes,
                                         &caller->handles[i]);
         }
@@ -49,8 +48,8 @@ calls_of_other_threads_all_come_each_thread_s_in_order(void **state)
         memset(callers, 0, sizeof(callers));
         for (i = 0; i < THREADS; i++) {
                 callers[i].loop = *state;
-                assert_int_equal(
-                        pthread_create(&callers[i].thread, NULL, call_often, &callers[i]), 0);
+                assert_int_equal(pthread_create(&callers[i].thread, NULL, call_often, &callers[i]),
+                                 0);
         }
         do {
                 aw_loop_turn(*state, true);

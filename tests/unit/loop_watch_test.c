@@ -204,6 +204,38 @@ a_watch_can_close_another_that_is_readable_too(void **state)
 }
 
 static void
+never_stop(void *argument)
+{
+        aw_call_soon(argument, never_stop, argument);
+}
+
+/* Nor does it starve timers and other threads. */
+static void
+what_is_always_ready_does_not_starve_a_watch(void **state)
+{
+        struct aw_handle busy = {.state = 0}, timer = {.state = 0}, remote = {.state = 0};
+        struct reader reader;
+        bool fired = false, called = false;
+        int fd = watch_a_pipe(&reader), turns;
+
+        aw_call_soon(&busy, never_stop, &busy);
+        some_turns(*state);
+        put(fd, "a");
+        for (turns = 0; turns < 200 && reader.read == 0; turns++)
+                aw_loop_turn(*state, true);
+        assert_int_equal(reader.read, 1);
+        aw_call_soon_threadsafe(*state, &remote, set_flag, &called);
+        for (turns = 0; turns < 200 && !called; turns++)
+                aw_loop_turn(*state, true);
+        assert_true(called);
+        aw_call_later(&timer, 100, set_flag, &fired);
+        turn_until(*state, &fired);
+        aw_handle_cancel(&busy);
+        aw_watch_close(reader.watch);
+        close(fd);
+}
+
+static void
 what_cannot_be_polled_cannot_be_watched(void **state)
 {
         struct reader reader = {.fd = open("/proc/self/exe", O_RDONLY)};
@@ -228,6 +260,7 @@ main(void)
                 with_loop(a_watch_is_told_of_the_end_of_a_pipe),
                 with_loop(a_paused_watch_survives_the_end_of_its_pipe),
                 with_loop(a_watch_can_close_another_that_is_readable_too),
+                with_loop(what_is_always_ready_does_not_starve_a_watch),
                 with_loop(what_cannot_be_polled_cannot_be_watched),
         };
 

@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -36,17 +37,15 @@
 /* An entry of cmocka's table for such a test. */
 #define on_loop(test)                                                                              \
         {                                                                                          \
-                #test, test_on_loop, NULL, NULL, (void *)(test)                                    \
+#test, test_on_loop, NULL, NULL, (void *)(test)                                    \
         }
 
 #define expect(condition) test_expect((condition), __FILE__, __LINE__, "%s", #condition)
 
-#define expect_int(value, wanted)                                                                  \
-        test_expect_int((value), (wanted), __FILE__, __LINE__, #value)
+#define expect_int(value, wanted) test_expect_int((value), (wanted), __FILE__, __LINE__, #value)
 
 /* That a call failed, and how. */
-#define expect_error(call, error)                                                                  \
-        test_expect_error((call), (error), __FILE__, __LINE__, #call)
+#define expect_error(call, error) test_expect_error((call), (error), __FILE__, __LINE__, #call)
 
 /* That the oldest line in the log that was not expected yet has this in it. */
 #define expect_log(part) test_expect_log((part), __FILE__, __LINE__)
@@ -228,6 +227,18 @@ test_aborts(aw_task_function *function, const char *sentence)
         if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT || strstr(words, sentence) == NULL)
                 fail_msg("status %#x, not SIGABRT, or not '%s' in '%s'", (unsigned)status, sentence,
                          words);
+}
+
+static inline size_t
+test_count_descriptors(void)
+{
+        DIR *directory = opendir("/proc/self/fd");
+        size_t count = 0;
+
+        while (readdir(directory) != NULL)
+                count++;
+        closedir(directory);
+        return count;
 }
 
 /* A count that is smaller where everything is slow. */

@@ -134,12 +134,6 @@ a_failure_interrupts_the_parent_wherever_it_waits(NOTHING)
         return 0;
 }
 
-static void
-set_event(void *argument)
-{
-        aw_event_set(argument);
-}
-
 /* Joins a task that ignores being cancelled along: so that cancellation stays pending. */
 static async void
 join_a_stubborn_task(struct aw_group *group)

@@ -162,7 +162,7 @@ a_slow_task_is_not_reported_when_the_watch_is_off(void **state)
 
 /* Misuse. */
 
-static int
+static async int
 await_outside_a_task(void)
 {
         struct aw_event event = {.set = false};
@@ -170,11 +170,10 @@ await_outside_a_task(void)
         return await(aw_event_wait(&event, AW_NEVER));
 }
 
-static void
-await_in_a_callback(void *argument)
+static async void
+await_in_a_callback(NOTHING)
 {
-        (void)argument;
-        await_outside_a_task();
+        await(await_outside_a_task());
 }
 
 static async int
@@ -186,11 +185,10 @@ await_in_a_callback_of_the_loop(NOTHING)
         return await(aw_sleep(0));
 }
 
-static void *
-await_in_a_thread(void *argument)
+static async void *
+await_in_a_thread(NOTHING)
 {
-        (void)argument;
-        await_outside_a_task();
+        await(await_outside_a_task());
         return NULL;
 }
 

@@ -54,6 +54,13 @@ be_stubborn(void *argument)
         return 7;
 }
 
+/* A callback. */
+static inline void
+set_event(void *argument)
+{
+        aw_event_set(argument);
+}
+
 /* Lets the others run n times. */
 static inline async void
 yield(int times)

@@ -57,12 +57,6 @@ what_times_out_can_clean_up(NOTHING)
         return 0;
 }
 
-static void
-set_event(void *argument)
-{
-        aw_event_set(argument);
-}
-
 /* It fires while the task runs, or is ready, and finds nothing to end. */
 static async int
 a_timeout_that_meets_no_await_leaves_nothing_behind(NOTHING)

@@ -397,8 +397,8 @@ closing_waits_as_long_as_the_peer_goes_on_reading(struct pair *pair)
 {
         struct ws *server;
         int fd = await(raw_client(pair->listener, &server, 4096)), i;
-        size_t size = 8000000;
-        uint8_t *data = pattern(size), *read = malloc(1000000);
+        size_t size = 1000000;
+        uint8_t *data = pattern(size), *part = malloc(size);
         struct ws_message message = message_of(WS_BINARY, data, size);
         struct aw_task *task;
         uint64_t sent;
@@ -410,13 +410,13 @@ closing_waits_as_long_as_the_peer_goes_on_reading(struct pair *pair)
                 sent = server->sent;
                 await(clock_advance(WS_CLOSE_TIME - AW_SECOND));
                 while (server->sent == sent)
-                        if (!await(raw_read_all(fd, read, 100000)))
+                        if (!await(raw_read_all(fd, part, 1000)))
                                 break;
                 expect(!aw_task_done(task));
         }
         await(clock_advance(WS_CLOSE_TIME + AW_SECOND));
         expect_error(await(aw_join(task)), ETIMEDOUT);
-        free(read);
+        free(part);
         free(data);
         close(fd);
         return 0;

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: MIT
+"""`make install`: what is installed serves those who have nothing else, from headers to manual
+pages, and `make uninstall` takes all of it away."""
+
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+
+from support import BUILD, ROOT, SANITIZED, equal, main, match, run, scratch, test
+
+CC = shlex.split(os.environ.get("CC", "cc"))
+CFLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror"]
+SANITIZERS = ["-fsanitize=address,undefined"] if SANITIZED else []
+PREFIX = scratch() / "prefix"
+LIBRARY = PREFIX / "lib"
+PUBLIC = "api executor log loop signals sync task task_wait tls ws".split()
+
+# Its server and its client talk to each other.
+PROGRAM = r"""
+#include <await/task_wait.h>
+#include <await/ws.h>
+
+#include <stdio.h>
+
+static async int
+echo(void *listener)
+{
+        struct ws *ws = await(ws_accept(listener, AW_NEVER));
+        struct ws_message message;
+
+        while (ws != NULL && await(ws_receive(ws, &message, AW_NEVER)) == 0)
+                await(ws_send(ws, &message, AW_NEVER));
+        return await(ws_close(ws, WS_NORMAL, NULL));
+}
+
+static async int
+run(void *argument)
+{
+        struct ws_listen_options here = {.url = argument};
+        struct ws_error error;
+        struct ws_listener *listener = await(ws_listen(&here, &error));
+        struct ws_connect_options there = {.url = ws_listener_url(listener, 0)};
+        struct aw_task *task = aw_spawn("echo", echo, listener);
+        struct ws *ws = await(ws_connect(&there, &error, aw_loop_now() + 10 * AW_SECOND));
+        struct ws_message message;
+
+        await(ws_send_text(ws, "It works.", AW_NEVER));
+        if (await(ws_receive(ws, &message, AW_NEVER)) == 0)
+                printf("%.*s\n", (int)message.length, (const char *)message.data);
+        await(ws_close(ws, WS_NORMAL, NULL));
+        ws_listener_close(listener);
+        return await(aw_wait_for(task, aw_loop_now() + 10 * AW_SECOND));
+}
+
+int
+main(void)
+{
+        char url[] = "ws://127.0.0.1:0";
+
+        return aw_run(NULL, run, url) == -1;
+}
+"""
+
+
+def make(*words, **more):
+    """Runs make as those who call these tests did; what they built stays as it is."""
+    given = {name: value for name, value in os.environ.items()
+             if name not in ("DESTDIR", "PREFIX", "MAKEFLAGS", "MAKELEVEL")}
+    build = f"BUILD={os.environ.get('BUILD', 'build')}"
+    run("make", "-s", "-o", "all", "-C", ROOT, build, *words, env=given, **more).expect(0)
+
+
+def pkg_config(*words):
+    path = {"PKG_CONFIG_PATH": str(LIBRARY / "pkgconfig")}
+    return shlex.split(run("pkg-config", *words, env=os.environ | path).expect(0).out.decode())
+
+
+def below(directory):
+    return {str(path.relative_to(directory)) for path in directory.rglob("*")
+            if path.is_symlink() or not path.is_dir()}
+
+
+def compile_program(source, *libraries, compiler=(*CC, *CFLAGS)):
+    """Compiles and links a program in a directory of its own, and returns its path."""
+    program = scratch() / pathlib.Path(source).stem
+    run(*compiler, *SANITIZERS, *pkg_config("--cflags", "await"), "-o", program, source,
+        *libraries).expect(0)
+    return program
+
+
+def run_program(program):
+    libraries = {"LD_LIBRARY_PATH": str(LIBRARY)}
+    return run(program, env=os.environ | libraries).expect(0).out.decode()
+
+
+def needed(program):
+    """The shared libraries it asks for."""
+    shown = run("readelf", "-d", program, env=os.environ | {"LC_ALL": "C"}).expect(0).out.decode()
+    return re.findall(r"\(NEEDED\).*\[(.*)\]", shown)
+
+
+def write(name, text):
+    path = scratch() / name
+    path.write_text(text)
+    return path
+
+
+@test("make install installs programs, libraries, headers and pages, whatever the umask")
+def _():
+    make("install", f"PREFIX={PREFIX}", preexec_fn=lambda: os.umask(0o077))
+    files = below(PREFIX)
+    expected = {"bin/wsecho", "bin/wsechod", "lib/libawait.a", "lib/libawait.so",
+                "lib/libawait.so.0", "lib/pkgconfig/await.pc", "share/man/man1/wsecho.1",
+                "share/man/man3/await.3", "share/man/man8/wsechod.8"}
+    equal(expected - files, set(), "the set of what is missing")
+    headers = {f"include/await/{name}.h" for name in PUBLIC}
+    equal({name for name in files if name.startswith("include/")}, headers, "the set of headers")
+    for path in map(PREFIX.joinpath, files):
+        if not path.is_symlink():
+            mode = 0o755 if path.parent.name == "bin" else 0o644
+            equal(oct(path.stat().st_mode & 0o777), oct(mode), f"the mode of {path.name}")
+    equal(os.readlink(LIBRARY / "libawait.so"), "libawait.so.0", "what libawait.so leads to")
+
+
+@test("the installed programs run")
+def _():
+    for program in ("wsecho", "wsechod"):
+        match(rf"^{program} \d", run(PREFIX / "bin" / program, "--version").expect(0).out.decode())
+
+
+@test("each function has a page")
+def _():
+    for name in re.findall(r"\bAW_API [^;]*?\b((?:aw|ws)_\w+)\(",
+                           "".join((ROOT / "common" / f"{name}.h").read_text() for name in PUBLIC)):
+        text = (PREFIX / "share/man/man3" / f"{name}.3").read_text()
+        match(rf"(?m)^\.Fn {name}\b", text)
+
+
+@test("a program outside of the tree builds with pkg-config and the shared library, and works")
+def _():
+    program = compile_program(write("shared.c", PROGRAM), *pkg_config("--libs", "await"))
+    equal("libawait.so.0" in needed(program), True, "that it asks for the shared library")
+    equal(run_program(program), "It works.\n", "the output")
+
+
+@test("it does so with the static library")
+def _():
+    libraries = [word.replace("-lawait", "-l:libawait.a")
+                 for word in pkg_config("--static", "--libs", "await")]
+    program = compile_program(write("static.c", PROGRAM), *libraries)
+    equal("libawait.so.0" in needed(program), False, "that it asks for the shared library")
+    equal(run(program).expect(0).out, b"It works.\n", "the output")
+
+
+@test("the examples build against the installed library")
+def _():
+    for source in sorted((ROOT / "client/examples").glob("*.c")):
+        compile_program(source, *pkg_config("--libs", "await"))
+    equal(run_program(scratch() / "hello"), "Hello, world!\n", "the output of hello")
+
+
+@test("the programs in the manual pages build and do what they say")
+def _():
+    expected = {"await": "Hello, world!\n", "await_task": "fast 0\nfast 1\nfast 2\ntoo slow\n",
+                "await_sync": "one\ntwo\nthree\n", "await_executor": f"{os.uname().nodename}\n",
+                "await_loop": "soon\nlate\n", "await_ws": "Hello World!\n"}
+    found = {}
+    for page in sorted((ROOT / "common").glob("*.3")):
+        for text in re.findall(r"(?ms)^\.Bd -literal\n(.*?)^\.Ed", page.read_text()):
+            source = write(f"{page.stem}.c", text.replace("\\e", "\\"))
+            found[page.stem] = run_program(
+                compile_program(source, *pkg_config("--libs", "await")))
+    equal(found, expected, "what they print")
+
+
+@test("each header compiles alone, in C and in C++")
+def _():
+    compilers = [(*CC, *CFLAGS, "-x", "c")]
+    if cxx := shutil.which("g++"):
+        compilers.append((cxx, "-std=c++11", "-Wall", "-Wextra", "-Werror", "-x", "c++"))
+    for name in PUBLIC:
+        source = write("header.c", f"#include <await/{name}.h>\n#include <await/{name}.h>\n")
+        for compiler in compilers:
+            run(*compiler, *pkg_config("--cflags", "await"), "-fsyntax-only", source).expect(0)
+
+
+if shutil.which("g++") and not SANITIZED:
+    @test("a program in C++ builds and works")
+    def _():
+        source = (ROOT / "client/examples/hello.c").read_text()
+        program = compile_program(write("hello.cc", source), *pkg_config("--libs", "await"),
+                                  compiler=("g++", "-Wall", "-Wextra", "-Werror"))
+        equal(run_program(program), "Hello, world!\n", "the output")
+
+
+@test("make uninstall leaves nothing of what make install installed")
+def _():
+    stranger = PREFIX / "share/man/man3/stranger.3"
+    stranger.touch()
+    make("uninstall", f"PREFIX={PREFIX}")
+    equal(below(PREFIX), {"share/man/man3/stranger.3"}, "what is left")
+    equal((PREFIX / "include/await").exists(), False, "that there is a folder for headers")
+
+
+@test("with DESTDIR it is all below that, and nothing in it knows")
+def _():
+    root = scratch() / "root"
+    make("install", "PREFIX=/opt/await", f"DESTDIR={root}")
+    equal({name.split("/")[:2] == ["opt", "await"] for name in below(root)}, {True}, "the paths")
+    match("(?m)^prefix=/opt/await$", (root / "opt/await/lib/pkgconfig/await.pc").read_text())
+    done = subprocess.run(["grep", "-rlF", str(root), root], stdout=subprocess.PIPE, check=False)
+    equal(done.stdout, b"", "the list of files that name DESTDIR")
+    make("uninstall", "PREFIX=/opt/await", f"DESTDIR={root}")
+    equal(below(root), set(), "what is left")
+
+
+main()

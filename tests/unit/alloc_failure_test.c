@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/* LDFLAGS: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=mmap,--wrap=munmap */
+/*
+ * Memory runs out at the first request, at the second, and so on until a run needs no more: each
+ * run fails with ENOMEM, leaks nothing and leaves nothing open. The linker leads our own calls here,
+ * not those of other libraries.
+ */
+#include "task_test.h"
+
+#include "executor.h"
+#include "loop_socket.h"
+#include "signals.h"
+#include "task_wait.h"
+
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+void *__real_malloc(size_t size) __attribute__((weak));
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void __real_free(void *memory);
+void *__real_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);
+int __real_munmap(void *address, size_t length);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void __wrap_free(void *memory);
+void *__wrap_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);
+int __wrap_munmap(void *address, size_t length);
+
+#define LIVE_MOST 4096
+
+static struct {
+        pthread_mutex_t lock;
+        bool active;
+        size_t requests;       /* so far */
+        size_t first, last;    /* those that fail */
+        void *live[LIVE_MOST]; /* what was given and not taken back */
+        size_t live_count;
+} memory = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Whether there is memory this time. */
+static bool
+may_have(void)
+{
+        bool may = true;
+
+        pthread_mutex_lock(&memory.lock);
+        if (memory.active) {
+                memory.requests++;
+                may = memory.requests < memory.first || memory.requests > memory.last;
+        }
+        pthread_mutex_unlock(&memory.lock);
+        if (!may)
+                errno = ENOMEM;
+        return may;
+}
+
+static void *
+given(void *address)
+{
+        pthread_mutex_lock(&memory.lock);
+        if (memory.active && address != NULL && address != MAP_FAILED) {
+                if (memory.live_count == LIVE_MOST)
+                        abort();
+                memory.live[memory.live_count++] = address;
+        }
+        pthread_mutex_unlock(&memory.lock);
+        return address;
+}
+
+/* What is taken back may be from before, or from another library. */
+static void
+taken_back(const void *address)
+{
+        size_t i;
+
+        pthread_mutex_lock(&memory.lock);
+        for (i = 0; i < memory.live_count; i++)
+                if (memory.live[i] == address)
+                        memory.live[i--] = memory.live[--memory.live_count];
+        pthread_mutex_unlock(&memory.lock);
+}
+
+void *
+__wrap_malloc(size_t size)
+{
+        return may_have() ? given(__real_malloc(size)) : NULL;
+}
+
+void *
+__wrap_calloc(size_t count, size_t size)
+{
+        return may_have() ? given(__real_calloc(count, size)) : NULL;
+}
+
+void *
+__wrap_realloc(void *old, size_t size)
+{
+        if (!may_have())
+                return NULL;
+        taken_back(old);
+        return given(__real_realloc(old, size));
+}
+
+void
+__wrap_free(void *address)
+{
+        taken_back(address);
+        __real_free(address);
+}
+
+void *
+__wrap_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+{
+        return may_have() ? given(__real_mmap(address, length, protection, flags, fd, offset))
+                          : MAP_FAILED;
+}
+
+int
+__wrap_munmap(void *address, size_t length)
+{
+        taken_back(address);
+        return __real_munmap(address, length);
+}
+
+/* What is done without memory. Each step may fail with ENOMEM, and then all that was begun is ended. */
+
+enum { TASKS = 150 }; /* more stacks than are mapped at once */
+
+static async int
+sleep_a_little(void *argument)
+{
+        return await(aw_sleep(argument == NULL ? 0 : 100));
+}
+
+static async int
+gather_tasks(NOTHING)
+{
+        struct aw_task *tasks[TASKS];
+        size_t i, count;
+        int result = 0, error = 0;
+
+        for (count = 0; count < TASKS; count++) {
+                tasks[count] = aw_spawn("sleeper", sleep_a_little, NUMBER(count % 2));
+                if (tasks[count] == NULL)
+                        break;
+        }
+        if (count < TASKS)
+                error = errno;
+        for (i = 0; error != 0 && i < count; i++)
+                aw_cancel(tasks[i]);
+        while (await(aw_gather(tasks, count, NULL)) == -1) {
+                /* Those that failed are gone: the rest moves up. */
+                size_t left = 0;
+
+                for (i = 0; i < count; i++)
+                        if (tasks[i] != NULL)
+                                tasks[left++] = tasks[i];
+                count = left;
+        }
+        result = error == 0 ? 0 : -1;
+        errno = error;
+        return result;
+}
+
+static async int
+fill_a_queue(NOTHING)
+{
+        struct aw_queue queue;
+        size_t i, put = 0;
+        void *item;
+        int error = 0;
+
+        aw_queue_init(&queue, 100);
+        for (i = 0; i < 100; i++)
+                if (await(aw_queue_put(&queue, NUMBER(i), AW_NEVER)) == 0)
+                        put++;
+                else
+                        error = errno;
+        expect_int(aw_queue_size(&queue), put);
+        /* A put that failed has left its room. */
+        for (i = put; i < 100; i++)
+                if (aw_queue_put_nowait(&queue, NUMBER(i)) == -1)
+                        expect_int(errno, ENOMEM);
+        while (aw_queue_get_nowait(&queue, &item) == 0)
+                continue;
+        aw_queue_free(&queue);
+        errno = error;
+        return error == 0 ? 0 : -1;
+}
+
+static async int
+join_a_group(NOTHING)
+{
+        struct aw_group group;
+        int i, error = 0, result;
+
+        aw_group_init(&group);
+        for (i = 0; i < TASKS && error == 0; i++)
+                if (aw_group_spawn(&group, "sleeper", sleep_a_little, NUMBER(i % 2)) == -1)
+                        error = errno;
+        if (error != 0)
+                aw_group_cancel(&group);
+        result = await(aw_group_join(&group));
+        expect_int(result, 0);
+        errno = error;
+        return error == 0 ? 0 : -1;
+}
+
+static int
+take_argument(void *argument, void **result)
+{
+        *result = argument;
+        return 1;
+}
+
+static void
+discard_argument(void *argument)
+{
+        ++*(int *)argument;
+}
+
+static async int
+run_a_job(struct aw_executor *executor)
+{
+        int discarded = 0, value, error;
+        struct aw_job job = {
+                .run = take_argument, .argument = &discarded, .discard = discard_argument};
+        void *result = NULL;
+
+        value = await(aw_run_in_executor(executor, &job, &result));
+        error = errno;
+        /* Either it ran or it was discarded. */
+        expect(value == 1 ? result == &discarded && discarded == 0 : discarded == 1);
+        errno = error;
+        return value == 1 ? 0 : -1;
+}
+
+static async int
+use_executors(NOTHING)
+{
+        struct aw_executor *pool = aw_thread_pool_create(NULL);
+        int i, result = pool == NULL ? -1 : 0, error = errno;
+
+        for (i = 0; i < 3 && result == 0; i++) {
+                result = await(run_a_job(i == 2 ? NULL : pool));
+                error = errno;
+        }
+        if (pool != NULL)
+                expect_int(await(aw_executor_shutdown(pool, false)), 0);
+        errno = error == EAGAIN ? ENOMEM : error;
+        return result;
+}
+
+static void
+ignore(void *argument)
+{
+        (void)argument;
+}
+
+static void
+ignore_data(void *owner, const uint8_t *data, size_t length)
+{
+        (void)owner, (void)data, (void)length;
+}
+
+static void
+ignore_end(void *owner, int error)
+{
+        (void)owner, (void)error;
+}
+
+static const struct aw_socket_callbacks ignore_all = {
+        .data = ignore_data, .writable = ignore, .connected = ignore, .closed = ignore_end};
+
+static async int
+open_much(NOTHING)
+{
+        static const int numbers[] = {SIGUSR1};
+        struct aw_signals *signals = aw_signals_open(numbers, 1);
+        int error = signals == NULL ? errno : 0, ends[2], fd = eventfd(0, EFD_CLOEXEC);
+        struct aw_watch *watch = aw_watch_open(fd, ignore, NULL);
+
+        if (watch == NULL) {
+                error = errno;
+                close(fd);
+        }
+        /* One is closed by its owner, the other by the end of the loop. */
+        expect_int(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        if (aw_socket_adopt(ends[0], false, &ignore_all, NULL) == NULL)
+                error = errno;
+        if (aw_socket_adopt(ends[1], false, &ignore_all, NULL) == NULL)
+                error = errno;
+        await(yield(3));
+        aw_watch_close(watch);
+        aw_signals_close(signals);
+        errno = error;
+        return error == 0 ? 0 : -1;
+}
+
+/* Runs it with less and less failing. How many requests it takes when none fails. */
+static size_t
+run_short_of_memory(aw_task_function *scenario, bool for_good)
+{
+        size_t n = 0, before;
+        int result, error;
+
+        test_begin();
+        /* What is made once for all is made now. */
+        expect_int(test_run(scenario, NULL), 0);
+        before = test_count_descriptors();
+        do {
+                memory.requests = memory.live_count = 0;
+                memory.first = ++n;
+                memory.last = for_good ? SIZE_MAX : n;
+                memory.active = true;
+                result = test_run(scenario, NULL);
+                error = errno;
+                memory.active = false;
+                if (memory.requests >= n) {
+                        errno = error;
+                        expect_error(result, ENOMEM);
+                } else {
+                        expect_int(result, 0);
+                }
+                expect_int(memory.live_count, 0);
+                expect_int(test_count_descriptors(), before);
+        } while (memory.requests >= n);
+        test_end();
+        return n;
+}
+
+static void
+survives(void **state)
+{
+        aw_task_function *scenario = (aw_task_function *)*state;
+
+        /* At least the loop, the back end, and the stacks. */
+        assert_true(run_short_of_memory(scenario, false) > 5);
+        assert_true(run_short_of_memory(scenario, true) > 5);
+}
+
+#define without_memory(scenario)                                                                   \
+        {                                                                                          \
+#scenario "_without_memory", survives, NULL, NULL, (void *)(scenario)              \
+        }
+
+int
+main(void)
+{
+        const struct CMUnitTest tests[] = {
+                without_memory(gather_tasks), without_memory(fill_a_queue),
+                without_memory(join_a_group), without_memory(use_executors),
+                without_memory(open_much),
+        };
+        const char *loop = getenv("AW_TEST_LOOP");
+
+        /* With "auto" the failure of one back end is the next one's turn. */
+        if (loop == NULL || strcmp(loop, "auto") == 0)
+                setenv("AW_TEST_LOOP", "ev", 1);
+        if (__real_malloc == NULL) {
+                puts("1..0 # SKIP not linked with the flags that this file names");
+                return 0;
+        }
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
