@@ -76,11 +76,25 @@ client_connected(const struct ws *ws, const struct client_options *options)
         client_say("connected to %s (%s)", ws_peer(ws), description);
 }
 
+int
+client_load(struct client_options *options)
+{
+        struct aw_tls_error error;
+
+        if (strncasecmp(options->url, "wss:", 4) != 0)
+                return 0;
+        options->tls = aw_tls_context_client(options->cacert, options->insecure, &error);
+        if (options->tls != NULL)
+                return 0;
+        client_say("%s", error.text);
+        return -1;
+}
+
 static async enum client_status
-converse(const struct client_options *options, struct aw_tls_context *tls)
+converse(const struct client_options *options)
 {
         struct ws_connect_options to = {.url = options->url,
-                                        .tls = tls,
+                                        .tls = options->tls,
                                         .headers = options->headers.items,
                                         .header_count = options->headers.count,
                                         .max_message = options->max_message};
@@ -106,19 +120,9 @@ watch_signals(void *argument)
 async int
 client_run(void *argument)
 {
-        const struct client_options *options = argument;
-        struct aw_tls_context *tls = NULL;
-        struct aw_tls_error error;
         struct aw_task *signals = aw_spawn("signals", watch_signals, NULL);
-        int status = CLIENT_USAGE;
+        int status = (int)await(converse(argument));
 
-        if (strncasecmp(options->url, "wss:", 4) == 0)
-                tls = aw_tls_context_client(options->cacert, options->insecure, &error);
-        if (strncasecmp(options->url, "wss:", 4) == 0 && tls == NULL)
-                client_say("%s", error.text);
-        else
-                status = (int)await(converse(options, tls));
-        aw_tls_context_unref(tls);
         if (signals != NULL) {
                 aw_cancel(signals);
                 await(aw_join(signals));

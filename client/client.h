@@ -18,6 +18,7 @@ struct client_options {
         struct aw_opt_strings headers; /* "Name: value" */
         uint64_t max_message;          /* bytes */
         const char *loop;              /* the back end */
+        struct aw_tls_context *tls;    /* of client_load(), whoever calls that frees it; or NULL */
 
         const char *url;
         char **messages; /* count of them; none: the lines of standard input */
@@ -34,6 +35,12 @@ enum client_status {
         CLIENT_CLOSED = 6, /* before everything was replied to */
         CLIENT_TIMEOUT = 7,
 };
+
+/*
+ * Loads the certificates to trust, if the URL is wss. Before the loop, on the program's own stack: OpenSSL
+ * may need more than a task has. 0, or -1 after having said why.
+ */
+int client_load(struct client_options *options);
 
 /* The main task's function; the argument is a struct client_options. Its value is the exit status.
  */

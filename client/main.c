@@ -2,6 +2,7 @@
 /* wsecho: the command line. */
 #include "client.h"
 #include "log.h"
+#include "tls.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -73,12 +74,13 @@ static const struct aw_opt_program program = {
 static int
 run(struct client_options *options)
 {
-        struct aw_loop_options loop = {.backend = options->loop,
-                                       .slow = options->verbose ? 0 : -1};
+        struct aw_loop_options loop = {.backend = options->loop, .slow = options->verbose ? 0 : -1};
         int status;
 
         aw_log_set_program(program.name);
         aw_log_set_level(options->verbose ? AW_LOG_INFO : AW_LOG_WARNING);
+        if (client_load(options) == -1)
+                return CLIENT_USAGE;
         status = aw_run(&loop, client_run, options);
         if (status == -1) {
                 client_say("event loop '%s': %s", options->loop, strerror(errno));
@@ -109,6 +111,7 @@ main(int argc, char **argv)
         } else if (status != AW_OPT_USAGE) {
                 status = status == AW_OPT_DONE ? CLIENT_OK : CLIENT_LOCAL;
         }
+        aw_tls_context_unref(options.tls);
         aw_opt_strings_free(&options.headers);
         return status;
 }

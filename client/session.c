@@ -109,8 +109,7 @@ send_lines(void *argument)
         while (input != NULL && (length = await(input_line(input, &line))) != -1)
                 if (await(send_line(lines, line, (size_t)length)) == -1)
                         break;
-        if (length == -1 && errno != ENODATA && errno != ECANCELED &&
-            lines->status == CLIENT_OK) {
+        if (length == -1 && errno != ENODATA && errno != ECANCELED && lines->status == CLIENT_OK) {
                 client_say("standard input: %s", strerror(errno));
                 lines->status = CLIENT_LOCAL;
         }

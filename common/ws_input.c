@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A message's buffer begins with at most this and then grows with what has really come. */
+/* A message's buffer begins with at most this, and grows when so much has really come. */
 #define FIRST_CAPACITY ((size_t)64 << 10)
 
 void
@@ -197,11 +197,13 @@ input_reserve(struct ws_buffer **message, size_t more, uint64_t expected)
 
         if (need <= capacity)
                 return 0;
-        capacity = 2 * capacity > FIRST_CAPACITY ? 2 * capacity : FIRST_CAPACITY;
-        if (capacity > expected)
-                capacity = (size_t)expected;
-        if (capacity < need)
-                capacity = need;
+        /*
+         * The second time the peer has shown that it means it, and what is not touched costs
+         * nothing. A message in many fragments grows by doubling.
+         */
+        capacity = 2 * capacity > expected ? 2 * capacity : (size_t)expected;
+        if (need <= FIRST_CAPACITY)
+                capacity = FIRST_CAPACITY;
         larger = realloc(*message, sizeof(**message) + capacity);
         if (larger == NULL)
                 return -1;

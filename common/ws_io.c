@@ -14,8 +14,9 @@
 #define PLAIN_SIZE   ((size_t)16 << 10)  /* a TLS record's payload */
 #define STAGING_SIZE ((size_t)64 << 10)  /* small frames are gathered in this */
 #define WRITE_SIZE   ((size_t)256 << 10) /* bytes for one write */
-#define TURN_SIZE                                                                                  \
-        ((size_t)1 << 20) /* bytes for one connection in a turn, then the others have theirs */
+#define TAIL_SIZE    ((size_t)16 << 10)  /* so little goes out with the write before */
+/* For one connection in a turn, then the others have theirs: a message of 1 MiB fits. */
+#define TURN_SIZE ((size_t)1088 << 10)
 
 /* What the connections of a thread share, because each needs it for a moment only. */
 struct engine {
@@ -219,6 +220,13 @@ end_stream(struct ws *ws)
 
 /* Output. */
 
+/* True if little is left: not worth a write of its own. */
+static bool
+is_tail(const struct ws *ws)
+{
+        return ws->outbox.bytes < ws->out_offset + TAIL_SIZE;
+}
+
 /* Sends up to WRITE_SIZE bytes in one write. 1 if there may be more to send now. */
 static int
 send_some(struct ws *ws)
@@ -232,7 +240,7 @@ send_some(struct ws *ws)
                 result = total == 0 ? 0 : aw_socket_write(ws->socket, data, total);
         } else {
                 tls_begin(ws);
-                while (total < WRITE_SIZE && result == 0 &&
+                while ((total < WRITE_SIZE || is_tail(ws)) && result == 0 &&
                        (length = ws_output_next(ws, engine->staging, STAGING_SIZE, &data)) > 0) {
                         result = aw_tls_write(ws->tls, data, length);
                         total += length;

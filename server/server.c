@@ -20,7 +20,6 @@
 
 struct server {
         const struct server_options *options;
-        struct aw_tls_context *tls;
         struct ws_listener **listeners;
         size_t count;
         struct aw_group group; /* accepting and connections */
@@ -83,19 +82,20 @@ needs_tls(const struct server_options *options)
         return options->listen.count == 0;
 }
 
-static int
-load_certificate(struct server *server)
+int
+server_load(struct server_options *options)
 {
-        const struct server_options *options = server->options;
         struct aw_tls_error error;
         char fingerprint[AW_TLS_FINGERPRINT_SIZE];
 
-        server->tls = aw_tls_context_server(options->cert, options->key, &error);
-        if (server->tls == NULL) {
+        if (!needs_tls(options))
+                return 0;
+        options->tls = aw_tls_context_server(options->cert, options->key, &error);
+        if (options->tls == NULL) {
                 aw_log(AW_LOG_ERROR, "%s", error.text);
                 return -1;
         }
-        if (options->cert == NULL && aw_tls_context_fingerprint(server->tls, fingerprint) == 0)
+        if (options->cert == NULL && aw_tls_context_fingerprint(options->tls, fingerprint) == 0)
                 aw_log(AW_LOG_INFO, "made a self-signed certificate, SHA-256 fingerprint %s",
                        fingerprint);
         return 0;
@@ -106,7 +106,7 @@ static async int
 listen_on(struct server *server, const char *url)
 {
         struct ws_listen_options options = {.url = url,
-                                            .tls = server->tls,
+                                            .tls = server->options->tls,
                                             .max_message = server->options->max_message,
                                             .answer = page_answer};
         struct ws_error error;
@@ -223,14 +223,13 @@ server_run(void *argument)
         server.signals = aw_signals_open(numbers, sizeof(numbers) / sizeof(numbers[0]));
         if (server.signals == NULL)
                 aw_log(AW_LOG_ERROR, "signals: %s", strerror(errno));
-        else if (!needs_tls(server.options) || load_certificate(&server) == 0)
+        else
                 status = await(listen_on_all(&server));
         if (status == 0)
                 status = await(serve(&server));
         for (i = 0; i < server.count; i++)
                 ws_listener_close(server.listeners[i]);
         free(server.listeners);
-        aw_tls_context_unref(server.tls);
         aw_signals_close(server.signals);
         return status;
 }

@@ -14,10 +14,17 @@ struct server_options {
         uint64_t max_message;         /* bytes */
         const char *loop;             /* the back end */
         const char *log_level;
-        int64_t slow_task; /* microseconds; 0: off */
+        int64_t slow_task;          /* microseconds; 0: off */
+        struct aw_tls_context *tls; /* of server_load(), whoever calls that frees it; or NULL */
 };
 
 #define SERVER_URL "wss://localhost:7681"
+
+/*
+ * Loads or makes the certificate, if a URL is wss. Before the loop, on the program's own stack: OpenSSL
+ * may need more than a task has. 0, or -1 after having logged why.
+ */
+int server_load(struct server_options *options);
 
 /* The main task's function; the argument is a struct server_options. Its value is the exit status.
  */

@@ -45,6 +45,8 @@ def _():
 @test("3,000 connections at once are served, and their memory is used again")
 def _():
     with Server() as server:
+        before = server.descriptors()
+
         def many():
             with contextlib.ExitStack() as stack:
                 peers = [stack.enter_context(Peer(server.ws)) for _ in range(3000)]
@@ -52,15 +54,12 @@ def _():
                     peer.send_frame(TEXT, b"all at once")
                 for peer in peers:
                     peer.expect((TEXT, b"all at once"))
+                memory = server.memory()
+            eventually(lambda: server.descriptors() == before, "their descriptors are closed")
+            return memory
 
-        before = server.descriptors()
-        many()
-        eventually(lambda: server.descriptors() == before, "their descriptors are closed")
-        after = server.memory()
-        many()
-        eventually(lambda: server.descriptors() == before, "their descriptors are closed")
-        grown = server.memory() - after
-        equal(SANITIZED or grown < 2048, True, f"that {grown} KiB more are few")
+        grown = many() - many()
+        equal(SANITIZED or -grown < 2048, True, f"that {-grown} KiB more are few")
 
 
 # Out of descriptors.

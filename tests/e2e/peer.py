@@ -15,6 +15,7 @@ import ssl
 import struct
 import threading
 import urllib.parse
+import warnings
 
 from support import DEADLINE, certificates, equal, test
 
@@ -77,10 +78,20 @@ def any_certificate():
     return context
 
 
+def versions(context, first, last):
+    """Has the context speak these, out of date or not, with any suite; returns it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = first
+        context.maximum_version = last
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    return context
+
+
 class Wire:
     """A stream of bytes: a socket, and TLS on it if there is a context."""
 
-    def __init__(self, sock, context=None, server=False, handshake=True):
+    def __init__(self, sock, context=None, server=False):
         self.sock = sock
         self.sock.settimeout(DEADLINE)
         if sock.family != socket.AF_UNIX:
@@ -91,8 +102,11 @@ class Wire:
             self.from_net, self.to_net = ssl.MemoryBIO(), ssl.MemoryBIO()
             self.tls = context.wrap_bio(self.from_net, self.to_net, server_side=server,
                                         server_hostname=None if server else "localhost")
-            if handshake:
+            try:
                 self.handshake()
+            except BaseException:
+                self.close()
+                raise
 
     def flush(self):
         if data := self.to_net.read():
@@ -386,7 +400,7 @@ class Script:
         try:
             for _ in range(self.connections):
                 sock, _ = self.listener.accept()
-                with Peer(sock=sock, context=self.context, server=True) as peer:
+                with sock, Peer(sock=sock, context=self.context, server=True) as peer:
                     self.result = self.function(peer)
         except Exception as error:  # pylint: disable=broad-except
             self.error = error
@@ -396,11 +410,11 @@ class Script:
         return self
 
     def __exit__(self, kind, *_):
+        self.listener.close()
         if kind is None:
             self.thread.join(DEADLINE)
             if self.error:
                 raise self.error
-        self.listener.close()
 
 
 def server_context():

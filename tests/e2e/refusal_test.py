@@ -7,7 +7,7 @@ import ssl
 import subprocess
 
 from peer import (BINARY, CLOSE, PING, PONG, TEXT, Peer, Script, close_payload, header,
-                  server_context)
+                  server_context, versions)
 from support import (DEADLINE, Server, Skip, certificates, client_command, equal, finish, main,
                      match, run, scratch, sentence, started, test, wsecho)
 
@@ -205,20 +205,15 @@ def _():
         wsecho("-k", own.wss, "hello").expect(0, b"hello\n")
 
 
-@test("4: a server that speaks no TLS, or only TLS 1.1, or only HTTP/2")
+@test("4: a server that speaks no TLS, or only TLS 1.1, or only old suites")
 def _():
     ends(wsecho(server.ws.replace("ws:", "wss:"), "x"), 4, "not TLS")
-    old = server_context()
-    old.set_ciphers("ALL:@SECLEVEL=0")
-    old.minimum_version = ssl.TLSVersion.TLSv1
-    old.maximum_version = ssl.TLSVersion.TLSv1_1
-    future = server_context()
-    future.set_ciphers("AES128-SHA256")
-    future.maximum_version = ssl.TLSVersion.TLSv1_2
-    for context in (old, future):
-        script = Script(lambda peer: None, tls=True)
-        script.context = context
-        with contextlib.suppress(ssl.SSLError), script:
+    old = versions(server_context(), ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)
+    weak = versions(server_context(), ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2)
+    weak.set_ciphers("ECDHE-ECDSA-AES128-SHA256")
+    for context in (old, weak):
+        with contextlib.suppress(ssl.SSLError), Script(lambda peer: None, tls=True) as script:
+            script.context = context
             done = wsecho(script.url, "x")
         ends(done, 4, "alert|version|cipher")
 

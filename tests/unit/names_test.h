@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,8 @@
 /* What names stand for now: up to four addresses, or an error such as EAI_NONAME. */
 static const char *names_addresses[5];
 static int names_error;
-static sem_t *names_gate; /* a question waits for this first, if there is one */
+static sem_t *names_gate;        /* a question waits for this first, if there is one */
+static atomic_int names_waiting; /* questions that have come as far as this */
 
 static inline void
 names_are(const char *first, const char *second, const char *third, const char *fourth)
@@ -69,6 +71,7 @@ getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
                 *found = names_entry(name, port, NULL);
                 return 0;
         }
+        names_waiting += names_gate != NULL;
         while (names_gate != NULL && sem_wait(names_gate) == -1)
                 continue;
         if (names_error != 0)

@@ -141,7 +141,7 @@ expect_close_frame(struct pair *pair, unsigned code, const char *reason, const c
 
         raw_expect_frame(fd, 0x88, payload, length);
         raw_frame(fd, 0x88, RAW_MASK, payload, length);
-        raw_expect_end(fd);
+        await(raw_expect_end(fd));
         close(fd);
         expect_int(await(aw_join(task)), 0);
 }
@@ -236,7 +236,7 @@ messages_before_a_close_frame_are_received_and_replied_to(struct pair *pair)
         expect_int(await(ws_receive(server, &message, SOON)), 0);
         expect_text(&message, "one");
         expect_int(await(ws_send(server, &message, SOON)), 0);
-        await(some_turns());
+        await(idle_turns());
         expect_int(await(ws_receive(server, &message, SOON)), 0);
         expect_text(&message, "two");
         expect_int(await(ws_send(server, &message, SOON)), 0);
@@ -278,7 +278,7 @@ a_message_cut_short_by_our_close_is_dropped(struct pair *pair)
         raw_frame(fd, 0x80, RAW_MASK, "ended", 5);
         raw_text(fd, "another");
         raw_frame(fd, 0x88, RAW_MASK, "\x03\xe8", 2);
-        raw_expect_end(fd);
+        await(raw_expect_end(fd));
         close(fd);
         expect_int(await(aw_join(task)), 0);
         return 0;
@@ -303,7 +303,7 @@ a_client_waits_for_the_server_to_end_the_connection(struct pair *pair)
         await(raw_read_all(fd, frame, 8));
         expect(frame[0] == 0x88 && frame[1] == 0x82);
         raw_frame(fd, 0x88, NULL, "\x03\xe8", 2);
-        await(some_turns());
+        await(idle_turns());
         await(clock_advance(WS_LINGER_TIME - 10 * AW_MILLISECOND));
         expect(!aw_task_done(task));
         close(fd);
@@ -321,7 +321,7 @@ an_end_that_does_not_come_is_waited_for_two_seconds(struct pair *pair)
 
         raw_expect_close(fd, 1000);
         raw_frame(fd, 0x88, RAW_MASK, "\x03\xe8", 2);
-        raw_expect_end(fd);
+        await(raw_expect_end(fd));
         await(clock_advance(WS_LINGER_TIME - 100 * AW_MILLISECOND));
         expect(!aw_task_done(task));
         await(clock_advance(200 * AW_MILLISECOND));
@@ -344,7 +344,7 @@ an_answer_that_does_not_come_is_waited_for_five_seconds(struct pair *pair)
         expect(!aw_task_done(task));
         await(clock_advance(200 * AW_MILLISECOND));
         expect_error(await(aw_join(task)), ETIMEDOUT);
-        raw_expect_end(fd);
+        await(raw_expect_end(fd));
         close(fd);
         return 0;
 }
@@ -359,7 +359,7 @@ closing_can_be_cancelled(struct pair *pair)
         raw_expect_close(fd, 1000);
         aw_cancel(task);
         expect_error(await(aw_join(task)), ECANCELED);
-        raw_expect_end(fd);
+        await(raw_expect_end(fd));
         close(fd);
 
         /* Also while the end of the stream is waited for. */
@@ -367,7 +367,7 @@ closing_can_be_cancelled(struct pair *pair)
         task = close_start(&(struct closing){server, WS_NORMAL, NULL});
         raw_expect_close(fd, 1000);
         raw_frame(fd, 0x88, RAW_MASK, "\x03\xe8", 2);
-        raw_expect_end(fd);
+        await(raw_expect_end(fd));
         aw_cancel(task);
         expect_error(await(aw_join(task)), ECANCELED);
         close(fd);
@@ -406,7 +406,7 @@ closing_waits_as_long_as_the_peer_goes_on_reading(struct pair *pair)
         expect_int(await(ws_send(server, &message, SOON)), 0);
         task = close_start(&(struct closing){server, WS_NORMAL, NULL});
         for (i = 0; i < 4; i++) {
-                await(some_turns());
+                await(idle_turns());
                 sent = server->sent;
                 await(clock_advance(WS_CLOSE_TIME - AW_SECOND));
                 while (server->sent == sent)

@@ -148,7 +148,7 @@ a_sender_that_waits_can_be_cancelled(struct pair *pair)
 
         flow.patience = AW_NEVER;
         task = aw_spawn("send", flow_send, &flow);
-        await(some_turns());
+        await(idle_turns());
         aw_cancel(task);
         expect_error(await(aw_join(task)), ECANCELED);
         await(flow_receive(pair->server, 0, flow.sent));
@@ -167,7 +167,7 @@ a_sender_that_waits_fails_when_the_connection_is_lost(struct pair *pair)
 
         flow.patience = AW_NEVER;
         task = aw_spawn("send", flow_send, &flow);
-        await(some_turns());
+        await(idle_turns());
         expect(!aw_task_done(task));
         raw_reset(fd);
         expect_error(await(aw_join(task)), EPIPE);

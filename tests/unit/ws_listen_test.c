@@ -221,7 +221,7 @@ who_waits_longest_accepts_first(NOTHING)
         }
         fds[0] = knock(listener);
         expect_int(await(aw_join(tasks[0])), 0);
-        await(some_turns());
+        await(idle_turns());
         expect(!aw_task_done(tasks[1]) && !aw_task_done(tasks[2]));
         /* One that is cancelled when its connection has come already leaves it to the next. */
         fds[1] = knock(listener);
@@ -358,7 +358,7 @@ plain_requests_are_answered_by_the_owner(NOTHING)
         raw_send(fd, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", 28);
         await(raw_read_head(fd, head));
         expect(strstr(head, "\r\nContent-Length: 9\r\n") != NULL);
-        raw_expect_end(fd);
+        await(raw_expect_end(fd));
         close(fd);
 
         fd = raw_connect(ws_listener_url(listener, 0), 0);
@@ -368,7 +368,7 @@ plain_requests_are_answered_by_the_owner(NOTHING)
         for (i = 0; i < 200000 && data[i] == 'b'; i++)
                 continue;
         expect_int((long long)i, 200000);
-        raw_expect_end(fd);
+        await(raw_expect_end(fd));
         close(fd);
         free(data);
         ws_listener_close(listener);
@@ -392,10 +392,10 @@ a_handshake_has_ten_seconds(NOTHING)
         raw_text(fd, "fence");
         expect_received(server, "fence");
         await(clock_advance(2 * AW_SECOND));
-        raw_expect_end(silent);
+        await(raw_expect_end(silent));
         expect_log("no complete handshake in 10 s");
         expect_log("no complete handshake in 10 s");
-        raw_expect_end(slow);
+        await(raw_expect_end(slow));
         /* An open connection has all the time it wants. */
         await(clock_advance(WS_HANDSHAKE_TIME));
         raw_text(fd, "still here");
@@ -427,7 +427,7 @@ a_listener_that_drains_lets_its_connections_go(struct pair *pair)
         ws_listener_drain(pair->listener);
         expect_error(await(aw_join(task)), ESHUTDOWN);
         expect(await(ws_accept(pair->listener, SOON)) == NULL && errno == ESHUTDOWN);
-        raw_expect_end(silent);
+        await(raw_expect_end(silent));
         fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         expect_error(connect(fd, (struct sockaddr *)&address, sizeof(address)), ECONNREFUSED);
         expect_received(pair->server, "before");
@@ -452,7 +452,7 @@ draining_wakes_who_receives(struct pair *pair)
 {
         struct aw_task *task = aw_spawn("receive", receive_in_task, pair->server);
 
-        await(some_turns());
+        await(idle_turns());
         ws_listener_drain(pair->listener);
         expect_error(await(aw_join(task)), ESHUTDOWN);
         expect_closed(pair->client, WS_GOING_AWAY, "");
@@ -480,7 +480,7 @@ who_waits_to_be_accepted_is_accepted_or_dropped(NOTHING)
         raw_expect_close(fds[0], WS_GOING_AWAY);
         ws_drop(server);
         ws_listener_close(listener);
-        raw_expect_end(fds[1]);
+        await(raw_expect_end(fds[1]));
         close(fds[0]);
         close(fds[1]);
         return 0;

@@ -161,7 +161,7 @@ static async int
 close_listener_while_accepting(struct pair *pair)
 {
         aw_spawn("accept", accept_in_task, pair->listener);
-        await(some_turns());
+        await(idle_turns());
         ws_listener_close(pair->listener);
         return 0;
 }

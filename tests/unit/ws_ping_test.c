@@ -173,7 +173,7 @@ a_pong_comes_after_the_replies_to_what_was_before_the_ping(struct pair *pair)
         int fd = await(raw_client(pair->listener, &server, 0));
         struct aw_task *task = aw_spawn("reply", reply, server);
 
-        await(some_turns());
+        await(idle_turns());
         raw_text(fd, "one");
         raw_frame(fd, 0x89, RAW_MASK, "ping", 4);
         raw_text(fd, "two");
@@ -221,7 +221,7 @@ no_pong_follows_our_close_frame(struct pair *pair)
         raw_expect_close(fd, 1000);
         raw_frame(fd, 0x89, RAW_MASK, "too late", 8);
         raw_frame(fd, 0x88, RAW_MASK, "\x03\xe8", 2);
-        raw_expect_end(fd);
+        await(raw_expect_end(fd));
         close(fd);
         expect_int(await(aw_join(task)), 0);
         return 0;

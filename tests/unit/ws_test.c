@@ -137,12 +137,12 @@ a_received_message_stays_until_the_next_one_is_asked_for(struct pair *pair)
                 expect_int(await(ws_send_text(from, "first", SOON)), 0);
                 expect_int(await(ws_receive(to, &message, SOON)), 0);
                 expect_int(await(ws_send_text(from, "second", SOON)), 0);
-                await(some_turns());
+                await(idle_turns());
                 expect_text(&message, "first");
                 /* Sending it changes nothing, however often, nor does what was asked for in vain. */
                 expect_int(await(ws_send(to, &message, SOON)), 0);
                 expect_int(await(ws_send(to, &message, SOON)), 0);
-                await(some_turns());
+                await(idle_turns());
                 expect_text(&message, "first");
                 expect_received(from, "first");
                 expect_received(from, "first");
@@ -249,7 +249,7 @@ a_cancelled_receiver_takes_nothing(struct pair *pair)
         struct receiving receiving = {.ws = pair->server};
         struct aw_task *task = aw_spawn("receive", receive_in_task, &receiving);
 
-        await(some_turns());
+        await(idle_turns());
         aw_cancel(task);
         expect_error(await(aw_join(task)), ECANCELED);
         expect_int(await(ws_send_text(pair->client, "kept", SOON)), 0);
@@ -271,7 +271,7 @@ a_receiver_is_woken_by_its_message(struct pair *pair)
         struct receiving receiving = {.ws = pair->client};
         struct aw_task *task = aw_spawn("receive", receive_in_task, &receiving);
 
-        await(some_turns());
+        await(idle_turns());
         expect(!aw_task_done(task));
         expect_int(await(ws_send_text(pair->server, "wake up", SOON)), 0);
         expect_int(await(aw_join(task)), 0);
@@ -315,7 +315,7 @@ a_message_may_come_one_byte_at_a_time(struct pair *pair)
         memset(frame + 8, 'x', 126);
         for (i = 0; i < sizeof(frame) - 1; i++) {
                 raw_send(fd, &frame[i], 1);
-                await(some_turns());
+                await(idle_turns());
         }
         expect_received(server, (char *)frame + 8);
         ws_drop(server);

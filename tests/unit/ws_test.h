@@ -248,7 +248,7 @@ pattern(size_t length)
 
 /* Turns in which what should not happen could. */
 static inline async void
-some_turns(void)
+idle_turns(void)
 {
         int i;
 
