@@ -266,7 +266,7 @@ static long
 resident_bytes(void)
 {
         FILE *file = fopen("/proc/self/statm", "re");
-        long size, resident;
+        long size, resident = 0;
 
         need(file != NULL && fscanf(file, "%ld %ld", &size, &resident) == 2, "/proc/self/statm");
         fclose(file);

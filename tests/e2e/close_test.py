@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Closing: codes, what comes after a Close, and connections that end in other ways."""
 
-from peer import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Peer, close_payload, frame, header,
-                  peer_test)
+import socket
+import struct
+
+from peer import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Peer, close_payload, connect,
+                  frame, header, peer_test)
 from support import Server, equal, eventually, main, match, test
 
 server = Server()
@@ -174,6 +177,19 @@ def _():
 @test("the end of the stream while echoes are on their way disturbs nobody either")
 def _():
     broken(Peer.close, MUCH)
+
+
+@test("connections that are reset before anything was said leave nothing behind")
+def _():
+    with Server() as own, Peer(own.wss) as other:
+        other.echoes()
+        before = own.descriptors()
+        for i in range(200):
+            sock = connect(own.ws if i % 2 else own.wss)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()
+        other.echoes()
+        eventually(lambda: own.descriptors() == before, "their descriptors are closed")
 
 
 def silent_after(*records):

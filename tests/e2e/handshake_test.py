@@ -123,6 +123,29 @@ def _():
         equal(fields["content-length"], str(len(body)))
 
 
+@test("a request whose sender ends its side after it is answered all the same")
+def _():
+    for url in (server.wss, server.ws):
+        with Peer(url, upgrade=False) as peer:
+            peer.send(b"GET / HTTP/1.1\r\n" + HOST)
+            peer.half_close()
+            status, fields = peer.read_head()
+            equal((status, len(peer.take(int(fields["content-length"]))) > 0), (200, True))
+    with Peer(server.wss, upgrade=False) as peer:
+        peer.close_notify(peer.encrypt(b"GET / HTTP/1.1\r\n" + HOST))
+        equal(peer.read_head()[0], 200)
+
+
+@test("a handshake and messages whose sender ends its side after them are answered")
+def _():
+    for url in (server.wss, server.ws):
+        with Peer(url, upgrade=False) as peer:
+            peer.send(request() + frame(TEXT, b"one") + frame(TEXT, b"two"))
+            peer.half_close()
+            equal(peer.read_head()[0], 101)
+            peer.expect((TEXT, b"one"), (TEXT, b"two"))
+
+
 @test("a POST with a long body is answered all the same")
 def _():
     for url in (server.wss, server.ws):

@@ -223,6 +223,23 @@ def _():
         equal(process.wait(20), 0, "the status")
 
 
+@test("started with its standard descriptors closed, it sends no line of its log to a peer")
+def _():
+    path = scratch() / "closed.sock"
+    words = [WSECHOD, "--listen", f"unix:{path}", "--log-level", "debug"]
+    with subprocess.Popen(["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', *words]) as process:
+        eventually(path.exists, "it listens")
+        with Peer(f"unix:{path}") as peer, Peer(f"unix:{path}") as other:
+            peer.echoes()
+            other.send(frame(TEXT, rsv=1))
+            other.expect_close(1002)
+            other.expect_end()
+            peer.echoes()
+            peer.finish()
+        process.terminate()
+        equal(process.wait(20), 0, "the status")
+
+
 # Loops, levels, watches.
 
 

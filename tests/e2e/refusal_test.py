@@ -382,6 +382,18 @@ breaks("6: a message over --max-message", 1009, "over the limit",
        b"\x81\x0b" + b"x" * 11, "--max-message", "10")
 
 
+@test("0: a server that vanishes when all is replied to")
+def _():
+    def vanish(peer):
+        peer.accept()
+        peer.send_frame(*peer.read_frame()[:2])
+        until_close(peer)
+
+    for words, given in ((("one",), b""), ((), b"one\n")):
+        with Script(vanish) as script:
+            wsecho(script.url, *words, given=given).expect(0, b"one\n")
+
+
 @test("6: a message of ours over the server's limit")
 def _():
     with Server("--max-message", "1K") as own:

@@ -41,6 +41,21 @@ def _():
             equal(server.wait(), 0, "the status")
 
 
+@test("500 connections that are all at work get what they sent, and 1001, each of them")
+def _():
+    with Server() as server, contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(Peer(server.ws)) for _ in range(500)]
+        for peer in peers:
+            peer.send_frame(BINARY, bytes(10_000))
+        peers[-1].expect((BINARY, bytes(10_000)))
+        server.signal(signal.SIGTERM)
+        for peer in peers[:-1]:
+            peer.expect((BINARY, bytes(10_000)))
+        for peer in peers:
+            going_away(peer)
+        equal(server.wait(), 0, "the status")
+
+
 @test("a busy connection gets all echoes of what was received before its 1001")
 def _():
     message = frame(BINARY, bytes(1000))

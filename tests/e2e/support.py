@@ -74,6 +74,12 @@ def memory_counts():
         raise Skip("AddressSanitizer keeps freed memory")
 
 
+def memory_of(pid):
+    """Resident, in KiB."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(match(r"VmRSS:\s*(\d+) kB", status)[1])
+
+
 def equal(actual, expected, what="it"):
     """Fails unless both are the same; shows no more of them than a person can read."""
     if actual != expected:
@@ -267,9 +273,7 @@ class Server:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def memory(self):
-        """Resident, in KiB."""
-        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(match(r"VmRSS:\s*(\d+) kB", status)[1])
+        return memory_of(self.process.pid)
 
     def cpu_time(self):
         """Used so far, in seconds."""

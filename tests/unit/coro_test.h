@@ -21,7 +21,7 @@
 #include "coro.h"
 #include "coro_stack.h"
 
-#define with_pool(test) cmocka_unit_test_setup_teardown(test, make_pool, drop_pool)
+#define with_pool(test) cmocka_unit_test_setup_teardown(test, make_stacks, drop_pool)
 
 /* What a coroutine of these tests works on. */
 struct job {
@@ -31,7 +31,7 @@ struct job {
 };
 
 static inline int
-make_pool(void **state)
+make_stacks(void **state)
 {
         *state = aw_coro_pool_create();
         return *state == NULL ? -1 : 0;

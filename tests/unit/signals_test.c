@@ -203,7 +203,7 @@ open_with_few_descriptors(int count)
 
         getrlimit(RLIMIT_NOFILE, &limit);
         few = limit;
-        few.rlim_cur = (rlim_t)(lowest_free_descriptor() + count);
+        few.rlim_cur = (rlim_t)lowest_free_descriptor() + (rlim_t)count;
         setrlimit(RLIMIT_NOFILE, &few);
         signals = aw_signals_open(usr1, 1);
         error = errno;
