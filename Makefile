@@ -50,7 +50,7 @@ BENCHES := $(call stems,tests/bench/*.c)
 UNIT := $(call stems,tests/unit/*_test.c)
 FUZZ := $(call stems,tests/fuzz/*_fuzz.c)
 # The unit tests that run once on each back end of the loop, and those that ThreadSanitizer checks.
-LOOP_TESTS := loop% task% sync% signals% resolve% executor% process% \
+LOOP_TESTS := alloc_failure% loop% task% sync% signals% resolve% executor% process% \
 	ws_test ws_server% ws_client% ws_io%
 TSAN_TESTS := executor% loop_thread% log%
 # Scripts that print TAP: of the programs, with other software, and of the tests' own tools.
@@ -99,6 +99,7 @@ COMPILE = $(CC) $(language) -fPIC -fvisibility=hidden -fno-semantic-interpositio
 LINK = $(CC) -pthread -Wl,--as-needed -Wl,-z,relro -Wl,-z,now $(flavour.$(FLAVOUR)) $(CFLAGS) \
 	$(LDFLAGS)
 LIBS = $(LDLIBS) $(pkg_libs)
+comma := ,
 say = $(if $(V),,@echo '  $(1) $@';)
 
 # Objects and programs; what is missing of a list is left out.
@@ -123,6 +124,8 @@ $(examples): $(BUILD)/examples/%: $(OBJ)/client/examples/%.o $(BUILD)/libawait.a
 $(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/common.a
 $(unit): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ)/common.a
 $(unit): private extra = $(cmocka_libs)
+$(BUILD)/tests/alloc_failure_test: private extra += $(patsubst %,-Wl$(comma)--wrap=%,\
+	malloc calloc realloc free mmap munmap)
 # Without libFuzzer they replay inputs made beforehand.
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY

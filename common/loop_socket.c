@@ -29,6 +29,7 @@ struct aw_socket {
         bool connecting;
         bool paused;   /* by the owner */
         bool shutdown; /* the sending direction is to end */
+        bool broken;   /* nothing can be sent any more */
 
         /*
          * Output that the kernel did not take yet. libwebsockets could hold it too, but does not
@@ -111,8 +112,10 @@ base_close(struct base *base)
 void
 aw_socket_close_all(void)
 {
-        while (all != NULL)
+        while (all != NULL) {
+                all->closing = true;
                 base_kill(all);
+        }
 }
 
 /* Nor does it read while connecting, or the read swallows the error that says why that failed. */
@@ -172,6 +175,28 @@ socket_send_held(struct aw_socket *socket)
 }
 
 static void
+socket_break(struct aw_socket *socket)
+{
+        socket->broken = true;
+        base_close(&socket->base);
+}
+
+/* Before it went away the peer may have said why, and what it said may not have been read yet. */
+static void
+socket_read_rest(struct aw_socket *socket)
+{
+        uint8_t data[4096];
+        ssize_t length;
+
+        if (socket->connecting || (socket->base.closing && !socket->broken))
+                return;
+        socket->broken = true;
+        while (socket->broken && !socket->paused &&
+               (length = recv(aw_socket_fd(socket), data, sizeof(data), MSG_DONTWAIT)) > 0)
+                socket->callbacks->data(socket->owner, data, (size_t)length);
+}
+
+static void
 socket_write_more(struct aw_socket *socket)
 {
         if (socket->held == NULL)
@@ -181,14 +206,13 @@ socket_write_more(struct aw_socket *socket)
         socket_apply_pause(socket);
 }
 
-/* 0, or -1 if the connection is broken. */
-static int
+static void
 socket_writeable(struct aw_socket *socket)
 {
         if (socket->held != NULL && socket_send_held(socket) == -1)
-                return -1;
-        socket_write_more(socket);
-        return 0;
+                socket_break(socket);
+        else
+                socket_write_more(socket);
 }
 
 static void
@@ -228,18 +252,22 @@ socket_event(struct aw_socket *socket, enum lws_callback_reasons reason, const u
 
         switch (reason) {
         case LWS_CALLBACK_RAW_RX:
-                if (!socket->base.closing)
+                if (!socket->base.closing || socket->broken)
                         socket->callbacks->data(socket->owner, data, length);
                 break;
         case LWS_CALLBACK_RAW_WRITEABLE:
                 if (socket->base.closing)
                         break;
-                result = socket->connecting ? socket_connected(socket) : socket_writeable(socket);
+                if (socket->connecting)
+                        result = socket_connected(socket);
+                else
+                        socket_writeable(socket);
                 break;
         case LWS_CALLBACK_RAW_CLOSE:
                 if (socket->connecting && socket->error == 0 && !socket->base.closing &&
                     socket_connected(socket) == 0)
                         socket->error = ECONNABORTED;
+                socket_read_rest(socket);
                 base_unlink(&socket->base);
                 socket_drop_held(socket);
                 socket->callbacks->closed(socket->owner, socket->error);
@@ -294,12 +322,15 @@ aw_socket_want_write(struct aw_socket *socket)
 int
 aw_socket_write(struct aw_socket *socket, const uint8_t *data, size_t length)
 {
-        ssize_t sent = socket->held == NULL ? socket_send(socket, data, length) : 0;
+        ssize_t sent;
 
+        if (socket->broken)
+                return -1;
+        sent = socket->held == NULL ? socket_send(socket, data, length) : 0;
         if (sent == (ssize_t)length)
                 return 0;
         if (sent == -1 || socket_hold(socket, data + sent, length - (size_t)sent) == -1) {
-                aw_socket_close(socket);
+                socket_break(socket);
                 return -1;
         }
         return 1;
@@ -317,6 +348,7 @@ aw_socket_pause(struct aw_socket *socket, bool pause)
 void
 aw_socket_close(struct aw_socket *socket)
 {
+        socket->broken = false;
         base_close(&socket->base);
 }
 

@@ -48,6 +48,18 @@ ws_error_set(struct ws_error *error, enum ws_failure failure, int number, const 
         return -1;
 }
 
+/* Until the task has returned from this the connection must not be freed. */
+static int
+wait_in(struct ws *ws, struct aw_waiters *waiters, aw_time deadline)
+{
+        int result;
+
+        ws->waiting++;
+        result = aw_wait_in(waiters, deadline, NULL);
+        ws->waiting--;
+        return result;
+}
+
 /* Receiving. */
 
 /* The next message; pings before it are answered now, after the replies to what came before them.
@@ -92,7 +104,7 @@ ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline)
                         errno = error;
                         return -1;
                 }
-                if (aw_wait_in(&ws->receiver, deadline, NULL) == -1)
+                if (wait_in(ws, &ws->receiver, deadline) == -1)
                         return -1;
         }
         ws->current = buffer;
@@ -151,7 +163,7 @@ send_message(struct ws *ws, const struct ws_message *message, aw_time deadline)
         struct ws_buffer *buffer;
 
         while (can_send(ws) && ws->outbox.bytes > WS_QUEUE_HIGH)
-                if (aw_wait_in(&ws->senders, deadline, NULL) == -1)
+                if (wait_in(ws, &ws->senders, deadline) == -1)
                         return -1;
         if (!can_send(ws)) {
                 errno = EPIPE;
@@ -200,7 +212,7 @@ ws_ping(struct ws *ws, aw_time deadline)
                         errno = EPIPE;
                         return -1;
                 }
-                if (aw_wait_in(&ws->pingers, deadline, NULL) == -1)
+                if (wait_in(ws, &ws->pingers, deadline) == -1)
                         return -1;
         }
         return 0;
@@ -219,7 +231,7 @@ wait_for_close(struct ws *ws)
         int result = 0;
 
         while (result == 0 && ws->state == WS_STATE_OPEN && !ws->close_received && !ws->ended) {
-                result = aw_wait_in(&ws->closer, end, NULL);
+                result = wait_in(ws, &ws->closer, end);
                 if (result == -1 && errno == ETIMEDOUT && ws->progress + WS_CLOSE_TIME > end) {
                         end = ws->progress + WS_CLOSE_TIME;
                         result = 0;
@@ -236,7 +248,7 @@ wait_for_end(struct ws *ws)
 
         ws_finish(ws);
         while (result == 0 && ws->state != WS_STATE_DEAD)
-                result = aw_wait_in(&ws->closer, AW_NEVER, NULL);
+                result = wait_in(ws, &ws->closer, AW_NEVER);
         return result;
 }
 
@@ -252,7 +264,7 @@ close_handshake(struct ws *ws, unsigned code, const char *reason)
         result = wait_for_close(ws);
         if (result == 0)
                 result = wait_for_end(ws);
-        if (result == 0 && !(ws->close_sent && ws->close_received)) {
+        if (result == 0 && !(ws->close_sent && ws->close_received && ws->outbox.first == NULL)) {
                 errno = EPIPE;
                 result = -1;
         }

@@ -95,8 +95,7 @@ connection_free(void *argument)
 void
 ws_demand_idle(const struct ws *ws, const char *caller)
 {
-        if (ws->receiver.first != NULL || ws->senders.first != NULL || ws->pingers.first != NULL ||
-            ws->closer.first != NULL)
+        if (ws->waiting > 0)
                 aw_log_abort("%s while a task waits in the connection", caller);
 }
 

@@ -82,13 +82,17 @@ ws_accept(struct ws_listener *listener, aw_time deadline)
 {
         struct ws *ws;
         bool woken = false;
+        int result;
 
         while ((ws = listener->accept_first) == NULL) {
                 if (listener->draining) {
                         errno = ESHUTDOWN;
                         return NULL;
                 }
-                if (aw_wait_in(&listener->acceptors, deadline, &woken) == -1) {
+                listener->accepting++;
+                result = aw_wait_in(&listener->acceptors, deadline, &woken);
+                listener->accepting--;
+                if (result == -1) {
                         if (woken && listener->accept_first != NULL)
                                 aw_wake_one(&listener->acceptors);
                         return NULL;
@@ -324,7 +328,7 @@ ws_listener_close(struct ws_listener *listener)
 {
         if (listener == NULL)
                 return;
-        if (listener->acceptors.first != NULL && !listener->draining)
+        if (listener->accepting > 0)
                 aw_log_abort("ws_listener_close() while a task waits in ws_accept()");
         ws_listener_drain(listener);
         drop_unaccepted(listener);

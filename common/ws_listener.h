@@ -33,6 +33,7 @@ struct ws_listener {
         struct ws *connections;
         struct ws *accept_first, **accept_last; /* open, for ws_accept() */
         struct aw_waiters acceptors;
+        unsigned accepting;                 /* tasks that are among them, or were just woken */
         char socket[AW_URL_SOCKET_MAX + 1]; /* of unix:, to be removed */
 };
 

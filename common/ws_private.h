@@ -120,6 +120,7 @@ struct ws {
         bool finishing; /* nothing more will be queued: end the stream when all is sent */
         struct ws_buffer *current; /* the message that the task has */
         struct aw_waiters receiver, senders, closer, pingers;
+        unsigned waiting; /* tasks that are in one of them, or were just woken */
         uint64_t ping_sent, ping_answered;
 
         struct ws_peer_close peer_close;

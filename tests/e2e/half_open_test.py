@@ -3,8 +3,9 @@
 
 import ssl
 
-from peer import Peer, Wire, any_certificate, connect, frame, request, TEXT
+from peer import TEXT, Peer, frame, request
 from support import Server, equal, in_parallel, main, test
+from wire import Wire, any_certificate, connect
 
 server = Server()
 

@@ -3,8 +3,9 @@
 
 import os
 
-from peer import ACCEPT, TEXT, Peer, connect, frame, request
+from peer import ACCEPT, TEXT, Peer, frame, request
 from support import DEADLINE, Server, equal, eventually, in_parallel, main, match, test
+from wire import connect
 
 server = Server()
 

@@ -4,11 +4,11 @@ descriptors left the others go on."""
 
 import contextlib
 import resource
-import select
 import time
 
-from peer import TEXT, Peer, connect
+from peer import TEXT, Peer
 from support import SANITIZED, Server, equal, eventually, in_parallel, main, memory_counts, test
+from wire import connect, wait_ready
 
 
 def visit(server, way):
@@ -80,7 +80,7 @@ def declare_emfile(loop):
             server.log.wait("cannot accept connections for now: Too many open files")
             # What it uses while some wait at the door for a second.
             begin, used = time.monotonic(), server.cpu_time()
-            refused, _, _ = select.select(rest, [], [], 1)
+            refused, _ = wait_ready(rest, [], 1)
             share = (server.cpu_time() - used) / (time.monotonic() - begin)
             equal(share < 0.3, True, f"that {share:.0%} of a core are little")
             equal(refused, [], "those that were refused")
@@ -104,7 +104,7 @@ def _():
     with Server() as server, contextlib.ExitStack() as stack:
         peers = [stack.enter_context(Peer(server.ws)) for _ in range(200)]
         begin, used = time.monotonic(), server.cpu_time()
-        equal(select.select([peer.sock for peer in peers], [], [], 1)[0], [], "what came")
+        equal(wait_ready([peer.sock for peer in peers], [], 1)[0], [], "what came")
         share = (server.cpu_time() - used) / (time.monotonic() - begin)
         equal(share < 0.1, True, f"that {share:.0%} of a core are little")
 

@@ -3,11 +3,11 @@
 
 import contextlib
 import hashlib
-import select
 import socket
 
 from peer import BINARY, CLOSE, PING, PONG, TEXT, Peer, close_payload, frame, header
 from support import SANITIZED, Server, equal, main, memory_counts, test
+from wire import wait_ready
 
 MIB = 1 << 20
 
@@ -23,7 +23,7 @@ def stuff(peers, data, most):
         peer.sock.setblocking(False)
     while True:
         waiting = [peer.sock for peer in peers if sent[peer] < most]
-        _, writable, _ = select.select([], waiting, [], 0.2)
+        _, writable = wait_ready([], waiting, 0.2)
         if not writable:
             return sent
         for sock in writable:

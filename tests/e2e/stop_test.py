@@ -5,8 +5,9 @@ tasks."""
 import contextlib
 import signal
 
-from peer import BINARY, Peer, connect, frame, header
-from support import Server, equal, main, match, started, test, wsecho, client_command, finish
+from peer import BINARY, Peer, frame, header
+from support import Server, client_command, equal, finish, main, match, started, test, wsecho
+from wire import connect
 
 
 def going_away(peer):

@@ -14,6 +14,7 @@ import functools
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -146,6 +147,8 @@ def run_test(title, function):
 
 def main(threads=1):
     """Runs the tests, that many at a time, and ends the script."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     running = list(Server.running)
     if running:
         tests.append(("at the end the servers stop with status 0 and leak nothing",
@@ -312,6 +315,11 @@ def run(*command, given=b"", **more):
 def wsechod(*options, **more):
     """Runs a server that is not expected to serve."""
     return run(WSECHOD, *options, **more)
+
+
+def ends(done, status, says, out=b""):
+    """Fails unless wsecho ended with this status, and one sentence that says this."""
+    match(says, sentence(done.expect(status, out).err))
 
 
 def client_command(*words):

@@ -6,10 +6,9 @@ import os
 import ssl
 import subprocess
 
-from peer import (PING, PONG, TEXT, Peer, Wire, any_certificate, connect, frame, request,
-                  versions)
-from support import (Server, certificates, equal, main, match, run, scratch, sentence, test,
-                     wsechod)
+from peer import PING, PONG, TEXT, Peer, frame, request
+from support import Server, certificates, equal, main, match, run, scratch, sentence, test, wsechod
+from wire import Wire, any_certificate, connect, versions
 
 server = Server()
 

@@ -17,12 +17,14 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-void *__real_malloc(size_t size) __attribute__((weak));
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void __real_free(void *memory);
-void *__real_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);
-int __real_munmap(void *address, size_t length);
+#define LINKED __attribute__((weak)) /* or not, see main() */
+void *__real_malloc(size_t size) LINKED;
+void *__real_calloc(size_t count, size_t size) LINKED;
+void *__real_realloc(void *old, size_t size) LINKED;
+void __real_free(void *memory) LINKED;
+void *__real_mmap(void *address, size_t length, int protection, int flags, int fd,
+                  off_t offset) LINKED;
+int __real_munmap(void *address, size_t length) LINKED;
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);

@@ -272,6 +272,7 @@ the_default_executor_can_be_replaced(NOTHING)
         pool = aw_thread_pool_create(NULL);
         expect_int(aw_set_default_executor(pool), 0);
         expect_int(aw_set_default_executor(pool), 0);
+        expect_int(await(await_name(pool, name)), 0);
         /* Without the one that was set, there is a default again. */
         await(aw_executor_shutdown(pool, false));
         expect_int(await(await_name(NULL, name)), 0);

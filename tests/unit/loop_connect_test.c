@@ -210,6 +210,26 @@ a_socket_can_be_closed_in_connected(void **state)
         close(port);
 }
 
+/* Both are established in the same turn; whichever is told first closes the other. */
+static void
+a_socket_closed_just_before_it_was_connected_is_not_told(void **state)
+{
+        struct sockaddr_in address;
+        struct end a, b;
+        int port = bind_port(&address, true);
+
+        begin_connect(&a, &address);
+        begin_connect(&b, &address);
+        a.victim = &b;
+        b.victim = &a;
+        while (a.closed + b.closed == 0)
+                aw_loop_turn(*state, true);
+        assert_int_equal(a.connected + b.connected, 1);
+        a.victim = b.victim = NULL;
+        close_end(*state, a.socket == NULL ? &b : &a);
+        close(port);
+}
+
 static void
 a_reset_closes_the_socket(void **state)
 {
@@ -283,6 +303,7 @@ main(void)
                 with_loop(a_refused_connection_says_so),
                 with_loop(a_connection_in_progress_can_be_closed),
                 with_loop(a_socket_can_be_closed_in_connected),
+                with_loop(a_socket_closed_just_before_it_was_connected_is_not_told),
                 with_loop(a_reset_closes_the_socket),
                 cmocka_unit_test(a_descriptor_that_cannot_be_adopted_is_closed),
         };

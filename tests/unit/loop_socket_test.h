@@ -21,7 +21,7 @@ struct end {
         int error;
         bool held;            /* the last write did not go through */
         bool close_when_data; /* closes itself then */
-        struct end *victim;   /* closes that one then */
+        struct end *victim;   /* closes that one then, or when it is connected */
         bool close_when_connected, close_when_writable;
 };
 
@@ -36,7 +36,7 @@ end_data(void *owner, const uint8_t *data, size_t length)
         end->pieces++;
         if (end->close_when_data)
                 aw_socket_close(end->socket);
-        if (end->victim != NULL)
+        if (end->victim != NULL && end->victim->socket != NULL)
                 aw_socket_close(end->victim->socket);
         came();
 }
@@ -67,6 +67,8 @@ end_connected(void *owner)
         end->connected++;
         if (end->close_when_connected)
                 aw_socket_close(end->socket);
+        if (end->victim != NULL && end->victim->socket != NULL)
+                aw_socket_close(end->victim->socket);
         came();
 }
 

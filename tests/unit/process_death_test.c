@@ -84,8 +84,10 @@ await_thread(NOTHING)
 static async int
 a_pool_may_be_made_when_there_are_threads(NOTHING)
 {
-        struct aw_task *thread = aw_spawn("thread", await_thread, NULL);
+        struct aw_task *thread;
 
+        shared->begun = 0;
+        thread = aw_spawn("thread", await_thread, NULL);
         await(others_run());
         await(make_pool(2));
         expect_int(await(await_block(NULL)), 1);

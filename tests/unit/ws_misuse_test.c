@@ -119,6 +119,17 @@ drop_while_receiving(struct pair *pair)
         return 0;
 }
 
+/* The one who received was woken, but has not run yet. */
+static async int
+drop_when_woken(struct pair *pair)
+{
+        await(busy(receive_in_task, pair->client));
+        expect_int(await(ws_send_text(pair->server, "wake up", SOON)), 0);
+        wait_until(pair->client->receiver.first == NULL);
+        ws_drop(pair->client);
+        return 0;
+}
+
 static async int
 drop_while_closing(struct pair *pair)
 {
@@ -132,6 +143,7 @@ a_connection_must_not_be_dropped_while_a_task_waits_in_it(void **state)
 {
         (void)state;
         aborts(drop_while_receiving, "ws_drop() while a task waits in the connection");
+        aborts(drop_when_woken, "ws_drop() while a task waits in the connection");
         aborts(drop_while_closing, "ws_drop() while a task waits in the connection");
 }
 
@@ -166,11 +178,23 @@ close_listener_while_accepting(struct pair *pair)
         return 0;
 }
 
+static async int
+close_listener_just_drained(struct pair *pair)
+{
+        aw_spawn("accept", accept_in_task, pair->listener);
+        await(idle_turns());
+        ws_listener_drain(pair->listener);
+        ws_listener_close(pair->listener);
+        return 0;
+}
+
 static void
 a_listener_must_not_be_closed_while_a_task_accepts(void **state)
 {
         (void)state;
         aborts(close_listener_while_accepting,
+               "ws_listener_close() while a task waits in ws_accept()");
+        aborts(close_listener_just_drained,
                "ws_listener_close() while a task waits in ws_accept()");
 }
 

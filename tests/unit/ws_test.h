@@ -64,6 +64,26 @@ connect_start(struct connecting *connecting, const char *url)
         connecting->task = aw_spawn("connect", connect_in_task, connecting);
 }
 
+/* That the connection that was begun ends up in this failure, with these words in the sentence. */
+#define expect_failure(connecting, failure, number, words)                                         \
+        await(test_expect_failure((connecting), (failure), (number), (words), __FILE__, __LINE__))
+
+static inline async void
+test_expect_failure(struct connecting *connecting, enum ws_failure failure, int number,
+                    const char *words, const char *file, int line)
+{
+        const struct ws_error *error = &connecting->error;
+
+        if (!test_expect_error(await(aw_join(connecting->task)), number, file, line, "connecting"))
+                ws_drop(connecting->ws);
+        test_expect(connecting->ws == NULL, file, line, "there is no connection");
+        test_expect_int(error->failure, failure, file, line, "the failure");
+        test_expect(strstr(error->text, words) != NULL, file, line,
+                    "'%s' is in the sentence (it is '%s')", words, error->text);
+        test_expect(error->text[0] != '\0' && error->text[strlen(error->text) - 1] != '.', file,
+                    line, "the sentence has no full stop (%s)", error->text);
+}
+
 static inline async struct ws_listener *
 listen_at(const char *url, struct aw_tls_context *tls)
 {

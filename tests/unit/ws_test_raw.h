@@ -3,6 +3,8 @@
 #ifndef WS_TEST_RAW_H
 #define WS_TEST_RAW_H
 
+#include <netinet/tcp.h>
+
 #include "ws_test.h"
 
 #define RAW_KEY    "dGhlIHNhbXBsZSBub25jZQ=="
@@ -188,9 +190,10 @@ static inline int
 raw_connect(const char *url, int receive_buffer)
 {
         struct sockaddr_in address = raw_address(url);
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
         expect(fd != -1);
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         if (receive_buffer > 0)
                 setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
         expect_int(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);

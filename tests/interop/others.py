@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""What the tests with other people's software share: finding it, and running it.
+
+A script whose software is not here says so and is skipped. The rest is tests/e2e/support.py.
+"""
+
+import asyncio
+import importlib
+import os
+import pathlib
+import shutil
+import ssl
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "e2e"))
+
+from support import DEADLINE, ROOT, certificates, run  # pylint: disable=wrong-import-position
+
+NODE = shutil.which("node")
+PACKAGES = pathlib.Path(os.environ.get("NODE_PATH") or ROOT / "build/npm/node_modules")
+
+
+def skip_all(reason):
+    """Ends the script: none of its tests can be done here."""
+    print(f"1..0 # SKIP {reason}")
+    sys.exit()
+
+
+def need_module(name):
+    """The module of Python."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return skip_all(f"there is no Python module {name}")
+
+
+def need_program(name):
+    """Where the program is."""
+    return shutil.which(name) or skip_all(f"there is no {name}")
+
+
+def need_package(name):
+    """Where the package of npm is."""
+    if not NODE:
+        skip_all("there is no node")
+    if not (PACKAGES / name).is_dir():
+        skip_all(f"there is no npm package {name}: make build/npm/stamp")
+    return PACKAGES / name
+
+
+def node_command(script, *words):
+    """A script of this directory for node, told where the authority's certificate is."""
+    return [NODE, HERE / script, *words]
+
+
+def node_environment():
+    return dict(os.environ, NODE_PATH=str(PACKAGES), CA=str(certificates() / "ca.pem"),
+                CERT=str(certificates() / "localhost.pem"),
+                KEY=str(certificates() / "localhost.key"))
+
+
+def node(script, *words, **more):
+    """Runs it to its end."""
+    return run(*node_command(script, *words), env=node_environment(), **more)
+
+
+def trusting():
+    """A client's TLS context that trusts the certificates' authority, and nobody else."""
+    return ssl.create_default_context(cafile=certificates() / "ca.pem")
+
+
+def localhost(url):
+    """The same address by the name that is in the certificate, so that names are verified too."""
+    return url.replace("127.0.0.1", "localhost")
+
+
+def asynchronous(function):
+    """Makes a coroutine function one that a test can be, with a deadline."""
+
+    def run_it():
+        asyncio.run(asyncio.wait_for(function(), DEADLINE))
+
+    return run_it
