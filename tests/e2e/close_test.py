@@ -76,7 +76,7 @@ def _(peer):
     peer.expect_end()
 
 
-@peer_test(server, "what comes after a protocol error is ignored, and the stream ends after the Close")
+@peer_test(server, "what comes before a protocol error is echoed, what comes after it is ignored")
 def _(peer):
     peer.send(frame(TEXT, b"fine") + frame(TEXT, rsv=4) + frame(TEXT, b"too late") + frame(PING))
     peer.expect((TEXT, b"fine"))

@@ -142,7 +142,12 @@ def _():
 
 @test("7: half an HTTP answer")
 def _():
-    with answers("HTTP/1.1 101 Switching\n") as script:
+    def half(peer):
+        peer.read_request()
+        peer.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n")
+        peer.drain()
+
+    with Script(half) as script:
         ends(wsecho("-t", "300ms", script.url, "x"), 7, "time-out")
 
 

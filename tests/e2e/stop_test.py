@@ -145,7 +145,7 @@ def _():
             for each in (peer, other):
                 each.expect_close(1001)
             server.signal(numbers[1])
-            equal(server.process.wait(3), 0, "the status")
+            equal(server.process.wait(4), 0, "the status")
             equal(server.wait(), 0, "the status")
             equal(server.log.lines[-1], "wsechod: dropped the connections that did not close")
 

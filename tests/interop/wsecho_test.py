@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 from others import HERE, NODE, PACKAGES, node_environment
-from support import (ROOT, Log, Skip, client_command, equal, finish, main, match, once, run, scratch,
-                     sentence, started, test, wsecho)
+from support import (ROOT, Log, Skip, client_command, equal, finish, main, match, once, run,
+                     scratch, sentence, started, test, wsecho)
 
 
 class Peer:
@@ -158,7 +158,8 @@ def _(peer):
 def _(peer):
     done = wsecho("-H", "X-Interop: one; two=\"3\"", peer.url("/header"), "x")
     done.expect(0, b'one; two="3"\n')
-    wsecho("-H", "Sec-WebSocket-Protocol: chat", peer.url("/subprotocol"), "x").expect(0, b"chat\n")
+    done = wsecho("-H", "Sec-WebSocket-Protocol: chat", peer.url("/subprotocol"), "x")
+    done.expect(0, b"chat\n")
 
 
 @with_each("a certificate of an authority that is not trusted: status 4, and -k does not ask")
