@@ -56,7 +56,7 @@ void aw_socket_want_write(struct aw_socket *socket);
 /*
  * Writes. What the kernel does not take is copied and held until it does; reading goes on
  * meanwhile. 0: all is with the kernel; 1: some is held, stop writing and wait for writable(); -1:
- * broken, closed() will come.
+ * broken, closed() will come, after data() with what the peer had sent before.
  */
 int aw_socket_write(struct aw_socket *socket, const uint8_t *data, size_t length);
 

@@ -162,8 +162,6 @@ def main(threads=1):
             status = show(line, more) or status
     if last:
         status = show(*run_test(*last)) or status
-    for server in list(Server.running):
-        server.process.kill()
     sys.exit(status)
 
 
@@ -282,6 +280,13 @@ class Server:
         """Used so far, in seconds."""
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2]
         return sum(int(field) for field in fields.split()[11:13]) / os.sysconf("SC_CLK_TCK")
+
+
+@atexit.register
+def kill_servers():
+    """Those that a failure left behind."""
+    for server in Server.running:
+        server.process.kill()
 
 
 class Ended:

@@ -14,7 +14,7 @@ shutdown_waits_for_what_is_queued_and_refuses_more(NOTHING)
         struct aw_task *tasks[4];
 
         gate_init(&first), gate_init(&second), gate_init(&refused);
-        make_pool(1);
+        make_threads(1);
         tasks[0] = await(spawn_begun(&first));
         tasks[1] = aw_spawn("second", await_gate, &second);
         await(others_run());
@@ -41,7 +41,7 @@ shutdown_can_cancel_what_is_queued(NOTHING)
         struct aw_task *tasks[3];
 
         gate_init(&first), gate_init(&second);
-        make_pool(1);
+        make_threads(1);
         tasks[0] = await(spawn_begun(&first));
         tasks[1] = aw_spawn("second", await_gate, &second);
         await(others_run());
@@ -61,7 +61,7 @@ a_cancelled_shutdown_goes_on_by_itself(NOTHING)
         struct aw_task *task, *shutdown;
 
         gate_init(&gate);
-        make_pool(1);
+        make_threads(1);
         task = await(spawn_begun(&gate));
         shutdown = aw_spawn("shutdown", shut_down, NULL);
         await(others_run());
@@ -78,7 +78,7 @@ a_released_pool_ends_its_jobs(NOTHING)
         struct aw_task *tasks[2];
 
         gate_init(&first), gate_init(&second);
-        make_pool(1);
+        make_threads(1);
         tasks[0] = await(spawn_begun(&first));
         tasks[1] = aw_spawn("second", await_gate, &second);
         await(others_run());
@@ -94,11 +94,11 @@ a_released_pool_ends_its_jobs(NOTHING)
 static async int
 a_pool_that_was_never_used_ends_too(NOTHING)
 {
-        make_pool(3);
+        make_threads(3);
         aw_executor_release(pool);
-        make_pool(3);
+        make_threads(3);
         expect_int(await(aw_executor_shutdown(pool, true)), 0);
-        make_pool(3);
+        make_threads(3);
         return 0;
 }
 
@@ -175,7 +175,7 @@ a_pool_has_as_many_threads_as_it_is_told_or_as_python_has(NOTHING)
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
         size_t size = cores + 4 > 32 ? 32 : (size_t)cores + 4;
 
-        make_pool(3);
+        make_threads(3);
         expect_int((long long)await(crowd_size(pool, 3)), 3);
         await(aw_executor_shutdown(pool, false));
         expect_int((long long)await(crowd_size(NULL, size)), (long long)size);
@@ -203,7 +203,7 @@ one_thread_is_enough_for_jobs_one_after_the_other(NOTHING)
         char first[16], next[16];
         int i;
 
-        make_pool(8);
+        make_threads(8);
         expect_int(await(await_name(pool, first)), 0);
         for (i = 0; i < 100; i++) {
                 expect_int(await(await_name(pool, next)), 0);
@@ -339,7 +339,7 @@ without_any_thread_jobs_fail_with_few_they_wait(NOTHING)
         pthread_getattr_default_np(&attributes);
         pthread_attr_getstacksize(&attributes, &size);
         gate_init(&refused), gate_init(&first), gate_init(&second);
-        make_pool(2);
+        make_threads(2);
         set_stack_size((size_t)1 << 46);
         expect_error(await(await_gate(&refused)), EAGAIN);
         expect_fate(&refused, 0, 1, 0);
@@ -367,7 +367,7 @@ release_on_another_thread(NOTHING)
 {
         pthread_t thread;
 
-        make_pool(1);
+        make_threads(1);
         pthread_create(&thread, NULL, use_pool, NULL);
         pthread_join(thread, NULL);
         return 0;

@@ -103,7 +103,7 @@ await_gate(void *argument)
 }
 
 static inline void
-make_pool(size_t workers)
+make_threads(size_t workers)
 {
         pool = aw_thread_pool_create(&(struct aw_thread_pool_options){.max_workers = workers});
         expect(pool != NULL);

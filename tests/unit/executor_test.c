@@ -20,7 +20,7 @@ a_result_arrives_on_the_loop(NOTHING)
         struct aw_task *task;
 
         gate_init(&gate);
-        make_pool(0);
+        make_threads(0);
         task = await(spawn_begun(&gate));
         expect(!pthread_equal(gate.ran_on, pthread_self()));
         sem_post(&gate.open);
@@ -77,7 +77,7 @@ a_job_cancelled_before_it_begins_never_begins(NOTHING)
         struct aw_task *tasks[3];
 
         gate_init(&first), gate_init(&second), gate_init(&third);
-        make_pool(1);
+        make_threads(1);
         tasks[0] = await(spawn_begun(&first));
         tasks[1] = aw_spawn("second", await_gate, &second);
         tasks[2] = aw_spawn("third", await_gate, &third);
@@ -101,7 +101,7 @@ a_job_cancelled_while_it_runs_goes_on_and_its_result_is_dropped(NOTHING)
         struct aw_task *task;
 
         gate_init(&gate);
-        make_pool(1);
+        make_threads(1);
         task = await(spawn_begun(&gate));
         aw_cancel(task);
         expect_error(await(aw_join(task)), ECANCELED);
@@ -177,7 +177,7 @@ a_cancellation_and_a_result_in_one_turn_drop_the_result(NOTHING)
 
         sem_init(&passed, 0, 0);
         gate_init(&late.gate);
-        make_pool(1);
+        make_threads(1);
         late.task = aw_spawn("late", await_late, &late);
         await(aw_event_wait(&late.gate.begun, AW_NEVER));
         next = aw_spawn("next", await_post, &passed);
@@ -198,7 +198,7 @@ a_task_that_is_cancelled_already_awaits_nothing(NOTHING)
 
         gate_init(&gate);
         sem_post(&gate.open);
-        make_pool(1);
+        make_threads(1);
         aw_cancel(aw_task_current());
         expect_error(await(await_gate(&gate)), ECANCELED);
         await(aw_executor_shutdown(pool, false));
@@ -231,7 +231,7 @@ ten_thousand_jobs_from_a_hundred_tasks(NOTHING)
         int results[100];
         size_t i;
 
-        make_pool(4);
+        make_threads(4);
         for (i = 0; i < 100; i++)
                 tasks[i] = aw_spawn("add", add_many, pool);
         expect_int(await(aw_gather(tasks, 100, results)), 0);
@@ -248,7 +248,7 @@ the_loop_ticks_while_a_function_blocks(NOTHING)
         int i;
 
         gate_init(&gate);
-        make_pool(1);
+        make_threads(1);
         task = await(spawn_begun(&gate));
         for (i = 0; i < 3; i++)
                 expect_int(await(aw_sleep(AW_MILLISECOND)), 0);
