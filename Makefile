@@ -40,7 +40,7 @@ COMMON := log opt opt_value opt_help histogram http url ws_frame timer_heap \
 	task task_run task_tree task_suspend task_timeout task_wait task_dump sync signals resolve connect \
 	executor executor_crew executor_thread executor_process executor_server \
 	executor_worker \
-	tls tls_context tls_certificate tls_session tls_error \
+	tls_context tls_certificate tls_session tls_error \
 	ws ws_listen ws_server ws_client ws_io ws_input ws_output ws_handshake
 stems = $(sort $(basename $(notdir $(wildcard $(1)))))
 SERVER := $(call stems,server/*.c)
@@ -50,8 +50,9 @@ BENCHES := $(call stems,tests/bench/*.c)
 UNIT := $(call stems,tests/unit/*_test.c)
 FUZZ := $(call stems,tests/fuzz/*_fuzz.c)
 # The unit tests that run once on each back end of the loop, and those that ThreadSanitizer checks.
+WS := ping% flow% close% violation% listen% http% connect% misuse%
 LOOP_TESTS := alloc_failure% loop% task% sync% signals% resolve% executor% process% \
-	ws_test ws_server% ws_client% ws_io%
+	ws_test $(WS:%=ws_%)
 TSAN_TESTS := executor% loop_thread% log%
 # Scripts that print TAP: of the programs, with other software, and of the tests' own tools.
 E2E := $(sort $(wildcard tests/e2e/*_test.sh tests/e2e/*_test.py))
@@ -102,9 +103,9 @@ LIBS = $(LDLIBS) $(pkg_libs)
 comma := ,
 say = $(if $(V),,@echo '  $(1) $@';)
 
-# Objects and programs; what is missing of a list is left out.
+# Objects and programs.
 
-objects = $(patsubst %,$(OBJ)/%.o,$(basename $(wildcard $(1))))
+objects = $(patsubst %,$(OBJ)/%.o,$(basename $(1)))
 common_o := $(call objects,$(COMMON:%=common/%.c) common/coro_x86_64.S common/coro_aarch64.S)
 server_o := $(call objects,$(SERVER:%=server/%.c))
 client_o := $(call objects,$(CLIENT:%=client/%.c))

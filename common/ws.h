@@ -139,7 +139,11 @@ struct ws_error {
 struct ws_connect_options {
         const char *url;            /* ws://, wss:// or ws+unix: */
         struct aw_tls_context *tls; /* for wss: from aw_tls_context_client() */
-        const char *const *headers; /* further header fields, "Name: value" */
+        /*
+         * Further header fields, "Name: value". A Host replaces the URL's; those that the handshake
+         * itself sets are refused.
+         */
+        const char *const *headers;
         size_t header_count;
         uint64_t max_message; /* bytes; 0: WS_MESSAGE_MAX */
 };

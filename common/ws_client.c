@@ -108,6 +108,18 @@ client_http(struct ws *ws)
         }
 }
 
+static bool
+has_header(const struct ws_connect_options *options, const char *name)
+{
+        size_t length = strlen(name), i;
+
+        for (i = 0; i < options->header_count; i++)
+                if (strncasecmp(options->headers[i], name, length) == 0 &&
+                    options->headers[i][length] == ':')
+                        return true;
+        return false;
+}
+
 /* The request (section 4.1). A malloc'ed text, or NULL. */
 static char *
 build_request(const struct ws_opening *opening)
@@ -119,10 +131,13 @@ build_request(const struct ws_opening *opening)
 
         if (out == NULL)
                 return NULL;
+        fprintf(out, "GET %s HTTP/1.1\r\n", opening->url->target);
+        if (!has_header(options, "Host"))
+                fprintf(out, "Host: %s\r\n", opening->url->host_header);
         fprintf(out,
-                "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n",
-                opening->url->target, opening->url->host_header, opening->key);
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: %s\r\n"
+                "Sec-WebSocket-Version: 13\r\n",
+                opening->key);
         for (i = 0; i < options->header_count; i++)
                 fprintf(out, "%s\r\n", options->headers[i]);
         fputs("\r\n", out);
@@ -272,6 +287,14 @@ connect_url(struct ws_opening *opening, struct aw_url *url, aw_time deadline)
         }
         if (url->scheme == AW_URL_WSS && options->tls == NULL) {
                 ws_error_set(opening->error, WS_FAILED_URL, EINVAL, "wss needs a TLS context");
+                return NULL;
+        }
+        if (has_header(options, "Upgrade") || has_header(options, "Connection") ||
+            has_header(options, "Sec-WebSocket-Key") ||
+            has_header(options, "Sec-WebSocket-Version") ||
+            has_header(options, "Sec-WebSocket-Extensions")) {
+                ws_error_set(opening->error, WS_FAILED_URL, EINVAL,
+                             "a header field is one that the handshake itself sets");
                 return NULL;
         }
         if (!headers_valid(options)) {

@@ -408,12 +408,6 @@ ws_begin(struct ws *ws)
 }
 
 static void
-io_connected(void *owner)
-{
-        ws_begin(owner);
-}
-
-static void
 io_closed(void *owner, int error)
 {
         struct ws *ws = owner;
@@ -438,6 +432,5 @@ io_closed(void *owner, int error)
 const struct aw_socket_callbacks ws_io_callbacks = {
         .data = io_data,
         .writable = io_writable,
-        .connected = io_connected,
         .closed = io_closed,
 };

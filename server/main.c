@@ -59,8 +59,8 @@ static const struct aw_opt_program program = {
         .synopsis = "[options]",
         .summary = "A secure WebSocket echo server: sends back every message that it gets.",
         .options = options_table,
-        .epilogue = "SIGTERM or SIGINT closes all connections and ends the server, a second one at "
-                    "once; SIGUSR1 prints its tasks.",
+        .epilogue = "SIGTERM or SIGINT closes all connections and ends the server, a second one\n"
+                    "at once; SIGUSR1 prints its tasks.",
 };
 
 static int

@@ -345,4 +345,13 @@ def _():
         equal(most < 32_768, True, f"that {most} KiB are few")
 
 
+@test("-H 'Host: ...' replaces the URL's, and a field that the handshake itself sets is refused")
+def _():
+    with Server(listen=("ws://127.0.0.1:0",), cert=False) as plain:
+        wsecho("-H", "Host: example.com", plain.ws, "hi").expect(0, b"hi\n")
+        for name in ("Upgrade", "connection", "Sec-WebSocket-Key"):
+            refused = wsecho("-H", f"{name}: x", plain.ws, "hi").expect(2, b"")
+            equal(sentence(refused.err), "a header field is one that the handshake itself sets")
+
+
 main(threads=4)
