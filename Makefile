@@ -237,15 +237,20 @@ build/npm/stamp: tests/interop/package.json | deps
 asan: ## run the tests under AddressSanitizer, UBSan and LeakSanitizer
 	+@$(MAKE) FLAVOUR=asan test
 
+# The first of the back ends is the one that `test` runs the programs on.
+loops: ## run the tests of both programs on the other back ends, libuv and poll
+	+@$(MAKE) test suite='$(foreach loop,uv poll,$(addprefix $(loop):,$(E2E) $(INTEROP)))'
+
 tsan: ## run the tests of threads under ThreadSanitizer
 	+@$(MAKE) FLAVOUR=tsan test
 
 lint: $(library) ## check format, style, borders, awaits and exported symbols
 	@BUILD=$(BUILD) FLAGS=$(call quote,$(language)) tests/lint/run
 
-check-all: ## everything: tests, lint, sanitizers, clang, examples, demo
+check-all: ## everything: tests on each back end, lint, sanitizers, clang, examples, demo
 	+@$(MAKE) lint
 	+@$(MAKE) $(BUILD)/tested
+	+@$(MAKE) loops
 	+@$(MAKE) asan
 	+@$(if $(filter $(TSAN_TESTS),$(UNIT)),$(MAKE) tsan)
 	+@$(MAKE) FLAVOUR=clang all examples && $(MAKE) FLAVOUR=clang test
@@ -294,5 +299,5 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
-.PHONY: all deps run demo examples certs test asan tsan lint check-all bench bench-await install \
+.PHONY: all deps run demo examples certs test asan loops tsan lint check-all bench bench-await install \
 	uninstall clean help FORCE
