@@ -144,7 +144,10 @@ files_without_a_key_are_refused(void **state)
         save_certificates("cert", identity.certificate, NULL);
         save_text("key", "w", "");
         assert_no_server("cert", "key", EINVAL, "there is no usable private key in 'DIR/key'");
-        save_text("key", "w", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
+        save_text("key", "w",
+                  "-----BEGIN "
+                  "PRIVATE KEY-----\nAAAA\n-----END "
+                  "PRIVATE KEY-----\n");
         assert_no_server("cert", "key", EINVAL, "there is no usable private key in 'DIR/key'");
         assert_no_server("cert", "cert", EINVAL, "there is no usable private key in 'DIR/cert'");
         free_identity(&identity);
