@@ -42,7 +42,8 @@ enum client_status {
  */
 int client_load(struct client_options *options);
 
-/* The main task's function; the argument is a struct client_options. Its value is the exit status.
+/*
+ * The main task's function; the argument is a struct client_options. Its value is the exit status.
  */
 async int client_run(void *options);
 

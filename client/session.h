@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The two ways of using a connection: messages from the command line, or lines from standard input.
+/*
+ * The two ways of using a connection: messages from the command line, or lines from standard input.
  */
 #ifndef SESSION_H
 #define SESSION_H

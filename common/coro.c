@@ -8,8 +8,10 @@
 #include "coro_switch.h"
 #include "log.h"
 
-/* How much of a canary is looked at on every suspension: all of it would take too long, but calls
-   leave their return addresses more often than this. */
+/*
+ * How much of a canary is looked at on every suspension: all of it would take too long, but calls
+ * leave their return addresses more often than this.
+ */
 #define CANARY_GLANCE 512
 
 /* Memory that was given back to the kernel reads as GONE. */
@@ -34,8 +36,10 @@ stack_top(const struct aw_coro_pool *pool, const struct aw_coro_stack *stack)
         return stack->low + pool->usable;
 }
 
-/* Nothing may follow the switch in these two but what compiles to nothing in an ordinary build:
-   then it is a tail call, and the processor predicts its return. */
+/*
+ * Nothing may follow the switch in these two but what compiles to nothing in an ordinary build:
+ * then it is a tail call, and the processor predicts its return.
+ */
 static void
 enter(struct aw_coro *coro)
 {

@@ -31,7 +31,8 @@ AW_API void aw_log_set_level(enum aw_log_level level);
 /* The word before the colon; borrowed, usually a literal. The default is none, and no colon. */
 AW_API void aw_log_set_program(const char *program);
 
-/* Sends finished, escaped messages (no prefix, no newline) to sink instead; NULL: standard error.
+/*
+ * Sends finished, escaped messages (no prefix, no newline) to sink instead; NULL: standard error.
  */
 AW_API void aw_log_set_sink(void (*sink)(enum aw_log_level level, const char *message));
 

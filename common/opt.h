@@ -81,7 +81,8 @@ enum aw_opt_status {
         AW_OPT_DONE = 1,
         /* One sentence that names the argument is on standard error; exit with 2. */
         AW_OPT_USAGE = 2,
-        /* Standard output was not writable or memory ran out, as standard error says; exit with 1.
+        /*
+         * Standard output was not writable or memory ran out, as standard error says; exit with 1.
          */
         AW_OPT_FAILED = 3,
 };

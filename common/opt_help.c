@@ -59,7 +59,8 @@ print_wrapped(FILE *out, const char *text, int column)
         fputc('\n', out);
 }
 
-/* Prints "  -n, --name ARGUMENT" and spaces up to `column`, on a line of its own if it is longer.
+/*
+ * Prints " -n, --name ARGUMENT" and spaces up to `column`, on a line of its own if it is longer.
  */
 static void
 print_label(FILE *out, const struct aw_opt *option, int length, int column)

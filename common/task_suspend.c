@@ -224,7 +224,8 @@ aw_task_wait_done(struct aw_task *task, aw_time deadline)
         if (self->cancel)
                 aw_cancel(task);
         result = aw_suspend_in(&ended, deadline);
-        /* A task that was cancelled along is left to its clean-up, the deadline no longer matters.
+        /*
+         * A task that was cancelled along is left to its clean-up, the deadline no longer matters.
          */
         if (result == -1 && self->cancel)
                 result = aw_suspend_in(&ended, AW_NEVER);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who spawned whom. Siblings are in the order of their births; `previous` of the first is the last.
+/*
+ * Who spawned whom. Siblings are in the order of their births; `previous` of the first is the last.
  */
 #include "task_private.h"
 

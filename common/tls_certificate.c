@@ -38,7 +38,8 @@ open_pem(const char *path, struct aw_tls_error *error)
         return bio;
 }
 
-/* Called for an encrypted key: nobody is there to be asked. Without it OpenSSL asks the terminal.
+/*
+ * Called for an encrypted key: nobody is there to be asked. Without it OpenSSL asks the terminal.
  */
 static int
 refuse_passphrase(char *buffer, int size, int writing, void *asked)

@@ -62,7 +62,8 @@ wait_in(struct ws *ws, struct aw_waiters *waiters, aw_time deadline)
 
 /* Receiving. */
 
-/* The next message; pings before it are answered now, after the replies to what came before them.
+/*
+ * The next message; pings before it are answered now, after the replies to what came before them.
  */
 static struct ws_buffer *
 next_message(struct ws *ws)

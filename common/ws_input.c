@@ -101,7 +101,8 @@ input_ping(struct ws *ws, struct ws_buffer *ping)
         aw_call_soon(&ws->overdue, input_overdue, ws);
 }
 
-/* Our pings carry a number in decimal; a Pong answers that one and all before it (section 5.5.3).
+/*
+ * Our pings carry a number in decimal; a Pong answers that one and all before it (section 5.5.3).
  */
 static void
 input_pong(struct ws *ws, const struct ws_buffer *pong)

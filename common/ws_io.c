@@ -323,7 +323,8 @@ tls_failed(struct ws *ws)
         ws_finish(ws);
 }
 
-/* The peer will send no more, but may still read: what it has sent is handled and replied to first.
+/*
+ * The peer will send no more, but may still read: what it has sent is handled and replied to first.
  */
 static void
 tls_closed(struct ws *ws)

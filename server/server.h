@@ -26,7 +26,8 @@ struct server_options {
  */
 int server_load(struct server_options *options);
 
-/* The main task's function; the argument is a struct server_options. Its value is the exit status.
+/*
+ * The main task's function; the argument is a struct server_options. Its value is the exit status.
  */
 async int server_run(void *options);
 
