@@ -34,34 +34,28 @@ endif
 
 # Modules.
 
-COMMON := log opt opt_value opt_help histogram http url ws_frame timer_heap \
-	coro coro_stack coro_ucontext \
-	loop loop_create loop_ev loop_uv loop_poll loop_socket \
-	task task_run task_tree task_suspend task_timeout task_wait task_dump sync signals resolve connect \
-	executor executor_crew executor_thread executor_process executor_server \
-	executor_worker \
-	tls_context tls_certificate tls_session tls_error \
-	ws ws_listen ws_server ws_client ws_io ws_input ws_output ws_handshake
+# The library's rooms, and what only the programs use.
+ROOMS := base coro loop task executor tls net ws
+COMMON := $(sort $(wildcard $(ROOMS:%=common/%/*.c)))
+CLI := $(sort $(wildcard common/cli/*.c))
 stems = $(sort $(basename $(notdir $(wildcard $(1)))))
 SERVER := $(call stems,server/*.c)
 CLIENT := $(call stems,client/*.c)
-EXAMPLES := $(call stems,client/examples/*.c)
-BENCHES := $(call stems,tests/bench/*.c)
-UNIT := $(call stems,tests/unit/*_test.c)
+EXAMPLES := $(call stems,common/examples/*.c)
+BENCHES := $(filter-out histogram,$(call stems,tests/bench/*.c))
+UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c)))
 FUZZ := $(call stems,tests/fuzz/*_fuzz.c)
 # The unit tests that run once on each back end of the loop, and those that ThreadSanitizer checks.
-WS := ping% flow% close% violation% listen% http% connect% misuse%
-LOOP_TESTS := alloc_failure% loop% task% sync% signals% resolve% executor% process% \
-	ws_test $(WS:%=ws_%)
-TSAN_TESTS := executor% loop_thread% log%
+LOOP_TESTS := alloc_failure_test loop/% task/% executor/% \
+	$(patsubst %,ws/%_test,ws ping flow close violation listen plain_http connect connect_wait misuse)
+TSAN_TESTS := executor/executor_test executor/pool_test loop/thread_test base/log_test
 # Scripts that print TAP: of the programs, with other software, and of the tests' own tools.
 E2E := $(sort $(wildcard tests/e2e/*_test.sh tests/e2e/*_test.py))
 INTEROP := $(sort $(wildcard tests/interop/*_test.sh tests/interop/*_test.py))
 TOOLS := $(sort $(wildcard tests/lint/*_test.sh tests/lint/*_test.py))
 
-PUBLIC := $(wildcard $(patsubst %,common/%.h,\
-	api log loop task task_wait sync signals executor tls ws))
-MAN := $(wildcard common/*.3 client/*.1 server/*.8)
+PUBLIC := $(wildcard common/await/*.h)
+MAN := $(wildcard common/man/*.3 client/*.1 server/*.8)
 
 # Flags: ours come first, so the user's win.
 
@@ -93,7 +87,7 @@ pkg_libs = $(call once,pkg_libs,pkg-config --libs $(MODULES); echo -lev)
 cmocka_libs = $(call once,cmocka_libs,pkg-config --libs cmocka)
 
 # The examples include <await/task.h>, as those do who use the installed library.
-language = -std=gnu11 -D_GNU_SOURCE -DAW_VERSION='"$(VERSION)"' -iquote common -I$(BUILD)/include \
+language = -std=gnu11 -D_GNU_SOURCE -DAW_VERSION='"$(VERSION)"' -iquote tests -Icommon \
 	$(pkg_cflags) $(warnings)
 COMPILE = $(CC) $(language) -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread \
 	$(flavour.$(FLAVOUR)) $(CPPFLAGS) $(CFLAGS)
@@ -106,7 +100,8 @@ say = $(if $(V),,@echo '  $(1) $@';)
 # Objects and programs.
 
 objects = $(patsubst %,$(OBJ)/%.o,$(basename $(1)))
-common_o := $(call objects,$(COMMON:%=common/%.c) common/coro_x86_64.S common/coro_aarch64.S)
+common_o := $(call objects,$(COMMON) $(wildcard common/coro/*.S))
+cli_o := $(call objects,$(CLI))
 server_o := $(call objects,$(SERVER:%=server/%.c))
 client_o := $(call objects,$(CLIENT:%=client/%.c))
 
@@ -121,9 +116,10 @@ all: $(programs) $(library) ## build the programs and the library (the default)
 
 $(BUILD)/wsechod: $(server_o) $(OBJ)/common.a
 $(BUILD)/wsecho: $(client_o) $(OBJ)/common.a
-$(examples): $(BUILD)/examples/%: $(OBJ)/client/examples/%.o $(BUILD)/libawait.a
-$(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/common.a
+$(examples): $(BUILD)/examples/%: $(OBJ)/common/examples/%.o $(BUILD)/libawait.a
+$(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/tests/bench/histogram.o $(OBJ)/common.a
 $(unit): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ)/common.a
+$(BUILD)/tests/bench/histogram_test: $(OBJ)/tests/bench/histogram.o
 $(unit): private extra = $(cmocka_libs)
 $(BUILD)/tests/alloc_failure_test: private extra += $(patsubst %,-Wl$(comma)--wrap=%,\
 	malloc calloc realloc free mmap munmap)
@@ -131,17 +127,12 @@ $(BUILD)/tests/alloc_failure_test: private extra += $(patsubst %,-Wl$(comma)--wr
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY
 
-$(EXAMPLES:%=$(OBJ)/client/examples/%.o) lint: | $(BUILD)/include/await
-$(BUILD)/include/await:
-	@mkdir -p $(@D)
-	@ln -sfn $(CURDIR)/common $@
-
 $(programs) $(examples) $(benches) $(unit) $(fuzz):
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -pie -o $@ $^ $(extra) $(LIBS)
 
 # All of the library, for our own programs.
-$(OBJ)/common.a: $(common_o)
+$(OBJ)/common.a: $(common_o) $(cli_o)
 	@rm -f $@ && $(AR) rcs $@ $^
 
 # One object, in which only what is marked AW_API is still global.

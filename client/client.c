@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "client.h"
-
-#include "log.h"
-#include "session.h"
-#include "signals.h"
-#include "tls.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "client.h"
+
+#include "await/log.h"
+#include "await/signals.h"
+#include "await/tls.h"
+#include "session.h"
 
 void
 client_say(const char *format, ...)

@@ -3,11 +3,11 @@
 #ifndef CLIENT_H
 #define CLIENT_H
 
-#include "opt.h"
-#include "ws.h"
-
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "await/ws.h"
+#include "cli/opt.h"
 
 struct client_options {
         const char *cacert; /* PEM, instead of the system's certificates */

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "input.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "input.h"
 
 #define READ_SIZE ((size_t)65536)
 

@@ -3,9 +3,9 @@
 #ifndef INPUT_H
 #define INPUT_H
 
-#include "task.h"
-
 #include <sys/types.h>
+
+#include "await/task.h"
 
 struct input;
 

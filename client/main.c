@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* wsecho: the command line. */
-#include "client.h"
-#include "log.h"
-#include "tls.h"
-
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+
+#include "await/log.h"
+#include "await/tls.h"
+#include "client.h"
 
 #define FIELD(name) offsetof(struct client_options, name)
 

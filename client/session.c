@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "session.h"
-
-#include "input.h"
-#include "sync.h"
-#include "task_wait.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "session.h"
+
+#include "await/sync.h"
+#include "await/task_wait.h"
+#include "input.h"
 
 static aw_time
 deadline_of(const struct client_options *options)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 #include "echo.h"
 
-#include "ws.h"
-
-#include <errno.h>
+#include "await/ws.h"
 
 async int
 echo(void *argument)

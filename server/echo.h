@@ -3,7 +3,7 @@
 #ifndef ECHO_H
 #define ECHO_H
 
-#include "task.h"
+#include "await/task.h"
 
 /*
  * A task's function; the argument is a struct ws, which it closes. Always 0: a connection that

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* wsechod: the command line. */
-#include "log.h"
-#include "server.h"
-#include "tls.h"
-
 #include <errno.h>
 #include <malloc.h>
 #include <stddef.h>
 #include <string.h>
+
+#include "await/log.h"
+#include "await/tls.h"
+#include "server.h"
 
 #define FIELD(name) offsetof(struct server_options, name)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "page.h"
 
-#include "http.h"
+#include "ws/http.h"
 
 static const char text_plain[] = "text/plain; charset=utf-8";
 

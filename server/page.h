@@ -3,7 +3,7 @@
 #ifndef PAGE_H
 #define PAGE_H
 
-#include "ws.h"
+#include "await/ws.h"
 
 void page_answer(const struct aw_http_head *request, struct ws_answer *answer);
 

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-#include "server.h"
-
-#include "echo.h"
-#include "log.h"
-#include "page.h"
-#include "signals.h"
-#include "sync.h"
-#include "task_wait.h"
-#include "tls.h"
-#include "ws.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "server.h"
+
+#include "await/log.h"
+#include "await/signals.h"
+#include "await/sync.h"
+#include "await/task_wait.h"
+#include "await/tls.h"
+#include "await/ws.h"
+#include "echo.h"
+#include "page.h"
 
 /* Connections that have not ended this long after the first signal are dropped. */
 #define DRAIN_TIME (8 * AW_SECOND)

@@ -3,10 +3,10 @@
 #ifndef SERVER_H
 #define SERVER_H
 
-#include "opt.h"
-#include "task.h"
-
 #include <stdint.h>
+
+#include "await/task.h"
+#include "cli/opt.h"
 
 struct server_options {
         struct aw_opt_strings listen; /* URLs; none: SERVER_URL */

@@ -10,11 +10,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "coro.h"
-#include "executor.h"
-#include "sync.h"
-#include "task.h"
-#include "task_wait.h"
+#include "await/executor.h"
+#include "await/sync.h"
+#include "await/task.h"
+#include "await/task_wait.h"
+#include "coro/coro.h"
 
 #define SWITCHES 20000000L
 #define ROUNDS   1000000L

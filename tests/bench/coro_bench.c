@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "coro.h"
+#include "coro/coro.h"
 
 #define SWITCHES 40000000L
 #define LIVES    4000000L

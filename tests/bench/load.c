@@ -11,9 +11,9 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "cli/opt.h"
 #include "histogram.h"
 #include "load_link.h"
-#include "opt.h"
 
 #define SECOND   1000000000LL
 #define AT_ONCE  64            /* handshakes */

@@ -16,8 +16,8 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
-#include "url.h"
-#include "ws_frame.h"
+#include "net/url.h"
+#include "ws/frame.h"
 
 #define PEER_INPUT 65536
 

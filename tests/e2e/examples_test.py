@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tests of client/examples: each prints, line by line, what the same program prints on asyncio.
+"""Tests of common/examples: each prints, line by line, what the same program prints on asyncio.
 
 That is in examples/NAME.out, with what goes to standard error in its place among the rest if the
 program is in MERGED. Where the Python programs are at hand, in the directory $ORACLE or in
@@ -18,7 +18,7 @@ import support
 from support import BUILD, ROOT, Server, certificates, equal, match, run, test
 
 ORACLE = pathlib.Path(os.environ.get("ORACLE") or ROOT.parent / "shared/oracle")
-SOURCES = sorted((ROOT / "client/examples").glob("*.c"))
+SOURCES = sorted((ROOT / "common/examples").glob("*.c"))
 MERGED = {"blocking"}
 # What is ordered by time alone may come out of order on a machine that stands still for a moment.
 ATTEMPTS = 3

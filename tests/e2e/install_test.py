@@ -16,7 +16,7 @@ CFLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror"]
 SANITIZERS = ["-fsanitize=address,undefined"] if SANITIZED else []
 PREFIX = scratch() / "prefix"
 LIBRARY = PREFIX / "lib"
-PUBLIC = "api executor log loop signals sync task task_wait tls ws".split()
+PUBLIC = sorted(path.stem for path in (ROOT / "common/await").glob("*.h"))
 
 # Its server and its client talk to each other.
 PROGRAM = r"""
@@ -134,7 +134,7 @@ def _():
 @test("each function has a page")
 def _():
     for name in re.findall(r"\bAW_API [^;]*?\b((?:aw|ws)_\w+)\(",
-                           "".join((ROOT / "common" / f"{name}.h").read_text() for name in PUBLIC)):
+                           "".join((ROOT / "common/await" / f"{name}.h").read_text() for name in PUBLIC)):
         text = (PREFIX / "share/man/man3" / f"{name}.3").read_text()
         match(rf"(?m)^\.Fn {name}\b", text)
 
@@ -157,7 +157,7 @@ def _():
 
 @test("the examples build against the installed library")
 def _():
-    for source in sorted((ROOT / "client/examples").glob("*.c")):
+    for source in sorted((ROOT / "common/examples").glob("*.c")):
         compile_program(source, *pkg_config("--libs", "await"))
     equal(run_program(scratch() / "hello"), "Hello, world!\n", "the output of hello")
 
@@ -168,7 +168,7 @@ def _():
                 "await_sync": "one\ntwo\nthree\n", "await_executor": f"{os.uname().nodename}\n",
                 "await_loop": "soon\nlate\n", "await_ws": "Hello World!\n"}
     found = {}
-    for page in sorted((ROOT / "common").glob("*.3")):
+    for page in sorted((ROOT / "common/man").glob("*.3")):
         for text in re.findall(r"(?ms)^\.Bd -literal\n(.*?)^\.Ed", page.read_text()):
             source = write(f"{page.stem}.c", text.replace("\\e", "\\"))
             found[page.stem] = run_program(
@@ -190,7 +190,7 @@ def _():
 if shutil.which("g++") and not SANITIZED:
     @test("a program in C++ builds and works")
     def _():
-        source = (ROOT / "client/examples/hello.c").read_text()
+        source = (ROOT / "common/examples/hello.c").read_text()
         program = compile_program(write("hello.cc", source), *pkg_config("--libs", "await"),
                                   compiler=("g++", "-Wall", "-Wextra", "-Werror"))
         equal(run_program(program), "Hello, world!\n", "the output")

@@ -9,9 +9,8 @@ import shlex
 from support import (BUILD, ROOT, Server, certificates, equal, main, match, run, scratch, test)
 
 PAGES = {"wsechod": ROOT / "server/wsechod.8", "wsecho": ROOT / "client/wsecho.1"}
-LIBRARY = sorted((ROOT / "common").glob("*.3"))
-HEADERS = [ROOT / "common" / f"{name}.h" for name in
-           "api log loop task task_wait sync signals executor tls ws".split()]
+LIBRARY = sorted((ROOT / "common/man").glob("*.3"))
+HEADERS = sorted((ROOT / "common/await").glob("*.h"))
 server = Server(listen=("wss://localhost:0",))
 
 

@@ -84,7 +84,7 @@ def _():
 
 @test("the functions that the README names are declared in the public headers")
 def _():
-    headers = "".join(path.read_text() for path in (ROOT / "common").glob("*.h"))
+    headers = "".join(path.read_text() for path in (ROOT / "common/await").glob("*.h"))
     for name in set(re.findall(r"`((?:aw|ws)_[a-z_]+?)(?:_?\*)?`", README)):
         match(rf"\b{name}", headers)
 

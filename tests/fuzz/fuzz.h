@@ -2,7 +2,7 @@
 /*
  * What the fuzzers share. Each is an entry point for libFuzzer:
  *
- *     clang -fsanitize=fuzzer,address,undefined -Icommon tests/fuzz/X_fuzz.c common/X.c
+ *     clang -fsanitize=fuzzer,address,undefined -Icommon tests/fuzz/X_fuzz.c common/ws/X.c
  *
  * and with -DFUZZ_REPLAY a program for any compiler, which replays the files named as arguments
  * or, without any, a fixed sequence of inputs made of the fuzzer's words and of noise.

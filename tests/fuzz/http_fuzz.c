@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fuzz.h"
-#include "http.h"
+#include "ws/http.h"
 
 typedef enum aw_http_result parser(const char *data, size_t length, struct aw_http_head *head);
 

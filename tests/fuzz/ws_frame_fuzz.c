@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fuzz.h"
-#include "ws_frame.h"
+#include "ws/frame.h"
 
 /* A header that was read is written back as it was, but for what is never written. */
 static void

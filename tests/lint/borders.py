@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Checks who includes whom, and that public headers show no type of other libraries.
 
+Each folder of common/ is a room. A room may include the rooms that its row names, and what is
+public of them, which is in common/await/; a header called private.h or NOUN_private.h is its own
+room's.
+
 Usage: borders.py FILE...
 """
 
@@ -10,33 +14,32 @@ import os
 import re
 import sys
 
-# Parts of common/: the files each consists of, and the parts it may include besides itself. A
-# file belongs to the first part that fits.
-PARTS = [
-    ("api", "api", ""),
-    ("log", "log", "api"),
-    ("coro", "coro coro_*", "api log"),
-    ("opt", "opt opt_*", "api log"),
-    ("histogram", "histogram", "api log"),
-    ("http", "http", "api log"),
-    ("url", "url", "api log"),
-    ("frame", "ws_frame", "api log"),
-    ("tls", "tls tls_*", "api log"),
-    ("loop", "loop loop_* timer_heap", "api log"),
-    ("task", "task task_*", "api log coro loop"),
-    ("sync", "sync signals", "api log loop task"),
-    ("executor", "executor executor_*", "api log loop task"),
-    ("resolve", "resolve", "api log loop task executor url"),
-    ("connect", "connect", "api loop task resolve"),
-    ("ws", "ws ws_*", "api log loop task sync executor resolve connect tls http url frame"),
-]
+# The rooms of common/, and the rooms that each may include besides itself.
+ROOMS = {
+    "base": "",
+    "cli": "base",
+    "coro": "base",
+    "loop": "base",
+    "tls": "base",
+    "task": "base coro loop",
+    "executor": "base loop task",
+    "net": "base loop task executor tls",
+    "ws": "base loop task executor tls net",
+}
+
+# The public headers, and the rooms that they tell of.
+PUBLIC = {"api": "base", "log": "base", "loop": "loop", "task": "task", "task_wait": "task",
+          "sync": "task", "signals": "task", "executor": "executor", "tls": "tls", "ws": "ws"}
+
+# What else may be included: the programs and the tests by their own names.
+OTHERS = {"server": "await cli ws", "client": "await cli", "tests": "await unit bench " + " ".join(ROOMS)}
 
 # Headers of other libraries, and the files that may include them.
 FOREIGN = [
-    ("libwebsockets.h", "common/loop*.c common/ws*.c tests/bench/*"),
-    ("openssl/*", "common/tls*.[ch] common/ws*.c tests/*"),
-    ("ev.h", "common/loop_ev.c"),
-    ("uv.h", "common/loop_uv.c"),
+    ("libwebsockets.h", "common/loop/*.c tests/bench/*"),
+    ("openssl/*", "common/tls/* common/ws/* tests/*"),
+    ("ev.h", "common/loop/ev.c"),
+    ("uv.h", "common/loop/uv.c"),
     ("cmocka.h", "tests/unit/*"),
 ]
 
@@ -49,25 +52,23 @@ def fits(name, patterns):
     return any(fnmatch.fnmatch(name, pattern) for pattern in patterns.split())
 
 
-def part_of(path):
-    stem = os.path.splitext(os.path.basename(path))[0]
-    return next((row for row in PARTS if fits(stem, row[1])), None)
-
-
 def own_include(path, header):
     """What is wrong with #include "header" in the file at path, or None."""
-    directory = os.path.dirname(path)
-    if "/" in header:
-        return "names a directory"
-    if directory != "common":
-        return None
-    part, other = part_of(path), part_of(header)
-    if part is None:
-        return "is in a file that tests/lint/borders.py assigns to no part"
-    if other is None:
+    top, room = (path.split("/") + [""])[:2]
+    folder, name = os.path.split(header)
+    if top != "common":
+        if folder.split("/")[0] not in OTHERS[top].split() + [""]:
+            return f"crosses a border: {top} may include {OTHERS[top]}"
+        return "is its room's own" if name.endswith("private.h") and top != "tests" else None
+    if room == "await":
+        return None if folder == "" and name[:-2] in PUBLIC else "is no public header"
+    if room not in ROOMS:
+        return "is in a folder that tests/lint/borders.py does not know"
+    other = PUBLIC.get(name[:-2]) if folder == "await" else folder
+    if other not in ROOMS:
         return "is no header of common/"
-    if other is not part and other[0] not in part[2].split():
-        return f"crosses a border: {part[0]} may include {part[2] or 'nothing'}"
+    if other != room and other not in ROOMS[room].split():
+        return f"crosses a border: {room} may include {ROOMS[room] or 'nothing'}"
     return None
 
 
@@ -75,6 +76,8 @@ def foreign_include(path, header):
     for pattern, users in FOREIGN:
         if fits(header, pattern) and not fits(path, users):
             return f"is only for {users}"
+    if path.startswith("common/examples/") and "/" in header and not header.startswith(("await/", "sys/")):
+        return "is not for those who use the library"
     return None
 
 
@@ -86,8 +89,7 @@ def check(path, text):
         if wrong:
             line = text.count("\n", 0, match.start()) + 1
             complaints.append(f'{path}:{line}: #include {header} {wrong}')
-    # What is private, and tls.h, may name the libraries it hides.
-    if path.startswith("common/") and path.endswith(".h") and "AW_API" in text:
+    if path.startswith("common/await/"):
         for name in sorted(set(FOREIGN_TYPE.findall(COMMENT.sub("", text)))):
             complaints.append(f"{path}: {name} in a public header")
     return complaints

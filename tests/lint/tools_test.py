@@ -92,18 +92,28 @@ def a_brace_that_is_not_closed_is_found():
 
 
 def borders_are_kept():
-    good = '#include "task.h"\n#include "log.h"\n\n#include <libwebsockets.h>\n#include <stdio.h>\n'
-    assert not borders.check("common/ws_io.c", good)
-    assert not borders.check("common/coro.c", '#include "coro.h"\n#include "log.h"\n')
-    assert not borders.check("server/main.c", '#include "ws.h"\n#include "listener.h"\n')
+    good = ('#include "await/task.h"\n#include "await/log.h"\n#include "loop/socket.h"\n\n'
+            '#include <stdio.h>\n')
+    assert not borders.check("common/ws/connection.c", good)
+    assert not borders.check("common/coro/coro.c", '#include "coro/coro.h"\n#include "await/log.h"\n')
+    assert not borders.check("common/loop/socket.c", "#include <libwebsockets.h>\n")
+    assert not borders.check("common/await/task.h", '#include "loop.h"\n')
+    assert not borders.check("server/main.c", '#include "await/ws.h"\n#include "server.h"\n')
 
 
 def a_border_that_is_crossed_is_found():
-    for path, include in (("common/coro.c", '"task.h"'), ("common/loop_uv.c", '"task.h"'),
-                          ("common/task.c", '"ws.h"'), ("common/tls_session.c", '"loop.h"'),
-                          ("common/log.c", '"../server/main.h"'), ("common/ws.c", '"listener.h"'),
-                          ("common/ws_frame.c", '"loop.h"'), ("common/new.c", '"log.h"'),
-                          ("common/task.c", "<libwebsockets.h>"), ("common/loop.h", "<libwebsockets.h>"),
+    for path, include in (("common/coro/coro.c", '"await/task.h"'),
+                          ("common/loop/uv.c", '"task/private.h"'),
+                          ("common/task/task.c", '"await/ws.h"'),
+                          ("common/tls/session.c", '"await/loop.h"'),
+                          ("common/base/log.c", '"../server/main.h"'),
+                          ("common/ws/ws.c", '"listener.h"'),
+                          ("common/new/new.c", '"await/log.h"'),
+                          ("common/await/task.h", '"loop/private.h"'),
+                          ("common/task/task.c", "<libwebsockets.h>"),
+                          ("common/ws/ws.c", "<libwebsockets.h>"),
+                          ("common/examples/hello.c", "<task/private.h>"),
+                          ("server/main.c", '"ws/private.h"'),
                           ("server/main.c", "<openssl/ssl.h>"), ("client/main.c", "<uv.h>")):
         found = borders.check(path, f"/* comment */\n  # include {include}\n")
         assert len(found) == 1 and found[0].startswith(f"{path}:2: "), (path, include, found)
@@ -111,8 +121,8 @@ def a_border_that_is_crossed_is_found():
 
 def a_foreign_type_in_a_public_header_is_found():
     text = "/* lws_service() */\nAW_API void aw_f(struct lws *wsi, SSL_CTX *tls);\n"
-    assert len(borders.check("common/task.h", text)) == 2
-    assert not borders.check("common/task_private.h", "struct lws_context *context;\n")
+    assert len(borders.check("common/await/task.h", text)) == 2
+    assert not borders.check("common/task/private.h", "struct lws_context *context;\n")
 
 
 def ran(*scripts, options=()):

@@ -5,17 +5,16 @@
  * run fails with ENOMEM, leaks nothing and leaves nothing open. The linker leads our own calls here,
  * not those of other libraries.
  */
-#include "task_test.h"
-
-#include "executor.h"
-#include "loop_socket.h"
-#include "signals.h"
-#include "task_wait.h"
-
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+
+#include "await/executor.h"
+#include "await/signals.h"
+#include "await/task_wait.h"
+#include "loop/socket.h"
+#include "unit/task/task_test.h"
 
 #define LINKED __attribute__((weak)) /* or not, see main() */
 void *__real_malloc(size_t size) LINKED;

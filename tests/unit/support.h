@@ -9,28 +9,27 @@
 #ifndef AW_TEST_SUPPORT_H
 #define AW_TEST_SUPPORT_H
 
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-#include <dirent.h>
-#include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "coro_sanitize.h"
-#include "log.h"
-#include "loop.h"
-#include "task.h"
+#include <cmocka.h>
+
+#include "await/log.h"
+#include "await/loop.h"
+#include "await/task.h"
+#include "coro/sanitize.h"
 
 #define NOTHING void *nothing __attribute__((unused))
 

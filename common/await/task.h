@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tasks: functions that may wait for something while others run, as asyncio's do. A task is a
+ * coroutine on the loop; it is started by aw_spawn() and ended by its function's return.
+ *
+ * Every function marked `async` suspends the task that calls it until it has a result, and is
+ * called as await(function(...)): the macro records where, which aw_task_dump() shows.
+ *
+ * Errors: an async function returns 0, a count or a pointer on success, and -1 (or NULL) with errno
+ * on failure:
+ *
+ *   ETIMEDOUT     the deadline passed             (asyncio.TimeoutError)
+ *   ECANCELED     the task was cancelled          (asyncio.CancelledError)
+ *   EPIPE         the peer closed the connection
+ *   EPROTO        the peer broke the protocol
+ *   EMSGSIZE      too large
+ *   ESHUTDOWN     this side is going away
+ *   ECONNREFUSED and the like, ENOMEM, EINVAL     as usual
+ *
+ * Cancellation: aw_cancel() makes the await in which the task waits, or its next one, fail with
+ * ECANCELED. What it waited for is undone. After that the task may await again, to clean up.
+ *
+ * A stack is 64 KiB, a guard page included: large arrays belong on the heap.
+ */
+#ifndef AW_TASK_H
+#define AW_TASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "api.h"
+#include "loop.h"
+
+/* Marks a function that may suspend its caller. Python: async def. */
+#define async
+
+/* Marks the point where it may, and records it. An expression with the value of the call. */
+#define await(call) (aw_await_at(__FILE__ ":" AW_STRING(__LINE__) ": " #call), (call))
+
+#define AW_STRING(x)  AW_STRING_(x)
+#define AW_STRING_(x) #x
+
+/* Where the running task notes its await sites. Belongs to await(). */
+AW_API __thread const char **aw_await_site;
+static inline void
+aw_await_at(const char *site)
+{
+        *aw_await_site = site;
+}
+
+struct aw_task;
+
+/* A task's function. Its value is the task's result: 0 or a count, or -1 with errno. */
+typedef int aw_task_function(void *argument);
+
+/*
+ * asyncio.run: makes a loop, runs main(argument) as its first task until it returns, cancels and
+ * joins the tasks that are left, shuts the default executor down, and destroys the loop. Returns
+ * main's result, with its errno; -1 with the errno of aw_loop_create() if there could be no loop.
+ */
+AW_API int aw_run(const struct aw_loop_options *options, aw_task_function *main, void *argument);
+
+/*
+ * asyncio.create_task: a task that will call function(argument) from the next turn on, never
+ * before. The name is copied, cut to 31 bytes. Every task has an owner, who joins it (aw_join and
+ * the others in task_wait.h) or detaches it. NULL with errno ENOMEM.
+ */
+AW_API struct aw_task *aw_spawn(const char *name, aw_task_function *function, void *argument);
+
+/*
+ * The task runs by itself from now on, and is freed when it ends. If it ends with an error, that is
+ * logged.
+ */
+AW_API void aw_task_detach(struct aw_task *task);
+
+/* The task that runs (asyncio.current_task), or NULL. */
+AW_API struct aw_task *aw_task_current(void);
+
+AW_API const char *aw_task_name(const struct aw_task *task);
+
+/* True once its function has returned (Task.done). */
+AW_API bool aw_task_done(const struct aw_task *task);
+
+/*
+ * The result of a task that is done (Task.result, Task.exception): -1 with errno if it failed.
+ * Aborts if it is not done.
+ */
+AW_API int aw_task_result(struct aw_task *task);
+
+/*
+ * Task.cancel. Delivered at the task's present or next suspension point; a task that has not
+ * started ends without starting; a task that joins another cancels that one. False if it was done
+ * already.
+ */
+AW_API bool aw_cancel(struct aw_task *task);
+
+/* asyncio.sleep: microseconds; 0 or less lets the others run once. 0, or -1 with ECANCELED. */
+AW_API async int aw_sleep(aw_time duration);
+
+/* The same until a time. */
+AW_API async int aw_sleep_until(aw_time when);
+
+/*
+ * `await task`: waits for its end, takes its result, and frees it. -1 with the task's errno if it
+ * failed. If the caller is cancelled, so is the task, and its end is waited for.
+ */
+AW_API async int aw_join(struct aw_task *task);
+
+/*
+ * asyncio.timeout: cancels this task's awaits between enter and exit once the time has come.
+ *
+ *     aw_timeout_enter(&timeout, aw_loop_now() + AW_SECOND);
+ *     result = await(something());
+ *     result = aw_timeout_exit(&timeout, result);
+ *
+ * exit takes the result and errno of what was timed, and gives them back, except that ECANCELED
+ * becomes ETIMEDOUT if it was this timeout that cancelled and nobody else did. They nest. The
+ * structure is the caller's, and each enter needs its exit.
+ */
+struct aw_timeout {
+        struct aw_handle handle;
+        struct aw_task *task;
+        unsigned cancels; /* of the task when this was entered */
+        bool fired;
+};
+AW_API void aw_timeout_enter(struct aw_timeout *timeout, aw_time when);
+AW_API int aw_timeout_exit(struct aw_timeout *timeout, int result);
+
+/*
+ * Prints the tree of tasks: of each its name, age, state and await site (python3.14 -m asyncio
+ * pstree, Task.print_stack).
+ */
+AW_API void aw_task_dump(FILE *out);
+
+/*
+ * For new primitives: a queue of waiting tasks. Zeroed it is empty.
+ *
+ * aw_wait_in() puts the running task at its end and suspends it until somebody wakes it (0), the
+ * deadline passes (-1, ETIMEDOUT) or it is cancelled (-1, ECANCELED). However it returns, it is in
+ * no queue any more. A task that was both woken and cancelled gets ECANCELED, and *woken, if given,
+ * is true: what it was woken for has to be passed on then.
+ */
+struct aw_waiter;
+struct aw_waiters {
+        struct aw_waiter *first, *last;
+};
+AW_API int aw_wait_in(struct aw_waiters *waiters, aw_time deadline, bool *woken);
+
+/* Wakes the task that has waited longest; false if none waits. */
+AW_API bool aw_wake_one(struct aw_waiters *waiters);
+
+/* Wakes all, in the order in which they came. */
+AW_API void aw_wake_all(struct aw_waiters *waiters);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TLS by OpenSSL: contexts, which hold the policy, certificates, and whom to trust.
+ *
+ * Policy: TLS 1.2 and 1.3, ECDHE and AEAD suites only, no compression, no renegotiation, ALPN
+ * http/1.1 (RFC 7301; a client that offers ALPN without http/1.1 gets the alert
+ * no_application_protocol).
+ *
+ * A context may be used by any thread. OpenSSL's error queue is empty after each call.
+ */
+#ifndef AW_TLS_H
+#define AW_TLS_H
+
+#include <stdbool.h>
+
+#include "api.h"
+
+/* Reference counted: sessions hold one, so a context may be replaced under them. */
+struct aw_tls_context;
+
+/* A sentence about what went wrong, for a log line or the user; ends without a full stop. */
+struct aw_tls_error {
+        char text[256];
+};
+
+/*
+ * For servers. cert_file (PEM, the chain in order) and key_file (PEM, not encrypted) are loaded
+ * and checked against each other; both NULL: a self-signed EC P-256 certificate for localhost,
+ * 127.0.0.1 and ::1 is made in memory, valid for 30 days. NULL and *error on failure (errno
+ * EINVAL, ENOMEM or one of open(2)).
+ */
+AW_API struct aw_tls_context *aw_tls_context_server(const char *cert_file, const char *key_file,
+                                                    struct aw_tls_error *error);
+
+/*
+ * For clients. ca_file: PEM, trusted instead of the system's certificates (NULL: those); a
+ * server's own certificate does as well. With insecure nothing about the peer's certificate is
+ * checked. NULL and *error on failure.
+ */
+AW_API struct aw_tls_context *aw_tls_context_client(const char *ca_file, bool insecure,
+                                                    struct aw_tls_error *error);
+
+AW_API struct aw_tls_context *aw_tls_context_ref(struct aw_tls_context *context);
+AW_API void aw_tls_context_unref(struct aw_tls_context *context); /* NULL does nothing */
+
+/*
+ * SHA-256 of the server certificate's DER form as "AB:CD:...": 95 characters and a NUL. 0, or -1
+ * with errno EINVAL for a client's context.
+ */
+#define AW_TLS_FINGERPRINT_SIZE 96
+AW_API int aw_tls_context_fingerprint(const struct aw_tls_context *context,
+                                      char out[AW_TLS_FINGERPRINT_SIZE]);
+
+#endif

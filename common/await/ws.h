@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * WebSocket connections (RFC 6455) as awaitables: listen and accept, connect, receive, send, ping,
+ * close. An echo server's connection is
+ *
+ *     while (await(ws_receive(ws, &message, AW_NEVER)) == 0)
+ *             if (await(ws_send(ws, &message, AW_NEVER)) == -1)
+ *                     break;
+ *     return await(ws_close(ws, WS_NORMAL, NULL));
+ *
+ * Memory is bounded: reading from a peer stops while too much that it sent waits to be received,
+ * and sending waits while too much that the peer should read waits to be sent.
+ *
+ * Pings are answered by the library, after the replies to what came before them if the receiver
+ * keeps up, at once if it does not. A connection belongs to one loop. One task receives at a time;
+ * any number send.
+ */
+#ifndef WS_H
+#define WS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api.h"
+#include "task.h"
+
+struct aw_http_head;
+struct aw_tls_context;
+struct ws;
+struct ws_buffer;
+struct ws_listener;
+
+#define WS_MESSAGE_MAX ((uint64_t)16 << 20) /* bytes; what a max_message of 0 means */
+
+/* Status codes of a Close frame (section 7.4.1, and IANA's registry). */
+enum ws_close_code {
+        WS_NORMAL = 1000,
+        WS_GOING_AWAY = 1001,
+        WS_PROTOCOL_ERROR = 1002,
+        WS_UNSUPPORTED_DATA = 1003,
+        WS_NO_STATUS = 1005, /* never sent: the Close frame had no code */
+        WS_ABNORMAL = 1006,  /* never sent: the connection was lost without a Close frame */
+        WS_INVALID_DATA = 1007,
+        WS_POLICY_VIOLATION = 1008,
+        WS_TOO_LARGE = 1009,
+        WS_INTERNAL_ERROR = 1011,
+};
+
+enum ws_type { WS_TEXT = 1, WS_BINARY = 2 };
+
+/* A whole message. */
+struct ws_message {
+        enum ws_type type;
+        const uint8_t *data; /* WS_TEXT: UTF-8, not terminated */
+        size_t length;       /* bytes */
+        /* Of a received message, which ws_send() then need not copy; else NULL. */
+        struct ws_buffer *buffer;
+};
+
+/*
+ * Waits for the next message. Its data are the connection's, until the next ws_receive() or
+ * ws_close(). 0, or -1 with errno:
+ *
+ *   EPIPE      the peer closed, or the connection was lost: see ws_peer_close()
+ *   EPROTO     the peer broke the protocol (it is being closed with 1002), or sent a text that is
+ *              not UTF-8 (1007)
+ *   EMSGSIZE   the message is over the limit (1009)
+ *   ESHUTDOWN  the listener drains: everything received so far was delivered
+ *   ETIMEDOUT, ECANCELED, ENOMEM
+ */
+AW_API async int ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline);
+
+/*
+ * Queues a message, which goes out at the end of this turn in one write with what else is queued.
+ * Waits only while too much is queued already. The data are the caller's again when it returns. 0,
+ * or -1 with errno: EPIPE the connection is closed or closing, EILSEQ a text that is not UTF-8,
+ * ETIMEDOUT, ECANCELED, ENOMEM; nothing was queued then.
+ */
+AW_API async int ws_send(struct ws *ws, const struct ws_message *message, aw_time deadline);
+
+/* The same for a terminated string, as text. */
+AW_API async int ws_send_text(struct ws *ws, const char *text, aw_time deadline);
+
+/*
+ * Sends a Ping and waits for its Pong (section 5.5.2). 0, or -1 with errno EPIPE, ETIMEDOUT,
+ * ECANCELED, ENOMEM.
+ */
+AW_API async int ws_ping(struct ws *ws, aw_time deadline);
+
+/*
+ * Closes (section 7) and frees the connection, whatever its state: sends a Close frame with code
+ * and reason (at most 123 bytes of UTF-8, or NULL) unless one was sent already, waits for the
+ * peer's up to 5 s, drops messages that come meanwhile, and ends the TCP connection. No other task
+ * may be waiting in the connection (aborts). 0 if both Close frames were exchanged; -1 with errno
+ * EPIPE (lost), ETIMEDOUT or ECANCELED (then the connection was dropped). Freed in any case. NULL
+ * does nothing.
+ */
+AW_API async int ws_close(struct ws *ws, unsigned code, const char *reason);
+
+/*
+ * Drops the connection without a Close frame, and frees it. Does not wait. No task may be waiting
+ * in it. NULL does nothing.
+ */
+AW_API void ws_drop(struct ws *ws);
+
+/* What the peer's Close frame said. */
+struct ws_peer_close {
+        unsigned code;    /* WS_NO_STATUS, WS_ABNORMAL if there was none; 0 while the connection is
+                             open */
+        char reason[124]; /* UTF-8, terminated */
+};
+AW_API const struct ws_peer_close *ws_peer_close(const struct ws *ws);
+
+/* The peer, for logs: "127.0.0.1:40312", "[::1]:40312", "unix". */
+AW_API const char *ws_peer(const struct ws *ws);
+
+/* One line about the connection: "TLSv1.3, ...", or "plain". */
+AW_API void ws_describe(const struct ws *ws, char *out, size_t size);
+
+/* Why listening or connecting failed. */
+enum ws_failure {
+        WS_FAILED_URL = 1,    /* not a URL that can be used here */
+        WS_FAILED_CONNECTION, /* no such name, refused, lost before it was open; a listening address
+                                 that cannot be had */
+        WS_FAILED_TLS,        /* refused by one side, or the peer does not speak TLS */
+        WS_FAILED_HANDSHAKE,  /* the server did not switch to WebSocket */
+        WS_FAILED_TIMEOUT,
+        WS_FAILED_CANCELLED,
+        WS_FAILED_MEMORY,
+};
+struct ws_error {
+        enum ws_failure failure;
+        int status;     /* HTTP status of a refused handshake, or 0 */
+        char text[320]; /* one sentence without a full stop */
+};
+
+/* Client */
+
+struct ws_connect_options {
+        const char *url;            /* ws://, wss:// or ws+unix: */
+        struct aw_tls_context *tls; /* for wss: from aw_tls_context_client() */
+        /*
+         * Further header fields, "Name: value". A Host replaces the URL's; those that the handshake
+         * itself sets are refused.
+         */
+        const char *const *headers;
+        size_t header_count;
+        uint64_t max_message; /* bytes; 0: WS_MESSAGE_MAX */
+};
+
+/*
+ * Resolves the name in the default executor, tries its addresses side by side (RFC 8305: a new one
+ * every 250 ms, families in turn), does the TLS and the opening handshake (section 4.1). An open
+ * connection, or NULL with errno and *error.
+ */
+AW_API async struct ws *ws_connect(const struct ws_connect_options *options, struct ws_error *error,
+                                   aw_time deadline);
+
+/* Server */
+
+/* An answer to a request that is not for a WebSocket. */
+struct ws_answer {
+        int status;               /* 200, 404, ... */
+        const char *content_type; /* borrowed, a literal */
+        const char *body;         /* borrowed, a literal */
+};
+
+struct ws_listen_options {
+        /* wss://HOST:PORT, ws://HOST:PORT or unix:/PATH; port 0: any that is free. */
+        const char *url;
+        /* For wss: from aw_tls_context_server(); the listener takes a reference. */
+        struct aw_tls_context *tls;
+        uint64_t max_message; /* bytes; 0: WS_MESSAGE_MAX */
+
+        /* Answers plain HTTP requests, on the loop's stack. NULL: 426 Upgrade Required. */
+        void (*answer)(const struct aw_http_head *request, struct ws_answer *answer);
+};
+
+/*
+ * Binds every address of the host and listens, from the next turn on. NULL with errno and *error. A
+ * stale Unix socket is replaced, one in use is not.
+ */
+AW_API async struct ws_listener *ws_listen(const struct ws_listen_options *options,
+                                           struct ws_error *error);
+
+/* The addresses it listens on, with real ports: "wss://127.0.0.1:7681". NULL past the last. */
+AW_API const char *ws_listener_url(const struct ws_listener *listener, size_t index);
+
+/*
+ * Waits for the next connection whose opening handshake (TLS included; it has 10 s, and costs no
+ * task) is complete. NULL with errno ETIMEDOUT, ECANCELED, or ESHUTDOWN once the listener drains.
+ */
+AW_API async struct ws *ws_accept(struct ws_listener *listener, aw_time deadline);
+
+/*
+ * Stops listening, drops handshakes in progress and lets every connection go with 1001: each one's
+ * ws_receive() fails with ESHUTDOWN as soon as it has delivered what was received.
+ */
+AW_API void ws_listener_drain(struct ws_listener *listener);
+
+/*
+ * Drains, if that was not done, and frees the listener. Its connections may outlive it. NULL does
+ * nothing.
+ */
+AW_API void ws_listener_close(struct ws_listener *listener);
+
+#endif

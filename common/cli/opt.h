@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Command line options as a table. The table is the one place where an option is described:
+ * parsing, --help, the shell completion and the check of the man page all follow it.
+ */
+#ifndef AW_CLI_OPT_H
+#define AW_CLI_OPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum aw_opt_kind {
+        /* bool: set to true. */
+        AW_OPT_FLAG,
+        /* const char *: points into argv. */
+        AW_OPT_STRING,
+        /* struct aw_opt_strings, empty to begin with: repeatable, collected in order. */
+        AW_OPT_STRINGS,
+        /* uint64_t, bytes: 4096, 64K, 16M, 1G, 1T (powers of 1,024; lower case does as well). */
+        AW_OPT_SIZE,
+        /*
+         * int64_t, microseconds: 500us, 250ms, 10s, 2m, 1h; a plain number is seconds; fractions
+         * work and are rounded down.
+         */
+        AW_OPT_DURATION,
+        /* uint64_t, decimal. */
+        AW_OPT_NUMBER,
+        /* const char *: one of the words in `argument`, which are separated by '|'. */
+        AW_OPT_CHOICE,
+};
+
+/* Borrowed words of argv in an array of the parser's; freed by aw_opt_strings_free(). */
+struct aw_opt_strings {
+        const char **items;
+        size_t count;
+};
+
+struct aw_opt {
+        /* Long name, without dashes: "max-message". */
+        const char *name;
+        /* Short name or 0. */
+        char letter;
+        enum aw_opt_kind kind;
+        /*
+         * What --help calls its argument: "SIZE"; for a choice "auto|ev|uv|poll"; NULL for a flag.
+         */
+        const char *argument;
+        /*
+         * One line, lower case, no full stop; says the default. NULL hides the option: it works
+         * when written out in full, and that is all.
+         */
+        const char *help;
+        /* offsetof() the field in the caller's structure of options. */
+        size_t offset;
+        /* Of a size, duration or number; maximum 0: no bound. */
+        uint64_t minimum, maximum;
+};
+
+struct aw_opt_program {
+        /* "wsechod" */
+        const char *name;
+        /* What follows the name: "[options] URL [MESSAGE...]". */
+        const char *synopsis;
+        /* One sentence. */
+        const char *summary;
+        /*
+         * Ends with name NULL. Added to every table: help (-h), version, and the hidden
+         * completion, which takes "bash" and prints the completion script for that shell.
+         */
+        const struct aw_opt *options;
+        /* After the options, printed as it is and ended with a newline; or NULL. */
+        const char *epilogue;
+};
+
+enum aw_opt_status {
+        /* Go on. */
+        AW_OPT_RUN = 0,
+        /* What --help or the like prints is on standard output; exit with 0. */
+        AW_OPT_DONE = 1,
+        /* One sentence that names the argument is on standard error; exit with 2. */
+        AW_OPT_USAGE = 2,
+        /*
+         * Standard output was not writable or memory ran out, as standard error says; exit with 1.
+         */
+        AW_OPT_FAILED = 3,
+};
+
+/*
+ * Parses argv into *values, whose fields hold the defaults. Long options as --name VALUE,
+ * --name=VALUE or unique prefixes, short ones as -n VALUE, -nVALUE, grouped flags -kv; "--" ends
+ * the options; options and operands mix; "-" is an operand. Operands are moved, in order, to the
+ * front of argv + 1, a NULL follows them, and *operands is their count. With anything but
+ * AW_OPT_RUN there are no operands, and lists of strings are empty again.
+ */
+enum aw_opt_status aw_opt_parse(const struct aw_opt_program *program, int argc, char **argv,
+                                void *values, int *operands);
+
+/*
+ * For the beginning of a program: sees to it that descriptors 0, 1 and 2 are taken. One that was
+ * closed stays as good as closed, but no socket gets its number, and with it what is printed.
+ */
+void aw_opt_keep_standard(void);
+
+/* What --help prints. */
+void aw_opt_help(const struct aw_opt_program *program, FILE *out);
+
+/* Prints "name: sentence" and "try 'name --help'" on standard error; returns AW_OPT_USAGE. */
+enum aw_opt_status aw_opt_usage_error(const struct aw_opt_program *program, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
+
+/* Frees the array (not the words) and empties it. */
+void aw_opt_strings_free(struct aw_opt_strings *strings);
+
+/* The checked parsers by themselves: 0, or -1 with errno EINVAL (not of the form) or ERANGE. */
+int aw_opt_size(const char *text, uint64_t *bytes);
+int aw_opt_duration(const char *text, int64_t *microseconds);
+int aw_opt_number(const char *text, uint64_t *number);
+
+#endif

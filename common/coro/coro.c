@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdint.h>
+
+#include "coro/coro.h"
+
+#include "await/log.h"
+#include "coro/sanitize.h"
+#include "coro/stack.h"
+#include "coro/switch.h"
+
+/*
+ * How much of a canary is looked at on every suspension: all of it would take too long, but calls
+ * leave their return addresses more often than this.
+ */
+#define CANARY_GLANCE 512
+
+/* Memory that was given back to the kernel reads as GONE. */
+enum state { GONE, FRESH, STARTED, FINISHED };
+
+/* At the top of its own stack; the caller's reserve lies below it, then the frames. */
+struct aw_coro {
+        void *context;
+        struct aw_coro_pool *pool;
+        struct aw_coro_stack *stack;
+        void (*entry)(void *arg);
+        void *arg;
+        void *reserved;
+        enum state state;
+        bool has_canary;
+        struct fiber fiber;
+} __attribute__((aligned(64)));
+
+static char *
+stack_top(const struct aw_coro_pool *pool, const struct aw_coro_stack *stack)
+{
+        return stack->low + pool->usable;
+}
+
+/*
+ * Nothing may follow the switch in these two but what compiles to nothing in an ordinary build:
+ * then it is a tail call, and the processor predicts its return.
+ */
+static void
+enter(struct aw_coro *coro)
+{
+        struct aw_coro_pool *pool = coro->pool;
+
+        pool->running = coro;
+        fiber_note_current(&pool->resumer_fiber);
+        fiber_leave(&pool->resumer_fiber, &coro->fiber, false);
+        aw_coro_switch(&pool->resumer, coro->context);
+        fiber_arrive(&pool->resumer_fiber, &coro->fiber);
+}
+
+static void
+leave(struct aw_coro *coro, bool for_good)
+{
+        struct aw_coro_pool *pool = coro->pool;
+
+        pool->running = NULL;
+        fiber_leave(&coro->fiber, &pool->resumer_fiber, for_good);
+        aw_coro_switch(&coro->context, pool->resumer);
+        fiber_arrive(&coro->fiber, &pool->resumer_fiber);
+}
+
+/* The outermost function of every coroutine. */
+static void
+run(void *arg)
+{
+        struct aw_coro *coro = arg;
+
+        fiber_arrive(&coro->fiber, &coro->pool->resumer_fiber);
+        coro->state = STARTED;
+        coro->entry(coro->arg);
+        coro->state = FINISHED;
+        leave(coro, true);
+}
+
+struct aw_coro *
+aw_coro_create(struct aw_coro_pool *pool, void (*entry)(void *arg), void *arg, size_t reserve)
+{
+        struct aw_coro_stack *stack;
+        struct aw_coro *coro;
+        char *top;
+
+        if (reserve > pool->usable / 2)
+                aw_log_abort("aw_coro_create: a reserve of %zu bytes leaves too little stack",
+                             reserve);
+        stack = aw_coro_stack_take(pool);
+        if (stack == NULL)
+                return NULL;
+        top = stack_top(pool, stack) - sizeof(*coro);
+        coro = (struct aw_coro *)(void *)top;
+        top -= (reserve + 15) & ~(size_t)15;
+        coro->context = aw_coro_switch_prepare(stack->low, top, run, coro);
+        coro->pool = pool;
+        coro->stack = stack;
+        coro->entry = entry;
+        coro->arg = arg;
+        coro->reserved = top;
+        coro->state = FRESH;
+        coro->has_canary = stack->guard == AW_CORO_GUARD_CANARY;
+        fiber_open(&coro->fiber, stack->low, pool->usable);
+        return coro;
+}
+
+void *
+aw_coro_reserved(struct aw_coro *coro)
+{
+        return coro->reserved;
+}
+
+void
+aw_coro_resume(struct aw_coro *coro)
+{
+        if (coro->state != STARTED && coro->state != FRESH)
+                aw_log_abort("aw_coro_resume: the coroutine has finished");
+        if (coro->pool->running != NULL)
+                aw_log_abort("aw_coro_resume: called by a coroutine");
+        enter(coro);
+}
+
+static void
+check_canary(const struct aw_coro *coro, size_t depth)
+{
+        if (!aw_coro_stack_intact(coro->stack, depth))
+                aw_log_abort("a coroutine overflowed its stack of %zu bytes", coro->pool->usable);
+}
+
+void
+aw_coro_suspend(struct aw_coro *coro)
+{
+        if (coro->pool->running != coro)
+                aw_log_abort("aw_coro_suspend: the coroutine is not the one that runs");
+        if (coro->has_canary)
+                check_canary(coro, CANARY_GLANCE);
+        leave(coro, false);
+}
+
+bool
+aw_coro_finished(const struct aw_coro *coro)
+{
+        return coro->state == FINISHED;
+}
+
+void
+aw_coro_destroy(struct aw_coro *coro)
+{
+        struct aw_coro_pool *pool = coro->pool;
+        struct aw_coro_stack *stack = coro->stack;
+
+        if (coro->state == GONE)
+                aw_log_abort("aw_coro_destroy: the coroutine was destroyed before");
+        if (coro->state == STARTED)
+                aw_log_abort("aw_coro_destroy: the coroutine has not finished");
+        check_canary(coro, pool->page);
+        coro->state = GONE;
+        fiber_close(&coro->fiber, coro->context, stack_top(pool, stack));
+        aw_coro_stack_give(pool, stack);
+}

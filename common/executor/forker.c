@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The other side of process pools: the server, a copy of the program that has a single thread and
+ * forks the workers, and the workers.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "executor/process_private.h"
+
+/* The socket of each of these processes; all descriptors above are closed. */
+#define SOCKET 3
+
+/* Exit statuses of a process that could not do its work. */
+enum { LOST_SOCKET = 125, LOST_MEMORY = 126, LOST_PARENT = 127 };
+
+/*
+ * What a new process does first; nothing here takes a lock. It ends when its parent dies, even in
+ * the middle of a job. The parent may have died before it could say so.
+ */
+static void
+process_begin(pid_t parent, int socket)
+{
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent)
+                _exit(LOST_PARENT);
+        if (socket != SOCKET && dup3(socket, SOCKET, O_CLOEXEC) == -1)
+                _exit(LOST_SOCKET);
+        closefrom(SOCKET + 1);
+}
+
+static void
+reset_signals(void)
+{
+        struct sigaction standard = {.sa_handler = SIG_DFL};
+        int number;
+
+        for (number = 1; number <= SIGRTMAX; number++)
+                sigaction(number, &standard, NULL);
+}
+
+static void
+set_mask(int blocked)
+{
+        sigset_t set;
+
+        sigemptyset(&set);
+        if (blocked != 0)
+                sigaddset(&set, blocked);
+        pthread_sigmask(SIG_SETMASK, &set, NULL);
+}
+
+/* Workers. Their sockets block. */
+
+/* The pool ends its workers by closing their sockets. */
+static void
+receive_all(void *to, size_t length)
+{
+        char *at = to;
+        ssize_t count;
+
+        while (length > 0) {
+                count = recv(SOCKET, at, length, 0);
+                if (count == -1 && errno == EINTR)
+                        continue;
+                if (count <= 0)
+                        _exit(0);
+                at += count;
+                length -= (size_t)count;
+        }
+}
+
+static void
+send_all(const void *from, size_t length)
+{
+        const char *at = from;
+        ssize_t count;
+
+        while (length > 0) {
+                count = send(SOCKET, at, length, MSG_NOSIGNAL);
+                if (count == -1 && errno == EINTR)
+                        continue;
+                if (count == -1)
+                        _exit(0);
+                at += count;
+                length -= (size_t)count;
+        }
+}
+
+/* Zeroed, for a reply may have holes. */
+static void *
+need_memory(size_t size)
+{
+        void *memory = calloc(1, size == 0 ? 1 : size);
+
+        if (memory == NULL)
+                _exit(LOST_MEMORY);
+        return memory;
+}
+
+static void
+work(const struct aw_process_request *request)
+{
+        struct aw_process_reply reply = {.error = 0};
+        static void *question, *answer; /* a leak checker sees them, should the function exit */
+
+        question = need_memory(request->length);
+        answer = need_memory(request->reply_size);
+        receive_all(question, request->length);
+        reply.result = request->function(question, request->length, answer, request->reply_size);
+        reply.error = errno;
+        if (reply.result > 0 && (size_t)reply.result > request->reply_size) {
+                reply.result = -1;
+                reply.error = EMSGSIZE;
+        }
+        /* Or what the function printed would be lost: the process will not exit(). */
+        fflush(stdout);
+        send_all(&reply, sizeof(reply));
+        if (reply.result > 0)
+                send_all(answer, (size_t)reply.result);
+        free(answer);
+        free(question);
+}
+
+_Noreturn static void
+worker_main(pid_t server, int socket)
+{
+        struct aw_process_request request;
+
+        process_begin(server, socket);
+        set_mask(0);
+        for (;;) {
+                receive_all(&request, sizeof(request));
+                work(&request);
+        }
+}
+
+/* The server. */
+
+/* The pool reads all that is sent here, so this does not block for long. */
+static void
+report(const struct aw_process_report *message, int descriptor)
+{
+        union {
+                struct cmsghdr align;
+                char bytes[CMSG_SPACE(sizeof(int))];
+        } control = {.bytes = {0}};
+        struct aw_process_report copy = *message;
+        struct iovec vector = {.iov_base = &copy, .iov_len = sizeof(copy)};
+        struct msghdr header = {.msg_iov = &vector, .msg_iovlen = 1};
+        struct cmsghdr *extra;
+
+        if (descriptor != -1) {
+                header.msg_control = control.bytes;
+                header.msg_controllen = sizeof(control.bytes);
+                extra = CMSG_FIRSTHDR(&header);
+                extra->cmsg_level = SOL_SOCKET;
+                extra->cmsg_type = SCM_RIGHTS;
+                extra->cmsg_len = CMSG_LEN(sizeof(int));
+                memcpy(CMSG_DATA(extra), &descriptor, sizeof(descriptor));
+        }
+        while (sendmsg(SOCKET, &header, MSG_NOSIGNAL) == -1 && errno == EINTR)
+                continue;
+}
+
+static void
+start_worker(void)
+{
+        struct aw_process_report started = {.what = AW_PROCESS_STARTED, .pid = -1};
+        pid_t server = getpid();
+        int pair[2];
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
+                started.status = errno;
+                report(&started, -1);
+                return;
+        }
+        started.pid = fork();
+        started.status = errno;
+        if (started.pid == 0)
+                worker_main(server, pair[1]);
+        report(&started, started.pid == -1 ? -1 : pair[0]);
+        close(pair[0]);
+        close(pair[1]);
+}
+
+/* What was waited for is no child any more, and its pid may be somebody else's. */
+static void
+kill_worker(pid_t pid)
+{
+        siginfo_t info;
+
+        if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
+                kill(pid, SIGKILL);
+}
+
+/* False if there will be no more. */
+static bool
+take_order(void)
+{
+        struct aw_process_order order;
+        ssize_t count = recv(SOCKET, &order, sizeof(order), 0);
+
+        if (count == -1 && errno == EINTR)
+                return true;
+        if (count != (ssize_t)sizeof(order))
+                return false;
+        if (order.kill == 0)
+                start_worker();
+        else
+                kill_worker(order.kill);
+        return true;
+}
+
+static void
+report_ended(int deaths)
+{
+        struct aw_process_report ended = {.what = AW_PROCESS_ENDED};
+        struct signalfd_siginfo info;
+
+        /* One signal may stand for several. */
+        if (read(deaths, &info, sizeof(info)) == -1)
+                return;
+        while ((ended.pid = waitpid(-1, &ended.status, WNOHANG)) > 0)
+                report(&ended, -1);
+}
+
+_Noreturn static void
+server_main(void)
+{
+        struct pollfd events[2] = {{.fd = SOCKET, .events = POLLIN}, {.events = POLLIN}};
+        sigset_t deaths;
+
+        sigemptyset(&deaths);
+        sigaddset(&deaths, SIGCHLD);
+        events[1].fd = signalfd(-1, &deaths, SFD_NONBLOCK | SFD_CLOEXEC);
+        if (events[1].fd == -1)
+                _exit(LOST_MEMORY);
+        for (;;) {
+                if (poll(events, 2, -1) == -1)
+                        continue;
+                if (events[1].revents != 0)
+                        report_ended(events[1].fd);
+                if (events[0].revents != 0 && !take_order())
+                        break;
+        }
+        while (wait(NULL) != -1 || errno == EINTR)
+                continue;
+        _exit(0);
+}
+
+pid_t
+aw_process_server_fork(int control)
+{
+        sigset_t all, before;
+        pid_t parent = getpid(), pid;
+        int error;
+
+        /* Or it would be printed by the workers once more. */
+        fflush(stdout);
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        pid = fork();
+        if (pid == 0) {
+                process_begin(parent, control);
+                setpgid(0, 0);
+                reset_signals();
+                set_mask(SIGCHLD);
+                server_main();
+        }
+        error = errno;
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        errno = error;
+        return pid;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the executors share. */
+#ifndef AW_EXECUTOR_PRIVATE_H
+#define AW_EXECUTOR_PRIVATE_H
+
+#include "await/executor.h"
+
+struct aw_executor_kind {
+        const char *name; /* for people */
+
+        /*
+         * No new jobs come. Once those that are there have ended, and all that works for the
+         * executor is gone, aw_executor_ended() is to be called by a callback of the loop, never
+         * inside this call. It may be called again before that.
+         */
+        void (*close)(struct aw_executor *executor, bool cancel_futures);
+
+        void (*free)(struct aw_executor *executor);
+};
+
+extern const struct aw_executor_kind aw_executor_threads, aw_executor_processes;
+
+/* What every executor begins with. */
+struct aw_executor {
+        const struct aw_executor_kind *kind;
+        struct aw_loop *loop;
+        struct aw_executor *next, **link; /* all of this thread's */
+        struct aw_waiters ended;
+        bool closing;
+};
+
+/* Enters it among those of this thread. */
+void aw_executor_init(struct aw_executor *executor, const struct aw_executor_kind *kind);
+
+/* Wakes those who wait for its end, and frees it. */
+void aw_executor_ended(struct aw_executor *executor);
+
+/* Aborts if the executor is not of this kind or not of this thread. */
+void aw_executor_check(const struct aw_executor *executor, const struct aw_executor_kind *kind);
+
+/* The default executor, made if need be; NULL with errno ENOMEM. */
+struct aw_executor *aw_executor_default(void);
+
+size_t aw_executor_cores(void);
+
+/* What every job begins with. It is on the heap, for it may live on after its task's await. */
+struct aw_executor_job {
+        struct aw_executor_job *next, **link; /* in the queue; link is NULL if it is in none */
+        struct aw_waiters waiters;
+        bool done;
+        bool abandoned; /* nobody will take its result */
+};
+
+/* Jobs that have not begun, first come first served. */
+struct aw_executor_queue {
+        struct aw_executor_job *first, **last;
+        size_t count;
+};
+void aw_executor_queue_init(struct aw_executor_queue *queue);
+void aw_executor_queue_put(struct aw_executor_queue *queue, struct aw_executor_job *job);
+void aw_executor_queue_remove(struct aw_executor_queue *queue, struct aw_executor_job *job);
+
+/* Takes the first one out; NULL if there is none. */
+struct aw_executor_job *aw_executor_queue_take(struct aw_executor_queue *queue);
+
+/* Wakes its task. False if that has left: the caller frees the job. */
+bool aw_executor_job_done(struct aw_executor_job *job);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* Making a loop: which back end, and the libwebsockets context on it. */
+#include <errno.h>
+#include <libwebsockets.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "await/log.h"
+#include "loop/private.h"
+#include "loop/socket.h"
+
+#define SLOW_DEFAULT     (100 * AW_MILLISECOND)
+#define DESCRIPTORS_MOST 131072 /* libwebsockets keeps 16 bytes for each that could be open */
+
+/* Bytes that one read takes at most: a few whole TLS records. */
+#define READ_SIZE 65536
+
+static const struct aw_loop_backend *const backends[] = {&aw_loop_ev, &aw_loop_uv, &aw_loop_poll};
+#define BACKENDS (sizeof(backends) / sizeof(backends[0]))
+
+static _Atomic(const char *) policy = "auto";
+
+/*
+ * libwebsockets sizes its tables by the limit of open files, and is slow if told of any other
+ * number.
+ */
+static void
+limit_descriptors(void)
+{
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+                return;
+        limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MOST ? limit.rlim_max : DESCRIPTORS_MOST;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+                aw_log(AW_LOG_DEBUG, "setrlimit: %s", strerror(errno));
+}
+
+/*
+ * libwebsockets reports every refused connection as an error: of interest when looking for one, not
+ * otherwise.
+ */
+static void
+log_line(int level, const char *line)
+{
+        size_t length = strcspn(line, "\n");
+
+        (void)level;
+        aw_log(AW_LOG_DEBUG, "libwebsockets: %.*s", (int)length, line);
+}
+
+static int
+create_context(struct aw_loop *loop)
+{
+        struct lws_context_creation_info info = {
+                .port = CONTEXT_PORT_NO_LISTEN_SERVER,
+                .protocols = aw_socket_protocols,
+                .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
+                .pt_serv_buf_size = READ_SIZE + LWS_PRE,
+                .gid = (gid_t)-1,
+                .uid = (uid_t)-1,
+        };
+
+        if (loop->backend->open(loop, &info, &loop->foreign) == -1)
+                return -1;
+        loop->context = lws_create_context(&info);
+        if (loop->context != NULL)
+                loop->vhost = lws_create_vhost(loop->context, &info);
+        if (loop->vhost != NULL)
+                return 0;
+        /* A plug-in that is not there is the likely cause; poll needs none. */
+        loop->backend->close(loop);
+        errno = loop->backend == &aw_loop_poll ? ENOMEM : ENOENT;
+        return -1;
+}
+
+static bool
+is_auto(const char *name)
+{
+        return strcmp(name, "auto") == 0;
+}
+
+static const struct aw_loop_backend *
+find_backend(const char *name)
+{
+        size_t i;
+
+        for (i = 0; i < BACKENDS; i++)
+                if (strcmp(backends[i]->name, name) == 0)
+                        return backends[i];
+        errno = EINVAL;
+        return NULL;
+}
+
+int
+aw_loop_set_policy(const char *backend)
+{
+        if (!is_auto(backend) && find_backend(backend) == NULL)
+                return -1;
+        policy = backend;
+        return 0;
+}
+
+/* The back end that was asked for, or the first that can be had. */
+static int
+choose_backend(struct aw_loop *loop, const char *name)
+{
+        size_t i;
+
+        if (!is_auto(name)) {
+                loop->backend = find_backend(name);
+                return loop->backend == NULL ? -1 : create_context(loop);
+        }
+        for (i = 0; i < BACKENDS; i++) {
+                loop->backend = backends[i];
+                if (create_context(loop) == 0)
+                        return 0;
+                aw_log(AW_LOG_DEBUG, "no back end %s: %s", backends[i]->name, strerror(errno));
+        }
+        return -1;
+}
+
+struct aw_loop *
+aw_loop_create(const struct aw_loop_options *options)
+{
+        static const struct aw_loop_options defaults;
+        struct aw_loop *loop;
+        int error;
+
+        if (options == NULL)
+                options = &defaults;
+        if (aw_loop_current != NULL) {
+                errno = EBUSY;
+                return NULL;
+        }
+        loop = calloc(1, sizeof(*loop));
+        if (loop == NULL)
+                return NULL;
+        loop->flush_last = &loop->flush_first;
+        loop->slow = options->slow == 0 ? SLOW_DEFAULT : options->slow;
+        loop->watch = loop->slow > 2 * AW_LOOP_TICK ? CLOCK_MONOTONIC_COARSE : CLOCK_MONOTONIC;
+        pthread_mutex_init(&loop->remote_lock, NULL);
+        limit_descriptors();
+        lws_set_log_level(LLL_ERR | LLL_WARN, log_line);
+        if (choose_backend(loop, options->backend == NULL ? policy : options->backend) == -1) {
+                error = errno;
+                pthread_mutex_destroy(&loop->remote_lock);
+                free(loop);
+                errno = error;
+                return NULL;
+        }
+        loop->checked = aw_loop_clock(loop->watch);
+        aw_loop_current = loop;
+        return loop;
+}
+
+void
+aw_loop_destroy(struct aw_loop *loop)
+{
+        if (loop == NULL)
+                return;
+        if (loop != aw_loop_current)
+                aw_log_abort("aw_loop_destroy(): the loop of another thread");
+        aw_socket_close_all();
+        loop->backend->close(loop);
+        pthread_mutex_destroy(&loop->remote_lock);
+        free(loop);
+        aw_loop_current = NULL;
+}

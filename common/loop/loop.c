@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+#include <libwebsockets.h>
+#include <time.h>
+
+#include "await/loop.h"
+
+#include "await/log.h"
+#include "loop/private.h"
+#include "loop/timers.h"
+
+/* While something is ready, the poller is asked every so many turns only. */
+#define TURNS_UNPOLLED 16
+
+enum { HANDLE_IDLE, HANDLE_READY, HANDLE_TIMER, HANDLE_REMOTE };
+
+_Thread_local struct aw_loop *aw_loop_current;
+
+aw_time
+aw_loop_clock(clockid_t clock)
+{
+        struct timespec now;
+
+        clock_gettime(clock, &now);
+        return now.tv_sec * AW_SECOND + now.tv_nsec / 1000;
+}
+
+aw_time
+aw_loop_now(void)
+{
+        return aw_loop_clock(CLOCK_MONOTONIC);
+}
+
+aw_time
+aw_loop_now_about(void)
+{
+        return aw_loop_clock(CLOCK_MONOTONIC_COARSE);
+}
+
+struct aw_loop *
+aw_loop_get(void)
+{
+        return aw_loop_current;
+}
+
+struct aw_loop *
+aw_loop_need(void)
+{
+        if (aw_loop_current == NULL)
+                aw_log_abort("this thread has no event loop: call this from aw_run()");
+        return aw_loop_current;
+}
+
+const char *
+aw_loop_backend(const struct aw_loop *loop)
+{
+        return loop->backend->name;
+}
+
+struct lws_context *
+aw_loop_context(struct aw_loop *loop)
+{
+        return loop->context;
+}
+
+struct lws_vhost *
+aw_loop_vhost(struct aw_loop *loop)
+{
+        return loop->vhost;
+}
+
+void *
+aw_loop_foreign(struct aw_loop *loop)
+{
+        return loop->foreign;
+}
+
+/* Queues: doubly linked, so that a handle can be taken out from the middle. */
+
+static void
+queue_put(struct aw_handles *queue, struct aw_handle *handle)
+{
+        handle->next = NULL;
+        handle->previous = queue->last;
+        if (queue->last != NULL)
+                queue->last->next = handle;
+        else
+                queue->first = handle;
+        queue->last = handle;
+}
+
+static void
+queue_remove(struct aw_handles *queue, struct aw_handle *handle)
+{
+        if (handle->previous != NULL)
+                handle->previous->next = handle->next;
+        else
+                queue->first = handle->next;
+        if (handle->next != NULL)
+                handle->next->previous = handle->previous;
+        else
+                queue->last = handle->previous;
+}
+
+static void
+make_ready(struct aw_loop *loop, struct aw_handle *handle)
+{
+        handle->state = HANDLE_READY;
+        queue_put(&loop->ready, handle);
+}
+
+void
+aw_handle_cancel(struct aw_handle *handle)
+{
+        struct aw_loop *loop = aw_loop_need();
+
+        if (handle->state == HANDLE_REMOTE)
+                aw_log_abort(
+                        "a callback scheduled by aw_call_soon_threadsafe() cannot be cancelled");
+        if (handle->state == HANDLE_READY)
+                queue_remove(&loop->ready, handle);
+        else if (handle->state == HANDLE_TIMER)
+                loop->timers = aw_timer_heap_remove(loop->timers, handle);
+        handle->state = HANDLE_IDLE;
+}
+
+void
+aw_call_soon(struct aw_handle *handle, void (*callback)(void *argument), void *argument)
+{
+        aw_handle_cancel(handle);
+        handle->callback = callback;
+        handle->argument = argument;
+        make_ready(aw_loop_current, handle);
+}
+
+void
+aw_call_at(struct aw_handle *handle, aw_time when, void (*callback)(void *argument), void *argument)
+{
+        aw_handle_cancel(handle);
+        handle->callback = callback;
+        handle->argument = argument;
+        handle->when = when;
+        handle->order = aw_loop_current->order++;
+        handle->state = HANDLE_TIMER;
+        aw_loop_current->timers = aw_timer_heap_insert(aw_loop_current->timers, handle);
+}
+
+void
+aw_call_later(struct aw_handle *handle, aw_time delay, void (*callback)(void *argument),
+              void *argument)
+{
+        aw_time now = aw_loop_now();
+
+        aw_call_at(handle, delay > AW_NEVER - now ? AW_NEVER : now + delay, callback, argument);
+}
+
+void
+aw_call_soon_threadsafe(struct aw_loop *loop, struct aw_handle *handle,
+                        void (*callback)(void *argument), void *argument)
+{
+        bool first;
+
+        if (handle->state != HANDLE_IDLE)
+                aw_log_abort("aw_call_soon_threadsafe(): the handle is in use");
+        handle->callback = callback;
+        handle->argument = argument;
+        handle->state = HANDLE_REMOTE;
+        pthread_mutex_lock(&loop->remote_lock);
+        first = loop->remote.first == NULL;
+        queue_put(&loop->remote, handle);
+        atomic_store(&loop->remote_pending, true);
+        /*
+         * One wake-up serves all that come before the loop looks. Under the lock, the loop cannot
+         * be gone yet.
+         */
+        if (first)
+                lws_cancel_service(loop->context);
+        pthread_mutex_unlock(&loop->remote_lock);
+}
+
+/* What other threads scheduled becomes ready here. */
+static void
+take_remote(struct aw_loop *loop)
+{
+        struct aw_handles taken;
+        struct aw_handle *handle, *next;
+
+        if (!atomic_exchange(&loop->remote_pending, false))
+                return;
+        pthread_mutex_lock(&loop->remote_lock);
+        taken = loop->remote;
+        loop->remote = (struct aw_handles){NULL, NULL};
+        pthread_mutex_unlock(&loop->remote_lock);
+        for (handle = taken.first; handle != NULL; handle = next) {
+                next = handle->next;
+                make_ready(loop, handle);
+        }
+}
+
+void
+aw_loop_flush(struct aw_flush *flush)
+{
+        if (flush->queued)
+                return;
+        flush->queued = true;
+        flush->next = NULL;
+        *aw_loop_current->flush_last = flush;
+        aw_loop_current->flush_last = &flush->next;
+}
+
+void
+aw_loop_unflush(struct aw_flush *flush)
+{
+        struct aw_flush **link;
+
+        if (!flush->queued)
+                return;
+        for (link = &aw_loop_current->flush_first; *link != flush; link = &(*link)->next)
+                continue;
+        *link = flush->next;
+        if (flush->next == NULL)
+                aw_loop_current->flush_last = link;
+        flush->queued = false;
+}
+
+/* What is served may ask to be served again: that is for the next turn. */
+static void
+flush_all(struct aw_loop *loop)
+{
+        struct aw_flush marker = {.queued = true};
+        struct aw_flush *flush;
+
+        if (loop->flush_first == NULL)
+                return;
+        *loop->flush_last = &marker;
+        loop->flush_last = &marker.next;
+        while ((flush = loop->flush_first) != &marker) {
+                loop->flush_first = flush->next;
+                flush->queued = false;
+                flush->serve(flush);
+        }
+        loop->flush_first = marker.next;
+        if (marker.next == NULL)
+                loop->flush_last = &loop->flush_first;
+}
+
+void
+aw_loop_hurry(struct aw_loop *loop)
+{
+        loop->hurry = true;
+}
+
+aw_time
+aw_loop_slow(struct aw_loop *loop)
+{
+        aw_time now, took;
+
+        loop->asked = true;
+        if (loop->slow < 0)
+                return 0;
+        now = aw_loop_clock(loop->watch);
+        took = now - loop->checked;
+        loop->checked = now;
+        return took > loop->slow ? took : 0;
+}
+
+static void
+run_handle(struct aw_loop *loop, struct aw_handle *handle)
+{
+        aw_time took;
+
+        handle->state = HANDLE_IDLE;
+        loop->asked = false;
+        handle->callback(handle->argument);
+        took = loop->asked ? 0 : aw_loop_slow(loop);
+        if (took > 0)
+                aw_log(AW_LOG_WARNING, "Executing a callback took %.3f seconds",
+                       (double)took / AW_SECOND);
+}
+
+/* Runs what is ready now, not what becomes ready meanwhile: a marker stands between the two. */
+static void
+run_ready(struct aw_loop *loop)
+{
+        struct aw_handle marker = {.state = HANDLE_READY};
+        struct aw_handle *handle;
+
+        if (loop->ready.first == NULL)
+                return;
+        queue_put(&loop->ready, &marker);
+        while ((handle = loop->ready.first) != &marker) {
+                queue_remove(&loop->ready, handle);
+                run_handle(loop, handle);
+        }
+        queue_remove(&loop->ready, &marker);
+}
+
+static void
+run_timers(struct aw_loop *loop)
+{
+        aw_time now;
+        struct aw_handle *handle;
+
+        if (loop->timers == NULL || loop->timers->when > aw_loop_now_about() + AW_LOOP_TICK)
+                return;
+        now = aw_loop_now();
+        while ((handle = loop->timers) != NULL && handle->when <= now) {
+                loop->timers = aw_timer_heap_remove(loop->timers, handle);
+                make_ready(loop, handle);
+        }
+}
+
+static aw_time
+poll_until(const struct aw_loop *loop, bool wait)
+{
+        if (!wait || loop->hurry || loop->ready.first != NULL || loop->flush_first != NULL)
+                return 0;
+        return loop->timers == NULL ? AW_NEVER : loop->timers->when;
+}
+
+/* Tasks that keep each other ready need not pay for a system call each turn. */
+static void
+poll_once(struct aw_loop *loop, bool wait)
+{
+        if (loop->ready.first != NULL && ++loop->unpolled < TURNS_UNPOLLED)
+                return;
+        loop->unpolled = 0;
+        loop->backend->poll(loop, poll_until(loop, wait));
+        loop->hurry = false;
+}
+
+void
+aw_loop_turn(struct aw_loop *loop, bool wait)
+{
+        run_ready(loop);
+        flush_all(loop);
+        poll_once(loop, wait);
+        take_remote(loop);
+        run_timers(loop);
+        if (loop->slow >= 0)
+                loop->checked = aw_loop_clock(loop->watch);
+}

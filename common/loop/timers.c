@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop/timers.h"
+
+static bool
+earlier(const struct aw_handle *a, const struct aw_handle *b)
+{
+        return a->when < b->when || (a->when == b->when && a->order < b->order);
+}
+
+/*
+ * The later of two heaps becomes the first child of the other. `previous` of a first child is its
+ * parent.
+ */
+static struct aw_handle *
+meld(struct aw_handle *a, struct aw_handle *b)
+{
+        struct aw_handle *parent, *child;
+
+        if (a == NULL || b == NULL)
+                return a == NULL ? b : a;
+        parent = earlier(a, b) ? a : b;
+        child = parent == a ? b : a;
+        child->previous = parent;
+        child->next = parent->child;
+        if (child->next != NULL)
+                child->next->previous = child;
+        parent->child = child;
+        return parent;
+}
+
+/*
+ * Melds siblings in pairs from the left, then the pairs from the right: that is what keeps the cost
+ * at log n.
+ */
+static struct aw_handle *
+meld_children(struct aw_handle *first)
+{
+        struct aw_handle *pairs = NULL, *root = NULL, *a, *b, *next;
+
+        for (a = first; a != NULL; a = next) {
+                b = a->next;
+                next = b == NULL ? NULL : b->next;
+                a->next = a->previous = NULL;
+                if (b != NULL)
+                        b->next = b->previous = NULL;
+                a = meld(a, b);
+                a->next = pairs;
+                pairs = a;
+        }
+        for (a = pairs; a != NULL; a = next) {
+                next = a->next;
+                a->next = NULL;
+                root = meld(root, a);
+        }
+        return root;
+}
+
+struct aw_handle *
+aw_timer_heap_insert(struct aw_handle *root, struct aw_handle *handle)
+{
+        handle->next = handle->previous = handle->child = NULL;
+        return meld(root, handle);
+}
+
+struct aw_handle *
+aw_timer_heap_remove(struct aw_handle *root, struct aw_handle *handle)
+{
+        struct aw_handle *orphans = meld_children(handle->child);
+
+        if (handle == root) {
+                root = orphans;
+        } else {
+                if (handle->previous->child == handle)
+                        handle->previous->child = handle->next;
+                else
+                        handle->previous->next = handle->next;
+                if (handle->next != NULL)
+                        handle->next->previous = handle->previous;
+                root = meld(root, orphans);
+        }
+        handle->next = handle->previous = handle->child = NULL;
+        return root;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* The libuv back end: libwebsockets on a uv_loop_t of ours. */
+#include <errno.h>
+#include <libwebsockets.h>
+#include <stdlib.h>
+#include <uv.h>
+
+#include "loop/private.h"
+
+struct uv_state {
+        uv_loop_t loop;
+        uv_timer_t timer;
+        aw_time armed; /* when the timer fires; AW_NEVER: not armed */
+        void *loops[1];
+        struct lws_context *context; /* only while it is destroyed; NULL once it is gone */
+};
+
+/*
+ * Waking up is all the timer is for. It may fire before libuv polls, which would then wait for
+ * ever: so it stops that.
+ */
+static void
+uv_state_timer(uv_timer_t *timer)
+{
+        struct uv_state *state = timer->data;
+
+        state->armed = AW_NEVER;
+        uv_stop(&state->loop);
+}
+
+static int
+uv_state_open(struct aw_loop *loop, struct lws_context_creation_info *info, void **foreign)
+{
+        struct uv_state *state = calloc(1, sizeof(*state));
+        int error;
+
+        (void)loop;
+        if (state == NULL)
+                return -1;
+        error = uv_loop_init(&state->loop);
+        if (error != 0) {
+                free(state);
+                errno = -error;
+                return -1;
+        }
+        uv_timer_init(&state->loop, &state->timer);
+        state->timer.data = state;
+        state->armed = AW_NEVER;
+        state->loops[0] = &state->loop;
+        info->foreign_loops = state->loops;
+        info->pcontext = &state->context;
+        info->options |= LWS_SERVER_OPTION_LIBUV;
+        *foreign = state;
+        return 0;
+}
+
+/* libuv counts whole milliseconds from its own idea of now, which is as old as the last poll. */
+static void
+uv_state_arm(struct uv_state *state, aw_time until)
+{
+        aw_time delay;
+
+        if (until == state->armed)
+                return;
+        state->armed = until;
+        if (until == AW_NEVER) {
+                uv_timer_stop(&state->timer);
+                return;
+        }
+        uv_update_time(&state->loop);
+        delay = until - aw_loop_now();
+        delay = delay > 0 ? (delay + AW_MILLISECOND - 1) / AW_MILLISECOND : 0;
+        uv_timer_start(&state->timer, uv_state_timer, (uint64_t)delay, 0);
+}
+
+static void
+uv_state_poll(struct aw_loop *loop, aw_time until)
+{
+        struct uv_state *state = aw_loop_foreign(loop);
+
+        if (until == 0) {
+                uv_run(&state->loop, UV_RUN_NOWAIT);
+                return;
+        }
+        uv_state_arm(state, until);
+        uv_run(&state->loop, UV_RUN_ONCE);
+}
+
+/*
+ * libwebsockets closes its handles on later turns of the foreign loop, and has to be told again
+ * when they are.
+ */
+static void
+uv_state_close(struct aw_loop *loop)
+{
+        struct uv_state *state = aw_loop_foreign(loop);
+
+        state->context = aw_loop_context(loop);
+        lws_context_destroy(state->context);
+        uv_close((uv_handle_t *)&state->timer, NULL);
+        uv_run(&state->loop, UV_RUN_DEFAULT);
+        lws_context_destroy(state->context);
+        if (uv_loop_close(&state->loop) == 0)
+                free(state);
+}
+
+const struct aw_loop_backend aw_loop_uv = {
+        .name = "uv",
+        .open = uv_state_open,
+        .poll = uv_state_poll,
+        .close = uv_state_close,
+};

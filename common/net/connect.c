@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/connect.h"
+
+#include "loop/socket.h"
+#include "net/resolve.h"
+#include "task/private.h"
+
+/* Before the next address is tried as well (RFC 8305 section 5: the Connection Attempt Delay). */
+#define ATTEMPT_DELAY (250 * AW_MILLISECOND)
+
+struct attempt {
+        struct race *race;
+        struct aw_socket *socket;
+};
+
+struct race {
+        struct attempt *attempts; /* one for each address */
+        struct aw_addresses *addresses;
+        size_t started, failed;
+        struct attempt *winner;
+        int error; /* of the last that failed */
+        struct aw_waiters waiters;
+};
+
+static void
+attempt_connected(void *owner)
+{
+        struct attempt *attempt = owner;
+
+        /* What comes meanwhile is for the next owner. */
+        aw_socket_pause(attempt->socket, true);
+        if (attempt->race->winner == NULL)
+                attempt->race->winner = attempt;
+        aw_wake_all(&attempt->race->waiters);
+}
+
+static void
+attempt_closed(void *owner, int error)
+{
+        struct attempt *attempt = owner;
+
+        attempt->socket = NULL;
+        attempt->race->failed++;
+        attempt->race->error = error == 0 ? ECONNABORTED : error;
+        if (attempt->race->winner == attempt)
+                attempt->race->winner = NULL;
+        aw_wake_all(&attempt->race->waiters);
+}
+
+static void
+attempt_nothing(void *owner)
+{
+        (void)owner;
+}
+
+static void
+attempt_data(void *owner, const uint8_t *data, size_t length)
+{
+        (void)owner;
+        (void)data;
+        (void)length;
+}
+
+static void
+nobody_closed(void *owner, int error)
+{
+        (void)owner;
+        (void)error;
+}
+
+/* The winner's, until it has its new owner. */
+static const struct aw_socket_callbacks nobody_callbacks = {
+        .data = attempt_data,
+        .writable = attempt_nothing,
+        .connected = attempt_nothing,
+        .closed = nobody_closed,
+};
+
+static const struct aw_socket_callbacks attempt_callbacks = {
+        .data = attempt_data,
+        .writable = attempt_nothing,
+        .connected = attempt_connected,
+        .closed = attempt_closed,
+};
+
+/* A socket on its way to the address, or NULL with errno. */
+static struct aw_socket *
+start_socket(const struct aw_address *address, struct attempt *attempt)
+{
+        int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        int on = 1, error;
+
+        if (fd == -1)
+                return NULL;
+        /* Has no meaning, and no effect, on a Unix socket. */
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        if (connect(fd, (const struct sockaddr *)&address->storage, address->length) == 0 ||
+            errno == EINPROGRESS)
+                return aw_socket_adopt(fd, true, &attempt_callbacks, attempt);
+        error = errno;
+        close(fd);
+        errno = error;
+        return NULL;
+}
+
+static void
+race_start_next(struct race *race)
+{
+        struct attempt *attempt = &race->attempts[race->started];
+
+        attempt->race = race;
+        attempt->socket = start_socket(&race->addresses->items[race->started], attempt);
+        race->started++;
+        if (attempt->socket == NULL) {
+                race->failed++;
+                race->error = errno;
+        }
+}
+
+/*
+ * Waits for an event of the race, or until it is time for the next address. False if the caller
+ * should stop.
+ */
+static async bool
+race_wait(struct race *race, aw_time deadline)
+{
+        aw_time next =
+                race->started < race->addresses->count ? aw_loop_now() + ATTEMPT_DELAY : AW_NEVER;
+
+        return aw_wait_in(&race->waiters, next < deadline ? next : deadline, NULL) == 0 ||
+               (errno == ETIMEDOUT && next < deadline);
+}
+
+/* The losers are dropped; they call back once more, so the race has to wait for that. */
+static async void
+race_end(struct race *race)
+{
+        size_t i;
+
+        for (i = 0; i < race->started; i++)
+                if (race->attempts[i].socket != NULL && &race->attempts[i] != race->winner)
+                        aw_socket_close(race->attempts[i].socket);
+        while (race->failed + (race->winner != NULL) < race->started)
+                aw_suspend_in(&race->waiters, AW_NEVER);
+}
+
+static async struct aw_socket *
+race_run(struct race *race, aw_time deadline)
+{
+        bool go_on = true;
+        int error;
+
+        while (go_on && race->winner == NULL && race->failed < race->addresses->count) {
+                if (race->started < race->addresses->count)
+                        race_start_next(race);
+                if (race->failed < race->started)
+                        go_on = await(race_wait(race, deadline));
+        }
+        error = go_on ? 0 : errno;
+        /* A winner that comes together with a cancellation comes too late. */
+        if (!go_on)
+                race->winner = NULL;
+        await(race_end(race));
+        errno = error == 0 ? race->error : error;
+        return race->winner == NULL ? NULL : race->winner->socket;
+}
+
+/* Families take turns, in the order that the resolver prefers (RFC 8305 section 4). */
+static void
+interleave(struct aw_addresses *addresses)
+{
+        struct aw_address *items = addresses->items, moved;
+        size_t i, j;
+
+        for (i = 1; i < addresses->count; i++) {
+                for (j = i; j < addresses->count; j++)
+                        if (items[j].storage.ss_family != items[i - 1].storage.ss_family)
+                                break;
+                if (j == addresses->count)
+                        return;
+                moved = items[j];
+                memmove(&items[i + 1], &items[i], (j - i) * sizeof(*items));
+                items[i] = moved;
+        }
+}
+
+async struct aw_socket *
+aw_connect(struct aw_addresses *addresses, aw_time deadline)
+{
+        struct race race = {.addresses = addresses};
+        struct aw_socket *socket;
+        int error;
+
+        interleave(addresses);
+        race.attempts = calloc(addresses->count, sizeof(*race.attempts));
+        if (race.attempts == NULL)
+                return NULL;
+        socket = await(race_run(&race, deadline));
+        error = errno;
+        if (socket != NULL)
+                aw_socket_set_owner(socket, &nobody_callbacks, NULL);
+        free(race.attempts);
+        errno = error;
+        return socket;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Connecting to one of several addresses, tried side by side (RFC 8305). */
+#ifndef AW_NET_CONNECT_H
+#define AW_NET_CONNECT_H
+
+#include "await/task.h"
+
+struct aw_addresses;
+struct aw_socket;
+
+/*
+ * Tries the addresses one after the other, families in turn, a further one every 250 ms and as soon
+ * as one has failed, until one is connected; the others are dropped. The addresses are reordered. A
+ * socket that does not read yet and has no owner: call aw_socket_set_owner() before waiting for
+ * anything, then aw_socket_pause(socket, false). NULL with errno: that of the last that failed,
+ * ETIMEDOUT, ECANCELED or ENOMEM.
+ */
+async struct aw_socket *aw_connect(struct aw_addresses *addresses, aw_time deadline);
+
+#endif

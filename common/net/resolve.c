@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "net/resolve.h"
+
+#include "await/executor.h"
+#include "net/url.h"
+
+/* A question for a thread, and its answer. */
+struct query {
+        char host[AW_URL_HOST_MAX + 1];
+        char port[6];
+        struct addrinfo hints;
+        int code; /* of getaddrinfo() */
+        int error;
+        struct addrinfo *found;
+};
+
+uint16_t
+aw_address_port(const struct sockaddr_storage *address)
+{
+        if (address->ss_family == AF_INET)
+                return ntohs(((const struct sockaddr_in *)address)->sin_port);
+        if (address->ss_family == AF_INET6)
+                return ntohs(((const struct sockaddr_in6 *)address)->sin6_port);
+        return 0;
+}
+
+void
+aw_address_set_port(struct aw_address *address, uint16_t port)
+{
+        if (address->storage.ss_family == AF_INET)
+                ((struct sockaddr_in *)&address->storage)->sin_port = htons(port);
+        else if (address->storage.ss_family == AF_INET6)
+                ((struct sockaddr_in6 *)&address->storage)->sin6_port = htons(port);
+}
+
+void
+aw_address_format(const struct sockaddr_storage *address, char *out, size_t size)
+{
+        char text[INET6_ADDRSTRLEN];
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+
+        if (address->ss_family == AF_INET)
+                snprintf(out, size, "%s:%u", inet_ntop(AF_INET, &v4->sin_addr, text, sizeof(text)),
+                         ntohs(v4->sin_port));
+        else if (address->ss_family == AF_INET6)
+                snprintf(out, size, "[%s]:%u",
+                         inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text)),
+                         ntohs(v6->sin6_port));
+        else
+                snprintf(out, size, "unix");
+}
+
+void
+aw_addresses_free(struct aw_addresses *addresses)
+{
+        free(addresses->items);
+        *addresses = (struct aw_addresses){.items = NULL};
+}
+
+static int
+copy_found(const struct addrinfo *found, struct aw_addresses *addresses)
+{
+        const struct addrinfo *info;
+        size_t count = 1; /* there is at least one */
+
+        for (info = found; info->ai_next != NULL; info = info->ai_next)
+                count++;
+        addresses->items = calloc(count, sizeof(*addresses->items));
+        if (addresses->items == NULL)
+                return -1;
+        for (info = found; info != NULL; info = info->ai_next) {
+                struct aw_address *item = &addresses->items[addresses->count++];
+
+                memcpy(&item->storage, info->ai_addr, info->ai_addrlen);
+                item->length = info->ai_addrlen;
+        }
+        return 0;
+}
+
+static int
+unix_address(const char *path, struct aw_addresses *addresses)
+{
+        struct sockaddr_un *address;
+
+        addresses->items = calloc(1, sizeof(*addresses->items));
+        if (addresses->items == NULL)
+                return -1;
+        address = (struct sockaddr_un *)&addresses->items[0].storage;
+        address->sun_family = AF_UNIX;
+        snprintf(address->sun_path, sizeof(address->sun_path), "%s", path);
+        addresses->items[0].length = sizeof(*address);
+        addresses->count = 1;
+        return 0;
+}
+
+static void
+query_free(void *argument)
+{
+        struct query *query = argument;
+
+        if (query->found != NULL)
+                freeaddrinfo(query->found);
+        free(query);
+}
+
+/* In a thread. */
+static int
+query_run(void *argument, void **result)
+{
+        struct query *query = argument;
+
+        query->code = getaddrinfo(query->host, query->port, &query->hints, &query->found);
+        query->error = errno;
+        *result = query;
+        return 0;
+}
+
+/* Takes the answer to pieces; frees it. */
+static int
+query_finish(struct query *query, struct aw_addresses *addresses, const char **reason)
+{
+        int result = -1, error = EADDRNOTAVAIL;
+
+        *reason = gai_strerror(query->code);
+        if (query->code == EAI_SYSTEM)
+                error = query->error;
+        else if (query->code == EAI_MEMORY)
+                error = ENOMEM;
+        else if (query->code == 0)
+                result = copy_found(query->found, addresses);
+        if (query->code == 0 && result == -1) {
+                error = ENOMEM;
+                *reason = "out of memory";
+        }
+        query_free(query);
+        errno = error;
+        return result;
+}
+
+static bool
+is_number(const char *host)
+{
+        struct in6_addr unused;
+
+        return inet_pton(AF_INET, host, &unused) == 1 || inet_pton(AF_INET6, host, &unused) == 1;
+}
+
+static struct query *
+query_create(const struct aw_url *url, bool passive)
+{
+        struct query *query = calloc(1, sizeof(*query));
+
+        if (query == NULL)
+                return NULL;
+        memcpy(query->host, url->host, sizeof(query->host));
+        snprintf(query->port, sizeof(query->port), "%u", url->port);
+        query->hints.ai_socktype = SOCK_STREAM;
+        query->hints.ai_flags = AI_NUMERICSERV | (passive ? AI_PASSIVE : 0) |
+                                (is_number(url->host) ? AI_NUMERICHOST : 0);
+        return query;
+}
+
+async int
+aw_resolve(const struct aw_url *url, bool passive, struct aw_addresses *addresses,
+           const char **reason)
+{
+        struct aw_job job = {.run = query_run, .discard = query_free, .drop = query_free};
+        void *answer;
+
+        *addresses = (struct aw_addresses){.items = NULL};
+        *reason = "out of memory";
+        if (url->scheme == AW_URL_UNIX)
+                return unix_address(url->socket, addresses);
+        job.argument = query_create(url, passive);
+        if (job.argument == NULL)
+                return -1;
+        if (is_number(url->host)) {
+                query_run(job.argument, &answer);
+        } else if (await(aw_run_in_executor(NULL, &job, &answer)) == -1) {
+                *reason = strerror(errno);
+                return -1;
+        }
+        return query_finish(answer, addresses, reason);
+}

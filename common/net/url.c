@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "net/url.h"
+
+_Static_assert(AW_URL_SOCKET_MAX + 1 == sizeof((struct sockaddr_un *)0)->sun_path,
+               "a socket's path fits its address");
+
+/* A piece of the text that is being parsed; not terminated. */
+struct span {
+        const char *data;
+        size_t length;
+};
+
+static int
+refuse(struct aw_url_error *error, const char *sentence)
+{
+        snprintf(error->text, sizeof error->text, "%s", sentence);
+        errno = EINVAL;
+        return -1;
+}
+
+/* ctype.h would depend on the locale. */
+static bool
+is_digit(char byte)
+{
+        return byte >= '0' && byte <= '9';
+}
+
+static char
+lower(char byte)
+{
+        return byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
+}
+
+static bool
+is_ascii(struct span span)
+{
+        for (size_t i = 0; i < span.length; i++)
+                if ((unsigned char)span.data[i] > 0x7f)
+                        return false;
+        return true;
+}
+
+/* The first part of the span, which ends before any of `stops`. */
+static struct span
+until(struct span span, const char *stops)
+{
+        for (size_t i = 0; i < span.length; i++)
+                if (strchr(stops, span.data[i]) != NULL)
+                        return (struct span){span.data, i};
+        return span;
+}
+
+static struct span
+after(struct span span, size_t length)
+{
+        return (struct span){span.data + length, span.length - length};
+}
+
+static bool
+begins_with(struct span span, const char *prefix)
+{
+        size_t i = 0;
+
+        while (i < span.length && prefix[i] != '\0' && lower(span.data[i]) == prefix[i])
+                i++;
+        return prefix[i] == '\0';
+}
+
+static bool
+contains(struct span span, char byte)
+{
+        return memchr(span.data, byte, span.length) != NULL;
+}
+
+static void
+copy(char *to, struct span span)
+{
+        memcpy(to, span.data, span.length);
+        to[span.length] = '\0';
+}
+
+/* What is refused wherever it stands. */
+static int
+check_text(struct span text, struct aw_url_error *error)
+{
+        for (size_t i = 0; i < text.length; i++) {
+                unsigned char byte = (unsigned char)text.data[i];
+
+                if (byte <= ' ' || byte == 0x7f)
+                        return refuse(error, "a URL has no spaces and no control characters");
+                if (byte == '#')
+                        return refuse(error, "a WebSocket URL has no fragment: write %23 for #");
+        }
+        return 0;
+}
+
+static int
+take_target(struct span rest, struct aw_url *url, struct aw_url_error *error)
+{
+        size_t slash = begins_with(rest, "/") ? 0 : 1;
+
+        if (!is_ascii(rest))
+                return refuse(error, "what is not ASCII must be percent-encoded in path and query");
+        if (slash + rest.length > AW_URL_TARGET_MAX)
+                return refuse(error, "path and query are longer than 8,000 bytes");
+        url->target[0] = '/';
+        copy(url->target + slash, rest);
+        return 0;
+}
+
+/* Follows the host: nothing, a colon, or a colon and a number. */
+static int
+take_port(struct span rest, struct aw_url *url, struct aw_url_error *error)
+{
+        unsigned port = 0;
+
+        if (rest.length > 0 && rest.data[0] != ':')
+                return refuse(error, "only a port may follow the IPv6 address");
+        if (rest.length < 2)
+                return 0;
+        for (size_t i = 1; i < rest.length; i++) {
+                if (is_digit(rest.data[i]))
+                        port = port * 10 + (unsigned)(rest.data[i] - '0');
+                if (!is_digit(rest.data[i]) || port > UINT16_MAX)
+                        return refuse(error, "the port is not a number from 0 to 65535");
+        }
+        url->port = (uint16_t)port;
+        return 0;
+}
+
+static bool
+is_name_byte(char byte)
+{
+        byte = lower(byte);
+        return (byte >= 'a' && byte <= 'z') || is_digit(byte) || byte == '-' || byte == '_';
+}
+
+/* Letters, digits and so on between dots; the last label is returned by its length. */
+static int
+check_labels(struct span host, size_t *last, struct aw_url_error *error)
+{
+        struct span label;
+
+        for (;; host = after(host, label.length + 1)) {
+                label = until(host, ".");
+                if (label.length == 0)
+                        return refuse(error, "the host name has an empty label");
+                if (label.length > 63)
+                        return refuse(error, "a label of the host name is longer than 63 bytes");
+                for (size_t i = 0; i < label.length; i++)
+                        if (!is_name_byte(label.data[i]))
+                                return refuse(error, "a host name has letters, digits, '-', '_' "
+                                                     "and dots only");
+                *last = label.length;
+                if (label.length == host.length)
+                        return 0;
+        }
+}
+
+/* A name or an IPv4 address. */
+static int
+check_host(struct span host, struct aw_url_error *error)
+{
+        char address[INET_ADDRSTRLEN];
+        struct in_addr binary;
+        struct span last;
+
+        if (host.length == 0)
+                return refuse(error, "the URL names no host");
+        if (!is_ascii(host))
+                return refuse(error, "an international host name must be in its ASCII form "
+                                     "(xn--...)");
+        if (host.length > AW_URL_HOST_MAX)
+                return refuse(error, "the host name is longer than 253 bytes");
+        if (check_labels(host, &last.length, error) == -1)
+                return -1;
+        last = after(host, host.length - last.length);
+        for (size_t i = 0; i < last.length; i++)
+                if (!is_digit(last.data[i]))
+                        return 0;
+        if (host.length < sizeof address) {
+                copy(address, host);
+                if (inet_pton(AF_INET, address, &binary) == 1)
+                        return 0;
+        }
+        return refuse(error, "the host is neither a name nor an IPv4 address");
+}
+
+static int
+check_ipv6(struct span host, struct aw_url_error *error)
+{
+        char address[INET6_ADDRSTRLEN];
+        struct in6_addr binary;
+
+        if (contains(host, '%'))
+                return refuse(error, "an IPv6 address with a zone is not supported");
+        if (host.length < sizeof address) {
+                copy(address, host);
+                if (inet_pton(AF_INET6, address, &binary) == 1)
+                        return 0;
+        }
+        return refuse(error, "what stands in brackets is no IPv6 address");
+}
+
+/* [ADDRESS], and what follows it. */
+static int
+take_ipv6(struct span *authority, struct span *host, struct aw_url_error *error)
+{
+        *host = until(after(*authority, 1), "]");
+        if (host->length + 1 == authority->length)
+                return refuse(error, "the bracket before the IPv6 address is not closed");
+        *authority = after(*authority, host->length + 2);
+        return check_ipv6(*host, error);
+}
+
+static int
+take_host(struct span *authority, struct span *host, struct aw_url_error *error)
+{
+        *host = until(*authority, ":");
+        *authority = after(*authority, host->length);
+        if (authority->length > 1 && contains(after(*authority, 1), ':'))
+                return refuse(error, "an IPv6 address in a URL stands in brackets, as in [::1]");
+        return check_host(*host, error);
+}
+
+static void
+write_host(struct aw_url *url, struct span host, bool ipv6, uint16_t default_port)
+{
+        char port[sizeof ":65535"] = "";
+
+        copy(url->host, host);
+        for (char *at = url->host; *at != '\0'; at++)
+                *at = lower(*at);
+        if (url->port != default_port)
+                snprintf(port, sizeof port, ":%u", (unsigned)url->port);
+        snprintf(url->host_header, sizeof url->host_header, "%s%s%s%s", ipv6 ? "[" : "", url->host,
+                 ipv6 ? "]" : "", port);
+}
+
+/* What follows ws:// or wss://. */
+static int
+parse_inet(struct span rest, struct aw_url *url, struct aw_url_error *error)
+{
+        uint16_t default_port = url->scheme == AW_URL_WSS ? 443 : 80;
+        struct span authority = until(rest, "/?"), target = after(rest, authority.length), host;
+        bool ipv6 = begins_with(authority, "[");
+        int result;
+
+        if (contains(authority, '@'))
+                return refuse(error, "a user name or password in a URL is not supported");
+        if (ipv6)
+                result = take_ipv6(&authority, &host, error);
+        else
+                result = take_host(&authority, &host, error);
+        if (result == -1)
+                return -1;
+        url->port = default_port;
+        if (take_port(authority, url, error) == -1)
+                return -1;
+        write_host(url, host, ipv6, default_port);
+        return take_target(target, url, error);
+}
+
+/* What follows unix: or ws+unix: up to the target. */
+static int
+parse_socket(struct span path, struct aw_url *url, struct aw_url_error *error)
+{
+        if (begins_with(path, "//"))
+                path = after(path, 2);
+        if (!begins_with(path, "/"))
+                return refuse(error, "a Unix socket is given by its absolute path");
+        if (path.length > AW_URL_SOCKET_MAX)
+                return refuse(error, "the path of the Unix socket is longer than 107 bytes");
+        copy(url->socket, path);
+        strcpy(url->host_header, "localhost");
+        strcpy(url->target, "/");
+        return 0;
+}
+
+/* What follows ws+unix:. */
+static int
+parse_socket_and_target(struct span rest, struct aw_url *url, struct aw_url_error *error)
+{
+        struct span path = until(rest, ":"), target = after(rest, path.length);
+
+        if (parse_socket(path, url, error) == -1)
+                return -1;
+        if (target.length < 2)
+                return 0;
+        if (target.data[1] != '/')
+                return refuse(error, "the path after the Unix socket and ':' begins with '/'");
+        return take_target(after(target, 1), url, error);
+}
+
+static const struct {
+        const char *prefix;
+        enum aw_url_scheme scheme;
+        int (*parse)(struct span rest, struct aw_url *url, struct aw_url_error *error);
+} schemes[] = {
+        {"ws://", AW_URL_WS, parse_inet},
+        {"wss://", AW_URL_WSS, parse_inet},
+        {"unix:", AW_URL_UNIX, parse_socket},
+        {"ws+unix:", AW_URL_UNIX, parse_socket_and_target},
+};
+
+int
+aw_url_parse(const char *text, struct aw_url *url, struct aw_url_error *error)
+{
+        struct span rest = {text, strlen(text)};
+
+        if (check_text(rest, error) == -1)
+                return -1;
+        for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+                if (begins_with(rest, schemes[i].prefix)) {
+                        memset(url, 0, sizeof *url);
+                        url->scheme = schemes[i].scheme;
+                        rest = after(rest, strlen(schemes[i].prefix));
+                        return schemes[i].parse(rest, url, error);
+                }
+        if (begins_with(rest, "http://") || begins_with(rest, "https://"))
+                return refuse(error, "write ws:// instead of http://, wss:// instead of https://");
+        return refuse(error, "the URL begins with none of ws://, wss://, unix:/ and ws+unix:/");
+}

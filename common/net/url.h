@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The URLs of a WebSocket server (RFC 6455 section 3), as both programs take them:
+ *
+ *     ws://HOST[:PORT][/PATH][?QUERY]      plain; port 80 by default
+ *     wss://HOST[:PORT][/PATH][?QUERY]     over TLS; port 443 by default
+ *     unix:/SOCKET                         plain, over a Unix socket; all of it is the path
+ *     ws+unix:/SOCKET[:/PATH[?QUERY]]      the same with a request target, for clients
+ *
+ * HOST is a name, an IPv4 address or an [IPv6] address. Schemes and hosts are read without case.
+ * unix:///SOCKET is unix:/SOCKET.
+ */
+#ifndef AW_NET_URL_H
+#define AW_NET_URL_H
+
+#include <stdint.h>
+
+#define AW_URL_HOST_MAX   253  /* bytes in a host */
+#define AW_URL_SOCKET_MAX 107  /* bytes in a Unix socket's path */
+#define AW_URL_TARGET_MAX 8000 /* bytes in a request target */
+
+enum aw_url_scheme { AW_URL_WS, AW_URL_WSS, AW_URL_UNIX };
+
+/*
+ * All text is terminated and in the structure itself: nothing to free, and it may be copied. It is
+ * rather large for a task's stack.
+ */
+struct aw_url {
+        enum aw_url_scheme scheme;
+        uint16_t port;                  /* 0: to listen, any; to connect, none. Unix: 0 */
+        char host[AW_URL_HOST_MAX + 1]; /* lower case, an IPv6 address without brackets; or "" */
+        char socket[AW_URL_SOCKET_MAX + 1]; /* of unix: and ws+unix:, otherwise "" */
+        char target[AW_URL_TARGET_MAX + 1]; /* path and query as they were given, at least "/" */
+        /* For the field Host: "example.com:8443", "[::1]", no default port; Unix: "localhost". */
+        char host_header[AW_URL_HOST_MAX + sizeof "[]:65535"];
+};
+
+/* A sentence about what is wrong, for the user; without a full stop. It never quotes the URL. */
+struct aw_url_error {
+        char text[128];
+};
+
+/*
+ * Parses `text` into *url. -1 with errno EINVAL and *error written if it is no such URL; *url is
+ * unspecified then. Refused are
+ *
+ *   - spaces, control characters and fragments ('#'; RFC 6455 has none) anywhere,
+ *   - a user name or password,
+ *   - names with other than letters, digits, '-', '_' and '.', with an empty label or one over 63
+ *     bytes, or with a last label that is a number unless it is an IPv4 address; so a name from
+ *     beyond ASCII must be given in its ASCII form (xn--...),
+ *   - zones in IPv6 addresses,
+ *   - bytes beyond ASCII in path or query (a socket's path may have them),
+ *   - what is longer than the maximums above.
+ *
+ * Percent-encoding is left as it is, right or wrong.
+ */
+int aw_url_parse(const char *text, struct aw_url *url, struct aw_url_error *error);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "await/signals.h"
+
+#include "await/log.h"
+
+struct aw_signals {
+        int fd;
+        struct aw_watch *watch;
+        sigset_t blocked; /* those of them that were not before */
+        struct aw_waiters waiters;
+};
+
+/*
+ * Those of the set that are not blocked yet; others may have been opened before, and be closed
+ * later.
+ */
+static void
+block(const sigset_t *set, sigset_t *blocked)
+{
+        sigset_t before;
+        int number;
+
+        pthread_sigmask(SIG_BLOCK, set, &before);
+        *blocked = *set;
+        for (number = 1; number < NSIG; number++)
+                if (sigismember(&before, number) == 1)
+                        sigdelset(blocked, number);
+}
+
+/* Nobody reads while nobody waits: the kernel keeps what arrives meanwhile. */
+static void
+signals_readable(void *argument)
+{
+        struct aw_signals *signals = argument;
+
+        if (!aw_wake_one(&signals->waiters))
+                aw_watch_pause(signals->watch, true);
+}
+
+struct aw_signals *
+aw_signals_open(const int numbers[], size_t count)
+{
+        struct aw_signals *signals = calloc(1, sizeof(*signals));
+        sigset_t set;
+        size_t i;
+
+        if (signals == NULL)
+                return NULL;
+        sigemptyset(&set);
+        for (i = 0; i < count; i++)
+                sigaddset(&set, numbers[i]);
+        signals->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+        if (signals->fd == -1)
+                goto fail;
+        signals->watch = aw_watch_open(signals->fd, signals_readable, signals);
+        if (signals->watch == NULL)
+                goto fail_fd;
+        block(&set, &signals->blocked);
+        return signals;
+fail_fd:
+        close(signals->fd);
+fail:
+        free(signals);
+        return NULL;
+}
+
+async int
+aw_signals_wait(struct aw_signals *signals, aw_time deadline)
+{
+        struct signalfd_siginfo info;
+
+        while (read(signals->fd, &info, sizeof(info)) != (ssize_t)sizeof(info)) {
+                if (errno != EAGAIN && errno != EINTR)
+                        return -1;
+                aw_watch_pause(signals->watch, false);
+                if (aw_wait_in(&signals->waiters, deadline, NULL) == -1)
+                        return -1;
+        }
+        return (int)info.ssi_signo;
+}
+
+void
+aw_signals_close(struct aw_signals *signals)
+{
+        if (signals == NULL)
+                return;
+        if (signals->waiters.first != NULL)
+                aw_log_abort("aw_signals_close(): a task waits for a signal");
+        aw_watch_close(signals->watch);
+        pthread_sigmask(SIG_UNBLOCK, &signals->blocked, NULL);
+        free(signals);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "task/private.h"
+
+static void
+timeout_fired(void *argument)
+{
+        struct aw_timeout *timeout = argument;
+
+        timeout->fired = true;
+        aw_cancel(timeout->task);
+}
+
+void
+aw_timeout_enter(struct aw_timeout *timeout, aw_time when)
+{
+        struct aw_task *task = aw_task_need();
+
+        /*
+         * A cancellation that is still to be delivered will be in what is timed, and counts as come
+         * in it.
+         */
+        *timeout = (struct aw_timeout){.task = task, .cancels = task->cancels - task->cancel};
+        if (when != AW_NEVER)
+                aw_call_at(&timeout->handle, when, timeout_fired, timeout);
+}
+
+int
+aw_timeout_exit(struct aw_timeout *timeout, int result)
+{
+        struct aw_task *task = timeout->task;
+        int error = errno;
+
+        aw_handle_cancel(&timeout->handle);
+        if (timeout->fired) {
+                task->cancels--;
+                if (task->cancels <= timeout->cancels) {
+                        task->cancel = false;
+                        if (result == -1 && error == ECANCELED)
+                                error = ETIMEDOUT;
+                }
+        }
+        errno = error;
+        return result;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tls/private.h"
+
+static const unsigned char alpn_protocols[] = "\x08http/1.1";
+#define ALPN_LENGTH ((unsigned)sizeof(alpn_protocols) - 1)
+
+static int
+select_protocol(SSL *ssl, const unsigned char **out, unsigned char *length,
+                const unsigned char *offered, unsigned int offered_length, void *arg)
+{
+        unsigned char *chosen;
+
+        (void)ssl;
+        (void)arg;
+        if (SSL_select_next_proto(&chosen, length, alpn_protocols, ALPN_LENGTH, offered,
+                                  offered_length) != OPENSSL_NPN_NEGOTIATED)
+                return SSL_TLSEXT_ERR_ALERT_FATAL;
+        *out = chosen;
+        return SSL_TLSEXT_ERR_OK;
+}
+
+static int
+set_policy(SSL_CTX *ssl)
+{
+        SSL_CTX_set_options(ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                         SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                         SSL_OP_PRIORITIZE_CHACHA);
+        /* An idle session keeps no record buffers: two of 16 KiB. */
+        SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
+        /* Servers resume by tickets alone; clients do not resume. */
+        SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+        return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 &&
+                               SSL_CTX_set_max_proto_version(ssl, 0) == 1 &&
+                               SSL_CTX_set_cipher_list(ssl, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
+                               SSL_CTX_set1_groups_list(ssl, "X25519:P-256:P-384") == 1
+                       ? 0
+                       : -1;
+}
+
+static struct aw_tls_context *
+create(const SSL_METHOD *method, bool server, struct aw_tls_error *error)
+{
+        struct aw_tls_context *context = calloc(1, sizeof(*context));
+
+        if (context == NULL) {
+                aw_tls_error_set(error, ENOMEM, "out of memory");
+                return NULL;
+        }
+        context->server = server;
+        atomic_init(&context->references, 1);
+        context->ssl = SSL_CTX_new(method);
+        if (context->ssl == NULL || set_policy(context->ssl) == -1) {
+                aw_tls_error_set(error, ENOMEM, "OpenSSL: %s", aw_tls_error_reason());
+                aw_tls_context_unref(context);
+                return NULL;
+        }
+        return context;
+}
+
+struct aw_tls_context *
+aw_tls_context_server(const char *cert_file, const char *key_file, struct aw_tls_error *error)
+{
+        struct aw_tls_context *context = create(TLS_server_method(), true, error);
+        int result;
+
+        if (context == NULL)
+                return NULL;
+        SSL_CTX_set_alpn_select_cb(context->ssl, select_protocol, NULL);
+        SSL_CTX_set_num_tickets(context->ssl, 1);
+        if (cert_file == NULL && key_file == NULL)
+                result = aw_tls_certificate_make(context->ssl, error);
+        else
+                result = aw_tls_certificate_load(context->ssl, cert_file, key_file, error);
+        if (result == -1) {
+                aw_tls_context_unref(context);
+                return NULL;
+        }
+        ERR_clear_error();
+        return context;
+}
+
+static int
+set_trust(SSL_CTX *ssl, const char *ca_file, struct aw_tls_error *error)
+{
+        SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+        if (ca_file != NULL)
+                return aw_tls_certificate_trust(ssl, ca_file, error);
+        if (SSL_CTX_set_default_verify_paths(ssl) != 1)
+                return aw_tls_error_set(error, EINVAL, "the system's certificates: %s",
+                                        aw_tls_error_reason());
+        return 0;
+}
+
+struct aw_tls_context *
+aw_tls_context_client(const char *ca_file, bool insecure, struct aw_tls_error *error)
+{
+        struct aw_tls_context *context = create(TLS_client_method(), false, error);
+
+        if (context == NULL)
+                return NULL;
+        /* Zero is success here, unlike everywhere else in OpenSSL. */
+        if (SSL_CTX_set_alpn_protos(context->ssl, alpn_protocols, ALPN_LENGTH) != 0) {
+                aw_tls_error_set(error, ENOMEM, "OpenSSL: %s", aw_tls_error_reason());
+                goto fail;
+        }
+        if (!insecure && set_trust(context->ssl, ca_file, error) == -1)
+                goto fail;
+        ERR_clear_error();
+        return context;
+fail:
+        aw_tls_context_unref(context);
+        return NULL;
+}
+
+struct aw_tls_context *
+aw_tls_context_ref(struct aw_tls_context *context)
+{
+        atomic_fetch_add(&context->references, 1);
+        return context;
+}
+
+void
+aw_tls_context_unref(struct aw_tls_context *context)
+{
+        int saved_errno = errno;
+
+        if (context != NULL && atomic_fetch_sub(&context->references, 1) == 1) {
+                SSL_CTX_free(context->ssl);
+                ERR_clear_error();
+                free(context);
+        }
+        errno = saved_errno;
+}
+
+int
+aw_tls_context_fingerprint(const struct aw_tls_context *context, char out[AW_TLS_FINGERPRINT_SIZE])
+{
+        unsigned char digest[EVP_MAX_MD_SIZE];
+        X509 *certificate = SSL_CTX_get0_certificate(context->ssl);
+        unsigned length;
+
+        if (certificate == NULL) {
+                errno = EINVAL;
+                return -1;
+        }
+        if (X509_digest(certificate, EVP_sha256(), digest, &length) != 1) {
+                ERR_clear_error();
+                errno = ENOMEM;
+                return -1;
+        }
+        for (size_t i = 0; i < length; i++) {
+                snprintf(out + i * 3, 3, "%02X", digest[i]);
+                out[i * 3 + 2] = ':';
+        }
+        out[AW_TLS_FINGERPRINT_SIZE - 1] = '\0';
+        return 0;
+}

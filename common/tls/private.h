@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files behind tls.h share. */
+#ifndef AW_TLS_PRIVATE_H
+#define AW_TLS_PRIVATE_H
+
+#include <openssl/ssl.h>
+#include <stdatomic.h>
+
+#include "tls/session.h"
+
+struct aw_tls_context {
+        SSL_CTX *ssl;
+        atomic_uint references;
+        bool server;
+};
+
+struct aw_tls {
+        SSL *ssl;
+        struct aw_tls_context *context;
+        char *host; /* of a client, without a final dot */
+        const uint8_t *input;
+        size_t input_length;
+        struct aw_tls_buffer *output; /* lent, or NULL */
+        size_t output_start;          /* its length when it was lent */
+        char *error_text;
+        bool established, closed, failed, refused_peer, out_of_memory;
+};
+
+/* Makes a sentence of the arguments, sets errno, empties OpenSSL's error queue; returns -1. */
+int aw_tls_error_set(struct aw_tls_error *error, int number, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+/* OpenSSL's words for the last error in its queue. */
+const char *aw_tls_error_reason(void);
+
+/* Sets what aw_tls_error_text() and aw_tls_refused_peer() say, from OpenSSL's error queue. */
+void aw_tls_error_explain(struct aw_tls *tls, int ssl_error);
+
+/* Loads a certificate, its chain and its key into a server's context. 0, or -1 and *error. */
+int aw_tls_certificate_load(SSL_CTX *ssl, const char *cert_file, const char *key_file,
+                            struct aw_tls_error *error);
+
+/* Loads all certificates of a file as trusted ones. 0, or -1 and *error. */
+int aw_tls_certificate_trust(SSL_CTX *ssl, const char *ca_file, struct aw_tls_error *error);
+
+/* Makes a self-signed certificate for this machine and its key. 0, or -1 and *error. */
+int aw_tls_certificate_make(SSL_CTX *ssl, struct aw_tls_error *error);
+
+#endif

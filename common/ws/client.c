@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/* A client: from its URL to an open connection. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/connect.h"
+#include "net/resolve.h"
+#include "net/url.h"
+#include "ws/private.h"
+
+/* What a client needs until it is open. */
+struct ws_opening {
+        const struct ws_connect_options *options;
+        const struct aw_url *url;
+        struct ws_error *error;
+        char key[WS_KEY_SIZE];
+        bool failed; /* *error says why */
+        bool open;
+};
+
+/* What an await that did not succeed says about the whole. */
+static void
+fail_waiting(struct ws_error *error, const struct aw_url *url, const char *doing)
+{
+        if (errno == ETIMEDOUT)
+                ws_error_set(error, WS_FAILED_TIMEOUT, ETIMEDOUT, "time-out while %s %s", doing,
+                             url->host_header);
+        else if (errno == ECANCELED)
+                ws_error_set(error, WS_FAILED_CANCELLED, ECANCELED, "cancelled while %s %s", doing,
+                             url->host_header);
+        else
+                ws_error_set(error, WS_FAILED_MEMORY, errno, "%s %s: %s", doing, url->host_header,
+                             strerror(errno));
+}
+
+static async struct aw_socket *
+connect_any(const struct aw_url *url, struct aw_addresses *addresses, struct ws_error *error,
+            aw_time deadline)
+{
+        struct aw_socket *socket = await(aw_connect(addresses, deadline));
+
+        if (socket != NULL)
+                return socket;
+        if (errno == ETIMEDOUT || errno == ECANCELED)
+                fail_waiting(error, url, "connecting to");
+        else
+                ws_error_set(error, WS_FAILED_CONNECTION, errno, "cannot connect to %s: %s",
+                             url->scheme == AW_URL_UNIX ? url->socket : url->host_header,
+                             strerror(errno));
+        return NULL;
+}
+
+/* The opening handshake. */
+
+static void
+client_failed(struct ws *ws, enum ws_failure failure, const char *text)
+{
+        struct ws_opening *opening = ws->opening;
+
+        if (opening == NULL || opening->failed || opening->open)
+                return;
+        opening->failed = true;
+        ws_error_set(opening->error, failure, EPROTO, "%s", text);
+        aw_wake_all(&ws->closer);
+}
+
+static void
+client_check_response(struct ws *ws, const struct aw_http_head *head)
+{
+        struct ws_opening *opening = ws->opening;
+        const char *problem;
+        char text[256];
+
+        if (head->status != 101) {
+                opening->error->status = head->status;
+                snprintf(text, sizeof(text), "the server refused the handshake: HTTP %d%s%.*s",
+                         head->status, head->reason.length > 0 ? " " : "", (int)head->reason.length,
+                         head->reason.data);
+                client_failed(ws, WS_FAILED_HANDSHAKE, text);
+                return;
+        }
+        problem = ws_handshake_check_response(head, opening->key, opening->options);
+        if (problem != NULL) {
+                client_failed(ws, WS_FAILED_HANDSHAKE, problem);
+                return;
+        }
+        opening->open = true;
+        ws_opened(ws, head->length);
+        aw_wake_all(&ws->closer);
+}
+
+static void
+client_http(struct ws *ws)
+{
+        struct aw_http_head head;
+
+        switch (aw_http_parse_response(ws->head, ws->head_length, &head)) {
+        case AW_HTTP_OK:
+                client_check_response(ws, &head);
+                break;
+        case AW_HTTP_INCOMPLETE:
+                break;
+        default:
+                client_failed(ws, WS_FAILED_HANDSHAKE, "the server does not speak HTTP/1.1");
+                break;
+        }
+}
+
+static bool
+has_header(const struct ws_connect_options *options, const char *name)
+{
+        size_t length = strlen(name), i;
+
+        for (i = 0; i < options->header_count; i++)
+                if (strncasecmp(options->headers[i], name, length) == 0 &&
+                    options->headers[i][length] == ':')
+                        return true;
+        return false;
+}
+
+/* The request (section 4.1). A malloc'ed text, or NULL. */
+static char *
+build_request(const struct ws_opening *opening)
+{
+        const struct ws_connect_options *options = opening->options;
+        char *text = NULL;
+        size_t size, i;
+        FILE *out = open_memstream(&text, &size);
+
+        if (out == NULL)
+                return NULL;
+        fprintf(out, "GET %s HTTP/1.1\r\n", opening->url->target);
+        if (!has_header(options, "Host"))
+                fprintf(out, "Host: %s\r\n", opening->url->host_header);
+        fprintf(out,
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: %s\r\n"
+                "Sec-WebSocket-Version: 13\r\n",
+                opening->key);
+        for (i = 0; i < options->header_count; i++)
+                fprintf(out, "%s\r\n", options->headers[i]);
+        fputs("\r\n", out);
+        if (fclose(out) != 0) {
+                free(text);
+                return NULL;
+        }
+        return text;
+}
+
+static void
+client_ready(struct ws *ws)
+{
+        char *request = NULL;
+
+        if (ws_handshake_key(ws->opening->key) == 0)
+                request = build_request(ws->opening);
+        if (request == NULL)
+                client_failed(ws, WS_FAILED_MEMORY, "out of memory");
+        else
+                ws_send_raw(ws, request, strlen(request));
+        free(request);
+}
+
+static void
+client_tls_failed(struct ws *ws, const char *text)
+{
+        client_failed(ws, WS_FAILED_TLS, text);
+}
+
+/* Whoever waits for the connection sees that it is dead. */
+static void
+client_lost(struct ws *ws)
+{
+        (void)ws;
+}
+
+static const struct ws_role client_role = {
+        .ready = client_ready,
+        .http = client_http,
+        .tls_failed = client_tls_failed,
+        .lost = client_lost,
+};
+
+/* On the loop's stack, where TLS belongs. */
+static void
+client_begin(void *argument)
+{
+        ws_begin(argument);
+}
+
+/* Waits until the connection is open, has failed or is lost. */
+static async int
+client_open(struct ws *ws, aw_time deadline)
+{
+        struct ws_opening *opening = ws->opening;
+        int result = 0;
+
+        aw_call_soon(&ws->timer, client_begin, ws);
+        while (result == 0 && !opening->open && !opening->failed && ws->state != WS_STATE_DEAD)
+                result = aw_wait_in(&ws->closer, deadline, NULL);
+        /* A cancellation that comes together with the answer is not lost. */
+        if (opening->open && (result == 0 || errno != ECANCELED))
+                return 0;
+        if (result == -1)
+                fail_waiting(opening->error, opening->url, "waiting for the handshake of");
+        else if (!opening->failed)
+                ws_error_set(opening->error, WS_FAILED_CONNECTION, EPIPE,
+                             "%s closed the connection during the handshake",
+                             opening->url->host_header);
+        else
+                errno = EPROTO;
+        return -1;
+}
+
+/* The socket becomes the connection's. */
+static struct ws *
+client_create(struct ws_opening *opening, struct aw_socket *socket)
+{
+        const struct aw_url *url = opening->url;
+        struct aw_tls_context *tls = url->scheme == AW_URL_WSS ? opening->options->tls : NULL;
+        struct ws *ws = ws_create(true, tls, url->host, opening->options->max_message);
+
+        if (ws == NULL)
+                return NULL;
+        ws->app = true;
+        ws->opening = opening;
+        ws->role = &client_role;
+        ws->socket = socket;
+        snprintf(ws->peer, sizeof(ws->peer), "%.63s", url->host_header);
+        aw_socket_set_owner(socket, &ws_io_callbacks, ws);
+        aw_socket_pause(socket, false);
+        return ws;
+}
+
+static async struct ws *
+connect_to(struct ws_opening *opening, struct aw_socket *socket, aw_time deadline)
+{
+        struct ws *ws = client_create(opening, socket);
+        int error;
+
+        if (ws == NULL) {
+                aw_socket_close(socket);
+                ws_error_set(opening->error, WS_FAILED_MEMORY, ENOMEM, "out of memory");
+                return NULL;
+        }
+        if (await(client_open(ws, deadline)) == -1) {
+                error = errno;
+                ws_drop(ws);
+                errno = error;
+                return NULL;
+        }
+        ws->opening = NULL;
+        return ws;
+}
+
+/* Name, value and nothing that ends the line too early. */
+static bool
+headers_valid(const struct ws_connect_options *options)
+{
+        size_t i;
+
+        for (i = 0; i < options->header_count; i++)
+                if (strpbrk(options->headers[i], "\r\n") != NULL ||
+                    strcspn(options->headers[i], ": \t") == 0 ||
+                    options->headers[i][strcspn(options->headers[i], ": \t")] != ':')
+                        return false;
+        return true;
+}
+
+static async struct ws *
+connect_url(struct ws_opening *opening, struct aw_url *url, aw_time deadline)
+{
+        const struct ws_connect_options *options = opening->options;
+        struct aw_addresses addresses = {.items = NULL};
+        struct aw_url_error url_error;
+        struct aw_timeout timeout;
+        struct aw_socket *socket;
+        const char *reason;
+        int result;
+
+        opening->url = url;
+        if (aw_url_parse(options->url, url, &url_error) == -1) {
+                ws_error_set(opening->error, WS_FAILED_URL, EINVAL, "'%s': %s", options->url,
+                             url_error.text);
+                return NULL;
+        }
+        if (url->scheme == AW_URL_WSS && options->tls == NULL) {
+                ws_error_set(opening->error, WS_FAILED_URL, EINVAL, "wss needs a TLS context");
+                return NULL;
+        }
+        if (has_header(options, "Upgrade") || has_header(options, "Connection") ||
+            has_header(options, "Sec-WebSocket-Key") ||
+            has_header(options, "Sec-WebSocket-Version") ||
+            has_header(options, "Sec-WebSocket-Extensions")) {
+                ws_error_set(opening->error, WS_FAILED_URL, EINVAL,
+                             "a header field is one that the handshake itself sets");
+                return NULL;
+        }
+        if (!headers_valid(options)) {
+                ws_error_set(opening->error, WS_FAILED_URL, EINVAL,
+                             "a header field is not 'Name: value'");
+                return NULL;
+        }
+        aw_timeout_enter(&timeout, deadline);
+        result = aw_timeout_exit(&timeout, await(aw_resolve(url, false, &addresses, &reason)));
+        if (result == -1 && (errno == ETIMEDOUT || errno == ECANCELED)) {
+                fail_waiting(opening->error, url, "resolving the name of");
+                return NULL;
+        }
+        if (result == -1) {
+                ws_error_set(opening->error, WS_FAILED_CONNECTION, errno, "cannot resolve %s: %s",
+                             url->host, reason);
+                return NULL;
+        }
+        socket = await(connect_any(url, &addresses, opening->error, deadline));
+        aw_addresses_free(&addresses);
+        return socket == NULL ? NULL : await(connect_to(opening, socket, deadline));
+}
+
+async struct ws *
+ws_connect(const struct ws_connect_options *options, struct ws_error *error, aw_time deadline)
+{
+        struct ws_opening opening = {.options = options, .error = error};
+        struct aw_url *url = malloc(sizeof(*url));
+        struct ws *ws = NULL;
+        int number;
+
+        *error = (struct ws_error){.status = 0};
+        if (url == NULL)
+                ws_error_set(error, WS_FAILED_MEMORY, ENOMEM, "out of memory");
+        else
+                ws = await(connect_url(&opening, url, deadline));
+        number = errno;
+        free(url);
+        errno = number;
+        return ws;
+}

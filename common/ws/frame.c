@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "ws/frame.h"
+
+/* Bytes in a block, and in 8-byte words: what compilers turn into vector instructions. */
+enum { BLOCK = 32, WORDS = BLOCK / 8 };
+
+static uint64_t
+read_number(const uint8_t *data, size_t size)
+{
+        uint64_t number = 0;
+
+        for (size_t i = 0; i < size; i++)
+                number = number << 8 | data[i];
+        return number;
+}
+
+static void
+write_number(uint8_t *out, size_t size, uint64_t number)
+{
+        for (size_t i = size; i-- > 0; number >>= 8)
+                out[i] = (uint8_t)number;
+}
+
+/* How many bytes of length follow the first two. */
+static size_t
+extended_size(unsigned short_length)
+{
+        return short_length == 126 ? 2 : short_length == 127 ? 8 : 0;
+}
+
+int
+ws_frame_parse(const uint8_t *data, size_t available, struct ws_frame_header *header)
+{
+        uint8_t mask[4] = {0};
+        uint64_t length;
+        size_t size = 2, extended;
+
+        if (available < size)
+                return 0;
+        length = data[1] & 0x7f;
+        extended = extended_size((unsigned)length);
+        size += extended;
+        if (available < size)
+                return 0;
+        if (extended == 2) {
+                length = read_number(data + 2, 2);
+                if (length < 126)
+                        return -1;
+        } else if (extended == 8) {
+                length = read_number(data + 2, 8);
+                if (length <= UINT16_MAX || length > INT64_MAX)
+                        return -1;
+        }
+        if (data[1] & 0x80) {
+                if (available < size + 4)
+                        return 0;
+                memcpy(mask, data + size, 4);
+                size += 4;
+        }
+        *header = (struct ws_frame_header){
+                .length = length,
+                .size = (uint8_t)size,
+                .opcode = data[0] & 0x0f,
+                .reserved = data[0] >> 4 & 0x7,
+                .final = data[0] >> 7,
+                .masked = data[1] >> 7,
+                .mask = {mask[0], mask[1], mask[2], mask[3]},
+        };
+        return 1;
+}
+
+size_t
+ws_frame_build(uint8_t out[WS_FRAME_HEADER_MAX], enum ws_opcode opcode, uint64_t length,
+               const uint8_t mask[4])
+{
+        unsigned short_length = length < 126 ? (unsigned)length : length <= UINT16_MAX ? 126 : 127;
+        size_t extended = extended_size(short_length), size = 2 + extended;
+
+        out[0] = (uint8_t)(0x80 | opcode);
+        out[1] = (uint8_t)((mask != NULL ? 0x80 : 0) | short_length);
+        write_number(out + 2, extended, length);
+        if (mask != NULL) {
+                memcpy(out + size, mask, 4);
+                size += 4;
+        }
+        return size;
+}
+
+/* All loads come before the stores, so that the compiler need not know whether to == from. */
+static void
+mask_block(uint8_t *to, const uint8_t *from, uint64_t key)
+{
+        uint64_t words[WORDS];
+
+        memcpy(words, from, BLOCK);
+        for (int i = 0; i < WORDS; i++)
+                words[i] ^= key;
+        memcpy(to, words, BLOCK);
+}
+
+unsigned
+ws_frame_mask(uint8_t *to, const uint8_t *from, size_t length, const uint8_t mask[4],
+              unsigned phase)
+{
+        uint8_t bytes[8];
+        uint64_t key, word;
+        size_t i = 0;
+
+        for (unsigned j = 0; j < 8; j++)
+                bytes[j] = mask[(phase + j) % 4];
+        memcpy(&key, bytes, 8);
+        for (; length - i >= BLOCK; i += BLOCK)
+                mask_block(to + i, from + i, key);
+        for (; length - i >= 8; i += 8) {
+                memcpy(&word, from + i, 8);
+                word ^= key;
+                memcpy(to + i, &word, 8);
+        }
+        for (; i < length; i++)
+                to[i] = from[i] ^ bytes[i % 4];
+        return (unsigned)((phase + length) % 4);
+}
+
+/*
+ * The states of the UTF-8 automaton, as the bit positions of their entries in a row of the table:
+ * the next state is the row of the byte, shifted by the state. One load and one shift per byte,
+ * no branch.
+ */
+enum {
+        ACCEPT = 0, /* between characters */
+        ONE = 6,    /* one continuation byte to come */
+        TWO = 12,
+        THREE = 18,
+        AFTER_E0 = 24, /* the next byte must not make an overlong form */
+        AFTER_ED = 30, /* ... a surrogate */
+        AFTER_F0 = 36, /* ... an overlong form */
+        AFTER_F4 = 42, /* ... a number over 0x10ffff */
+        REJECT = 48,
+        STATE_BITS = 63,
+};
+
+#define ROW(accept, one, two, three, e0, ed, f0, f4)                                               \
+        ((uint64_t)(accept) << ACCEPT | (uint64_t)(one) << ONE | (uint64_t)(two) << TWO |          \
+         (uint64_t)(three) << THREE | (uint64_t)(e0) << AFTER_E0 | (uint64_t)(ed) << AFTER_ED |    \
+         (uint64_t)(f0) << AFTER_F0 | (uint64_t)(f4) << AFTER_F4 | (uint64_t)REJECT << REJECT)
+#define FIRST(next) ROW(next, REJECT, REJECT, REJECT, REJECT, REJECT, REJECT, REJECT)
+
+static const uint64_t rows[256] = {
+        [0x00 ... 0x7f] = FIRST(ACCEPT),
+        [0x80 ... 0x8f] = ROW(REJECT, ACCEPT, ONE, TWO, REJECT, ONE, REJECT, TWO),
+        [0x90 ... 0x9f] = ROW(REJECT, ACCEPT, ONE, TWO, REJECT, ONE, TWO, REJECT),
+        [0xa0 ... 0xbf] = ROW(REJECT, ACCEPT, ONE, TWO, ONE, REJECT, TWO, REJECT),
+        [0xc0 ... 0xc1] = FIRST(REJECT),
+        [0xc2 ... 0xdf] = FIRST(ONE),
+        [0xe0] = FIRST(AFTER_E0),
+        [0xe1 ... 0xec] = FIRST(TWO),
+        [0xed] = FIRST(AFTER_ED),
+        [0xee ... 0xef] = FIRST(TWO),
+        [0xf0] = FIRST(AFTER_F0),
+        [0xf1 ... 0xf3] = FIRST(THREE),
+        [0xf4] = FIRST(AFTER_F4),
+        [0xf5 ... 0xff] = FIRST(REJECT),
+};
+
+static uint64_t
+step(uint64_t state, const uint8_t *data, size_t length)
+{
+        for (size_t i = 0; i < length; i++)
+                state = rows[data[i]] >> (state & STATE_BITS);
+        return state & STATE_BITS;
+}
+
+static bool
+is_ascii_block(const uint8_t *data)
+{
+        uint64_t words[WORDS], all = 0;
+
+        memcpy(words, data, BLOCK);
+        for (int i = 0; i < WORDS; i++)
+                all |= words[i];
+        return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
+bool
+ws_utf8_feed(struct ws_utf8 *utf8, const uint8_t *data, size_t length)
+{
+        uint64_t state = utf8->state;
+        size_t i = 0;
+
+        for (; length - i >= BLOCK && state != REJECT; i += BLOCK)
+                if (state != ACCEPT || !is_ascii_block(data + i))
+                        state = step(state, data + i, BLOCK);
+        if (state != REJECT)
+                state = step(state, data + i, length - i);
+        utf8->state = (uint8_t)state;
+        return state != REJECT;
+}
+
+bool
+ws_utf8_complete(const struct ws_utf8 *utf8)
+{
+        return utf8->state == ACCEPT;
+}
+
+bool
+ws_close_code_valid(unsigned code)
+{
+        return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
+               (code >= 3000 && code <= 4999);
+}

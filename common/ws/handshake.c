@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The opening handshake (RFC 6455 section 4): keys, and what makes a request or a response a right
+ * one.
+ */
+#include <errno.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <string.h>
+
+#include "ws/private.h"
+
+static const char accept_guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+int
+ws_handshake_key(char key[WS_KEY_SIZE])
+{
+        uint8_t nonce[16];
+
+        if (RAND_bytes(nonce, sizeof(nonce)) != 1) {
+                errno = ENOMEM;
+                return -1;
+        }
+        EVP_EncodeBlock((uint8_t *)key, nonce, sizeof(nonce));
+        return 0;
+}
+
+int
+ws_handshake_accept(const char *key, size_t length, char accept[WS_ACCEPT_SIZE])
+{
+        char text[WS_KEY_SIZE + sizeof(accept_guid)];
+        uint8_t digest[EVP_MAX_MD_SIZE];
+        unsigned digest_length;
+
+        if (length != WS_KEY_SIZE - 1) {
+                errno = EINVAL;
+                return -1;
+        }
+        memcpy(text, key, length);
+        memcpy(text + length, accept_guid, sizeof(accept_guid) - 1);
+        if (EVP_Digest(text, length + sizeof(accept_guid) - 1, digest, &digest_length, EVP_sha1(),
+                       NULL) != 1) {
+                errno = ENOMEM;
+                return -1;
+        }
+        EVP_EncodeBlock((uint8_t *)accept, digest, (int)digest_length);
+        return 0;
+}
+
+/* Base64 of 16 bytes: 22 characters and two pad characters. */
+static bool
+is_key(const struct aw_http_text *key)
+{
+        static const char alphabet[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        size_t i;
+
+        if (key->length != WS_KEY_SIZE - 1 || memcmp(key->data + 22, "==", 2) != 0)
+                return false;
+        for (i = 0; i < 22; i++)
+                if (key->data[i] == '\0' || strchr(alphabet, key->data[i]) == NULL)
+                        return false;
+        return true;
+}
+
+int
+ws_handshake_check_request(const struct aw_http_head *request, const char **reason)
+{
+        const struct aw_http_text *key = aw_http_field(request, "Sec-WebSocket-Key");
+        const struct aw_http_text *version = aw_http_field(request, "Sec-WebSocket-Version");
+
+        if (!aw_http_field_has_token(request, "Upgrade", "websocket"))
+                return -1;
+        *reason = NULL;
+        if (!aw_http_text_is(&request->method, "GET"))
+                *reason = "a WebSocket handshake is a GET";
+        else if (request->minor_version < 1)
+                *reason = "a WebSocket handshake needs HTTP/1.1";
+        else if (aw_http_field_count(request, "Host") != 1)
+                *reason = "there must be one field Host";
+        else if (!aw_http_field_has_token(request, "Connection", "Upgrade"))
+                *reason = "the field Connection does not say Upgrade";
+        else if (version != NULL && !aw_http_text_is(version, "13"))
+                *reason = "the WebSocket version is not 13";
+        else if (version == NULL || aw_http_field_count(request, "Sec-WebSocket-Version") != 1)
+                *reason = "there must be one field Sec-WebSocket-Version";
+        else if (key == NULL || aw_http_field_count(request, "Sec-WebSocket-Key") != 1)
+                *reason = "there must be one field Sec-WebSocket-Key";
+        else if (!is_key(key))
+                *reason = "the field Sec-WebSocket-Key is not base64 of 16 bytes";
+        if (*reason == NULL)
+                return 0;
+        return version != NULL && !aw_http_text_is(version, "13") ? 426 : 400;
+}
+
+/* True if the word is in the comma-separated list. */
+static bool
+list_has(const char *list, const struct aw_http_text *word)
+{
+        size_t length;
+
+        for (; *list != '\0'; list += length) {
+                list += strspn(list, ", \t");
+                length = strcspn(list, ", \t");
+                if (length > 0 && length == word->length && memcmp(list, word->data, length) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* True if the client's own header fields offer the subprotocol. */
+static bool
+is_offered(const struct ws_connect_options *options, const struct aw_http_text *protocol)
+{
+        static const char name[] = "Sec-WebSocket-Protocol:";
+        size_t i;
+
+        for (i = 0; i < options->header_count; i++)
+                if (strncasecmp(options->headers[i], name, strlen(name)) == 0 &&
+                    list_has(options->headers[i] + strlen(name), protocol))
+                        return true;
+        return false;
+}
+
+const char *
+ws_handshake_check_response(const struct aw_http_head *response, const char *key,
+                            const struct ws_connect_options *options)
+{
+        const struct aw_http_text *accept = aw_http_field(response, "Sec-WebSocket-Accept");
+        const struct aw_http_text *protocol = aw_http_field(response, "Sec-WebSocket-Protocol");
+        char expected[WS_ACCEPT_SIZE];
+
+        if (ws_handshake_accept(key, strlen(key), expected) == -1)
+                return "out of memory";
+        if (!aw_http_field_has_token(response, "Upgrade", "websocket"))
+                return "the server's answer lacks Upgrade: websocket";
+        if (!aw_http_field_has_token(response, "Connection", "Upgrade"))
+                return "the server's answer lacks Connection: Upgrade";
+        if (accept == NULL || !aw_http_text_is(accept, expected) ||
+            aw_http_field_count(response, "Sec-WebSocket-Accept") > 1)
+                return "the server's Sec-WebSocket-Accept is not the right one";
+        if (aw_http_field(response, "Sec-WebSocket-Extensions") != NULL)
+                return "the server chose an extension that was not offered";
+        if (protocol != NULL && (!is_offered(options, protocol) ||
+                                 aw_http_field_count(response, "Sec-WebSocket-Protocol") > 1))
+                return "the server chose a subprotocol that was not offered";
+        return NULL;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+#include <sys/eventfd.h>
+
+#include "unit/loop/loop_test.h"
+
+/* Creating and destroying. */
+
+static void
+a_destroyed_loop_leaves_nothing_open(void **state)
+{
+        struct aw_handle later = {.state = 0}, soon = {.state = 0};
+        struct aw_loop *loop;
+        size_t before = 0;
+        int i;
+
+        (void)state;
+        for (i = 0; i < 5; i++) {
+                loop = test_loop();
+                assert_non_null(aw_watch_open(eventfd(1, EFD_NONBLOCK), note, "readable"));
+                aw_call_later(&later, AW_SECOND, note, "later");
+                aw_loop_turn(loop, false);
+                aw_call_soon(&soon, note, "soon");
+                aw_loop_destroy(loop);
+                later.state = soon.state = 0;
+                /* The first one may leave something of libwebsockets' and OpenSSL's for good. */
+                if (i == 0)
+                        before = test_count_descriptors();
+        }
+        assert_int_equal(test_count_descriptors(), before);
+        aw_loop_destroy(NULL);
+}
+
+static void
+a_thread_has_one_loop(void **state)
+{
+        assert_ptr_equal(aw_loop_get(), *state);
+        assert_null(aw_loop_create(NULL));
+        assert_int_equal(errno, EBUSY);
+}
+
+static void
+an_unknown_back_end_is_refused(void **state)
+{
+        struct aw_loop_options options = {.backend = "kqueue"};
+
+        (void)state;
+        assert_null(aw_loop_create(&options));
+        assert_int_equal(errno, EINVAL);
+        assert_null(aw_loop_get());
+        assert_int_equal(aw_loop_set_policy("glib"), -1);
+        assert_int_equal(errno, EINVAL);
+}
+
+static void
+each_back_end_can_be_chosen_by_option_and_by_policy(void **state)
+{
+        static const char *const names[] = {"ev", "uv", "poll"};
+        struct aw_loop_options options = {.backend = NULL};
+        struct aw_loop *loop;
+        size_t i;
+
+        (void)state;
+        for (i = 0; i < 3; i++) {
+                options.backend = names[i];
+                loop = aw_loop_create(&options);
+                assert_non_null(loop);
+                assert_string_equal(aw_loop_backend(loop), names[i]);
+                aw_loop_destroy(loop);
+                assert_int_equal(aw_loop_set_policy(names[i]), 0);
+                loop = aw_loop_create(NULL);
+                assert_non_null(loop);
+                assert_string_equal(aw_loop_backend(loop), names[i]);
+                aw_loop_destroy(loop);
+        }
+        assert_int_equal(aw_loop_set_policy("auto"), 0);
+        loop = aw_loop_create(NULL);
+        assert_string_equal(aw_loop_backend(loop), "ev");
+        aw_loop_destroy(loop);
+}
+
+static void
+these_tests_run_on_the_back_end_they_are_told(void **state)
+{
+        const char *wanted = getenv("AW_TEST_LOOP");
+
+        if (wanted != NULL && strcmp(wanted, "auto") != 0)
+                assert_string_equal(aw_loop_backend(*state), wanted);
+}
+
+static void
+the_limit_of_open_files_is_raised(void **state)
+{
+        struct rlimit limit;
+
+        (void)state;
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        assert_true(limit.rlim_cur == limit.rlim_max || limit.rlim_cur == 131072);
+}
+
+/* The slow-callback watch. */
+
+static void
+be_slow(void *argument)
+{
+        const aw_time *duration = argument;
+
+        busy_until(aw_loop_now() + *duration);
+}
+
+static void
+run_slow_callbacks(aw_time limit)
+{
+        struct aw_loop_options options = {.backend = getenv("AW_TEST_LOOP"), .slow = limit};
+        struct aw_handle slow = {.state = 0}, timer = {.state = 0};
+        struct aw_loop *loop = aw_loop_create(&options);
+        aw_time duration = 3 * AW_MILLISECOND;
+        bool fired = false;
+
+        assert_non_null(loop);
+        /* Time that passes before the loop turns is nobody's fault. */
+        aw_call_soon(&timer, set_flag, &fired);
+        aw_loop_turn(loop, false);
+        aw_call_soon(&slow, be_slow, &duration);
+        aw_loop_turn(loop, false);
+        aw_loop_destroy(loop);
+}
+
+static void
+a_slow_callback_is_reported(void **state)
+{
+        (void)state;
+        test_begin();
+        run_slow_callbacks(2 * AW_MILLISECOND);
+        /* The machine may be slow at other times too. */
+        expect(*test_log_find("Executing a callback took ") != '\0');
+        test_end();
+}
+
+static void
+a_slow_callback_is_not_reported_when_the_watch_is_off(void **state)
+{
+        (void)state;
+        test_begin();
+        run_slow_callbacks(-1);
+        test_end();
+}
+
+/* Misuse. */
+
+static void *
+call_without_a_loop(NOTHING)
+{
+        struct aw_handle handle = {.state = 0};
+
+        aw_call_soon(&handle, set_flag, NULL);
+        return NULL;
+}
+
+static int
+use_no_loop(NOTHING)
+{
+        pthread_t thread;
+
+        pthread_create(&thread, NULL, call_without_a_loop, NULL);
+        pthread_join(thread, NULL);
+        return 0;
+}
+
+static int
+cancel_a_threadsafe_call(NOTHING)
+{
+        struct aw_handle handle = {.state = 0};
+
+        aw_call_soon_threadsafe(aw_loop_get(), &handle, set_flag, NULL);
+        aw_handle_cancel(&handle);
+        return 0;
+}
+
+static int
+use_a_handle_that_is_in_use(NOTHING)
+{
+        struct aw_handle handle = {.state = 0};
+
+        aw_call_later(&handle, AW_SECOND, set_flag, NULL);
+        aw_call_soon_threadsafe(aw_loop_get(), &handle, set_flag, NULL);
+        return 0;
+}
+
+static void *
+destroy_it(void *argument)
+{
+        aw_loop_destroy(argument);
+        return NULL;
+}
+
+static int
+destroy_the_loop_of_another_thread(NOTHING)
+{
+        pthread_t thread;
+
+        pthread_create(&thread, NULL, destroy_it, aw_loop_get());
+        pthread_join(thread, NULL);
+        return 0;
+}
+
+static void
+misuse_aborts(void **state)
+{
+        (void)state;
+        test_aborts(use_no_loop, "this thread has no event loop");
+        test_aborts(cancel_a_threadsafe_call, "cannot be cancelled");
+        test_aborts(use_a_handle_that_is_in_use, "the handle is in use");
+        test_aborts(destroy_the_loop_of_another_thread, "the loop of another thread");
+}
+
+int
+main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_destroyed_loop_leaves_nothing_open),
+                with_loop(a_thread_has_one_loop),
+                cmocka_unit_test(an_unknown_back_end_is_refused),
+                cmocka_unit_test(each_back_end_can_be_chosen_by_option_and_by_policy),
+                with_loop(these_tests_run_on_the_back_end_they_are_told),
+                with_loop(the_limit_of_open_files_is_raised),
+                cmocka_unit_test(a_slow_callback_is_reported),
+                cmocka_unit_test(a_slow_callback_is_not_reported_when_the_watch_is_off),
+                cmocka_unit_test(misuse_aborts),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop/timers.h"
+#include "unit/support.h"
+
+#define COUNT 2000
+
+/* The same numbers every time. */
+static unsigned
+next_random(unsigned *seed)
+{
+        *seed = *seed * 1664525 + 1013904223;
+        return *seed >> 8;
+}
+
+static void
+fill(struct aw_handle handles[], size_t count, unsigned range, struct aw_handle **root)
+{
+        unsigned seed = 1;
+        size_t i;
+
+        for (i = 0; i < count; i++) {
+                handles[i] = (struct aw_handle){.when = next_random(&seed) % range, .order = i};
+                *root = aw_timer_heap_insert(*root, &handles[i]);
+        }
+}
+
+/* Takes all out; they must come in order. Returns how many there were. */
+static size_t
+drain(struct aw_handle *root)
+{
+        struct aw_handle *handle, last = {.when = -1};
+        size_t count = 0;
+
+        while ((handle = root) != NULL) {
+                assert_true(last.when < handle->when ||
+                            (last.when == handle->when && last.order < handle->order));
+                last = *handle;
+                root = aw_timer_heap_remove(root, handle);
+                count++;
+        }
+        return count;
+}
+
+static void
+timers_come_out_in_the_order_of_their_times(void **state)
+{
+        static struct aw_handle handles[COUNT];
+        struct aw_handle *root = NULL;
+
+        (void)state;
+        fill(handles, COUNT, 1000000, &root);
+        assert_int_equal(drain(root), COUNT);
+}
+
+static void
+timers_for_the_same_time_come_out_as_they_were_put_in(void **state)
+{
+        static struct aw_handle handles[COUNT];
+        struct aw_handle *root = NULL;
+
+        (void)state;
+        fill(handles, COUNT, 7, &root);
+        assert_int_equal(drain(root), COUNT);
+}
+
+static void
+any_timer_can_be_taken_out(void **state)
+{
+        static struct aw_handle handles[COUNT];
+        struct aw_handle *root = NULL;
+        unsigned seed = 2;
+        size_t i, left = COUNT;
+
+        (void)state;
+        fill(handles, COUNT, 100, &root);
+        /* Removing some of the first ones gives the heap a shape with grandchildren. */
+        for (i = 0; i < COUNT / 10; i++, left--) {
+                root->order = COUNT;
+                root = aw_timer_heap_remove(root, root);
+        }
+        for (i = 0; i < COUNT; i++) {
+                if (handles[i].order == COUNT || next_random(&seed) % 2 == 0)
+                        continue;
+                root = aw_timer_heap_remove(root, &handles[i]);
+                left--;
+        }
+        assert_in_range(left, 1, COUNT / 2 + COUNT / 10);
+        assert_int_equal(drain(root), left);
+}
+
+static void
+a_timer_can_be_put_in_again(void **state)
+{
+        static struct aw_handle handles[COUNT];
+        struct aw_handle *root = NULL;
+        size_t i;
+
+        (void)state;
+        fill(handles, COUNT, 100, &root);
+        for (i = 0; i < COUNT; i += 3) {
+                root = aw_timer_heap_remove(root, &handles[i]);
+                handles[i].when = 99 - handles[i].when;
+                root = aw_timer_heap_insert(root, &handles[i]);
+        }
+        assert_int_equal(drain(root), COUNT);
+}
+
+static void
+the_last_timer_leaves_an_empty_heap(void **state)
+{
+        struct aw_handle handle = {.when = 1};
+        struct aw_handle *root = aw_timer_heap_insert(NULL, &handle);
+
+        (void)state;
+        assert_ptr_equal(root, &handle);
+        assert_null(aw_timer_heap_remove(root, &handle));
+}
+
+int
+main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(timers_come_out_in_the_order_of_their_times),
+                cmocka_unit_test(timers_for_the_same_time_come_out_as_they_were_put_in),
+                cmocka_unit_test(any_timer_can_be_taken_out),
+                cmocka_unit_test(a_timer_can_be_put_in_again),
+                cmocka_unit_test(the_last_timer_leaves_an_empty_heap),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+#include "unit/task/task_test.h"
+
+static async int
+a_cancelled_sleep_fails_with_ecanceled(NOTHING)
+{
+        struct aw_task *task = aw_spawn("sleeper", sleep_long, NULL);
+
+        await(aw_sleep(0));
+        expect(aw_cancel(task));
+        expect_error(await(aw_join(task)), ECANCELED);
+        expect_trace("cancelled");
+        return 0;
+}
+
+static async int
+a_task_cancelled_before_it_starts_never_starts(NOTHING)
+{
+        struct aw_task *task = aw_spawn("sleeper", sleep_long, NULL);
+
+        expect(aw_cancel(task));
+        expect_error(await(aw_join(task)), ECANCELED);
+        expect_trace("");
+        return 0;
+}
+
+static async int
+a_task_that_is_done_cannot_be_cancelled(NOTHING)
+{
+        struct aw_task *task = aw_spawn("give", give, NUMBER(4));
+
+        await(aw_sleep(0));
+        expect(!aw_cancel(task));
+        expect_int(await(aw_join(task)), 4);
+        return 0;
+}
+
+static async int
+after_a_cancellation_a_task_can_clean_up_and_await(NOTHING)
+{
+        struct aw_task *task = aw_spawn("cleaner", clean_up, NULL);
+
+        await(aw_sleep(0));
+        aw_cancel(task);
+        expect_error(await(aw_join(task)), ECANCELED);
+        expect_trace("cancelled cleaned");
+        return 0;
+}
+
+static async int
+a_second_cancellation_reaches_the_clean_up(NOTHING)
+{
+        struct aw_task *task = aw_spawn("cleaner", clean_up, NULL);
+
+        await(aw_sleep(0));
+        aw_cancel(task);
+        await(aw_sleep(0));
+        aw_cancel(task);
+        expect_error(await(aw_join(task)), ECANCELED);
+        expect_trace("cancelled disturbed");
+        return 0;
+}
+
+static async int
+two_cancellations_before_the_task_runs_are_delivered_as_one(NOTHING)
+{
+        struct aw_task *task = aw_spawn("cleaner", clean_up, NULL);
+
+        await(aw_sleep(0));
+        aw_cancel(task);
+        aw_cancel(task);
+        expect_error(await(aw_join(task)), ECANCELED);
+        expect_trace("cancelled cleaned");
+        return 0;
+}
+
+static async int
+cancel_oneself(NOTHING)
+{
+        expect(aw_cancel(aw_task_current()));
+        trace("on");
+        return await(clean_up(NULL));
+}
+
+static async int
+a_task_that_cancels_itself_goes_on_to_its_next_await(NOTHING)
+{
+        expect_error(await(aw_join(aw_spawn("self", cancel_oneself, NULL))), ECANCELED);
+        expect_trace("on cancelled cleaned");
+        return 0;
+}
+
+static async int
+cancel_oneself_and_return(NOTHING)
+{
+        aw_cancel(aw_task_current());
+        return 3;
+}
+
+static async int
+a_cancellation_that_meets_no_await_has_no_effect(NOTHING)
+{
+        expect_int(await(aw_join(aw_spawn("self", cancel_oneself_and_return, NULL))), 3);
+        return 0;
+}
+
+/* While ready. */
+
+static async int
+wait_for_event(void *argument)
+{
+        int result = await(aw_event_wait(argument, AW_NEVER));
+
+        trace(result == 0 ? "woken" : "cancelled");
+        return result;
+}
+
+static async int
+a_task_cancelled_after_it_was_woken_fails_with_ecanceled(NOTHING)
+{
+        struct aw_event event = {.set = false};
+        struct aw_task *task = aw_spawn("waiter", wait_for_event, &event);
+
+        await(aw_sleep(0));
+        aw_event_set(&event);
+        expect(aw_cancel(task));
+        expect_error(await(aw_join(task)), ECANCELED);
+        expect_trace("cancelled");
+        return 0;
+}
+
+static async int
+yield_once(NOTHING)
+{
+        return await(aw_sleep(0));
+}
+
+static async int
+a_task_cancelled_while_it_yields_fails_with_ecanceled(NOTHING)
+{
+        struct aw_task *task = aw_spawn("yielder", yield_once, NULL);
+
+        await(aw_sleep(0));
+        aw_cancel(task);
+        expect_error(await(aw_join(task)), ECANCELED);
+        return 0;
+}
+
+static async int
+sleep_a_moment(NOTHING)
+{
+        return await(aw_sleep(1));
+}
+
+/* The sleeper's timer is in the ready queue, or has made it ready. */
+static async int
+a_sleep_cancelled_when_its_time_has_come_fails_with_ecanceled(NOTHING)
+{
+        struct aw_task *task;
+        int i, cancelled = 0;
+
+        for (i = 0; i < 6; i++) {
+                task = aw_spawn("sleeper", sleep_a_moment, NULL);
+                await(aw_sleep(0));
+                busy_until(aw_loop_now() + 2);
+                await(yield(i));
+                if (aw_cancel(task)) {
+                        expect_error(await(aw_join(task)), ECANCELED);
+                        cancelled++;
+                } else {
+                        expect_int(await(aw_join(task)), 0);
+                }
+        }
+        expect(cancelled >= 2 && cancelled <= 4);
+        return 0;
+}
+
+static async int
+wait_until_passed(void *argument)
+{
+        return await(aw_event_wait(argument, aw_loop_now()));
+}
+
+/* The deadline ends the wait in one turn, the task runs in the next: in between it is cancelled. */
+static async int
+cancel_beats_a_time_out_that_came_first(NOTHING)
+{
+        struct aw_event never = {.set = false};
+        struct aw_task *task;
+        int i, late = 0;
+
+        for (i = 0; i < 6; i++) {
+                task = aw_spawn("waiter", wait_until_passed, &never);
+                await(yield(1 + i));
+                if (aw_cancel(task)) {
+                        expect_error(await(aw_join(task)), ECANCELED);
+                } else {
+                        expect_error(await(aw_join(task)), ETIMEDOUT);
+                        late++;
+                }
+        }
+        expect(late >= 2 && late <= 5);
+        return 0;
+}
+
+/* Joining. */
+
+static async int
+join_it(void *argument)
+{
+        int result = await(aw_join(argument));
+
+        trace(result == -1 ? "join failed" : "joined");
+        return result;
+}
+
+static async int
+who_joins_passes_a_cancellation_on_and_waits(NOTHING)
+{
+        struct aw_task *task = aw_spawn("cleaner", clean_up, NULL);
+        struct aw_task *joiner = aw_spawn("joiner", join_it, task);
+
+        await(aw_sleep(0));
+        aw_cancel(joiner);
+        expect_error(await(aw_join(joiner)), ECANCELED);
+        expect_trace("cancelled cleaned join failed");
+        return 0;
+}
+
+static async int
+join_twice(void *argument)
+{
+        struct aw_event *event = argument;
+        int result = await(aw_join(aw_spawn("stubborn", be_stubborn, event)));
+
+        trace(result == 7 ? "7" : "lost");
+        expect_error(await(aw_sleep(0)), ECANCELED);
+        expect_int(await(aw_sleep(0)), 0);
+        return result;
+}
+
+/* The caller gets the result, and its own cancellation at its next await. */
+static async int
+a_cancellation_that_the_joined_task_ignores_is_not_lost(NOTHING)
+{
+        struct aw_event event = {.set = false};
+        struct aw_task *joiner = aw_spawn("joiner", join_twice, &event);
+
+        await(yield(2));
+        aw_cancel(joiner);
+        await(yield(2));
+        expect_trace("ignored");
+        aw_event_set(&event);
+        expect_int(await(aw_join(joiner)), 7);
+        expect_trace("7");
+        return 0;
+}
+
+static async int
+a_cancellation_goes_through_a_chain_of_joins(NOTHING)
+{
+        struct aw_task *a = aw_spawn("a", clean_up, NULL);
+        struct aw_task *b = aw_spawn("b", join_it, a);
+        struct aw_task *c = aw_spawn("c", join_it, b);
+
+        await(aw_sleep(0));
+        aw_cancel(c);
+        expect_error(await(aw_join(c)), ECANCELED);
+        expect_trace("cancelled cleaned join failed join failed");
+        return 0;
+}
+
+static async int
+cancel_then_join(NOTHING)
+{
+        struct aw_task *task = aw_spawn("sleeper", sleep_long, NULL);
+
+        await(aw_sleep(0));
+        aw_cancel(aw_task_current());
+        return await(aw_join(task));
+}
+
+static async int
+a_cancellation_that_is_pending_reaches_what_is_joined(NOTHING)
+{
+        expect_error(await(aw_join(aw_spawn("self", cancel_then_join, NULL))), ECANCELED);
+        expect_trace("cancelled");
+        return 0;
+}
+
+static async int
+join_and_sleep(void *argument)
+{
+        int result = await(aw_join(argument));
+
+        trace(await(aw_sleep(0)) == -1 ? "cancelled" : "slept");
+        return result;
+}
+
+/* There is nothing left to cancel but the joiner itself, which has the result and may use it. */
+static async int
+a_cancellation_after_the_joined_task_ended_comes_at_the_next_await(NOTHING)
+{
+        struct aw_event event = {.set = false};
+        struct aw_task *task = aw_spawn("waiter", be_stubborn, &event);
+        struct aw_task *joiner = aw_spawn("joiner", join_and_sleep, task);
+
+        await(aw_sleep(0));
+        aw_event_set(&event);
+        await(aw_sleep(0));
+        expect(aw_task_done(task));
+        expect(aw_cancel(joiner));
+        expect_int(await(aw_join(joiner)), 7);
+        expect_trace("cancelled");
+        return 0;
+}
+
+static async int
+a_task_that_was_cancelled_by_itself_does_not_cancel_its_joiner(NOTHING)
+{
+        struct aw_task *task = aw_spawn("sleeper", sleep_long, NULL);
+
+        await(aw_sleep(0));
+        aw_cancel(task);
+        expect_error(await(aw_join(task)), ECANCELED);
+        expect_int(await(aw_sleep(0)), 0);
+        expect_trace("cancelled");
+        return 0;
+}
+
+int
+main(void)
+{
+        const struct CMUnitTest tests[] = {
+                on_loop(a_cancelled_sleep_fails_with_ecanceled),
+                on_loop(a_task_cancelled_before_it_starts_never_starts),
+                on_loop(a_task_that_is_done_cannot_be_cancelled),
+                on_loop(after_a_cancellation_a_task_can_clean_up_and_await),
+                on_loop(a_second_cancellation_reaches_the_clean_up),
+                on_loop(two_cancellations_before_the_task_runs_are_delivered_as_one),
+                on_loop(a_task_that_cancels_itself_goes_on_to_its_next_await),
+                on_loop(a_cancellation_that_meets_no_await_has_no_effect),
+                on_loop(a_task_cancelled_after_it_was_woken_fails_with_ecanceled),
+                on_loop(a_task_cancelled_while_it_yields_fails_with_ecanceled),
+                on_loop(a_sleep_cancelled_when_its_time_has_come_fails_with_ecanceled),
+                on_loop(cancel_beats_a_time_out_that_came_first),
+                on_loop(who_joins_passes_a_cancellation_on_and_waits),
+                on_loop(a_cancellation_that_the_joined_task_ignores_is_not_lost),
+                on_loop(a_cancellation_goes_through_a_chain_of_joins),
+                on_loop(a_cancellation_that_is_pending_reaches_what_is_joined),
+                on_loop(a_cancellation_after_the_joined_task_ended_comes_at_the_next_await),
+                on_loop(a_task_that_was_cancelled_by_itself_does_not_cancel_its_joiner),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/* What tells of tasks: the dump, the slow-task watch; and what aborts. */
+#include "await/task_wait.h"
+#include "unit/task/task_test.h"
+
+static char *
+dump(void)
+{
+        char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+
+        expect(out != NULL);
+        aw_task_dump(out);
+        fclose(out);
+        return text;
+}
+
+static void
+expect_in(const char *text, const char *part)
+{
+        test_expect(strstr(text, part) != NULL, __FILE__, __LINE__, "'%s' is in '%s'", part, text);
+}
+
+static async int
+wait_deep(void *argument)
+{
+        struct aw_task *child = aw_spawn("grandchild", sleep_long, NULL);
+
+        await(aw_event_wait(argument, AW_NEVER));
+        aw_cancel(child);
+        await(aw_join(child));
+        return 0;
+}
+
+static async int
+the_dump_is_a_tree_with_states_ages_and_await_sites(NOTHING)
+{
+        struct aw_event event = {.set = false};
+        struct aw_task *child = aw_spawn("child", wait_deep, &event);
+        struct aw_task *second = aw_spawn("second", give, NUMBER(1));
+        struct aw_task *third;
+        char *text, *line, *rest;
+        int lines = 0;
+
+        await(yield(2));
+        third = aw_spawn("third", give, NUMBER(1));
+        text = dump();
+        for (line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+                switch (lines++) {
+                case 0:
+                        expect(strncmp(line, "main (running, ", 15) == 0);
+                        expect_in(line, " s) at ");
+                        expect_in(line, "task_test.h:");
+                        expect_in(line, ": aw_sleep(0)");
+                        break;
+                case 1:
+                        expect(strncmp(line, "  child (waiting, ", 18) == 0);
+                        expect_in(line, "report_test.c:");
+                        expect_in(line, ": aw_event_wait(argument, AW_NEVER)");
+                        break;
+                case 2:
+                        expect(strncmp(line, "    grandchild (waiting, ", 25) == 0);
+                        expect_in(line, ": aw_sleep(24 * 3600 * AW_SECOND)");
+                        break;
+                case 3:
+                        expect(strncmp(line, "  second (done, not joined, ", 28) == 0);
+                        expect(strstr(line, " at ") == NULL);
+                        break;
+                case 4:
+                        expect(strncmp(line, "  third (ready, ", 16) == 0);
+                        break;
+                }
+        expect_int(lines, 5);
+        free(text);
+        aw_event_set(&event);
+        expect_int(await(aw_join(child)), 0);
+        expect_int(await(aw_join(second)), 1);
+        expect_int(await(aw_join(third)), 1);
+        return 0;
+}
+
+/* The orphans go to where their parent was, in the order of their births. */
+static async int
+spawn_orphans(NOTHING)
+{
+        aw_task_detach(aw_spawn("orphan a", sleep_long, NULL));
+        aw_task_detach(aw_spawn("orphan b", sleep_long, NULL));
+        return 0;
+}
+
+static async int
+orphans_are_shown_under_their_grandparent(NOTHING)
+{
+        struct aw_task *before = aw_spawn("before", sleep_long, NULL);
+        struct aw_task *parent = aw_spawn("parent", spawn_orphans, NULL);
+        struct aw_task *after = aw_spawn("after", sleep_long, NULL);
+        char *text;
+
+        expect_int(await(aw_join(parent)), 0);
+        text = dump();
+        expect_in(text, "\n  before (");
+        expect(strstr(text, "  after (") < strstr(text, "  orphan a ("));
+        expect(strstr(text, "  orphan a (") < strstr(text, "  orphan b ("));
+        free(text);
+        aw_cancel(before);
+        aw_cancel(after);
+        expect_error(await(aw_join(before)), ECANCELED);
+        expect_error(await(aw_join(after)), ECANCELED);
+        return 0;
+}
+
+/* The slow-task watch. */
+
+static async int
+hog(NOTHING)
+{
+        await(aw_sleep(0));
+        busy_until(aw_loop_now() + 3 * AW_MILLISECOND);
+        await(aw_sleep(0));
+        return 0;
+}
+
+static async int
+run_a_hog(NOTHING)
+{
+        return await(aw_join(aw_spawn("hog", hog, NULL)));
+}
+
+static void
+run_with_a_slow_limit(aw_time limit)
+{
+        struct aw_loop_options options = {.backend = getenv("AW_TEST_LOOP"), .slow = limit};
+
+        expect_int(aw_run(&options, run_a_hog, NULL), 0);
+}
+
+/* It is the await before the work that is told of. */
+static void
+a_slow_task_is_reported_with_its_name_and_await_site(void **state)
+{
+        const char *line;
+
+        (void)state;
+        test_begin();
+        run_with_a_slow_limit(2 * AW_MILLISECOND);
+        line = test_log_find("Executing <Task 'hog', last await at ");
+        expect_in(line, "report_test.c:");
+        expect_in(line, ": aw_sleep(0)> took ");
+        test_end();
+}
+
+static void
+a_slow_task_is_not_reported_when_the_watch_is_off(void **state)
+{
+        (void)state;
+        test_begin();
+        run_with_a_slow_limit(-1);
+        test_end();
+}
+
+/* Misuse. */
+
+static async int
+await_outside_a_task(void)
+{
+        struct aw_event event = {.set = false};
+
+        return await(aw_event_wait(&event, AW_NEVER));
+}
+
+static async void
+await_in_a_callback(NOTHING)
+{
+        await(await_outside_a_task());
+}
+
+static async int
+await_in_a_callback_of_the_loop(NOTHING)
+{
+        struct aw_handle handle = {.state = 0};
+
+        aw_call_soon(&handle, await_in_a_callback, NULL);
+        return await(aw_sleep(0));
+}
+
+static async void *
+await_in_a_thread(NOTHING)
+{
+        await(await_outside_a_task());
+        return NULL;
+}
+
+static int
+await_in_a_thread_without_a_loop(NOTHING)
+{
+        pthread_t thread;
+
+        pthread_create(&thread, NULL, await_in_a_thread, NULL);
+        return pthread_join(thread, NULL);
+}
+
+static void *
+spawn_in_a_thread(void *argument)
+{
+        aw_spawn("task", sleep_long, NULL);
+        return argument;
+}
+
+static int
+spawn_in_a_thread_without_a_loop(NOTHING)
+{
+        pthread_t thread;
+
+        pthread_create(&thread, NULL, spawn_in_a_thread, NULL);
+        return pthread_join(thread, NULL);
+}
+
+static async int
+join_oneself(NOTHING)
+{
+        return await(aw_join(aw_task_current()));
+}
+
+static async int
+gather_oneself(NOTHING)
+{
+        struct aw_task *tasks[] = {aw_task_current()};
+
+        return await(aw_gather(tasks, 1, NULL));
+}
+
+static async int
+join_it(void *argument)
+{
+        return await(aw_join(argument));
+}
+
+static async int
+join_a_task_twice(NOTHING)
+{
+        struct aw_task *task = aw_spawn("task", sleep_long, NULL);
+
+        aw_spawn("joiner", join_it, task);
+        await(aw_sleep(0));
+        return await(aw_join(task));
+}
+
+/* The first one to join has been woken, and has not run yet. */
+static async int
+join_a_task_that_another_is_about_to_take(NOTHING)
+{
+        struct aw_event event = {.set = false};
+        struct aw_task *task = aw_spawn("task", be_stubborn, &event);
+
+        aw_spawn("joiner", join_it, task);
+        await(aw_sleep(0));
+        aw_event_set(&event);
+        await(aw_sleep(0));
+        return await(aw_join(task));
+}
+
+static async int
+join_a_task_in_two_lists(NOTHING)
+{
+        struct aw_task *task = aw_spawn("task", sleep_long, NULL);
+        struct aw_task *tasks[] = {task, task};
+
+        return await(aw_gather(tasks, 2, NULL));
+}
+
+static async int
+join_main(NOTHING)
+{
+        aw_spawn("joiner", join_it, aw_task_current());
+        return await(aw_sleep(100));
+}
+
+static async int
+join_a_detached_task(NOTHING)
+{
+        struct aw_task *task = aw_spawn("task", sleep_long, NULL);
+
+        aw_task_detach(task);
+        return await(aw_join(task));
+}
+
+static async int
+detach_a_task_that_is_joined(NOTHING)
+{
+        struct aw_task *task = aw_spawn("task", sleep_long, NULL);
+
+        aw_spawn("joiner", join_it, task);
+        await(aw_sleep(0));
+        aw_task_detach(task);
+        return 0;
+}
+
+static async int
+look_at_a_result_too_early(NOTHING)
+{
+        return aw_task_result(aw_spawn("task", sleep_long, NULL));
+}
+
+static async int
+join_the_group_of_another(void *argument)
+{
+        return await(aw_group_join(argument));
+}
+
+static async int
+let_another_join_the_group(NOTHING)
+{
+        struct aw_group group;
+
+        aw_group_init(&group);
+        return await(aw_join(aw_spawn("other", join_the_group_of_another, &group)));
+}
+
+static void
+misuse_aborts(void **state)
+{
+        (void)state;
+        test_aborts(await_in_a_callback_of_the_loop, "await outside a task");
+        test_aborts(await_in_a_thread_without_a_loop, "await outside a task");
+        test_aborts(spawn_in_a_thread_without_a_loop, "aw_spawn() outside aw_run()");
+        test_aborts(join_oneself, "task 'main' joins itself");
+        test_aborts(gather_oneself, "task 'main' joins itself");
+        test_aborts(join_a_task_twice, "task 'task' is waited for by another task");
+        test_aborts(join_a_task_that_another_is_about_to_take,
+                    "task 'task' is waited for by another task");
+        test_aborts(join_a_task_in_two_lists, "task 'task' is waited for by another task");
+        test_aborts(join_main, "task 'main' is waited for by another task");
+        test_aborts(join_a_detached_task, "task 'task' is detached");
+        test_aborts(detach_a_task_that_is_joined, "task 'task' is waited for by another task");
+        test_aborts(look_at_a_result_too_early, "task 'task' is not done");
+        test_aborts(let_another_join_the_group, "a task that is not the group's parent");
+}
+
+int
+main(void)
+{
+        const struct CMUnitTest tests[] = {
+                on_loop(the_dump_is_a_tree_with_states_ages_and_await_sites),
+                on_loop(orphans_are_shown_under_their_grandparent),
+                cmocka_unit_test(a_slow_task_is_reported_with_its_name_and_await_site),
+                cmocka_unit_test(a_slow_task_is_not_reported_when_the_watch_is_off),
+                cmocka_unit_test(misuse_aborts),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

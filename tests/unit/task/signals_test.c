@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+#include <signal.h>
+
+#include "await/signals.h"
+#include "unit/task/task_test.h"
+
+static const int usr1[] = {SIGUSR1}, usr2[] = {SIGUSR2}, both[] = {SIGUSR1, SIGUSR2};
+
+static void
+raise_it(int number)
+{
+        expect_int(kill(getpid(), number), 0);
+}
+
+static bool
+is_blocked(int number)
+{
+        sigset_t set;
+
+        pthread_sigmask(SIG_BLOCK, NULL, &set);
+        return sigismember(&set, number) == 1;
+}
+
+static void
+raise_usr1(NOTHING)
+{
+        raise_it(SIGUSR1);
+}
+
+static async int
+a_signal_is_awaited(NOTHING)
+{
+        struct aw_signals *signals = aw_signals_open(both, 2);
+        struct aw_handle soon = {.state = 0};
+
+        aw_call_later(&soon, 200, raise_usr1, NULL);
+        expect_int(await(aw_signals_wait(signals, AW_NEVER)), SIGUSR1);
+        raise_it(SIGUSR2);
+        expect_int(await(aw_signals_wait(signals, AW_NEVER)), SIGUSR2);
+        aw_signals_close(signals);
+        return 0;
+}
+
+static async int
+signals_that_came_before_are_kept(NOTHING)
+{
+        struct aw_signals *signals = aw_signals_open(both, 2);
+        int sum;
+
+        raise_it(SIGUSR2);
+        raise_it(SIGUSR1);
+        await(yield(20));
+        sum = await(aw_signals_wait(signals, AW_NEVER));
+        sum += await(aw_signals_wait(signals, AW_NEVER));
+        expect_int(sum, SIGUSR1 + SIGUSR2);
+        expect_error(await(aw_signals_wait(signals, aw_loop_now() + 200)), ETIMEDOUT);
+        aw_signals_close(signals);
+        return 0;
+}
+
+static async int
+the_wait_for_a_signal_times_out(NOTHING)
+{
+        struct aw_signals *signals = aw_signals_open(usr1, 1);
+
+        expect_error(await(aw_signals_wait(signals, 1)), ETIMEDOUT);
+        raise_it(SIGUSR1);
+        expect_int(await(aw_signals_wait(signals, 1)), SIGUSR1);
+        aw_signals_close(signals);
+        return 0;
+}
+
+static async int
+wait_for_signal(void *argument)
+{
+        int result = await(aw_signals_wait(argument, AW_NEVER));
+
+        trace(result == -1 ? "cancelled" : result == SIGUSR1 ? "usr1" : "usr2");
+        return result;
+}
+
+static async int
+a_cancelled_wait_leaves_the_signal_to_the_next(NOTHING)
+{
+        struct aw_signals *signals = aw_signals_open(usr1, 1);
+        struct aw_task *first = aw_spawn("first", wait_for_signal, signals);
+        struct aw_task *second = aw_spawn("second", wait_for_signal, signals);
+
+        await(aw_sleep(0));
+        aw_cancel(first);
+        raise_it(SIGUSR1);
+        expect_int(await(aw_join(second)), SIGUSR1);
+        expect_error(await(aw_join(first)), ECANCELED);
+        expect_trace("cancelled usr1");
+        aw_signals_close(signals);
+        return 0;
+}
+
+/* Cancelled when it has been woken, and has not read yet. */
+static async int
+a_woken_waiter_that_is_cancelled_leaves_the_signal_to_the_next(NOTHING)
+{
+        struct aw_signals *signals = aw_signals_open(usr1, 1);
+        struct aw_task *first = aw_spawn("first", wait_for_signal, signals);
+        struct aw_task *second = aw_spawn("second", wait_for_signal, signals);
+        int i;
+
+        await(aw_sleep(0));
+        raise_it(SIGUSR1);
+        /* Seen by the poll of one of these turns. */
+        for (i = 0; i < 1000 && !aw_task_done(first); i++) {
+                await(aw_sleep(0));
+                if (i == 0)
+                        aw_cancel(first);
+        }
+        expect_int(await(aw_join(second)), SIGUSR1);
+        expect_error(await(aw_join(first)), ECANCELED);
+        expect_trace("cancelled usr1");
+        aw_signals_close(signals);
+        return 0;
+}
+
+static async int
+each_of_two_signals_goes_to_one_of_two_waiters(NOTHING)
+{
+        struct aw_signals *signals = aw_signals_open(both, 2);
+        struct aw_task *first = aw_spawn("first", wait_for_signal, signals);
+        struct aw_task *second = aw_spawn("second", wait_for_signal, signals);
+        int sum;
+
+        await(aw_sleep(0));
+        raise_it(SIGUSR2);
+        raise_it(SIGUSR1);
+        sum = await(aw_join(first));
+        sum += await(aw_join(second));
+        expect_int(sum, SIGUSR1 + SIGUSR2);
+        expect_trace("usr1 usr2");
+        aw_signals_close(signals);
+        return 0;
+}
+
+static async int
+signals_act_as_before_once_all_is_closed(NOTHING)
+{
+        struct aw_signals *signals = aw_signals_open(both, 2);
+
+        expect(is_blocked(SIGUSR1) && is_blocked(SIGUSR2));
+        aw_signals_close(signals);
+        expect(!is_blocked(SIGUSR1) && !is_blocked(SIGUSR2));
+        aw_signals_close(NULL);
+        return 0;
+}
+
+/* The first one to be opened is the first to be closed. */
+static async int
+closing_one_leaves_the_signals_of_another_alone(NOTHING)
+{
+        struct aw_signals *first = aw_signals_open(usr1, 1);
+        struct aw_signals *second = aw_signals_open(usr2, 1);
+
+        aw_signals_close(first);
+        expect(!is_blocked(SIGUSR1) && is_blocked(SIGUSR2));
+        raise_it(SIGUSR2);
+        expect_int(await(aw_signals_wait(second, AW_NEVER)), SIGUSR2);
+        aw_signals_close(second);
+        expect(!is_blocked(SIGUSR2));
+        return 0;
+}
+
+static async int
+a_signal_that_was_blocked_stays_so(NOTHING)
+{
+        struct aw_signals *signals;
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGUSR2);
+        pthread_sigmask(SIG_BLOCK, &set, NULL);
+        signals = aw_signals_open(both, 2);
+        aw_signals_close(signals);
+        expect(!is_blocked(SIGUSR1) && is_blocked(SIGUSR2));
+        pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+        return 0;
+}
+
+static int
+lowest_free_descriptor(void)
+{
+        int fd = dup(STDERR_FILENO);
+
+        close(fd);
+        return fd;
+}
+
+/* With this many descriptors to be had. */
+static struct aw_signals *
+open_with_few_descriptors(int count)
+{
+        struct rlimit limit, few;
+        struct aw_signals *signals;
+        int error;
+
+        getrlimit(RLIMIT_NOFILE, &limit);
+        few = limit;
+        few.rlim_cur = (rlim_t)lowest_free_descriptor() + (rlim_t)count;
+        setrlimit(RLIMIT_NOFILE, &few);
+        signals = aw_signals_open(usr1, 1);
+        error = errno;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        errno = error;
+        return signals;
+}
+
+static async int
+without_descriptors_nothing_is_opened_nor_blocked(NOTHING)
+{
+        int i, before = lowest_free_descriptor();
+
+        for (i = 0; i < 2; i++) {
+                expect(open_with_few_descriptors(i) == NULL);
+                expect_int(errno, EMFILE);
+                expect_int(lowest_free_descriptor(), before);
+                expect(!is_blocked(SIGUSR1));
+        }
+        return 0;
+}
+
+static async int
+close_while_a_task_waits(NOTHING)
+{
+        struct aw_signals *signals = aw_signals_open(usr1, 1);
+
+        aw_spawn("waiter", wait_for_signal, signals);
+        await(aw_sleep(0));
+        aw_signals_close(signals);
+        return 0;
+}
+
+static void
+misuse_aborts(void **state)
+{
+        (void)state;
+        test_aborts(close_while_a_task_waits, "a task waits for a signal");
+}
+
+int
+main(void)
+{
+        const struct CMUnitTest tests[] = {
+                on_loop(a_signal_is_awaited),
+                on_loop(signals_that_came_before_are_kept),
+                on_loop(the_wait_for_a_signal_times_out),
+                on_loop(a_cancelled_wait_leaves_the_signal_to_the_next),
+                on_loop(a_woken_waiter_that_is_cancelled_leaves_the_signal_to_the_next),
+                on_loop(each_of_two_signals_goes_to_one_of_two_waiters),
+                on_loop(signals_act_as_before_once_all_is_closed),
+                on_loop(closing_one_leaves_the_signals_of_another_alone),
+                on_loop(a_signal_that_was_blocked_stays_so),
+                on_loop(without_descriptors_nothing_is_opened_nor_blocked),
+                cmocka_unit_test(misuse_aborts),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks that the tests use again and again. */
+#ifndef AW_TASK_TEST_H
+#define AW_TASK_TEST_H
+
+#include "await/sync.h"
+#include "unit/support.h"
+
+/* Returns its argument, a number. */
+static inline async int
+give(void *argument)
+{
+        return (int)(intptr_t)argument;
+}
+
+/* Fails with its argument, a number. */
+static inline async int
+give_error(void *argument)
+{
+        errno = (int)(intptr_t)argument;
+        return -1;
+}
+
+#define NUMBER(number) ((void *)(intptr_t)(number))
+
+/* Sleeps for a day, and says what came of it. */
+static inline async int
+sleep_long(NOTHING)
+{
+        int result = await(aw_sleep(24 * 3600 * AW_SECOND));
+
+        trace(result == -1 && errno == ECANCELED ? "cancelled" : "slept");
+        return result;
+}
+
+/* Tells of a cancellation, and takes its time to clean up, undisturbed. */
+static inline async int
+clean_up(NOTHING)
+{
+        int result = await(sleep_long(NULL));
+
+        trace(await(aw_sleep(100)) == 0 ? "cleaned" : "disturbed");
+        errno = ECANCELED;
+        return result;
+}
+
+/* Waits for an event, whatever happens, and returns 7. */
+static inline async int
+be_stubborn(void *argument)
+{
+        while (await(aw_event_wait(argument, AW_NEVER)) == -1)
+                trace("ignored");
+        return 7;
+}
+
+/* A callback. */
+static inline void
+set_event(void *argument)
+{
+        aw_event_set(argument);
+}
+
+/* Lets the others run n times. */
+static inline async void
+yield(int times)
+{
+        while (times-- > 0)
+                await(aw_sleep(0));
+}
+
+static inline void
+busy_until(aw_time when)
+{
+        while (aw_loop_now() < when)
+                continue;
+}
+
+#endif

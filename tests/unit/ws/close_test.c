@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: MIT */
+/* Closing, in every state. */
+#include "unit/clock.h"
+#include "unit/ws/raw.h"
+
+/* A ws_close() in a task of its own. */
+struct closing {
+        struct ws *ws;
+        unsigned code;
+        const char *reason;
+};
+
+static async int
+closing_main(void *argument)
+{
+        struct closing *closing = argument;
+
+        return await(ws_close(closing->ws, closing->code, closing->reason));
+}
+
+static struct aw_task *
+close_start(struct closing *closing)
+{
+        struct aw_task *task = aw_spawn("close", closing_main, closing);
+
+        expect(task != NULL);
+        return task;
+}
+
+/* Both sides speak the protocol. */
+
+static async int
+either_side_may_close_first(struct pair *pair)
+{
+        struct ws *first[] = {pair->client, NULL}, *second[] = {pair->server, NULL};
+        struct pair other = *pair;
+        struct aw_task *task;
+        int i;
+
+        expect_int(await(pair_open(&other)), 0);
+        first[1] = other.server;
+        second[1] = other.client;
+        for (i = 0; i < 2; i++) {
+                task = close_start(&(struct closing){first[i], 4321, "that was \xc3\xa4ll"});
+                expect_closed(second[i], 4321, "that was \xc3\xa4ll");
+                expect_error(await(ws_send_text(second[i], "more", SOON)), EPIPE);
+                expect_int(await(ws_close(second[i], WS_GOING_AWAY, "not sent")), 0);
+                expect_int(await(aw_join(task)), 0);
+        }
+        ws_listener_close(other.listener);
+        pair->client = pair->server = NULL;
+        return 0;
+}
+
+static async int
+both_sides_may_close_at_once(struct pair *pair)
+{
+        struct closing closings[] = {{pair->client, 4001, "client"},
+                                     {pair->server, 4002, "server"}};
+        struct aw_task *tasks[] = {close_start(&closings[0]), close_start(&closings[1])};
+
+        expect_int(await(aw_gather(tasks, 2, NULL)), 0);
+        pair->client = pair->server = NULL;
+        return 0;
+}
+
+static async int
+what_was_sent_before_the_close_arrives(struct pair *pair)
+{
+        size_t size = 200000, i;
+        uint8_t *data = pattern(size);
+        struct ws_message message = message_of(WS_BINARY, data, size);
+        struct closing closing = {pair->client, WS_NORMAL, NULL};
+        struct aw_task *task;
+
+        for (i = 0; i < 2; i++)
+                expect_int(await(ws_send(pair->client, &message, SOON)), 0);
+        task = close_start(&closing);
+        pair->client = NULL;
+        for (i = 0; i < 2; i++) {
+                expect_int(await(ws_receive(pair->server, &message, SOON)), 0);
+                expect_message(&message, WS_BINARY, data, size);
+        }
+        expect_closed(pair->server, WS_NORMAL, "");
+        expect_int(await(ws_close(pair->server, WS_NORMAL, NULL)), 0);
+        expect_int(await(aw_join(task)), 0);
+        pair->server = NULL;
+        free(data);
+        return 0;
+}
+
+/* However much of it there is, and although the other side's reading had stopped. */
+static async int
+unread_messages_are_dropped_when_closing(struct pair *pair)
+{
+        size_t size = 100000;
+        uint8_t *data = pattern(size);
+        struct ws_message message = message_of(WS_BINARY, data, size);
+
+        while (!pair->server->paused && test_failures == 0)
+                if (await(ws_send(pair->client, &message, NOW_OR_NOT)) == -1)
+                        expect_int(errno, ETIMEDOUT);
+        await(close_pair(pair));
+        free(data);
+        return 0;
+}
+
+static async int
+a_dropped_connection_is_lost_to_the_peer(struct pair *pair)
+{
+        ws_drop(pair->client);
+        pair->client = NULL;
+        expect_closed(pair->server, WS_ABNORMAL, "");
+        expect_error(await(ws_send_text(pair->server, "anyone?", SOON)), EPIPE);
+        expect_error(await(ws_ping(pair->server, SOON)), EPIPE);
+        expect_error(await(ws_close(pair->server, WS_NORMAL, NULL)), EPIPE);
+        pair->server = NULL;
+        return 0;
+}
+
+static async int
+nothing_can_be_closed_and_dropped(struct pair *pair)
+{
+        (void)pair;
+        ws_drop(NULL);
+        ws_listener_close(NULL);
+        expect_int(await(ws_close(NULL, WS_NORMAL, NULL)), 0);
+        return 0;
+}
+
+/* What our Close frame looks like. */
+
+static async void
+expect_close_frame(struct pair *pair, unsigned code, const char *reason, const char *payload,
+                   size_t length)
+{
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 0));
+        struct aw_task *task = close_start(&(struct closing){server, code, reason});
+
+        raw_expect_frame(fd, 0x88, payload, length);
+        raw_frame(fd, 0x88, RAW_MASK, payload, length);
+        await(raw_expect_end(fd));
+        close(fd);
+        expect_int(await(aw_join(task)), 0);
+}
+
+static async int
+a_close_frame_has_code_and_reason(struct pair *pair)
+{
+        char longest[2 + 200 + 1] = "\x03\xf0";
+
+        memset(longest + 2, 'r', 200);
+        await(expect_close_frame(pair, 1000, NULL, "\x03\xe8", 2));
+        await(expect_close_frame(pair, 4999, "why", "\x13\x87why", 5));
+        await(expect_close_frame(pair, 1008, longest + 2, longest, 125));
+        await(expect_close_frame(pair, WS_NO_STATUS, NULL, "", 0));
+        return 0;
+}
+
+/* What the peer's may look like. */
+
+static async void
+expect_answer(struct pair *pair, const char *payload, size_t length, unsigned code)
+{
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 0));
+
+        raw_frame(fd, 0x88, RAW_MASK, payload, length);
+        /* Nothing counts that comes after it. */
+        raw_text(fd, "ignored");
+        raw_send(fd, "garbage", 7);
+        expect_closed(server, code, length > 2 ? payload + 2 : "");
+        raw_expect_frame(fd, 0x88, payload, length > 2 ? 2 : length);
+        close(fd);
+        expect_int(await(ws_close(server, WS_NORMAL, NULL)), 0);
+}
+
+static async int
+the_peers_code_is_answered_with_the_same(struct pair *pair)
+{
+        await(expect_answer(pair, "", 0, WS_NO_STATUS));
+        await(expect_answer(pair, "\x03\xe8", 2, 1000));
+        await(expect_answer(pair, "\x03\xf6\xc3\xbc", 4, 1014));
+        await(expect_answer(pair, "\x0b\xb8", 2, 3000));
+        await(expect_answer(pair, "\x13\x87reason", 8, 4999));
+        return 0;
+}
+
+static async int
+messages_before_a_close_frame_are_received_and_replied_to(struct pair *pair)
+{
+        struct ws *server;
+        struct ws_message message;
+        int fd = await(raw_client(pair->listener, &server, 0));
+
+        raw_text(fd, "one");
+        raw_text(fd, "two");
+        raw_frame(fd, 0x88, RAW_MASK, "\x03\xe9", 2);
+        wait_until(server->close_received);
+        expect_int(ws_peer_close(server)->code, 1001);
+        expect_int(await(ws_receive(server, &message, SOON)), 0);
+        expect_text(&message, "one");
+        expect_int(await(ws_send(server, &message, SOON)), 0);
+        await(idle_turns());
+        expect_int(await(ws_receive(server, &message, SOON)), 0);
+        expect_text(&message, "two");
+        expect_int(await(ws_send(server, &message, SOON)), 0);
+        expect_closed(server, 1001, "");
+        expect_error(await(ws_send(server, &message, SOON)), EPIPE);
+        raw_expect_frame(fd, 0x81, "one", 3);
+        raw_expect_frame(fd, 0x81, "two", 3);
+        raw_expect_frame(fd, 0x88, "\x03\xe9", 2);
+        close(fd);
+        expect_int(await(ws_close(server, WS_NORMAL, NULL)), 0);
+        return 0;
+}
+
+/* Also if no task ever asks. */
+static async int
+a_close_frame_is_answered_while_nobody_receives(struct pair *pair)
+{
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 0));
+
+        raw_frame(fd, 0x88, RAW_MASK, "\x03\xe8", 2);
+        raw_expect_frame(fd, 0x88, "\x03\xe8", 2);
+        close(fd);
+        expect_int(await(ws_close(server, WS_NORMAL, NULL)), 0);
+        return 0;
+}
+
+static async int
+a_message_cut_short_by_our_close_is_dropped(struct pair *pair)
+{
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 0));
+        struct aw_task *task;
+
+        raw_frame(fd, 0x01, RAW_MASK, "begun", 5);
+        wait_until(server->reader.message != NULL);
+        task = close_start(&(struct closing){server, WS_NORMAL, NULL});
+        raw_expect_close(fd, 1000);
+        raw_frame(fd, 0x80, RAW_MASK, "ended", 5);
+        raw_text(fd, "another");
+        raw_frame(fd, 0x88, RAW_MASK, "\x03\xe8", 2);
+        await(raw_expect_end(fd));
+        close(fd);
+        expect_int(await(aw_join(task)), 0);
+        return 0;
+}
+
+/* The end of the TCP connection: the server begins with it (section 7.1.1). */
+
+static async int
+a_client_waits_for_the_server_to_end_the_connection(struct pair *pair)
+{
+        struct connecting connecting = {.deadline = 0};
+        char url[64];
+        int listener = raw_listen(url, 1), fd;
+        struct aw_task *task;
+        uint8_t frame[8];
+
+        (void)pair;
+        connect_start(&connecting, url);
+        fd = await(raw_server(listener, "101 Switching Protocols", ""));
+        expect_int(await(aw_join(connecting.task)), 0);
+        task = close_start(&(struct closing){connecting.ws, WS_NORMAL, NULL});
+        await(raw_read_all(fd, frame, 8));
+        expect(frame[0] == 0x88 && frame[1] == 0x82);
+        raw_frame(fd, 0x88, NULL, "\x03\xe8", 2);
+        await(idle_turns());
+        await(clock_advance(WS_LINGER_TIME - 10 * AW_MILLISECOND));
+        expect(!aw_task_done(task));
+        close(fd);
+        expect_int(await(aw_join(task)), 0);
+        close(listener);
+        return 0;
+}
+
+static async int
+an_end_that_does_not_come_is_waited_for_two_seconds(struct pair *pair)
+{
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 0));
+        struct aw_task *task = close_start(&(struct closing){server, WS_NORMAL, NULL});
+
+        raw_expect_close(fd, 1000);
+        raw_frame(fd, 0x88, RAW_MASK, "\x03\xe8", 2);
+        await(raw_expect_end(fd));
+        await(clock_advance(WS_LINGER_TIME - 100 * AW_MILLISECOND));
+        expect(!aw_task_done(task));
+        await(clock_advance(200 * AW_MILLISECOND));
+        expect_int(await(aw_join(task)), 0);
+        close(fd);
+        return 0;
+}
+
+/* A peer that does not take part. */
+
+static async int
+an_answer_that_does_not_come_is_waited_for_five_seconds(struct pair *pair)
+{
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 0));
+        struct aw_task *task = close_start(&(struct closing){server, WS_NORMAL, NULL});
+
+        raw_expect_close(fd, 1000);
+        await(clock_advance(WS_CLOSE_TIME - 100 * AW_MILLISECOND));
+        expect(!aw_task_done(task));
+        await(clock_advance(200 * AW_MILLISECOND));
+        expect_error(await(aw_join(task)), ETIMEDOUT);
+        await(raw_expect_end(fd));
+        close(fd);
+        return 0;
+}
+
+static async int
+closing_can_be_cancelled(struct pair *pair)
+{
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 0));
+        struct aw_task *task = close_start(&(struct closing){server, WS_NORMAL, NULL});
+
+        raw_expect_close(fd, 1000);
+        aw_cancel(task);
+        expect_error(await(aw_join(task)), ECANCELED);
+        await(raw_expect_end(fd));
+        close(fd);
+
+        /* Also while the end of the stream is waited for. */
+        fd = await(raw_client(pair->listener, &server, 0));
+        task = close_start(&(struct closing){server, WS_NORMAL, NULL});
+        raw_expect_close(fd, 1000);
+        raw_frame(fd, 0x88, RAW_MASK, "\x03\xe8", 2);
+        await(raw_expect_end(fd));
+        aw_cancel(task);
+        expect_error(await(aw_join(task)), ECANCELED);
+        close(fd);
+        return 0;
+}
+
+static async int
+a_connection_lost_while_closing_fails_with_epipe(struct pair *pair)
+{
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 0));
+        struct aw_task *task = close_start(&(struct closing){server, WS_NORMAL, NULL});
+
+        raw_expect_close(fd, 1000);
+        raw_reset(fd);
+        expect_error(await(aw_join(task)), EPIPE);
+
+        fd = await(raw_client(pair->listener, &server, 0));
+        raw_reset(fd);
+        expect_error(await(ws_close(server, WS_NORMAL, NULL)), EPIPE);
+        return 0;
+}
+
+/* What is queued goes out before the Close frame, and takes its time, if the peer reads at all. */
+static async int
+closing_waits_as_long_as_the_peer_goes_on_reading(struct pair *pair)
+{
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 4096)), i;
+        size_t size = 1000000;
+        uint8_t *data = pattern(size), *part = malloc(size);
+        struct ws_message message = message_of(WS_BINARY, data, size);
+        struct aw_task *task;
+        uint64_t sent;
+
+        expect_int(await(ws_send(server, &message, SOON)), 0);
+        task = close_start(&(struct closing){server, WS_NORMAL, NULL});
+        for (i = 0; i < 4; i++) {
+                await(idle_turns());
+                sent = server->sent;
+                await(clock_advance(WS_CLOSE_TIME - AW_SECOND));
+                while (server->sent == sent)
+                        if (!await(raw_read_all(fd, part, 1000)))
+                                break;
+                expect(!aw_task_done(task));
+        }
+        await(clock_advance(WS_CLOSE_TIME + AW_SECOND));
+        expect_error(await(aw_join(task)), ETIMEDOUT);
+        free(part);
+        free(data);
+        close(fd);
+        return 0;
+}
+
+/* The same when the peer closed first, and only the end of the stream is waited for. */
+static async int
+the_end_waits_as_long_as_the_peer_goes_on_reading(struct pair *pair)
+{
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 4096)), i;
+        size_t size = 1000000;
+        uint8_t *data = pattern(size), *part = malloc(1000);
+        struct ws_message message = message_of(WS_BINARY, data, size);
+        struct aw_task *task;
+        uint64_t sent;
+
+        expect_int(await(ws_send(server, &message, SOON)), 0);
+        raw_frame(fd, 0x88, RAW_MASK, "\x03\xe8", 2);
+        wait_until(server->close_received);
+        task = close_start(&(struct closing){server, WS_NORMAL, NULL});
+        for (i = 0; i < 4; i++) {
+                await(idle_turns());
+                sent = server->sent;
+                await(clock_advance(WS_LINGER_TIME - AW_SECOND / 2));
+                while (server->sent == sent)
+                        if (!await(raw_read_all(fd, part, 1000)))
+                                break;
+                expect(!aw_task_done(task));
+        }
+        /* Our Close frame, which is behind all that, has not gone out. */
+        await(clock_advance(WS_LINGER_TIME + AW_SECOND));
+        expect_error(await(aw_join(task)), EPIPE);
+        free(part);
+        free(data);
+        close(fd);
+        return 0;
+}
+
+int
+main(void)
+{
+        const struct CMUnitTest tests[] = {
+                on_both_pairs(either_side_may_close_first),
+                on_both_pairs(both_sides_may_close_at_once),
+                on_both_pairs(what_was_sent_before_the_close_arrives),
+                on_both_pairs(unread_messages_are_dropped_when_closing),
+                on_both_pairs(a_dropped_connection_is_lost_to_the_peer),
+                on_pair(nothing_can_be_closed_and_dropped),
+                on_pair(a_close_frame_has_code_and_reason),
+                on_pair(the_peers_code_is_answered_with_the_same),
+                on_pair(messages_before_a_close_frame_are_received_and_replied_to),
+                on_pair(a_close_frame_is_answered_while_nobody_receives),
+                on_pair(a_message_cut_short_by_our_close_is_dropped),
+                on_pair(a_client_waits_for_the_server_to_end_the_connection),
+                on_pair(an_end_that_does_not_come_is_waited_for_two_seconds),
+                on_pair(an_answer_that_does_not_come_is_waited_for_five_seconds),
+                on_pair(closing_can_be_cancelled),
+                on_pair(a_connection_lost_while_closing_fails_with_epipe),
+                on_pair(closing_waits_as_long_as_the_peer_goes_on_reading),
+                on_pair(the_end_waits_as_long_as_the_peer_goes_on_reading),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

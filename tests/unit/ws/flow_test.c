@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/* Back-pressure, and how large a message may be. */
+#include "unit/ws/raw.h"
+
+#define PIECE ((size_t)50000)
+
+/* What one end sends: messages with numbers, of PIECE bytes, until it is told to stop or fails. */
+struct flow {
+        struct ws *ws;
+        aw_time patience; /* for one message */
+        size_t sent;
+        size_t most;
+};
+
+static async int
+flow_send(void *argument)
+{
+        struct flow *flow = argument;
+        uint8_t *data = calloc(1, PIECE);
+        struct ws_message message = message_of(WS_BINARY, data, PIECE);
+        int result = 0;
+
+        while (result == 0 && flow->sent < flow->most) {
+                memcpy(data, &flow->sent, sizeof(flow->sent));
+                result = await(ws_send(
+                        flow->ws, &message,
+                        flow->patience == AW_NEVER ? AW_NEVER : aw_loop_now() + flow->patience));
+                flow->sent += result == 0;
+        }
+        free(data);
+        return result;
+}
+
+/* Receives that many and sees that they are the right ones. */
+static async void
+flow_receive(struct ws *ws, size_t from, size_t to)
+{
+        struct ws_message message;
+        size_t i;
+
+        for (i = from; i < to; i++)
+                if (!expect_int(await(ws_receive(ws, &message, SOON)), 0) ||
+                    !expect_int((long long)message.length, PIECE) ||
+                    !expect(memcmp(message.data, &i, sizeof(i)) == 0))
+                        return;
+}
+
+/* Sends until nothing more is taken, and the peer, if it is one of ours, has stopped reading. */
+static async struct flow
+fill(struct ws *ws, const struct ws *peer)
+{
+        struct flow flow = {.ws = ws, .patience = 30 * AW_MILLISECOND, .most = 10000};
+
+        do
+                expect_error(await(flow_send(&flow)), ETIMEDOUT);
+        while (peer != NULL && !peer->paused && test_failures == 0);
+        /* What the kernel takes is its affair; here a little more than 256 KiB may wait. */
+        expect(ws->outbox.bytes > WS_QUEUE_LOW);
+        expect(ws->outbox.bytes < WS_QUEUE_HIGH + 2 * PIECE);
+        return flow;
+}
+
+static async int
+a_sender_waits_while_the_peer_does_not_receive(struct pair *pair)
+{
+        struct ws *from[] = {pair->client, pair->server}, *to[] = {pair->server, pair->client};
+        struct flow flow;
+        struct aw_task *task;
+        int i;
+
+        for (i = 0; i < 2; i++) {
+                flow = await(fill(from[i], to[i]));
+                expect(to[i]->inbox.bytes > WS_QUEUE_HIGH);
+                expect(to[i]->inbox.bytes < WS_QUEUE_HIGH + 2 * PIECE + (256U << 10));
+                /* It goes on when the peer does, and nothing was lost or sent twice. */
+                flow.patience = AW_NEVER;
+                flow.most = flow.sent + 100;
+                task = aw_spawn("send", flow_send, &flow);
+                await(flow_receive(to[i], 0, flow.most));
+                expect_int(await(aw_join(task)), 0);
+        }
+        await(close_pair(pair));
+        return 0;
+}
+
+static async int
+both_sides_may_be_full_and_go_on(struct pair *pair)
+{
+        struct flow up = await(fill(pair->client, pair->server)),
+                    down = await(fill(pair->server, pair->client));
+
+        await(flow_receive(pair->server, 0, up.sent));
+        await(flow_receive(pair->client, 0, down.sent));
+        expect_int(await(ws_send_text(pair->client, "up", SOON)), 0);
+        expect_int(await(ws_send_text(pair->server, "down", SOON)), 0);
+        expect_received(pair->server, "up");
+        expect_received(pair->client, "down");
+        await(close_pair(pair));
+        return 0;
+}
+
+/* An echo's peer that only sends: neither inbox nor outbox grows without bound. */
+static async int
+an_echo_to_a_peer_that_does_not_read_holds_a_bounded_amount(struct pair *pair)
+{
+        struct flow flow = {.ws = pair->client, .patience = 30 * AW_MILLISECOND, .most = 10000};
+        struct aw_task *task = aw_spawn("send", flow_send, &flow);
+        struct ws_message message;
+        size_t back = 0;
+        int result;
+
+        do {
+                result = await(ws_receive(pair->server, &message, SOON));
+                if (result == 0)
+                        result = await(ws_send(pair->server, &message,
+                                               aw_loop_now() + 100 * AW_MILLISECOND));
+                back += result == 0;
+        } while (result == 0);
+        expect_int(errno, ETIMEDOUT);
+        expect_error(await(aw_join(task)), ETIMEDOUT);
+        expect(pair->server->outbox.bytes + pair->server->inbox.bytes <
+               2 * WS_QUEUE_HIGH + 4 * PIECE);
+        await(flow_receive(pair->client, 0, back));
+        return 0;
+}
+
+static async int
+several_senders_wait_and_go_on_in_turn(struct pair *pair)
+{
+        struct flow first = await(fill(pair->client, pair->server)), flows[3];
+        struct aw_task *tasks[3];
+        struct ws_message message;
+        size_t i;
+
+        for (i = 0; i < 3; i++) {
+                flows[i] = (struct flow){.ws = pair->client, .patience = AW_NEVER, .most = 20};
+                tasks[i] = aw_spawn("send", flow_send, &flows[i]);
+        }
+        for (i = 0; i < first.sent + 3 * flows[0].most; i++)
+                if (!expect_int(await(ws_receive(pair->server, &message, SOON)), 0))
+                        break;
+        expect_int(await(aw_gather(tasks, 3, NULL)), 0);
+        return 0;
+}
+
+static async int
+a_sender_that_waits_can_be_cancelled(struct pair *pair)
+{
+        struct flow flow = await(fill(pair->client, pair->server));
+        struct aw_task *task;
+
+        flow.patience = AW_NEVER;
+        task = aw_spawn("send", flow_send, &flow);
+        await(idle_turns());
+        aw_cancel(task);
+        expect_error(await(aw_join(task)), ECANCELED);
+        await(flow_receive(pair->server, 0, flow.sent));
+        expect_int(await(ws_send_text(pair->client, "the next", SOON)), 0);
+        expect_received(pair->server, "the next");
+        return 0;
+}
+
+static async int
+a_sender_that_waits_fails_when_the_connection_is_lost(struct pair *pair)
+{
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 4096));
+        struct flow flow = await(fill(server, NULL));
+        struct aw_task *task;
+
+        flow.patience = AW_NEVER;
+        task = aw_spawn("send", flow_send, &flow);
+        await(idle_turns());
+        expect(!aw_task_done(task));
+        raw_reset(fd);
+        expect_error(await(aw_join(task)), EPIPE);
+        ws_drop(server);
+        return 0;
+}
+
+static async int
+a_sender_that_waits_fails_when_the_peer_breaks_the_protocol(struct pair *pair)
+{
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 4096));
+        struct flow flow = {.ws = server, .patience = AW_NEVER, .most = 10000};
+        struct aw_task *task;
+
+        raw_frame(fd, 0xf1, RAW_MASK, "reserved bits", 13);
+        task = aw_spawn("send", flow_send, &flow);
+        expect_error(await(aw_join(task)), EPIPE);
+        expect_log("reserved bits");
+        ws_drop(server);
+        close(fd);
+        return 0;
+}
+
+/* Pongs wait for nobody, so their number is bounded by leaving pings unread. */
+static async int
+pings_are_not_read_while_too_many_pongs_wait(struct pair *pair)
+{
+        uint8_t ping[6 + 125] = {0x89, 0x80 | 125};
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 4096));
+        aw_time end = SOON;
+        size_t sent = 0, i;
+        ssize_t more;
+
+        while (!server->paused && aw_loop_now() < end) {
+                i = sent % sizeof(ping);
+                more = send(fd, ping + i, sizeof(ping) - i, MSG_DONTWAIT | MSG_NOSIGNAL);
+                if (more > 0)
+                        sent += (size_t)more;
+                else
+                        await(aw_sleep(0));
+        }
+        expect(server->paused);
+        expect(server->outbox.bytes < 2 * WS_QUEUE_HIGH);
+        for (i = 0; i < sent / sizeof(ping) && test_failures == 0; i++)
+                raw_expect_frame(fd, 0x8a, ping + 6, 125);
+        raw_send(fd, ping + sent % sizeof(ping), sizeof(ping) - sent % sizeof(ping));
+        raw_expect_frame(fd, 0x8a, ping + 6, 125);
+        ws_drop(server);
+        close(fd);
+        return 0;
+}
+
+/* A peer that takes a few bytes at a time gets all of them, in order. */
+static async int
+a_slow_reader_gets_everything(struct pair *pair)
+{
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 4096));
+        size_t size = 3000000, done = 0;
+        uint8_t *data = pattern(size), *got = malloc(size + 10);
+        struct ws_message message = message_of(WS_BINARY, data, size);
+
+        expect_int(await(ws_send(server, &message, SOON)), 0);
+        while (done < size + 10) {
+                ssize_t length = await(raw_read(fd, got + done, 100 + done % 5000));
+
+                if (!expect(length > 0))
+                        break;
+                done += (size_t)length;
+                if (done > size + 10 - 5000)
+                        break;
+        }
+        await(raw_read_all(fd, got + done, size + 10 - done));
+        expect(memcmp(got, "\x82\x7f\0\0\0\0\0\x2d\xc6\xc0", 10) == 0);
+        expect(memcmp(got + 10, data, size) == 0);
+        free(got);
+        free(data);
+        ws_drop(server);
+        close(fd);
+        return 0;
+}
+
+/* Limits. */
+
+static async int
+a_message_of_the_greatest_length_is_received(struct pair *pair)
+{
+        uint8_t *data = pattern(1000);
+        struct ws_message message = message_of(WS_BINARY, data, 1000);
+
+        expect_int(await(ws_send(pair->client, &message, SOON)), 0);
+        expect_int(await(ws_receive(pair->server, &message, SOON)), 0);
+        expect_message(&message, WS_BINARY, data, 1000);
+        expect_int(await(ws_send(pair->server, &message, SOON)), 0);
+        expect_int(await(ws_receive(pair->client, &message, SOON)), 0);
+        expect_message(&message, WS_BINARY, data, 1000);
+        free(data);
+        await(close_pair(pair));
+        return 0;
+}
+
+static async int
+a_longer_message_closes_with_1009(struct pair *pair)
+{
+        uint8_t *data = pattern(1001);
+        struct ws_message message = message_of(WS_BINARY, data, 1001);
+
+        expect_int(await(ws_send_text(pair->client, "good", SOON)), 0);
+        expect_int(await(ws_send(pair->client, &message, SOON)), 0);
+        /* What came before it is still received. */
+        expect_received(pair->server, "good");
+        expect_error(await(ws_receive(pair->server, &message, SOON)), EMSGSIZE);
+        expect_log("closing with 1009");
+        expect_error(await(ws_receive(pair->server, &message, SOON)), EMSGSIZE);
+        expect_error(await(ws_send_text(pair->server, "no more", SOON)), EPIPE);
+        expect_closed(pair->client, WS_TOO_LARGE, "a message over the limit");
+        free(data);
+        return 0;
+}
+
+static async int
+the_limit_is_for_all_fragments_together(struct pair *pair)
+{
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 0));
+        struct ws_message message;
+        char data[500] = {0};
+
+        raw_frame(fd, 0x02, RAW_MASK, data, 500);
+        raw_frame(fd, 0x00, RAW_MASK, data, 499);
+        raw_frame(fd, 0x80, RAW_MASK, data, 1);
+        expect_int(await(ws_receive(server, &message, SOON)), 0);
+        expect_int((long long)message.length, 1000);
+        raw_frame(fd, 0x02, RAW_MASK, data, 500);
+        raw_frame(fd, 0x00, RAW_MASK, data, 500);
+        raw_frame(fd, 0x80, RAW_MASK, data, 1);
+        expect_error(await(ws_receive(server, &message, SOON)), EMSGSIZE);
+        expect_log("closing with 1009");
+        raw_expect_close(fd, WS_TOO_LARGE);
+        ws_drop(server);
+        close(fd);
+        return 0;
+}
+
+/* The header is enough: nothing is stored for what is refused, nor for what was only announced. */
+static async int
+a_header_that_announces_too_much_is_refused_at_once(struct pair *pair)
+{
+        static const char exactly[] = "\x82\xff\0\0\0\0\x01\0\0\0\0\0\0\0",
+                          more[] = "\x82\xff\0\0\0\0\x01\0\0\x01\0\0\0\0",
+                          most[] = "\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0";
+        static const char *const refused[] = {more, most};
+        struct ws *server;
+        struct ws_message message;
+        int fd = await(raw_client(pair->listener, &server, 0));
+        size_t i;
+
+        raw_send(fd, exactly, sizeof(exactly) - 1);
+        expect_error(await(ws_receive(server, &message, NOW_OR_NOT)), ETIMEDOUT);
+        expect(server->reader.message != NULL && server->reader.message->capacity <= 65536);
+        ws_drop(server);
+        close(fd);
+        for (i = 0; i < 2; i++) {
+                fd = await(raw_client(pair->listener, &server, 0));
+                raw_send(fd, refused[i], sizeof(more) - 1);
+                expect_error(await(ws_receive(server, &message, SOON)), EMSGSIZE);
+                expect_log("closing with 1009");
+                ws_drop(server);
+                close(fd);
+        }
+        return 0;
+}
+
+static void
+with_a_limit_of_1000(void **state)
+{
+        test_on_pair((struct pair){.test = (async int (*)(struct pair *)) * state,
+                                   .url = ANY_PORT,
+                                   .max_message = 1000});
+}
+
+#define limited(test)                                                                              \
+        {                                                                                          \
+#test, with_a_limit_of_1000, NULL, NULL, (void *)(test)                            \
+        }
+
+int
+main(void)
+{
+        const struct CMUnitTest tests[] = {
+                on_both_pairs(a_sender_waits_while_the_peer_does_not_receive),
+                on_both_pairs(both_sides_may_be_full_and_go_on),
+                on_both_pairs(an_echo_to_a_peer_that_does_not_read_holds_a_bounded_amount),
+                on_both_pairs(several_senders_wait_and_go_on_in_turn),
+                on_both_pairs(a_sender_that_waits_can_be_cancelled),
+                on_pair(a_sender_that_waits_fails_when_the_connection_is_lost),
+                on_pair(a_sender_that_waits_fails_when_the_peer_breaks_the_protocol),
+                on_pair(pings_are_not_read_while_too_many_pongs_wait),
+                on_pair(a_slow_reader_gets_everything),
+                limited(a_message_of_the_greatest_length_is_received),
+                limited(a_longer_message_closes_with_1009),
+                limited(the_limit_is_for_all_fragments_together),
+                on_pair(a_header_that_announces_too_much_is_refused_at_once),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* Peers that break the protocol (RFC 6455 sections 5 and 7). */
+#include "unit/ws/raw.h"
+
+struct violation {
+        const char *bytes;
+        size_t length;
+        unsigned code;
+        const char *log;
+};
+
+static async void
+expect_violation(struct pair *pair, const struct violation *violation)
+{
+        struct ws *server;
+        struct ws_message message;
+        int fd = await(raw_client(pair->listener, &server, 0));
+
+        raw_text(fd, "good");
+        raw_send(fd, violation->bytes, violation->length);
+        expect_received(server, "good");
+        expect_error(await(ws_receive(server, &message, SOON)), EPROTO);
+        expect_log(violation->log);
+        raw_expect_close(fd, violation->code);
+        /* It needs no answer. */
+        close(fd);
+        expect_error(await(ws_close(server, WS_NORMAL, NULL)), EPIPE);
+}
+
+#define VIOLATION(bytes, code, log)                                                                \
+        {                                                                                          \
+                bytes, sizeof(bytes) - 1, code, log                                                \
+        }
+
+static async int
+what_breaks_the_protocol_closes_with_1002_or_1007(struct pair *pair)
+{
+        static const struct violation violations[] = {
+                VIOLATION("\x81\x01x", 1002, "a frame without mask"),
+                VIOLATION("\xc1\x80\0\0\0\0", 1002, "reserved bits"),
+                VIOLATION("\xa1\x80\0\0\0\0", 1002, "reserved bits"),
+                VIOLATION("\x91\x80\0\0\0\0", 1002, "reserved bits"),
+                VIOLATION("\x83\x80\0\0\0\0", 1002, "a reserved opcode"),
+                VIOLATION("\x8f\x80\0\0\0\0", 1002, "a reserved opcode"),
+                VIOLATION("\x80\x80\0\0\0\0", 1002, "a continuation of nothing"),
+                VIOLATION("\x01\x80\0\0\0\0\x82\x80\0\0\0\0", 1002, "within another one's"),
+                VIOLATION("\x09\x80\0\0\0\0", 1002, "a fragmented control frame"),
+                VIOLATION("\x89\xfe\x00\x7e\0\0\0\0", 1002, "a control frame over 125 bytes"),
+                VIOLATION("\x82\xfe\x00\x7d", 1002, "bad length"),
+                VIOLATION("\x82\xff\x80\0\0\0\0\0\0\0", 1002, "bad length"),
+                VIOLATION("\x81\x81\0\0\0\0\xff", 1007, "invalid UTF-8"),
+                /* Known to be wrong before the frame is complete. */
+                VIOLATION("\x81\x90\0\0\0\0\xf4\x90", 1007, "invalid UTF-8"),
+                VIOLATION("\x81\x82\0\0\0\0\xe2\x82", 1007, "in the middle of a character"),
+                VIOLATION("\x01\x81\0\0\0\0\xc3\x80\x81\0\0\0\0x", 1007, "invalid UTF-8"),
+        };
+        size_t i;
+
+        for (i = 0; i < sizeof(violations) / sizeof(violations[0]); i++)
+                await(expect_violation(pair, &violations[i]));
+        return 0;
+}
+
+static async int
+a_client_refuses_frames_with_a_mask(struct pair *pair)
+{
+        struct connecting connecting = {.deadline = 0};
+        struct ws_message message;
+        char url[64];
+        int listener = raw_listen(url, 1), fd;
+
+        (void)pair;
+        connect_start(&connecting, url);
+        fd = await(raw_server(listener, "101 Switching Protocols", ""));
+        expect_int(await(aw_join(connecting.task)), 0);
+        raw_frame(fd, 0x81, NULL, "good", 4);
+        raw_text(fd, "bad");
+        expect_received(connecting.ws, "good");
+        expect_error(await(ws_receive(connecting.ws, &message, SOON)), EPROTO);
+        expect_log("a masked frame from a server");
+        close(fd);
+        expect_error(await(ws_close(connecting.ws, WS_NORMAL, NULL)), EPIPE);
+        close(listener);
+        return 0;
+}
+
+static async void
+expect_refusal(struct pair *pair, const char *payload, size_t length, unsigned code)
+{
+        struct ws *server;
+        struct ws_message message;
+        int fd = await(raw_client(pair->listener, &server, 0));
+
+        raw_frame(fd, 0x88, RAW_MASK, payload, length);
+        expect_error(await(ws_receive(server, &message, SOON)), EPROTO);
+        expect_log("in a Close frame");
+        raw_expect_close(fd, code);
+        close(fd);
+        expect_error(await(ws_close(server, WS_NORMAL, NULL)), EPIPE);
+}
+
+static async int
+a_bad_close_frame_is_refused(struct pair *pair)
+{
+        static const unsigned bad[] = {0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535};
+        char payload[2];
+        size_t i;
+
+        await(expect_refusal(pair, "\x03", 1, WS_PROTOCOL_ERROR));
+        for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+                payload[0] = (char)(bad[i] >> 8);
+                payload[1] = (char)bad[i];
+                await(expect_refusal(pair, payload, 2, WS_PROTOCOL_ERROR));
+        }
+        await(expect_refusal(pair, "\x03\xe8\xff", 3, WS_INVALID_DATA));
+        await(expect_refusal(pair, "\x03\xe8 cut \xc3", 8, WS_INVALID_DATA));
+        return 0;
+}
+
+int
+main(void)
+{
+        const struct CMUnitTest tests[] = {
+                on_pair(a_bad_close_frame_is_refused),
+                on_pair(what_breaks_the_protocol_closes_with_1002_or_1007),
+                on_pair(a_client_refuses_frames_with_a_mask),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
