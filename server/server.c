@@ -103,7 +103,7 @@ server_load(struct server_options *options)
 
 /* This and the next return the exit status. */
 static async int
-listen_on(struct server *server, const char *url)
+server_listen(struct server *server, const char *url)
 {
         struct ws_listen_options options = {.url = url,
                                             .tls = server->options->tls,
@@ -135,7 +135,7 @@ listen_on_all(struct server *server)
                 return 1;
         }
         for (i = 0; i < count && status == 0; i++)
-                status = await(listen_on(server, urls[i]));
+                status = await(server_listen(server, urls[i]));
         return status;
 }
 

@@ -31,7 +31,7 @@ aw_executor_ended(struct aw_executor *executor)
         aw_list_remove(&all, executor, link);
         aw_wake_all(&executor->ended);
         /* The end of aw_run() may be waiting for this one. */
-        aw_loop_hurry(executor->loop);
+        aw_loop_wake(executor->loop);
         executor->kind->free(executor);
 }
 

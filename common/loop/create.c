@@ -11,7 +11,7 @@
 #include "loop/socket.h"
 
 #define SLOW_DEFAULT     (100 * AW_MILLISECOND)
-#define DESCRIPTORS_MOST 131072 /* libwebsockets keeps 16 bytes for each that could be open */
+#define DESCRIPTORS_MAX 131072 /* libwebsockets keeps 16 bytes for each that could be open */
 
 /* Bytes that one read takes at most: a few whole TLS records. */
 #define READ_SIZE 65536
@@ -32,7 +32,7 @@ limit_descriptors(void)
 
         if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
                 return;
-        limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MOST ? limit.rlim_max : DESCRIPTORS_MOST;
+        limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
                 aw_log(AW_LOG_DEBUG, "setrlimit: %s", strerror(errno));
 }

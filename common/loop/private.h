@@ -61,7 +61,7 @@ struct aw_loop {
         struct aw_handle ready_end;
         struct aw_flush flush_end;
 
-        bool hurry;        /* this turn does not wait */
+        bool woken;        /* this turn does not wait */
         unsigned unpolled; /* turns since the last poll */
 
         aw_time slow;    /* the limit; negative: off */
@@ -93,7 +93,7 @@ aw_time aw_loop_now_about(void);
 aw_time aw_loop_clock(clockid_t clock);
 
 /* The turn in progress does not wait: what the caller of aw_loop_turn() waited for has happened. */
-void aw_loop_hurry(struct aw_loop *loop);
+void aw_loop_wake(struct aw_loop *loop);
 
 /*
  * For the slow-callback watch: how long (microseconds) the callback that runs has taken since the

@@ -55,7 +55,7 @@ task_ended(struct aw_task *task)
         task->ended = ++aw_scheduler.ended;
         aw_scheduler.count--;
         if (task == aw_scheduler.main || aw_scheduler.count == 0)
-                aw_loop_hurry(aw_loop_need());
+                aw_loop_wake(aw_loop_need());
         if (task->watchers != NULL)
                 aw_wake_all(task->watchers);
         if (task->group != NULL) {
