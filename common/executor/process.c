@@ -11,7 +11,7 @@
 #include "await/executor.h"
 #include "await/log.h"
 #include "executor/process_private.h"
-#include "task/private.h"
+#include "task/suspend.h"
 
 static struct aw_process_pool *
 process_pool_of(struct aw_executor *executor)

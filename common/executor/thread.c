@@ -47,6 +47,9 @@ struct pool_thread {
         size_t number;
 };
 
+/* This thread's, made when it is first used. */
+static _Thread_local struct aw_executor *default_executor;
+
 static struct thread_pool *
 thread_pool_of(struct aw_executor *executor)
 {
@@ -245,13 +248,23 @@ thread_pool_submit(struct thread_pool *pool, struct thread_job *job)
         return 0;
 }
 
+static struct aw_executor *
+thread_pool_default(void)
+{
+        static const struct aw_thread_pool_options options = {.thread_name_prefix = "await"};
+
+        if (default_executor == NULL)
+                default_executor = aw_thread_pool_create(&options);
+        return default_executor;
+}
+
 static struct thread_job *
 thread_job_create(struct aw_executor *executor, const struct aw_job *what)
 {
         struct thread_job *job;
 
         if (executor == NULL)
-                executor = aw_executor_default();
+                executor = thread_pool_default();
         if (executor == NULL)
                 return NULL;
         job = calloc(1, sizeof(*job));
@@ -352,6 +365,8 @@ thread_pool_close(struct aw_executor *executor, bool cancel_futures)
 {
         struct thread_pool *pool = thread_pool_of(executor);
 
+        if (executor == default_executor)
+                default_executor = NULL;
         if (cancel_futures)
                 thread_pool_cancel_queued(pool);
         pthread_mutex_lock(&pool->lock);
@@ -410,4 +425,23 @@ aw_thread_pool_create(const struct aw_thread_pool_options *options)
         pthread_cond_init(&pool->news, NULL);
         aw_executor_init(&pool->executor, &aw_executor_threads);
         return &pool->executor;
+}
+
+int
+aw_set_default_executor(struct aw_executor *executor)
+{
+        struct aw_executor *old = default_executor;
+
+        if (executor == NULL || executor->kind != &aw_executor_threads) {
+                errno = EINVAL;
+                return -1;
+        }
+        if (executor->closing) {
+                errno = ESHUTDOWN;
+                return -1;
+        }
+        default_executor = executor;
+        if (old != executor)
+                aw_executor_release(old);
+        return 0;
 }

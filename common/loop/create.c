@@ -10,7 +10,7 @@
 #include "loop/private.h"
 #include "loop/socket.h"
 
-#define SLOW_DEFAULT     (100 * AW_MILLISECOND)
+#define SLOW_DEFAULT    (100 * AW_MILLISECOND)
 #define DESCRIPTORS_MAX 131072 /* libwebsockets keeps 16 bytes for each that could be open */
 
 /* Bytes that one read takes at most: a few whole TLS records. */

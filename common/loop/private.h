@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "await/loop.h"
+#include "loop/turn.h"
 
 struct lws_context;
 struct lws_vhost;
@@ -81,25 +82,6 @@ struct lws_context *aw_loop_context(struct aw_loop *loop);
 struct lws_vhost *aw_loop_vhost(struct aw_loop *loop);
 void *aw_loop_foreign(struct aw_loop *loop);
 
-/* The loop of this thread; aborts if there is none. */
-struct aw_loop *aw_loop_need(void);
-
-/*
- * The time at the last tick of the kernel's clock, at most AW_LOOP_TICK ago: much cheaper to ask
- * for than the time now.
- */
-#define AW_LOOP_TICK (10 * AW_MILLISECOND)
-aw_time aw_loop_now_about(void);
 aw_time aw_loop_clock(clockid_t clock);
-
-/* The turn in progress does not wait: what the caller of aw_loop_turn() waited for has happened. */
-void aw_loop_wake(struct aw_loop *loop);
-
-/*
- * For the slow-callback watch: how long (microseconds) the callback that runs has taken since the
- * last such question, if that is over the limit, else 0. Whoever runs something that has a name
- * asks, so that the report can tell it.
- */
-aw_time aw_loop_slow(struct aw_loop *loop);
 
 #endif

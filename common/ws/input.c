@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "await/log.h"
-#include "loop/private.h"
 #include "ws/private.h"
 
 /* A message's buffer begins with at most this, and grows when so much has really come. */
