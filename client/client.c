@@ -10,6 +10,7 @@
 #include "await/log.h"
 #include "await/signals.h"
 #include "await/tls.h"
+#include "base/say.h"
 #include "session.h"
 
 void

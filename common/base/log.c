@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 
 #include "await/log.h"
 
+#include "base/say.h"
 #include "base/utf8.h"
 
 #define MESSAGE_MAX 1000 /* bytes, escaped, without the NUL */

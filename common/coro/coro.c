@@ -4,9 +4,9 @@
 #include "coro/coro.h"
 
 #include "await/log.h"
-#include "coro/sanitize.h"
-#include "coro/stack.h"
-#include "coro/switch.h"
+#include "coro/sanitize_private.h"
+#include "coro/stack_private.h"
+#include "coro/switch_private.h"
 
 /*
  * How much of a canary is looked at on every suspension: all of it would take too long, but calls

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The switch for processors that have no assembly here. Two system calls each: slow but right. */
-#include "coro/switch.h"
+#include "coro/switch_private.h"
 
 #ifdef AW_CORO_UCONTEXT
 

@@ -7,7 +7,7 @@
 #include "await/log.h"
 #include "base/list.h"
 #include "loop/private.h"
-#include "loop/timers.h"
+#include "loop/timers_private.h"
 
 /* While something is ready, the poller is asked every so many turns only. */
 #define TURNS_UNPOLLED 16

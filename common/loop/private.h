@@ -14,7 +14,7 @@ struct lws_context;
 struct lws_vhost;
 struct lws_context_creation_info;
 
-/* A way to poll. One static table each in loop_ev.c, loop_uv.c and loop_poll.c. */
+/* A way to poll. One static table each in ev.c, uv.c and poll.c. */
 struct aw_loop_backend {
         const char *name;
 

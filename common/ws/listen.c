@@ -11,7 +11,7 @@
 
 #include "await/log.h"
 #include "net/resolve.h"
-#include "ws/listener.h"
+#include "ws/listener_private.h"
 
 #define ACCEPT_BATCH 64 /* connections accepted at a time, then the others have their turn */
 #define ACCEPT_PAUSE (AW_SECOND / 4) /* when there are no descriptors left */

@@ -7,7 +7,7 @@
 #include "base/utf8.h"
 #include "loop/socket.h"
 #include "tls/session.h"
-#include "ws/frame.h"
+#include "ws/frame_private.h"
 #include "ws/http.h"
 
 #define WS_HANDSHAKE_TIME (10 * AW_SECOND) /* for TLS and the opening handshake, of a server */

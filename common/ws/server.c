@@ -9,7 +9,7 @@
 
 #include "await/log.h"
 #include "net/resolve.h"
-#include "ws/listener.h"
+#include "ws/listener_private.h"
 
 /* The opening handshake. */
 

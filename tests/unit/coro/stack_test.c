@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "coro/switch.h"
+#include "coro/switch_private.h"
 #include "unit/coro/coro_test.h"
 
 static size_t

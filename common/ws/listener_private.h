@@ -3,8 +3,8 @@
  * A listener, which ws_listen.c and ws_server.c share: the one accepts, the other does the
  * handshakes.
  */
-#ifndef AW_WS_LISTENER_H
-#define AW_WS_LISTENER_H
+#ifndef AW_WS_LISTENER_PRIVATE_H
+#define AW_WS_LISTENER_PRIVATE_H
 
 #include <sys/socket.h>
 
