@@ -273,7 +273,7 @@ install: all ## install into PREFIX (/usr/local), below DESTDIR
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
 		'Name: libawait' 'Version: $(VERSION)' \
 		'Description: asyncio for C, on the libwebsockets service loop' \
-		'Requires.private: $(MODULES)' 'Libs.private: -lev -pthread' \
+		'Libs.private: $(strip $(pkg_libs)) -pthread' \
 		'Libs: -L$${libdir} -lawait' 'Cflags: -I$${includedir} -pthread' >$(BUILD)/await.pc
 	install -m 644 $(BUILD)/await.pc $(prefix)/lib/pkgconfig
 	@$(foreach program,$(programs),\

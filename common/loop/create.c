@@ -50,6 +50,16 @@ log_line(int level, const char *line)
         aw_log(AW_LOG_DEBUG, "libwebsockets: %.*s", (int)length, line);
 }
 
+static void
+close_backend(struct aw_loop *loop)
+{
+        struct aw_wakeup wakeup;
+
+        aw_wakeup_find(&wakeup, loop->context);
+        loop->backend->close(loop);
+        aw_wakeup_close(&wakeup);
+}
+
 static int
 create_context(struct aw_loop *loop)
 {
@@ -70,7 +80,7 @@ create_context(struct aw_loop *loop)
         if (loop->vhost != NULL)
                 return 0;
         /* A plug-in that is not there is the likely cause; poll needs none. */
-        loop->backend->close(loop);
+        close_backend(loop);
         errno = loop->backend == &aw_loop_poll ? ENOMEM : ENOENT;
         return -1;
 }
@@ -162,7 +172,7 @@ aw_loop_destroy(struct aw_loop *loop)
         if (loop != aw_loop_current)
                 aw_log_abort("aw_loop_destroy(): the loop of another thread");
         aw_socket_close_all();
-        loop->backend->close(loop);
+        close_backend(loop);
         pthread_mutex_destroy(&loop->remote_lock);
         free(loop);
         aw_loop_current = NULL;

@@ -78,6 +78,17 @@ struct aw_loop {
 /* The loop of this thread, or NULL. */
 extern _Thread_local struct aw_loop *aw_loop_current;
 
+/*
+ * The descriptor that wakes a context up. Found before the context is destroyed, it is closed
+ * afterwards if libwebsockets has not. None is found where /proc is missing.
+ */
+struct aw_wakeup {
+        int descriptor; /* -1: none, or libwebsockets closes it */
+        unsigned long long id;
+};
+void aw_wakeup_find(struct aw_wakeup *wakeup, struct lws_context *context);
+void aw_wakeup_close(const struct aw_wakeup *wakeup);
+
 struct lws_context *aw_loop_context(struct aw_loop *loop);
 struct lws_vhost *aw_loop_vhost(struct aw_loop *loop);
 void *aw_loop_foreign(struct aw_loop *loop);
