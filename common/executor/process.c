@@ -103,8 +103,8 @@ process_pool_open(struct aw_process_pool *pool)
         pool->control = pair[0];
         if (process_pool_open_epoll(pool) == -1)
                 goto fail;
-        pool->server = aw_process_server_fork(pair[1]);
-        if (pool->server == -1)
+        pool->forker = aw_forker_start(pair[1]);
+        if (pool->forker == -1)
                 goto fail_watch;
         close(pair[1]);
         for (i = 0; i < pool->max; i++)

@@ -85,14 +85,14 @@ is_busy(const struct aw_process_pool *pool)
         return pool->queue.count > 0;
 }
 
-/* If the server is gone, there will be an event that says so. */
+/* If the forker is gone, there will be an event that says so. */
 static int
-give_order(const struct aw_process_pool *pool, pid_t kill)
+request(const struct aw_process_pool *pool, pid_t kill)
 {
-        struct aw_process_order order = {.kill = kill};
+        struct aw_forker_request wanted = {.kill = kill};
 
-        return send(pool->control, &order, sizeof(order), MSG_DONTWAIT | MSG_NOSIGNAL) == -1 ? -1
-                                                                                             : 0;
+        return send(pool->control, &wanted, sizeof(wanted), MSG_DONTWAIT | MSG_NOSIGNAL) == -1 ? -1
+                                                                                               : 0;
 }
 
 /* It has died, or does not keep to the protocol. Its job fails when its death is reported. */
@@ -100,15 +100,14 @@ static void
 worker_lost(struct aw_process_pool *pool, struct aw_process_worker *worker)
 {
         aw_process_worker_close(worker);
-        give_order(pool, worker->pid);
+        request(pool, worker->pid);
 }
 
 /* One is replaced once there is work for it, or workers that die at once would make this spin. */
 void
 aw_process_supervisor_start(struct aw_process_pool *pool, size_t wanted)
 {
-        while (pool->starting < wanted && count_workers(pool) < pool->max &&
-               give_order(pool, 0) == 0)
+        while (pool->starting < wanted && count_workers(pool) < pool->max && request(pool, 0) == 0)
                 pool->starting++;
 }
 
@@ -246,15 +245,15 @@ ended(struct aw_process_pool *pool, pid_t pid, int status)
 
 /* Its workers are being killed by the system. */
 static void
-server_ended(struct aw_process_pool *pool)
+forker_ended(struct aw_process_pool *pool)
 {
         int status = 0;
         size_t i;
 
-        while (waitpid(pool->server, &status, 0) == -1 && errno == EINTR)
+        while (waitpid(pool->forker, &status, 0) == -1 && errno == EINTR)
                 continue;
         if (!pool->finishing)
-                log_end("the process that starts process workers,", pool->server, status);
+                log_end("the process that starts process workers,", pool->forker, status);
         epoll_ctl(pool->epoll, EPOLL_CTL_DEL, pool->control, NULL);
         close(pool->control);
         pool->control = -1;
@@ -286,7 +285,7 @@ read_report(struct aw_process_pool *pool)
                 struct cmsghdr align;
                 char bytes[CMSG_SPACE(sizeof(int))];
         } extra;
-        struct aw_process_report report;
+        struct aw_forker_report report;
         struct iovec vector = {.iov_base = &report, .iov_len = sizeof(report)};
         struct msghdr header = {.msg_iov = &vector,
                                 .msg_iovlen = 1,
@@ -297,10 +296,10 @@ read_report(struct aw_process_pool *pool)
         if (count == -1 && (errno == EAGAIN || errno == EINTR))
                 return errno == EINTR;
         if (count != (ssize_t)sizeof(report)) {
-                server_ended(pool);
+                forker_ended(pool);
                 return false;
         }
-        if (report.what == AW_PROCESS_STARTED)
+        if (report.what == AW_FORKER_STARTED)
                 started(pool, report.pid, report.status, descriptor_of(&header));
         else
                 ended(pool, report.pid, report.status);
