@@ -32,9 +32,8 @@ static bool
 is_written_out(const char *name, int argc, char **argv)
 {
         size_t length = strlen(name);
-        int i;
 
-        for (i = 1; i < argc; i++)
+        for (int i = 1; i < argc; i++)
                 if (strncmp(argv[i], "--", 2) == 0 && strncmp(argv[i] + 2, name, length) == 0 &&
                     (argv[i][2 + length] == '\0' || argv[i][2 + length] == '='))
                         return true;
@@ -74,11 +73,9 @@ read_table(struct parser *parser, int argc, char **argv)
 static const struct aw_opt *
 option_of(const struct parser *parser, int code)
 {
-        size_t i;
-
         if (code >= LONG)
                 return parser->options[code - LONG];
-        for (i = 0; i < parser->count; i++)
+        for (size_t i = 0; i < parser->count; i++)
                 if (parser->options[i]->letter == code && code != 0)
                         return parser->options[i];
         return NULL;
@@ -90,9 +87,8 @@ refuse_name(const struct parser *parser, const char *name)
 {
         const char *rivals[2] = {NULL, NULL};
         int length = (int)strcspn(name, "=");
-        size_t i;
 
-        for (i = 0; i < parser->count && length > 0; i++)
+        for (size_t i = 0; i < parser->count && length > 0; i++)
                 if (strncmp(parser->names[i].name, name, (size_t)length) == 0)
                         rivals[rivals[0] != NULL] = parser->names[i].name;
         if (rivals[1] == NULL)

@@ -22,8 +22,8 @@ struct aw_coro {
         void *context;
         struct aw_coro_pool *pool;
         struct aw_coro_stack *stack;
-        void (*entry)(void *arg);
-        void *arg;
+        void (*entry)(void *argument);
+        void *argument;
         void *reserved;
         enum state state;
         bool has_canary;
@@ -65,19 +65,20 @@ leave(struct aw_coro *coro, bool for_good)
 
 /* The outermost function of every coroutine. */
 static void
-coro_run(void *arg)
+coro_run(void *argument)
 {
-        struct aw_coro *coro = arg;
+        struct aw_coro *coro = argument;
 
         fiber_arrive(&coro->fiber, &coro->pool->resumer_fiber);
         coro->state = STARTED;
-        coro->entry(coro->arg);
+        coro->entry(coro->argument);
         coro->state = FINISHED;
         leave(coro, true);
 }
 
 struct aw_coro *
-aw_coro_create(struct aw_coro_pool *pool, void (*entry)(void *arg), void *arg, size_t reserve)
+aw_coro_create(struct aw_coro_pool *pool, void (*entry)(void *argument), void *argument,
+               size_t reserve)
 {
         struct aw_coro_stack *stack;
         struct aw_coro *coro;
@@ -96,7 +97,7 @@ aw_coro_create(struct aw_coro_pool *pool, void (*entry)(void *arg), void *arg, s
         coro->pool = pool;
         coro->stack = stack;
         coro->entry = entry;
-        coro->arg = arg;
+        coro->argument = argument;
         coro->reserved = top;
         coro->state = FRESH;
         coro->has_canary = stack->guard == AW_CORO_GUARD_CANARY;

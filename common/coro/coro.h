@@ -20,7 +20,7 @@ struct aw_coro_pool;
 /*
  * A pool of stacks, cut from large mappings, each with a guard page below it: MADV_GUARD_INSTALL
  * where the kernel has it (6.13), mprotect while that leaves enough of vm.max_map_count, a
- * checked canary past that. Returns NULL with errno ENOMEM. aw_coro_pool_destroy(NULL) does
+ * checked canary past that. NULL with errno ENOMEM. aw_coro_pool_destroy(NULL) does
  * nothing; a pool with a live coroutine must not be destroyed (aborts with a sentence).
  */
 struct aw_coro_pool *aw_coro_pool_create(void);
@@ -34,14 +34,14 @@ struct aw_coro_pool_stats {
 void aw_coro_pool_stats(const struct aw_coro_pool *pool, struct aw_coro_pool_stats *stats);
 
 /*
- * Makes a coroutine that will run entry(arg) on a stack of the pool once it is resumed, with the
+ * Makes a coroutine that will run entry(argument) on a stack of the pool once it is resumed, with the
  * floating-point control words of this call. `reserve` bytes at the top of the stack, aligned to
  * 16, are the caller's, at aw_coro_reserved(), until aw_coro_destroy(): what belongs to the
  * coroutine need not be allocated apart from it. They are not cleared, and half a stack is too
- * many (aborts). Returns NULL with errno ENOMEM.
+ * many (aborts). NULL with errno ENOMEM.
  */
-struct aw_coro *aw_coro_create(struct aw_coro_pool *pool, void (*entry)(void *arg), void *arg,
-                               size_t reserve);
+struct aw_coro *aw_coro_create(struct aw_coro_pool *pool, void (*entry)(void *argument),
+                               void *argument, size_t reserve);
 void *aw_coro_reserved(struct aw_coro *coro);
 
 /*

@@ -66,7 +66,7 @@ struct aw_coro_pool {
         size_t protect_limit;
 };
 
-/* Returns NULL with errno ENOMEM. */
+/* NULL with errno ENOMEM. */
 struct aw_coro_stack *aw_coro_stack_take(struct aw_coro_pool *pool);
 void aw_coro_stack_give(struct aw_coro_pool *pool, struct aw_coro_stack *stack);
 

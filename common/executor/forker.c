@@ -63,11 +63,10 @@ static void
 close_others(void)
 {
         unsigned first = STDERR_FILENO + 1, last;
-        size_t i;
 
         do {
                 last = UINT_MAX;
-                for (i = 0; i < OWN; i++)
+                for (size_t i = 0; i < OWN; i++)
                         if ((unsigned)own[i] >= first && (unsigned)own[i] <= last)
                                 last = (unsigned)own[i];
                 close_between(first, last == UINT_MAX ? last : last - 1);
@@ -89,9 +88,8 @@ static void
 reset_signals(void)
 {
         struct sigaction standard = {.sa_handler = SIG_DFL};
-        int number;
 
-        for (number = 1; number <= SIGRTMAX; number++)
+        for (int number = 1; number <= SIGRTMAX; number++)
                 sigaction(number, &standard, NULL);
 }
 
@@ -357,7 +355,6 @@ aw_forker_start(int control)
         sigset_t all, before;
         pid_t parent = getpid(), pid;
         int numbers[OWN], error;
-        size_t i;
 
         if (take_numbers(numbers, control) == -1)
                 return -1;
@@ -377,7 +374,7 @@ aw_forker_start(int control)
         }
         error = errno;
         pthread_sigmask(SIG_SETMASK, &before, NULL);
-        for (i = 0; i < OWN; i++)
+        for (size_t i = 0; i < OWN; i++)
                 close(numbers[i]);
         errno = error;
         return pid;

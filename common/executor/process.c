@@ -70,9 +70,8 @@ static void
 close_all(const int descriptors[], size_t count)
 {
         int error = errno;
-        size_t i;
 
-        for (i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++)
                 close(descriptors[i]);
         errno = error;
 }
@@ -96,7 +95,6 @@ static int
 process_pool_open(struct aw_process_pool *pool)
 {
         int pair[2];
-        size_t i;
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
                 return -1;
@@ -107,7 +105,7 @@ process_pool_open(struct aw_process_pool *pool)
         if (pool->forker == -1)
                 goto fail_watch;
         close(pair[1]);
-        for (i = 0; i < pool->max; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 pool->workers[i] = (struct aw_process_worker){.socket = -1, .epoll = pool->epoll};
         aw_process_supervisor_start(pool, pool->max);
         return 0;
@@ -181,9 +179,7 @@ aw_process_pool_create(const struct aw_process_pool_options *options)
 static bool
 is_registered(const struct aw_process_pool *pool, aw_process_function *function)
 {
-        size_t i;
-
-        for (i = 0; i < pool->function_count; i++)
+        for (size_t i = 0; i < pool->function_count; i++)
                 if (pool->functions[i] == function)
                         return true;
         return false;

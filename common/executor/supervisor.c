@@ -44,9 +44,9 @@ aw_process_supervisor_fail(struct aw_process_pool *pool, int error)
 static size_t
 count_workers(const struct aw_process_pool *pool)
 {
-        size_t count = pool->starting, i;
+        size_t count = pool->starting;
 
-        for (i = 0; i < pool->max; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 if (pool->workers[i].pid != 0)
                         count++;
         return count;
@@ -55,9 +55,7 @@ count_workers(const struct aw_process_pool *pool)
 static struct aw_process_worker *
 find_worker(struct aw_process_pool *pool, pid_t pid)
 {
-        size_t i;
-
-        for (i = 0; i < pool->max; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 if (pool->workers[i].pid == pid)
                         return &pool->workers[i];
         return NULL;
@@ -66,9 +64,7 @@ find_worker(struct aw_process_pool *pool, pid_t pid)
 static struct aw_process_worker *
 find_idle(struct aw_process_pool *pool)
 {
-        size_t i;
-
-        for (i = 0; i < pool->max; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 if (pool->workers[i].socket != -1 && pool->workers[i].job == NULL)
                         return &pool->workers[i];
         return NULL;
@@ -77,9 +73,7 @@ find_idle(struct aw_process_pool *pool)
 static bool
 is_busy(const struct aw_process_pool *pool)
 {
-        size_t i;
-
-        for (i = 0; i < pool->max; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 if (pool->workers[i].job != NULL)
                         return true;
         return pool->queue.count > 0;
@@ -114,10 +108,8 @@ aw_process_supervisor_start(struct aw_process_pool *pool, size_t wanted)
 static void
 finish(struct aw_process_pool *pool)
 {
-        size_t i;
-
         pool->finishing = true;
-        for (i = 0; i < pool->max; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 aw_process_worker_close(&pool->workers[i]);
         shutdown(pool->control, SHUT_WR);
 }
@@ -248,7 +240,6 @@ static void
 forker_ended(struct aw_process_pool *pool)
 {
         int status = 0;
-        size_t i;
 
         while (waitpid(pool->forker, &status, 0) == -1 && errno == EINTR)
                 continue;
@@ -258,7 +249,7 @@ forker_ended(struct aw_process_pool *pool)
         close(pool->control);
         pool->control = -1;
         pool->starting = 0;
-        for (i = 0; i < pool->max; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 if (pool->workers[i].pid != 0)
                         ended(pool, pool->workers[i].pid, SIGKILL);
         aw_process_supervisor_fail(pool, EPIPE);
@@ -311,9 +302,9 @@ aw_process_supervisor_ready(void *argument)
 {
         struct aw_process_pool *pool = argument;
         struct epoll_event events[EVENTS];
-        int count = epoll_wait(pool->epoll, events, EVENTS, 0), i;
+        int count = epoll_wait(pool->epoll, events, EVENTS, 0);
 
-        for (i = 0; i < count; i++) {
+        for (int i = 0; i < count; i++) {
                 if (events[i].data.ptr != pool)
                         worker_ready(pool, events[i].data.ptr, events[i].events);
                 else
