@@ -64,6 +64,9 @@ struct aw_coro_pool {
         size_t usable;
         enum aw_coro_guard best_guard;
         size_t protect_limit;
+
+        /* For the handler of SIGSEGV: overflow.c's, or NULL. */
+        void *signal_stack;
 };
 
 /* NULL with errno ENOMEM. */

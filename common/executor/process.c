@@ -116,7 +116,7 @@ fail:
         return -1;
 }
 
-/* A task cannot do it by itself: the processes would be left with the task's small stack. */
+/* A task cannot do it by itself: the processes would run their functions on the task's stack. */
 struct opening {
         struct aw_handle handle;
         struct aw_waiters waiters;
