@@ -123,7 +123,7 @@ $(unit): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ)/common.a
 $(BUILD)/tests/bench/histogram_test: $(OBJ)/tests/bench/histogram.o
 $(unit): private extra = $(cmocka_libs)
 $(BUILD)/tests/alloc_failure_test: private extra += $(patsubst %,-Wl$(comma)--wrap=%,\
-	malloc calloc realloc free mmap munmap)
+	malloc calloc realloc free mmap munmap sysconf)
 # Without libFuzzer they replay inputs made beforehand.
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY

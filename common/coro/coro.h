@@ -86,10 +86,10 @@ void aw_coro_destroy(struct aw_coro *coro);
  * From now on, if a coroutine of the pool grows into its guard page on this thread, one sentence on
  * standard error says whose stack that was, before the process dies by SIGSEGV as it would have
  * anyway. This takes a handler for that signal, and a stack for it if the thread has none. If
- * somebody else handles the signal already, nothing is done, nor said later. One pool of a thread at
- * a time; unwatch before it is destroyed.
+ * somebody else handles the signal already, it stays with them. One pool of a thread at a time;
+ * unwatch before it is destroyed. 0, or -1 with errno ENOMEM.
  */
-void aw_coro_pool_watch(struct aw_coro_pool *pool);
+int aw_coro_pool_watch(struct aw_coro_pool *pool);
 void aw_coro_pool_unwatch(struct aw_coro_pool *pool);
 
 #endif

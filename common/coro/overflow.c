@@ -92,8 +92,8 @@ give_signal_back(void)
         pthread_mutex_unlock(&lock);
 }
 
-/* The stack that overflowed cannot run the handler. Without memory for one, nothing will be said. */
-static void
+/* The stack that overflowed cannot run the handler. */
+static int
 make_signal_stack(struct aw_coro_pool *pool)
 {
         long wanted = sysconf(_SC_SIGSTKSZ);
@@ -101,11 +101,12 @@ make_signal_stack(struct aw_coro_pool *pool)
         stack_t stack = {.ss_flags = SS_DISABLE};
 
         if (sigaltstack(NULL, &stack) != 0 || (stack.ss_flags & SS_DISABLE) == 0)
-                return;
+                return 0;
         pool->signal_stack = malloc(size);
+        if (pool->signal_stack == NULL)
+                return -1;
         stack = (stack_t){.ss_sp = pool->signal_stack, .ss_size = size};
-        if (pool->signal_stack != NULL)
-                sigaltstack(&stack, NULL);
+        return sigaltstack(&stack, NULL);
 }
 
 static void
@@ -121,12 +122,14 @@ free_signal_stack(struct aw_coro_pool *pool)
         pool->signal_stack = NULL;
 }
 
-void
+int
 aw_coro_pool_watch(struct aw_coro_pool *pool)
 {
+        if (make_signal_stack(pool) == -1)
+                return -1;
         watched = pool;
-        make_signal_stack(pool);
         take_signal();
+        return 0;
 }
 
 void

@@ -72,10 +72,8 @@ aw_run(const struct aw_loop_options *options, aw_task_function *function, void *
         if (loop == NULL)
                 return -1;
         aw_scheduler.pool = aw_coro_pool_create(options == NULL ? 0 : options->stack_size);
-        if (aw_scheduler.pool != NULL) {
-                aw_coro_pool_watch(aw_scheduler.pool);
+        if (aw_scheduler.pool != NULL && aw_coro_pool_watch(aw_scheduler.pool) == 0)
                 task = aw_scheduler.main = aw_spawn("main", function, argument);
-        }
         if (task != NULL) {
                 run_until_done(loop, task);
                 result = aw_task_take(task);

@@ -225,7 +225,8 @@ guards_outlive_the_memory(void **state)
 static int
 overflow_watched(struct aw_coro_pool *pool)
 {
-        aw_coro_pool_watch(pool);
+        if (aw_coro_pool_watch(pool) == -1)
+                return 1;
         return overflow(pool);
 }
 
@@ -259,7 +260,8 @@ fault_elsewhere(struct aw_coro_pool *pool)
 {
         struct job job = {.value = 16};
 
-        aw_coro_pool_watch(pool);
+        if (aw_coro_pool_watch(pool) == -1)
+                return 1;
         aw_coro_resume(start(&job, pool, name_and_crash)->self);
         return 0;
 }
@@ -267,7 +269,8 @@ fault_elsewhere(struct aw_coro_pool *pool)
 static int
 be_sent_the_signal(struct aw_coro_pool *pool)
 {
-        aw_coro_pool_watch(pool);
+        if (aw_coro_pool_watch(pool) == -1)
+                return 1;
         kill(getpid(), SIGSEGV);
         return 0;
 }
@@ -286,7 +289,8 @@ overflow_with_a_name(struct aw_coro_pool *pool)
 {
         struct digger digger = {.suspend = false};
 
-        aw_coro_pool_watch(pool);
+        if (aw_coro_pool_watch(pool) == -1)
+                return 1;
         start(&digger.job, pool, dig_with_a_name);
         digger.floor = stack_low(pool, digger.job.self) - 2048;
         aw_coro_resume(digger.job.self);
@@ -340,7 +344,8 @@ watch_and_unwatch(struct aw_coro_pool *pool)
 
         sigaction(SIGSEGV, NULL, &before);
         sigaltstack(NULL, &stack_before);
-        aw_coro_pool_watch(pool);
+        if (aw_coro_pool_watch(pool) == -1)
+                return 1;
         sigaction(SIGSEGV, NULL, &during);
         aw_coro_pool_unwatch(pool);
         aw_coro_pool_unwatch(pool);
