@@ -123,7 +123,7 @@ $(unit): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ)/common.a
 $(BUILD)/tests/bench/histogram_test: $(OBJ)/tests/bench/histogram.o
 $(unit): private extra = $(cmocka_libs)
 $(BUILD)/tests/alloc_failure_test: private extra += $(patsubst %,-Wl$(comma)--wrap=%,\
-	malloc calloc realloc free mmap munmap)
+	malloc calloc realloc free mmap munmap sysconf)
 # Without libFuzzer they replay inputs made beforehand.
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY
@@ -257,12 +257,15 @@ bench-await: $(benches) ## measure the library, beside asyncio
 
 prefix := $(DESTDIR)$(PREFIX)
 man := $(prefix)/share/man
+bash_completions := $(prefix)/share/bash-completion/completions
+zsh_completions := $(prefix)/share/zsh/site-functions
+completions := $(programs:$(BUILD)/%=$(bash_completions)/%) $(programs:$(BUILD)/%=$(zsh_completions)/_%)
 # Each function has a page: a link to the one that tells of it, which names it under NAME.
 names = $(shell sed -n 's/^\.Nm \([aw][ws]_[a-z_]*\).*/\1/p' $(1))
 
 install: all ## install into PREFIX (/usr/local), below DESTDIR
 	install -d $(prefix)/bin $(prefix)/lib/pkgconfig $(prefix)/include/await $(man:%=%/man1) \
-		$(man:%=%/man3) $(man:%=%/man8)
+		$(man:%=%/man3) $(man:%=%/man8) $(dir $(completions))
 	install $(programs) $(prefix)/bin
 	install -m 644 $(library:%.so=%.so.$(SOVERSION)) $(prefix)/lib
 	ln -sf libawait.so.$(SOVERSION) $(prefix)/lib/libawait.so
@@ -273,6 +276,12 @@ install: all ## install into PREFIX (/usr/local), below DESTDIR
 		'Libs.private: $(strip $(pkg_libs)) -pthread' \
 		'Libs: -L$${libdir} -lawait' 'Cflags: -I$${includedir} -pthread' >$(BUILD)/await.pc
 	install -m 644 $(BUILD)/await.pc $(prefix)/lib/pkgconfig
+	@$(foreach program,$(programs),\
+		$(program) --completion bash >$(BUILD)/$(notdir $(program)).bash && \
+		$(program) --completion zsh >$(BUILD)/_$(notdir $(program)) &&) :
+	$(foreach name,$(notdir $(programs)),\
+		install -m 644 $(BUILD)/$(name).bash $(bash_completions)/$(name) && \
+		install -m 644 $(BUILD)/_$(name) $(zsh_completions) &&) :
 	$(foreach n,1 3 8,install -m 644 $(filter %.$n,$(MAN)) $(man)/man$n &&) :
 	@$(foreach page,$(filter %.3,$(MAN)),$(foreach name,$(call names,$(page)),\
 		ln -sf $(notdir $(page)) $(man)/man3/$(name).3 &&)) :
@@ -281,6 +290,7 @@ uninstall: ## remove what install installed
 	rm -f $(addprefix $(prefix)/bin/,wsechod wsecho) $(prefix)/lib/pkgconfig/await.pc
 	rm -f $(addprefix $(prefix)/lib/libawait.,a so so.$(SOVERSION))
 	rm -rf $(prefix)/include/await
+	rm -f $(completions)
 	rm -f $(foreach n,1 3 8,$(addprefix $(man)/man$n/,$(notdir $(filter %.$n,$(MAN)))))
 	@rm -f $(patsubst %,$(man)/man3/%.3,$(call names,$(filter %.3,$(MAN))))
 

@@ -20,7 +20,8 @@
  * Cancellation: aw_cancel() makes the await in which the task waits, or its next one, fail with
  * ECANCELED. What it waited for is undone. After that the task may await again, to clean up.
  *
- * A stack is 64 KiB, a guard page included: large arrays belong on the heap.
+ * A stack is 256 KiB, a guard page included, unless aw_loop_options.stack_size says otherwise: large
+ * arrays belong on the heap. aw_task_dump() tells how deep each went.
  */
 #ifndef AW_TASK_H
 #define AW_TASK_H
@@ -57,7 +58,8 @@ typedef int aw_task_function(void *argument);
 /*
  * asyncio.run: makes a loop, runs main(argument) as its first task until it returns, cancels and
  * joins the tasks that are left, shuts the default executor down, and destroys the loop. Returns
- * main's result, with its errno; -1 with the errno of aw_loop_create() if there could be no loop.
+ * main's result, with its errno; -1 with the errno of aw_loop_create() if there could be no loop, or
+ * EINVAL if the size of stacks is out of bounds.
  */
 AW_API int aw_run(const struct aw_loop_options *options, aw_task_function *main, void *argument);
 
@@ -128,8 +130,9 @@ AW_API void aw_timeout_enter(struct aw_timeout *timeout, aw_time when);
 AW_API int aw_timeout_exit(struct aw_timeout *timeout, int result);
 
 /*
- * Prints the tree of tasks: of each its name, age, state and await site (python3.14 -m asyncio
- * pstree, Task.print_stack).
+ * Prints the tree of tasks: of each its name, state, age and await site (python3.14 -m asyncio
+ * pstree, Task.print_stack), and how much of its stack has memory, which is how deep it went: in
+ * whole pages, and perhaps an earlier task's, for stacks are used again.
  */
 AW_API void aw_task_dump(FILE *out);
 

@@ -20,7 +20,7 @@ struct span {
 static int
 url_refuse(struct aw_url_error *error, const char *sentence)
 {
-        snprintf(error->text, sizeof error->text, "%s", sentence);
+        snprintf(error->text, sizeof(error->text), "%s", sentence);
         errno = EINVAL;
         return -1;
 }
@@ -189,7 +189,7 @@ check_host(struct span host, struct aw_url_error *error)
         for (size_t i = 0; i < last.length; i++)
                 if (!is_digit(last.data[i]))
                         return 0;
-        if (host.length < sizeof address) {
+        if (host.length < sizeof(address)) {
                 copy(address, host);
                 if (inet_pton(AF_INET, address, &binary) == 1)
                         return 0;
@@ -205,7 +205,7 @@ check_ipv6(struct span host, struct aw_url_error *error)
 
         if (contains(host, '%'))
                 return url_refuse(error, "an IPv6 address with a zone is not supported");
-        if (host.length < sizeof address) {
+        if (host.length < sizeof(address)) {
                 copy(address, host);
                 if (inet_pton(AF_INET6, address, &binary) == 1)
                         return 0;
@@ -244,8 +244,8 @@ write_host(struct aw_url *url, struct span host, bool ipv6, uint16_t default_por
         for (char *at = url->host; *at != '\0'; at++)
                 *at = url_lower(*at);
         if (url->port != default_port)
-                snprintf(port, sizeof port, ":%u", (unsigned)url->port);
-        snprintf(url->host_header, sizeof url->host_header, "%s%s%s%s", ipv6 ? "[" : "", url->host,
+                snprintf(port, sizeof(port), ":%u", (unsigned)url->port);
+        snprintf(url->host_header, sizeof(url->host_header), "%s%s%s%s", ipv6 ? "[" : "", url->host,
                  ipv6 ? "]" : "", port);
 }
 
@@ -322,7 +322,7 @@ aw_url_parse(const char *text, struct aw_url *url, struct aw_url_error *error)
 
         if (check_text(rest, error) == -1)
                 return -1;
-        for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+        for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
                 if (begins_with(rest, schemes[i].prefix)) {
                         memset(url, 0, sizeof *url);
                         url->scheme = schemes[i].scheme;

@@ -58,6 +58,7 @@ aw_task_spawn(const char *name, aw_task_function *function, void *argument,
                                  .born = aw_loop_now_about(),
                                  .state = AW_TASK_READY};
         memcpy(task->name, name, length);
+        aw_coro_set_name(coro, task->name);
         aw_task_tree_insert(task, aw_scheduler.current);
         aw_scheduler.count++;
         aw_call_soon(&task->ready, aw_task_step, task);

@@ -36,9 +36,8 @@ count_done(struct aw_task *tasks[], size_t count)
 {
         struct tally tally = {.done = 0};
         uint64_t first = UINT64_MAX;
-        size_t i;
 
-        for (i = 0; i < count; i++) {
+        for (size_t i = 0; i < count; i++) {
                 if (tasks[i]->state != AW_TASK_DONE)
                         continue;
                 tally.done++;
@@ -56,9 +55,7 @@ count_done(struct aw_task *tasks[], size_t count)
 static void
 watch_all(struct aw_task *tasks[], size_t count, struct aw_waiters *watchers)
 {
-        size_t i;
-
-        for (i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++)
                 if (watchers == NULL || tasks[i]->state != AW_TASK_DONE)
                         aw_task_watch(tasks[i], watchers);
 }
@@ -103,9 +100,8 @@ static void
 cancel_and_wait(struct aw_task *tasks[], size_t count)
 {
         struct aw_waiters ended = {NULL, NULL};
-        size_t i;
 
-        for (i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++)
                 aw_cancel(tasks[i]);
         watch_all(tasks, count, &ended);
         while (count_done(tasks, count).done < count)
@@ -117,10 +113,9 @@ cancel_and_wait(struct aw_task *tasks[], size_t count)
 static void
 take_done(struct aw_task *tasks[], size_t count, int results[])
 {
-        size_t i;
         int result;
 
-        for (i = 0; i < count; i++) {
+        for (size_t i = 0; i < count; i++) {
                 if (tasks[i]->state != AW_TASK_DONE)
                         continue;
                 result = aw_task_take(tasks[i]);
