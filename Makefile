@@ -46,8 +46,9 @@ BENCHES := $(filter-out histogram,$(call stems,tests/bench/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c)))
 FUZZ := $(call stems,tests/fuzz/*_fuzz.c)
 # The unit tests that run once on each back end of the loop, and those that ThreadSanitizer checks.
-LOOP_TESTS := alloc_failure_test loop/% task/% executor/% \
-	$(patsubst %,ws/%_test,ws ping flow close violation listen plain_http connect connect_wait misuse)
+LOOP_TESTS := alloc_failure_test loop/% task/% executor/% net/resolve_test \
+	$(patsubst %,ws/%_test,ws ping flow close violation listen port plain_http handler connect \
+	connect_wait misuse)
 TSAN_TESTS := executor/executor_test executor/pool_test loop/thread_test base/log_test
 # Scripts that print TAP: of the programs, with other software, and of the tests' own tools.
 E2E := $(sort $(wildcard tests/e2e/*_test.sh tests/e2e/*_test.py))
