@@ -102,7 +102,7 @@ check(const struct server_options *options, int operands, char **argv)
 }
 
 static int
-run(struct server_options *options)
+run_server(struct server_options *options)
 {
         struct aw_loop_options loop = {
                 .backend = options->loop,
@@ -155,7 +155,7 @@ main(int argc, char **argv)
         if (status == AW_OPT_RUN)
                 status = check(&options, operands, argv);
         if (status == AW_OPT_RUN)
-                status = run(&options);
+                status = run_server(&options);
         else if (status != AW_OPT_USAGE)
                 status = status == AW_OPT_DONE ? 0 : 1;
         aw_tls_context_unref(options.tls);

@@ -3,7 +3,6 @@
 #ifndef AW_LOG_H
 #define AW_LOG_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 
 #include "api.h"
@@ -18,9 +17,6 @@ enum aw_log_level { AW_LOG_ERROR, AW_LOG_WARNING, AW_LOG_INFO, AW_LOG_DEBUG };
  */
 AW_API void aw_log(enum aw_log_level level, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
-
-/* The same whatever the level, and without a sink: what a program has to tell its user. */
-AW_API void aw_log_say(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
 /* True if a line of this level would be written: for callers whose arguments are costly. */
 AW_API bool aw_log_enabled(enum aw_log_level level);

@@ -25,7 +25,7 @@ _Static_assert(sizeof(size_units) / sizeof(size_units[0]) == UNIT_COUNT, "sizes"
 _Static_assert(sizeof(duration_units) / sizeof(duration_units[0]) == UNIT_COUNT, "durations");
 
 static bool
-is_digit(char c)
+value_is_digit(char c)
 {
         return c >= '0' && c <= '9';
 }
@@ -35,7 +35,7 @@ static const char *
 read_digits(const char *text, uint64_t *number)
 {
         *number = 0;
-        for (; is_digit(*text); text++)
+        for (; value_is_digit(*text); text++)
                 if (__builtin_mul_overflow(*number, (uint64_t)10, number) ||
                     __builtin_add_overflow(*number, (uint64_t)(*text - '0'), number))
                         return NULL;
@@ -43,7 +43,7 @@ read_digits(const char *text, uint64_t *number)
 }
 
 static int
-fail(int error)
+bad_value(int error)
 {
         errno = error;
         return -1;
@@ -64,9 +64,9 @@ aw_opt_number(const char *text, uint64_t *number)
         uint64_t value;
 
         if (*text == '\0' || text[strspn(text, "0123456789")] != '\0')
-                return fail(EINVAL);
+                return bad_value(EINVAL);
         if (read_digits(text, &value) == NULL)
-                return fail(ERANGE);
+                return bad_value(ERANGE);
         *number = value;
         return 0;
 }
@@ -79,10 +79,10 @@ aw_opt_size(const char *text, uint64_t *bytes)
         uint64_t value;
 
         if (digits == 0 || unit == NULL)
-                return fail(EINVAL);
+                return bad_value(EINVAL);
         if (read_digits(text, &value) == NULL ||
             __builtin_mul_overflow(value, unit->factor, &value))
-                return fail(ERANGE);
+                return bad_value(ERANGE);
         *bytes = value;
         return 0;
 }
@@ -94,7 +94,8 @@ read_fraction(const char *digits)
         uint64_t fraction = 0;
 
         for (int i = 0; i < 9; i++)
-                fraction = fraction * 10 + (is_digit(*digits) ? (uint64_t)(*digits++ - '0') : 0);
+                fraction =
+                        fraction * 10 + (value_is_digit(*digits) ? (uint64_t)(*digits++ - '0') : 0);
         return fraction;
 }
 
@@ -109,17 +110,17 @@ aw_opt_duration(const char *text, int64_t *microseconds)
         uint64_t value;
 
         if (unit == NULL || whole + digits == 0 || (*point == '.' && digits == 0))
-                return fail(EINVAL);
+                return bad_value(EINVAL);
         if (read_digits(text, &value) == NULL ||
             __builtin_mul_overflow(value, unit->factor, &value))
-                return fail(ERANGE);
+                return bad_value(ERANGE);
         /* At most a billion times an hour's 3.6e9 microseconds: that fits. */
         if (digits > 0 &&
             __builtin_add_overflow(value, read_fraction(point + 1) * unit->factor / 1000000000,
                                    &value))
-                return fail(ERANGE);
+                return bad_value(ERANGE);
         if (value > INT64_MAX)
-                return fail(ERANGE);
+                return bad_value(ERANGE);
         *microseconds = (int64_t)value;
         return 0;
 }

@@ -4,9 +4,9 @@
 #include "coro/coro.h"
 
 #include "await/log.h"
-#include "coro/sanitize.h"
-#include "coro/stack.h"
-#include "coro/switch.h"
+#include "coro/sanitize_private.h"
+#include "coro/stack_private.h"
+#include "coro/switch_private.h"
 
 /*
  * How much of a canary is looked at on every suspension: all of it would take too long, but calls
@@ -65,7 +65,7 @@ leave(struct aw_coro *coro, bool for_good)
 
 /* The outermost function of every coroutine. */
 static void
-run(void *arg)
+coro_run(void *arg)
 {
         struct aw_coro *coro = arg;
 
@@ -92,7 +92,7 @@ aw_coro_create(struct aw_coro_pool *pool, void (*entry)(void *arg), void *arg, s
         top = stack_top(pool, stack) - sizeof(*coro);
         coro = (struct aw_coro *)(void *)top;
         top -= (reserve + 15) & ~(size_t)15;
-        coro->context = aw_coro_switch_prepare(stack->low, top, run, coro);
+        coro->context = aw_coro_switch_prepare(stack->low, top, coro_run, coro);
         coro->pool = pool;
         coro->stack = stack;
         coro->entry = entry;

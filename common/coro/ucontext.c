@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The switch for processors that have no assembly here. Two system calls each: slow but right. */
-#include "coro/switch.h"
+#include "coro/switch_private.h"
 
 #ifdef AW_CORO_UCONTEXT
 
@@ -17,7 +17,7 @@ struct start {
 
 /* makecontext() passes ints only, so the pointer comes in two pieces. */
 static void
-start(unsigned first, unsigned second)
+ucontext_start(unsigned first, unsigned second)
 {
         struct start *start = NULL;
 
@@ -38,7 +38,7 @@ aw_coro_switch_prepare(char *low, char *top, void (*function)(void *arg), void *
         new->context.uc_link = NULL;
         new->context.uc_stack = (stack_t){.ss_sp = low, .ss_size = address - (uintptr_t)low};
         memcpy(pieces, &new, sizeof(new));
-        makecontext(&new->context, (void (*)(void))start, 2, pieces[0], pieces[1]);
+        makecontext(&new->context, (void (*)(void))ucontext_start, 2, pieces[0], pieces[1]);
         return &new->context;
 }
 

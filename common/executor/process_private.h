@@ -78,25 +78,25 @@ struct aw_process_pool {
         int control; /* to the fork server; -1: that is gone */
         pid_t server;
         struct aw_executor_queue queue;
-        size_t most, starting; /* workers */
-        bool finishing;        /* the workers and the server were told to end */
+        size_t max, starting; /* workers */
+        bool finishing;       /* the workers and the server were told to end */
         struct aw_handle end;
         struct aw_process_worker workers[];
 };
 
 /* The watch's callback; its argument is the pool. Sees what has happened on the sockets. */
-void aw_process_crew_ready(void *argument);
+void aw_process_supervisor_ready(void *argument);
 
 /*
  * Gives jobs to idle workers, starts workers if there are too few, and ends them all if the pool
  * is closing and nothing is left to do.
  */
-void aw_process_crew_go_on(struct aw_process_pool *pool);
+void aw_process_supervisor_go_on(struct aw_process_pool *pool);
 
 /* Starts so many workers, if there is room for them. */
-void aw_process_crew_start(struct aw_process_pool *pool, size_t wanted);
+void aw_process_supervisor_start(struct aw_process_pool *pool, size_t wanted);
 
 /* All jobs that have not begun fail. */
-void aw_process_crew_fail(struct aw_process_pool *pool, int error);
+void aw_process_supervisor_fail(struct aw_process_pool *pool, int error);
 
 #endif

@@ -10,8 +10,8 @@
 #include "loop/private.h"
 #include "loop/socket.h"
 
-#define SLOW_DEFAULT     (100 * AW_MILLISECOND)
-#define DESCRIPTORS_MOST 131072 /* libwebsockets keeps 16 bytes for each that could be open */
+#define SLOW_DEFAULT    (100 * AW_MILLISECOND)
+#define DESCRIPTORS_MAX 131072 /* libwebsockets keeps 16 bytes for each that could be open */
 
 /* Bytes that one read takes at most: a few whole TLS records. */
 #define READ_SIZE 65536
@@ -32,7 +32,7 @@ limit_descriptors(void)
 
         if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
                 return;
-        limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MOST ? limit.rlim_max : DESCRIPTORS_MOST;
+        limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
                 aw_log(AW_LOG_DEBUG, "setrlimit: %s", strerror(errno));
 }
@@ -48,6 +48,16 @@ log_line(int level, const char *line)
 
         (void)level;
         aw_log(AW_LOG_DEBUG, "libwebsockets: %.*s", (int)length, line);
+}
+
+static void
+close_backend(struct aw_loop *loop)
+{
+        struct aw_wakeup wakeup;
+
+        aw_wakeup_find(&wakeup, loop->context);
+        loop->backend->close(loop);
+        aw_wakeup_close(&wakeup);
 }
 
 static int
@@ -70,7 +80,7 @@ create_context(struct aw_loop *loop)
         if (loop->vhost != NULL)
                 return 0;
         /* A plug-in that is not there is the likely cause; poll needs none. */
-        loop->backend->close(loop);
+        close_backend(loop);
         errno = loop->backend == &aw_loop_poll ? ENOMEM : ENOENT;
         return -1;
 }
@@ -137,7 +147,6 @@ aw_loop_create(const struct aw_loop_options *options)
         loop = calloc(1, sizeof(*loop));
         if (loop == NULL)
                 return NULL;
-        loop->flush_last = &loop->flush_first;
         loop->slow = options->slow == 0 ? SLOW_DEFAULT : options->slow;
         loop->watch = loop->slow > 2 * AW_LOOP_TICK ? CLOCK_MONOTONIC_COARSE : CLOCK_MONOTONIC;
         pthread_mutex_init(&loop->remote_lock, NULL);
@@ -163,7 +172,7 @@ aw_loop_destroy(struct aw_loop *loop)
         if (loop != aw_loop_current)
                 aw_log_abort("aw_loop_destroy(): the loop of another thread");
         aw_socket_close_all();
-        loop->backend->close(loop);
+        close_backend(loop);
         pthread_mutex_destroy(&loop->remote_lock);
         free(loop);
         aw_loop_current = NULL;

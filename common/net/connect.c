@@ -10,7 +10,7 @@
 
 #include "loop/socket.h"
 #include "net/resolve.h"
-#include "task/private.h"
+#include "task/suspend.h"
 
 /* Before the next address is tried as well (RFC 8305 section 5: the Connection Attempt Delay). */
 #define ATTEMPT_DELAY (250 * AW_MILLISECOND)

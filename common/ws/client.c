@@ -55,7 +55,7 @@ connect_any(const struct aw_url *url, struct aw_addresses *addresses, struct ws_
 /* The opening handshake. */
 
 static void
-client_failed(struct ws *ws, enum ws_failure failure, const char *text)
+opening_failed(struct ws *ws, enum ws_failure failure, const char *text)
 {
         struct ws_opening *opening = ws->opening;
 
@@ -79,19 +79,19 @@ client_check_response(struct ws *ws, const struct aw_http_head *head)
                 snprintf(text, sizeof(text), "the server refused the handshake: HTTP %d%s%.*s",
                          head->status, head->reason.length > 0 ? " " : "", (int)head->reason.length,
                          head->reason.data);
-                client_failed(ws, WS_FAILED_HANDSHAKE, text);
+                opening_failed(ws, WS_FAILED_HANDSHAKE, text);
                 return;
         }
         problem = ws_handshake_check_response(head, opening->key, opening->options);
         if (problem != NULL) {
-                client_failed(ws, WS_FAILED_HANDSHAKE, problem);
+                opening_failed(ws, WS_FAILED_HANDSHAKE, problem);
                 return;
         }
         protocol = aw_http_field(head, "Sec-WebSocket-Protocol");
         if (protocol != NULL)
                 ws->subprotocol = strndup(protocol->data, protocol->length);
         if (protocol != NULL && ws->subprotocol == NULL) {
-                client_failed(ws, WS_FAILED_MEMORY, "out of memory");
+                opening_failed(ws, WS_FAILED_MEMORY, "out of memory");
                 return;
         }
         opening->open = true;
@@ -111,7 +111,7 @@ client_http(struct ws *ws)
         case AW_HTTP_INCOMPLETE:
                 break;
         default:
-                client_failed(ws, WS_FAILED_HANDSHAKE, "the server does not speak HTTP/1.1");
+                opening_failed(ws, WS_FAILED_HANDSHAKE, "the server does not speak HTTP/1.1");
                 break;
         }
 }
@@ -164,7 +164,7 @@ client_ready(struct ws *ws)
         if (ws_handshake_key(ws->opening->key) == 0)
                 request = build_request(ws->opening);
         if (request == NULL)
-                client_failed(ws, WS_FAILED_MEMORY, "out of memory");
+                opening_failed(ws, WS_FAILED_MEMORY, "out of memory");
         else
                 ws_send_raw(ws, request, strlen(request));
         free(request);
@@ -173,7 +173,7 @@ client_ready(struct ws *ws)
 static void
 client_tls_failed(struct ws *ws, const char *text)
 {
-        client_failed(ws, WS_FAILED_TLS, text);
+        opening_failed(ws, WS_FAILED_TLS, text);
 }
 
 /* Whoever waits for the connection sees that it is dead. */

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "await/log.h"
-#include "loop/private.h"
 #include "ws/private.h"
 
 #define PLAIN_SIZE   ((size_t)16 << 10)  /* a TLS record's payload */

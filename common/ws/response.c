@@ -4,10 +4,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "ws/response.h"
-
 #include "await/log.h"
-#include "ws/request.h"
+#include "ws/request_private.h"
+#include "ws/response_private.h"
 
 static const char text_plain[] = "text/plain; charset=utf-8";
 

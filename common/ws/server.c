@@ -9,9 +9,9 @@
 
 #include "await/log.h"
 #include "net/resolve.h"
-#include "ws/listener.h"
-#include "ws/request.h"
-#include "ws/response.h"
+#include "ws/listener_private.h"
+#include "ws/request_private.h"
+#include "ws/response_private.h"
 
 /* The opening handshake. */
 

@@ -29,7 +29,7 @@
 #include "await/log.h"
 #include "await/loop.h"
 #include "await/task.h"
-#include "coro/sanitize.h"
+#include "coro/sanitize_private.h"
 
 #define NOTHING void *nothing __attribute__((unused))
 

@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "coro/coro.h"
-#include "coro/stack.h"
+#include "coro/stack_private.h"
 
 #define with_pool(test) cmocka_unit_test_setup_teardown(test, make_stacks, drop_pool)
 

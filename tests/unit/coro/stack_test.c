@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: coroutines know no loop. */
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "coro/switch.h"
+#include "coro/switch_private.h"
 #include "unit/coro/coro_test.h"
 
 static size_t

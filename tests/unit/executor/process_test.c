@@ -65,14 +65,14 @@ ten_megabytes_go_there_and_back(NOTHING)
 static async int
 what_is_too_large_is_refused(NOTHING)
 {
-        char *huge = calloc(1, AW_PROCESS_MESSAGE_MOST + 1);
+        char *huge = calloc(1, AW_PROCESS_MESSAGE_MAX + 1);
 
         await(make_pool(1));
-        expect_error(await(aw_run_in_process(pool, copy, huge, AW_PROCESS_MESSAGE_MOST + 1, huge,
-                                             AW_PROCESS_MESSAGE_MOST)),
+        expect_error(await(aw_run_in_process(pool, copy, huge, AW_PROCESS_MESSAGE_MAX + 1, huge,
+                                             AW_PROCESS_MESSAGE_MAX)),
                      EMSGSIZE);
         expect_error(
-                await(aw_run_in_process(pool, copy, huge, 0, huge, AW_PROCESS_MESSAGE_MOST + 1)),
+                await(aw_run_in_process(pool, copy, huge, 0, huge, AW_PROCESS_MESSAGE_MAX + 1)),
                 EMSGSIZE);
         expect_error(await(aw_run_in_process(pool, copy, huge, 5, huge, 4)), EMSGSIZE);
         expect_int(await(aw_run_in_process(pool, copy, "hello", 5, huge, 5)), 5);

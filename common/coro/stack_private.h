@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The pool's stacks: where they come from, how they are guarded. Private to coro and its tests. */
-#ifndef AW_CORO_STACK_H
-#define AW_CORO_STACK_H
+#ifndef AW_CORO_STACK_PRIVATE_H
+#define AW_CORO_STACK_PRIVATE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "coro/coro.h"
-#include "coro/sanitize.h"
+#include "coro/sanitize_private.h"
 
 /*
  * What keeps a stack from growing into the one below it, the best first. A stack whose guard

@@ -31,7 +31,7 @@ job_fail(struct aw_process_job *job, int error)
 }
 
 void
-aw_process_crew_fail(struct aw_process_pool *pool, int error)
+aw_process_supervisor_fail(struct aw_process_pool *pool, int error)
 {
         struct aw_executor_job *job;
 
@@ -46,7 +46,7 @@ count_workers(const struct aw_process_pool *pool)
 {
         size_t count = pool->starting, i;
 
-        for (i = 0; i < pool->most; i++)
+        for (i = 0; i < pool->max; i++)
                 if (pool->workers[i].pid != 0)
                         count++;
         return count;
@@ -57,7 +57,7 @@ find_worker(struct aw_process_pool *pool, pid_t pid)
 {
         size_t i;
 
-        for (i = 0; i < pool->most; i++)
+        for (i = 0; i < pool->max; i++)
                 if (pool->workers[i].pid == pid)
                         return &pool->workers[i];
         return NULL;
@@ -68,7 +68,7 @@ find_idle(struct aw_process_pool *pool)
 {
         size_t i;
 
-        for (i = 0; i < pool->most; i++)
+        for (i = 0; i < pool->max; i++)
                 if (pool->workers[i].socket != -1 && pool->workers[i].job == NULL)
                         return &pool->workers[i];
         return NULL;
@@ -79,7 +79,7 @@ is_busy(const struct aw_process_pool *pool)
 {
         size_t i;
 
-        for (i = 0; i < pool->most; i++)
+        for (i = 0; i < pool->max; i++)
                 if (pool->workers[i].job != NULL)
                         return true;
         return pool->queue.count > 0;
@@ -105,9 +105,9 @@ worker_lost(struct aw_process_pool *pool, struct aw_process_worker *worker)
 
 /* One is replaced once there is work for it, or workers that die at once would make this spin. */
 void
-aw_process_crew_start(struct aw_process_pool *pool, size_t wanted)
+aw_process_supervisor_start(struct aw_process_pool *pool, size_t wanted)
 {
-        while (pool->starting < wanted && count_workers(pool) < pool->most &&
+        while (pool->starting < wanted && count_workers(pool) < pool->max &&
                give_order(pool, 0) == 0)
                 pool->starting++;
 }
@@ -118,13 +118,13 @@ finish(struct aw_process_pool *pool)
         size_t i;
 
         pool->finishing = true;
-        for (i = 0; i < pool->most; i++)
+        for (i = 0; i < pool->max; i++)
                 aw_process_worker_close(&pool->workers[i]);
         shutdown(pool->control, SHUT_WR);
 }
 
 static void
-pool_end(void *argument)
+supervisor_end(void *argument)
 {
         struct aw_process_pool *pool = argument;
 
@@ -134,14 +134,14 @@ pool_end(void *argument)
 
 /* Whatever happened: hands out what can be, and ends the pool if that was the last. */
 void
-aw_process_crew_go_on(struct aw_process_pool *pool)
+aw_process_supervisor_go_on(struct aw_process_pool *pool)
 {
         struct aw_process_worker *worker;
         struct aw_executor_job *job;
 
         if (pool->control == -1) {
                 if (pool->executor.closing)
-                        aw_call_soon(&pool->end, pool_end, pool);
+                        aw_call_soon(&pool->end, supervisor_end, pool);
                 return;
         }
         while (pool->queue.count > 0 && (worker = find_idle(pool)) != NULL) {
@@ -149,7 +149,7 @@ aw_process_crew_go_on(struct aw_process_pool *pool)
                 if (aw_process_worker_begin(worker, (struct aw_process_job *)job) == -1)
                         worker_lost(pool, worker);
         }
-        aw_process_crew_start(pool, pool->queue.count);
+        aw_process_supervisor_start(pool, pool->queue.count);
         if (pool->executor.closing && !pool->finishing && !is_busy(pool))
                 finish(pool);
 }
@@ -199,7 +199,7 @@ start_failed(struct aw_process_pool *pool, int error)
 {
         aw_log(AW_LOG_WARNING, "no process worker can be started: %s", strerror(error));
         if (count_workers(pool) == 0)
-                aw_process_crew_fail(pool, error);
+                aw_process_supervisor_fail(pool, error);
 }
 
 static void
@@ -259,10 +259,10 @@ server_ended(struct aw_process_pool *pool)
         close(pool->control);
         pool->control = -1;
         pool->starting = 0;
-        for (i = 0; i < pool->most; i++)
+        for (i = 0; i < pool->max; i++)
                 if (pool->workers[i].pid != 0)
                         ended(pool, pool->workers[i].pid, SIGKILL);
-        aw_process_crew_fail(pool, EPIPE);
+        aw_process_supervisor_fail(pool, EPIPE);
 }
 
 /* The one descriptor that a message may bring, or -1. */
@@ -308,7 +308,7 @@ read_report(struct aw_process_pool *pool)
 }
 
 void
-aw_process_crew_ready(void *argument)
+aw_process_supervisor_ready(void *argument)
 {
         struct aw_process_pool *pool = argument;
         struct epoll_event events[EVENTS];
@@ -321,5 +321,5 @@ aw_process_crew_ready(void *argument)
                         while (pool->control != -1 && read_report(pool))
                                 continue;
         }
-        aw_process_crew_go_on(pool);
+        aw_process_supervisor_go_on(pool);
 }
