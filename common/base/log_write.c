@@ -72,62 +72,62 @@ write_now(const char *line, size_t length)
         return write_if_ready(&status, line, length);
 }
 
-/* True if all of it was written. What is cut gets its newline before the next line. */
-static bool
-put(const char *line, size_t length)
+static ssize_t
+write_unless_interrupted(const char *line, size_t length)
 {
         ssize_t written;
 
-        if (atomic_exchange(&torn, false)) {
-                do
-                        written = write_now("\n", 1);
-                while (written == -1 && errno == EINTR);
-                if (written != 1) {
-                        atomic_store(&torn, true);
-                        return false;
-                }
-        }
         do
                 written = write_now(line, length);
         while (written == -1 && errno == EINTR);
-        if (written > 0 && (size_t)written < length)
-                atomic_store(&torn, true);
-        return written == (ssize_t)length;
+        return written;
 }
 
-static bool
-put_message(const char *word, const char *message)
+/* At `out`, which has room for it; the length. */
+static size_t
+compose(char out[AW_LOG_LINE_MAX], const char *word, const char *message)
 {
         const char *program = aw_log_program();
-        char line[AW_LOG_LINE_MAX];
-        int length = snprintf(line, sizeof(line), "%.*s%s%s%s%s\n", AW_LOG_PROGRAM_MAX,
-                              program != NULL ? program : "", program != NULL ? ": " : "", word,
-                              *word != '\0' ? ": " : "", message);
 
-        return put(line, (size_t)length);
+        return (size_t)snprintf(out, AW_LOG_LINE_MAX, "%.*s%s%s%s%s\n", AW_LOG_PROGRAM_MAX,
+                                program != NULL ? program : "", program != NULL ? ": " : "", word,
+                                *word != '\0' ? ": " : "", message);
 }
 
-/* False if it is still to be told. */
-static bool
-tell_loss(void)
+static size_t
+compose_loss(char out[AW_LOG_LINE_MAX], unsigned long count)
 {
-        unsigned long count = atomic_exchange(&lost, 0);
         char message[100];
 
-        if (count == 0)
-                return true;
         snprintf(message, sizeof(message), "%lu line%s lost: standard error took no more", count,
                  count == 1 ? " was" : "s were");
-        if (put_message(aw_log_level_name(AW_LOG_WARNING), message))
-                return true;
-        atomic_fetch_add(&lost, count);
-        return false;
+        return compose(out, aw_log_level_name(AW_LOG_WARNING), message);
 }
 
+/*
+ * All of it is one write, which a pipe takes whole or not at all (PIPE_BUF). What another kind of
+ * descriptor has cut gets its newline first.
+ */
 void
 aw_log_write(enum aw_log_level level, const char *message)
 {
-        if (!tell_loss() ||
-            !put_message(level == AW_LOG_INFO ? "" : aw_log_level_name(level), message))
-                atomic_fetch_add(&lost, 1);
+        char text[1 + 2 * AW_LOG_LINE_MAX];
+        bool was_torn = atomic_exchange(&torn, false);
+        unsigned long count = atomic_exchange(&lost, 0);
+        size_t length = 0, told;
+        ssize_t written;
+
+        if (was_torn)
+                text[length++] = '\n';
+        if (count > 0)
+                length += compose_loss(text + length, count);
+        told = length;
+        length += compose(text + length, level == AW_LOG_INFO ? "" : aw_log_level_name(level),
+                          message);
+        written = write_unless_interrupted(text, length);
+        if (written == (ssize_t)length)
+                return;
+        atomic_fetch_add(&lost, written >= (ssize_t)told ? 1 : count + 1);
+        if (written > 0 || was_torn)
+                atomic_store(&torn, true);
 }

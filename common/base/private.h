@@ -10,7 +10,7 @@
 
 #define AW_LOG_MESSAGE_MAX 1000 /* bytes, escaped, without the NUL */
 
-/* "program: warning: message\n"; the level of info has no word. */
+/* "program: warning: message\n" with its NUL; the level of info has no word. */
 #define AW_LOG_PROGRAM_MAX 100
 #define AW_LOG_LINE_MAX    (AW_LOG_PROGRAM_MAX + 16 + AW_LOG_MESSAGE_MAX)
 

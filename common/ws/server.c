@@ -34,7 +34,7 @@ refuse_text(struct ws *ws, int status, const char *reason)
 {
         char body[256];
 
-        aw_log(AW_LOG_INFO, "%s: refused with %d: %s", ws->peer, status, reason);
+        aw_log_limited(AW_LOG_INFO, "%s: refused with %d: %s", ws->peer, status, reason);
         snprintf(body, sizeof(body), "%d %s: %s\n", status, aw_http_reason(status), reason);
         refuse(ws, status, "text/plain; charset=utf-8",
                status == 426 ? "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" : "", body,
@@ -156,8 +156,8 @@ handshake_late(void *argument)
 {
         struct ws *ws = argument;
 
-        aw_log(AW_LOG_INFO, "%s: no complete handshake in %d s", ws->peer,
-               (int)(WS_HANDSHAKE_TIME / AW_SECOND));
+        aw_log_limited(AW_LOG_INFO, "%s: no complete handshake in %d s", ws->peer,
+                       (int)(WS_HANDSHAKE_TIME / AW_SECOND));
         ws_abort(ws);
 }
 
@@ -171,7 +171,7 @@ server_ready(struct ws *ws)
 static void
 server_tls_failed(struct ws *ws, const char *text)
 {
-        aw_log(AW_LOG_INFO, "%s: TLS: %s", ws->peer, text);
+        aw_log_limited(AW_LOG_INFO, "%s: TLS: %s", ws->peer, text);
 }
 
 static const struct ws_role server_role = {
