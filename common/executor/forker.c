@@ -241,7 +241,7 @@ open_pair(void)
 
 /* The numbers stay taken. */
 static void
-close_pair(void)
+forker_close_pair(void)
 {
         dup3(own[CONTROL], own[POOL_END], O_CLOEXEC);
         dup3(own[CONTROL], own[WORKER_END], O_CLOEXEC);
@@ -261,7 +261,7 @@ start_worker(void)
         if (started.pid == 0)
                 worker_main(forker);
         report(&started, started.pid == -1 ? -1 : own[POOL_END]);
-        close_pair();
+        forker_close_pair();
 }
 
 /* What was waited for is no child any more, and its pid may be somebody else's. */

@@ -152,6 +152,7 @@ explain_protocol(struct aw_tls *tls, unsigned long error)
         int reason = ERR_GET_REASON(error);
         const char *text = find_sentence(protocol_sentences, COUNT(protocol_sentences), reason);
 
+        tls->peer_sent_http = ours && reason == SSL_R_HTTP_REQUEST;
         if (reason == ERR_R_MALLOC_FAILURE)
                 say(tls, "out of memory");
         else if (ours && text != NULL)

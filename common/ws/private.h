@@ -8,7 +8,7 @@
 #include "loop/socket.h"
 #include "tls/session.h"
 #include "ws/frame_private.h"
-#include "ws/http.h"
+#include "ws/http_private.h"
 
 #define WS_HANDSHAKE_TIME (10 * AW_SECOND) /* for TLS and the opening handshake, of a server */
 #define WS_CLOSE_TIME     (5 * AW_SECOND)  /* for the peer's Close frame */
@@ -109,6 +109,8 @@ struct ws {
         char *head; /* of the HTTP message, while it is read */
         size_t head_length;
         struct ws_opening *opening; /* a client's, until it is open */
+        struct ws_request *request; /* a server's */
+        char *subprotocol;          /* the one agreed on, or NULL */
 
         struct ws_reader reader;
         uint64_t max_message;

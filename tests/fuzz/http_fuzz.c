@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fuzz.h"
-#include "ws/http.h"
+#include "ws/http_private.h"
 
 typedef enum aw_http_result parser(const char *data, size_t length, struct aw_http_head *head);
 

@@ -40,7 +40,7 @@ ROOMS = {
 }
 
 # What else may be included, by folder: the programs and the tests by their own names.
-OTHERS = {"server": "await base cli ws", "client": "await base cli",
+OTHERS = {"server": "await base cli", "client": "await base cli",
           "tests": "await unit bench " + " ".join(ROOMS)}
 
 # Headers of other libraries, and the files that may include them.
