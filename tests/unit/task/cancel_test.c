@@ -306,6 +306,30 @@ cancel_beats_a_time_out_that_came_first(NOTHING)
 /* Joining. */
 
 static async int
+join_and_clean_up(void *argument)
+{
+        expect_error(await(aw_join(argument)), ECANCELED);
+        expect_int(await(aw_sleep(0)), 0);
+        expect_int(await(aw_sleep(100)), 0);
+        trace("cleaned");
+        return 4;
+}
+
+/* The task that it joined has received the cancellation, so it is over. */
+static async int
+a_cancelled_joiner_can_wait_in_its_clean_up(NOTHING)
+{
+        struct aw_task *task = aw_spawn("sleeper", sleep_long, NULL);
+        struct aw_task *joiner = aw_spawn("joiner", join_and_clean_up, task);
+
+        await(yield(2));
+        expect(aw_cancel(joiner));
+        expect_int(await(aw_join(joiner)), 4);
+        expect_trace("cancelled cleaned");
+        return 0;
+}
+
+static async int
 join_it(void *argument)
 {
         int result = await(aw_join(argument));
@@ -447,6 +471,7 @@ main(void)
                 on_loop(a_task_cancelled_after_it_was_woken_fails_with_ecanceled),
                 on_loop(a_task_cancelled_while_it_yields_fails_with_ecanceled),
                 on_loop(a_sleep_cancelled_when_its_time_has_come_fails_with_ecanceled),
+                on_loop(a_cancelled_joiner_can_wait_in_its_clean_up),
                 on_loop(cancel_beats_a_time_out_that_came_first),
                 on_loop(who_joins_passes_a_cancellation_on_and_waits),
                 on_loop(a_cancellation_that_the_joined_task_ignores_is_not_lost),
