@@ -106,6 +106,9 @@ cli_o := $(call objects,$(CLI))
 server_o := $(call objects,$(SERVER:%=server/%.c))
 client_o := $(call objects,$(CLIENT:%=client/%.c))
 
+# In the library await() records nothing.
+$(common_o): private extra = -DAW_LIBRARY
+
 programs := $(if $(server_o),$(BUILD)/wsechod) $(if $(client_o),$(BUILD)/wsecho)
 library := $(BUILD)/libawait.a $(BUILD)/libawait.so
 examples := $(EXAMPLES:%=$(BUILD)/examples/%)

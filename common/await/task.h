@@ -36,8 +36,15 @@
 /* Marks a function that may suspend its caller. Python: async def. */
 #define async
 
-/* Marks the point where it may, and records it. An expression with the value of the call. */
+/*
+ * Marks the point where it may, and records it. An expression with the value of the call. Inside
+ * the library it records nothing: what stays recorded is where the program called it.
+ */
+#ifdef AW_LIBRARY
+#define await(call) (call)
+#else
 #define await(call) (aw_await_at(__FILE__ ":" AW_STRING(__LINE__) ": " #call), (call))
+#endif
 
 #define AW_STRING(x)  AW_STRING_(x)
 #define AW_STRING_(x) #x
