@@ -15,6 +15,7 @@ import os
 import pathlib
 import re
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -350,6 +351,17 @@ def started(*command, **more):
             yield process
         finally:
             process.kill()
+
+
+def preloaded(source):
+    """The beginning of a command whose program gets these C functions in place of the libraries'."""
+    if SANITIZED:
+        raise Skip("AddressSanitizer wants to be the first library")
+    name = scratch() / f"preloaded-{threading.get_ident()}"
+    name.with_suffix(".c").write_text(source)
+    run(*shlex.split(os.environ.get("CC", "cc")), "-w", "-shared", "-fPIC", "-o", name.with_suffix(".so"),
+        name.with_suffix(".c")).expect(0)
+    return "env", f"LD_PRELOAD={name.with_suffix('.so')}"
 
 
 def finish(process, given=None):
