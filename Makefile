@@ -106,6 +106,9 @@ cli_o := $(call objects,$(CLI))
 server_o := $(call objects,$(SERVER:%=server/%.c))
 client_o := $(call objects,$(CLIENT:%=client/%.c))
 
+# In the library await() records nothing.
+$(common_o): private extra = -DAW_LIBRARY
+
 programs := $(if $(server_o),$(BUILD)/wsechod) $(if $(client_o),$(BUILD)/wsecho)
 library := $(BUILD)/libawait.a $(BUILD)/libawait.so
 examples := $(EXAMPLES:%=$(BUILD)/examples/%)
@@ -121,9 +124,10 @@ $(examples): $(BUILD)/examples/%: $(OBJ)/common/examples/%.o $(BUILD)/libawait.a
 $(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/tests/bench/histogram.o $(OBJ)/common.a
 $(unit): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ)/common.a
 $(BUILD)/tests/bench/histogram_test: $(OBJ)/tests/bench/histogram.o
-$(unit): private extra = $(cmocka_libs)
-$(BUILD)/tests/alloc_failure_test: private extra += $(patsubst %,-Wl$(comma)--wrap=%,\
-	malloc calloc realloc free mmap munmap sysconf)
+# A test may stand between the library and functions of the C library, and says so: "Wraps: NAMES".
+wraps = $(patsubst %,-Wl$(comma)--wrap=%,\
+	$(shell sed -n 's:^/\* Wraps\: \(.*\)\. \*/$$:\1:p' $(@:$(BUILD)/tests/%=tests/unit/%.c)))
+$(unit): private extra = $(cmocka_libs) $(wraps)
 # Without libFuzzer they replay inputs made beforehand.
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY

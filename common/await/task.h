@@ -36,8 +36,15 @@
 /* Marks a function that may suspend its caller. Python: async def. */
 #define async
 
-/* Marks the point where it may, and records it. An expression with the value of the call. */
+/*
+ * Marks the point where it may, and records it. An expression with the value of the call. Inside
+ * the library it records nothing: what stays recorded is where the program called it.
+ */
+#ifdef AW_LIBRARY
+#define await(call) (call)
+#else
 #define await(call) (aw_await_at(__FILE__ ":" AW_STRING(__LINE__) ": " #call), (call))
+#endif
 
 #define AW_STRING(x)  AW_STRING_(x)
 #define AW_STRING_(x) #x
@@ -66,7 +73,11 @@ AW_API int aw_run(const struct aw_loop_options *options, aw_task_function *main,
 /*
  * asyncio.create_task: a task that will call function(argument) from the next turn on, never
  * before. The name is copied, cut to 31 bytes. Every task has an owner, who joins it (aw_join and
- * the others in task_wait.h) or detaches it. NULL with errno ENOMEM.
+ * the others in task_wait.h) or detaches it. The argument is the task's from then on: the function
+ * is called whatever happens, even if the task is cancelled before it starts.
+ *
+ * NULL with errno ENOMEM: the argument is still the caller's. The functions for tasks take NULL for
+ * one that is done and has failed with ENOMEM, so aw_join(aw_spawn(...)) needs no check.
  */
 AW_API struct aw_task *aw_spawn(const char *name, aw_task_function *function, void *argument);
 
@@ -91,9 +102,9 @@ AW_API bool aw_task_done(const struct aw_task *task);
 AW_API int aw_task_result(struct aw_task *task);
 
 /*
- * Task.cancel. Delivered at the task's present or next suspension point; a task that has not
- * started ends without starting; a task that joins another cancels that one. False if it was done
- * already.
+ * Task.cancel. Delivered at the task's present or next suspension point: a task that has not started
+ * starts, and its first await that has to wait fails (Trio's rule; in asyncio it would never start);
+ * a task that joins another cancels that one. False if it was done already.
  */
 AW_API bool aw_cancel(struct aw_task *task);
 

@@ -11,7 +11,7 @@ aw_wait_for(struct aw_task *task, aw_time deadline)
         bool late, cancelled;
         int result;
 
-        /* If it is late already the task does not run on, nor start. */
+        /* If it is late already the task gets no turn before it is cancelled. */
         late = deadline <= aw_loop_now() ? !aw_task_done(task)
                                          : aw_task_wait_done(task, deadline) == -1;
         if (late) {
@@ -31,23 +31,35 @@ struct tally {
         bool failed; /* some did otherwise than by cancellation */
 };
 
+/* Of a task that is done. One that could not be spawned has failed before all others. */
+static int
+error_of(const struct aw_task *task)
+{
+        if (task == NULL)
+                return ENOMEM;
+        return task->result == -1 ? task->error : 0;
+}
+
 static struct tally
 count_done(struct aw_task *tasks[], size_t count)
 {
         struct tally tally = {.done = 0};
-        uint64_t first = UINT64_MAX;
+        uint64_t first = UINT64_MAX, order;
+        int error;
 
         for (size_t i = 0; i < count; i++) {
-                if (tasks[i]->state != AW_TASK_DONE)
+                if (!aw_task_done(tasks[i]))
                         continue;
                 tally.done++;
-                if (tasks[i]->result != -1)
+                error = error_of(tasks[i]);
+                if (error == 0)
                         continue;
-                if (tasks[i]->order < first) {
-                        first = tasks[i]->order;
-                        tally.error = tasks[i]->error;
+                order = tasks[i] == NULL ? 0 : tasks[i]->order;
+                if (order < first) {
+                        first = order;
+                        tally.error = error;
                 }
-                tally.failed |= tasks[i]->error != ECANCELED;
+                tally.failed |= error != ECANCELED;
         }
         return tally;
 }
@@ -56,7 +68,7 @@ static void
 watch_all(struct aw_task *tasks[], size_t count, struct aw_waiters *watchers)
 {
         for (size_t i = 0; i < count; i++)
-                if (watchers == NULL || tasks[i]->state != AW_TASK_DONE)
+                if (tasks[i] != NULL && (watchers == NULL || !aw_task_done(tasks[i])))
                         aw_task_watch(tasks[i], watchers);
 }
 
@@ -116,7 +128,7 @@ take_done(struct aw_task *tasks[], size_t count, int results[])
         int result;
 
         for (size_t i = 0; i < count; i++) {
-                if (tasks[i]->state != AW_TASK_DONE)
+                if (!aw_task_done(tasks[i]))
                         continue;
                 result = aw_task_take(tasks[i]);
                 if (results != NULL)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Wraps: malloc calloc realloc free mmap munmap sysconf. */
 /* LDFLAGS: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=mmap,--wrap=munmap */
 /*
  * Memory runs out at the first request, at the second, and so on until a run needs no more: each
