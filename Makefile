@@ -252,6 +252,9 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 	+@$(MAKE) FLAVOUR=clang all examples && $(MAKE) FLAVOUR=clang test
 	+@$(MAKE) examples demo
 
+distro: ## run the tests on a bare Debian, as root: release=trixie, where=/var/tmp (1 GB)
+	+@tests/distro $(release) $(where)
+
 bench: $(programs) $(benches) build/npm/stamp certs ## measure the echo, beside others
 	@BUILD=$(BUILD) CERTS=certs $(PYTHON) tests/bench/echo.py
 
@@ -310,5 +313,5 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
-.PHONY: all deps run demo examples certs test asan loops tsan lint check-all bench bench-await install \
-	uninstall clean help FORCE
+.PHONY: all deps run demo examples certs test asan loops tsan lint check-all distro bench bench-await \
+	install uninstall clean help FORCE
