@@ -73,17 +73,19 @@ static int
 turn_header(struct connection *c)
 {
         size_t available = (size_t)(c->in_end - c->in), size = 2;
+        uint64_t left;
 
         if (available < 2)
                 return 0;
         if ((c->in[0] & 0x70) != 0 || (c->in[1] & 0x80) == 0)
                 return -1;
-        c->left = c->in[1] & 127;
-        size += c->left == 127 ? 8 : c->left == 126 ? 2 : 0;
+        left = c->in[1] & 127;
+        size += left == 127 ? 8 : left == 126 ? 2 : 0;
         if (available < size + 4)
                 return 0;
         for (size_t i = 2; i < size; i++)
-                c->left = (i > 2 ? c->left << 8 : 0) | c->in[i];
+                left = (i > 2 ? left << 8 : 0) | c->in[i];
+        c->left = left;
         memcpy(&c->mask, c->in + size, 4);
         c->opcode = c->in[0] & 15;
         memmove(c->out_end, c->in, size);
@@ -91,7 +93,7 @@ turn_header(struct connection *c)
         c->out_end[1] &= 127;
         c->out_end += size;
         c->in += size + 4;
-        return c->left >> 63 == 0 ? 1 : -1;
+        return left >> 63 == 0 ? 1 : -1;
 }
 
 /* Answers a request once it is complete. One that is right is longer than its answer. */
@@ -291,9 +293,7 @@ main(int argc, char **argv)
                 ntohs(address.sin_port));
         for (; n != -1 || errno == EINTR; n = epoll_wait(epoll, events, EVENTS, -1))
                 for (int i = 0; i < n; i++)
-                        if (events[i].data.ptr != NULL)
-                                serve(events[i].data.ptr);
-                        else
-                                take(listener, tls);
+                        events[i].data.ptr == NULL ? take(listener, tls)
+                                                   : serve(events[i].data.ptr);
         fail();
 }
