@@ -182,7 +182,7 @@ receive(struct connection *c)
 
 /* Sends what is left, reads, and sends the replies. 0, or -1 if the connection is over. */
 static int
-echo(struct connection *c)
+exchange(struct connection *c)
 {
         ssize_t n = INPUT, sent;
 
@@ -215,7 +215,7 @@ static void
 serve(struct connection *c)
 {
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
-        int result = echo(c);
+        int result = exchange(c);
 
         if (c->out < c->out_end || (c->ssl != NULL && SSL_want_write(c->ssl)))
                 event.events = EPOLLOUT;
