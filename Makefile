@@ -250,14 +250,16 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 	+@$(MAKE) FLAVOUR=clang all examples && $(MAKE) FLAVOUR=clang test
 	+@$(MAKE) examples demo
 
-# Both compare with another build's server, too: make bench against=../before/build
+# Both compare with another build's server, too: make bench against=../before/build. The latter
+# lists the dearest functions with top=20.
 versus = $(if $(against),--against $(call quote,$(against)))
 
 bench: $(programs) $(benches) build/npm/stamp certs ## measure the echo, beside others
 	@BUILD=$(BUILD) CERTS=certs $(PYTHON) tests/bench/echo.py $(versus)
 
 bench-instructions: $(programs) $(BUILD)/bench/limit $(BUILD)/bench/load certs ## count instructions
-	@BUILD=$(BUILD) CERTS=certs $(PYTHON) tests/bench/instructions.py $(versus)
+	@BUILD=$(BUILD) CERTS=certs $(PYTHON) tests/bench/instructions.py $(versus) \
+		$(top:%=--top %)
 
 bench-await: $(benches) ## measure the library, beside asyncio
 	@BUILD=$(BUILD) $(PYTHON) tests/bench/await.py

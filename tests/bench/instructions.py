@@ -3,16 +3,17 @@
 """Counts the instructions that wsechod runs for a message outside the kernel, beside limit.c.
 
 Each server runs under callgrind twice, with a short load and with a long one; what the second
-took more is divided by the messages it had more, so that the start and the handshakes cancel. The
-load itself runs outside. No clock is involved: the figures do not depend on what else the machine
+took more is divided by the messages it had more, so that the start and the handshakes cancel. With
+--top, the functions are listed that most of them go to. The load itself runs outside. No clock is involved: the figures do not depend on what else the machine
 does. Needs BUILD and CERTS in the environment; `make bench-instructions` sets them.
 """
 
 import argparse
+import collections
 import concurrent.futures
 import glob
 import os
-import shutil
+import re
 import signal
 import sys
 import tempfile
@@ -35,6 +36,10 @@ ROWS = {
 # Their schemes, and how often the messages of a row: what costs less is counted for longer.
 KINDS = {"TLS 1.3": ("wss", 1), "plain": ("ws", 5)}
 
+# ob=(number) object or fn=(number) function, where only the first has the name; those of a function
+# that is called are cob= and cfn=.
+POSITION = re.compile(r"(c?ob|c?fn)=\((\d+)\)(?: (.*))?$")
+
 
 def command(name, scheme, against):
     """How to start the server."""
@@ -45,19 +50,39 @@ def command(name, scheme, against):
     return found + (["--cert", pair[0], "--key", pair[1]] if pair else [])
 
 
-def total(directory):
-    """Instructions of all processes that left their counts there."""
-    found = 0
+def functions(directory):
+    """Instructions of all processes that left their counts there, by function and object."""
+    found = collections.Counter()
     for path in glob.glob(f"{directory}/callgrind.*"):
-        with open(path) as counts:
-            found += sum(int(line.split()[1]) for line in counts if line.startswith("totals:"))
-    if found == 0:
+        names, where, called = {}, {}, False
+        with open(path) as lines:
+            for line in lines:
+                if match := POSITION.match(line):
+                    kind, number, name = match.groups()
+                    if name:
+                        names[kind[-2:], number] = name
+                    where[kind] = names[kind[-2:], number]
+                elif line.startswith("calls="):
+                    called = True
+                elif line[0] in "0123456789+-*":
+                    # The line after calls= has what the called function cost.
+                    key = label(where.get("fn", "?"), where.get("ob", "?"))
+                    found[key] += 0 if called else int(line.split()[-1])
+                    called = False
+    if not found:
         raise Failed("callgrind left no counts")
     return found
 
 
-def count(server, options, messages, keep=None):
-    """Instructions from the server's start to its end, with this many messages between."""
+def label(function, path):
+    """Functions without a name, of a library without symbols, are one; recursion is no other."""
+    library = os.path.basename(path).split(".so")[0]
+    name = "(without name)" if function.startswith("0x") else function.split("'")[0]
+    return name, library
+
+
+def count(server, options, messages):
+    """Instructions by function, from the server's start to its end, with this many messages."""
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         callgrind = ["valgrind", "-q", "--tool=callgrind", f"--log-file={directory}/log.%p"]
         callgrind.append(f"--callgrind-out-file={directory}/callgrind.%p")
@@ -70,11 +95,7 @@ def count(server, options, messages, keep=None):
                 raise Failed(f"{came} of {messages} messages came back")
         finally:
             running.stop()
-        if keep:
-            os.makedirs(keep, exist_ok=True)
-            for path in glob.glob(f"{directory}/callgrind.*"):
-                shutil.copy(path, keep)
-        return total(directory)
+        return functions(directory)
 
 
 class Cell:
@@ -84,20 +105,21 @@ class Cell:
         scheme, times = KINDS[kind]
         options, few, many = ROWS[row][0], ROWS[row][1] * times, ROWS[row][2] * times
         server = command(name, scheme, arguments.against)
-        keep = arguments.keep and os.path.join(arguments.keep, slug(name, kind, row))
         self.messages = many - few
         self.counts = [
-            (pool.submit(count, server, options, few),
-             pool.submit(count, server, options, many, keep))
+            [pool.submit(count, server, options, messages) for messages in (few, many)]
             for _ in range(arguments.rounds)
         ]
 
     def figures(self):
-        return [(many.result() - few.result()) / self.messages for few, many in self.counts]
+        """Instructions per message, of each round."""
+        totals = [[sum(run.result().values()) for run in pair] for pair in self.counts]
+        return [(many - few) / self.messages for few, many in totals]
 
-
-def slug(*words):
-    return "-".join("".join(c for c in word if c.isalnum()) for word in words)
+    def more(self):
+        """Instructions per message by function, of the first round."""
+        few, many = (run.result() for run in self.counts[0])
+        return {key: (many[key] - few[key]) / self.messages for key in many}
 
 
 def show(kind, names, cells):
@@ -123,11 +145,25 @@ def show(kind, names, cells):
     return spread
 
 
+def show_top(cells, number):
+    """Where the instructions go: by library, and by function."""
+    for (name, kind, row), cell in cells.items():
+        libraries, found = collections.Counter(), cell.more()
+        for (_, library), cost in found.items():
+            libraries[library] += cost
+        print(f"\n{name}, {kind}, {row}")
+        print("  " + ", ".join(f"{key} {cost:,.0f}" for key, cost in libraries.most_common(7)))
+        for key in sorted(found, key=found.get, reverse=True)[:number]:
+            if found[key] < 1:
+                break
+            print(f"  {found[key]:10,.1f}  {key[0]}  {key[1]}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--against", metavar="BUILD", help="another build to compare with")
     parser.add_argument("--rounds", type=int, default=1, help="count this often (1)")
-    parser.add_argument("--keep", metavar="DIR", help="keep callgrind's files of the long loads")
+    parser.add_argument("--top", type=int, default=0, help="list this many functions")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     raise_file_limit()
@@ -140,6 +176,8 @@ def main():
         }
         try:
             spread = max(show(kind, names, cells) for kind in KINDS)
+            if arguments.top:
+                show_top(cells, arguments.top)
         except (Failed, KeyboardInterrupt) as failure:
             pool.shutdown(wait=True, cancel_futures=True)
             sys.exit(f"bench-instructions: {failure or 'interrupted'}")

@@ -46,19 +46,45 @@ def _():
     equal(0.94 < held / 2000 < 0.98, True, f"that {held} of 2000 are about 19 of 20")
 
 
-@test("counts of several processes are added, and none is a failure")
+@test("counts of several processes are added by function, without the callees'; none is a failure")
 def _():
     directory = scratch() / "counts"
     directory.mkdir()
     try:
-        instructions.total(directory)
+        instructions.functions(directory)
         raise AssertionError("no count is no failure")
     except Failed:
         pass
-    for pid, number in ((7, 1000), (8, 234)):
-        text = f"version: 1\npid: {pid}\nevents: Ir\nfn=(1) main\n1 {number}\n\ntotals: {number}\n"
-        (directory / f"callgrind.{pid}").write_text(text)
-    equal(instructions.total(directory), 1234)
+    (directory / "callgrind.7").write_text("""version: 1
+positions: line
+events: Ir
+
+ob=(1) /usr/bin/server
+fl=(1) a.c
+fn=(1) main
+10 1000
++2 5
+cob=(2) /lib/libc.so.6
+cfn=(2) send
+calls=3 40
+* 700
+13 1
+ob=(2)
+fn=(2)
+40 700
+fn=(3) 0x00123
+0 2
+fn=(4) 0x00456
+0 3
+ob=(1)
+fn=(5) main'2
+10 4
+
+totals: 1715
+""")
+    (directory / "callgrind.8").write_text("events: Ir\nob=(9) libc.so.6\nfn=(1) send\n1 30\n")
+    equal(instructions.functions(directory),
+          {("main", "server"): 1010, ("send", "libc"): 730, ("(without name)", "libc"): 5})
 
 
 @test("ratios are taken within a round, and not if a round lacks one of the two")
