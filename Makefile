@@ -53,6 +53,7 @@ THREADS := $(call saying,Threads)
 # Scripts that print TAP: of the programs, with other software, and of the tests' own tools.
 E2E := $(sort $(wildcard tests/e2e/*_test.sh tests/e2e/*_test.py))
 INTEROP := $(sort $(wildcard tests/interop/*_test.sh tests/interop/*_test.py))
+BENCH_TESTS := $(sort $(wildcard tests/bench/*_test.py))
 TOOLS := $(sort $(wildcard tests/lint/*_test.sh tests/lint/*_test.py))
 
 PUBLIC := $(wildcard common/await/*.h)
@@ -196,10 +197,10 @@ certs: | deps ## make the development CA and the certificate for localhost
 
 cases := $(addprefix $(BUILD)/tests/,$(ONCE) $(FUZZ)) $(foreach loop,ev uv poll,\
 	$(addprefix $(loop):$(BUILD)/tests/,$(filter-out $(ONCE),$(UNIT))))
-suite.release := $(cases) $(TOOLS) $(E2E) $(INTEROP)
+suite.release := $(cases) $(TOOLS) $(BENCH_TESTS) $(E2E) $(INTEROP)
 suite.debug := $(suite.release)
 suite.clang := $(cases)
-suite.asan := $(cases) $(E2E)
+suite.asan := $(cases) $(BENCH_TESTS) $(E2E)
 suite.tsan := $(addprefix $(BUILD)/tests/,$(THREADS))
 suite := $(suite.$(FLAVOUR))
 # In CI nothing may be skipped, but for what cannot be under a sanitizer.
@@ -210,6 +211,7 @@ run_tests = env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) CERTS=build/certs \
 	-t $(limit) $(suite) && touch $(BUILD)/tested
 tested := $(programs) $(library) $(examples) build/certs/localhost.pem \
 	$(filter $(BUILD)/%,$(subst :, ,$(suite))) \
+	$(if $(filter $(BENCH_TESTS),$(suite)),$(BUILD)/bench/limit $(BUILD)/bench/load) \
 	$(if $(filter $(INTEROP),$(suite)),build/npm/stamp)
 
 export LSAN_OPTIONS ?= $(patsubst %,suppressions=%,$(wildcard tests/lsan.supp))
@@ -220,7 +222,8 @@ test: $(tested) ## run all tests; V=1 shows all that they print
 	@$(run_tests)
 
 # The same for those who do not mind if nothing has changed since.
-$(BUILD)/tested: $(tested) $(wildcard tests/run tests/e2e/* tests/interop/* tests/lint/*)
+$(BUILD)/tested: $(tested) $(wildcard tests/run tests/e2e/* tests/interop/* tests/lint/* \
+	tests/bench/*_test.py)
 	@$(run_tests)
 
 build/certs/localhost.pem: | deps
@@ -258,9 +261,16 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 
 distro: ## run the tests on a bare Debian, as root: release=trixie, where=/var/tmp (1 GB)
 	+@tests/distro $(release) $(where)
+# Both compare with another build's server, too: make bench against=../before/build. The latter
+# lists the dearest functions with top=20.
+versus = $(if $(against),--against $(call quote,$(against)))
 
 bench: $(programs) $(benches) build/npm/stamp certs ## measure the echo, beside others
-	@BUILD=$(BUILD) CERTS=certs $(PYTHON) tests/bench/echo.py
+	@BUILD=$(BUILD) CERTS=certs $(PYTHON) tests/bench/echo.py $(versus)
+
+bench-instructions: $(programs) $(BUILD)/bench/limit $(BUILD)/bench/load certs ## count instructions
+	@BUILD=$(BUILD) CERTS=certs $(PYTHON) tests/bench/instructions.py $(versus) \
+		$(top:%=--top %)
 
 bench-await: $(benches) ## measure the library, beside asyncio
 	@BUILD=$(BUILD) $(PYTHON) tests/bench/await.py
@@ -326,7 +336,7 @@ clean: ## remove everything that was built
 	rm -rf build
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all deps run demo examples certs test asan loops tsan lint check-all distro bench bench-await \
+.PHONY: all deps run demo examples certs test asan loops tsan lint check-all distro bench bench-await bench-instructions \
 	install uninstall clean help FORCE
