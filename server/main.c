@@ -136,6 +136,18 @@ keep_memory(void)
 #endif
 }
 
+/*
+ * What never ends the server. The loop is told of the last two nevertheless, and logs them: a signal
+ * that is blocked is kept, ignored or not.
+ */
+static void
+ignore_signals(void)
+{
+        signal(SIGPIPE, SIG_IGN);
+        signal(SIGHUP, SIG_IGN);
+        signal(SIGUSR2, SIG_IGN);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -149,7 +161,7 @@ main(int argc, char **argv)
         int operands = 0, status;
 
         keep_memory();
-        signal(SIGPIPE, SIG_IGN);
+        ignore_signals();
         aw_opt_keep_standard();
         status = (int)aw_opt_parse(&program, argc, argv, &options, &operands);
         if (status == AW_OPT_RUN)
