@@ -273,7 +273,13 @@ class Server:
     # What the kernel knows about it.
 
     def descriptors(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        """How many it has; not one that is standard error again, which the log opens for a line."""
+        directory = pathlib.Path(f"/proc/{self.process.pid}/fd")
+        files = {}
+        for path in directory.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                files[path.name] = os.readlink(path)
+        return sum(1 for name, file in files.items() if name == "2" or file != files.get("2"))
 
     def memory(self):
         return memory_of(self.process.pid)
