@@ -228,7 +228,7 @@ report(const struct aw_process_report *message, int descriptor)
 
 /* The two ends of a worker's socket under their numbers. 0, or the errno. */
 static int
-open_pair(void)
+make_pair(void)
 {
         int pair[2], error = 0;
 
@@ -243,7 +243,7 @@ open_pair(void)
 
 /* The numbers stay taken. */
 static void
-close_pair(void)
+drop_pair(void)
 {
         dup3(own[CONTROL], own[POOL_END], O_CLOEXEC);
         dup3(own[CONTROL], own[WORKER_END], O_CLOEXEC);
@@ -255,7 +255,7 @@ start_worker(void)
         struct aw_process_report started = {.what = AW_PROCESS_STARTED, .pid = -1};
         pid_t server = getpid();
 
-        started.status = open_pair();
+        started.status = make_pair();
         if (started.status == 0) {
                 started.pid = fork();
                 started.status = errno;
@@ -263,7 +263,7 @@ start_worker(void)
         if (started.pid == 0)
                 worker_main(server);
         report(&started, started.pid == -1 ? -1 : own[POOL_END]);
-        close_pair();
+        drop_pair();
 }
 
 /* What was waited for is no child any more, and its pid may be somebody else's. */

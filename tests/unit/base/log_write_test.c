@@ -91,17 +91,10 @@ static void
 count_lines(void)
 {
         unsigned long count;
-        int length;
 
         for (char *line = strtok(seen, "\r\n"); line != NULL; line = strtok(NULL, "\r\n")) {
-                length = 0;
-                if (sscanf(line,
-                           "warning: %lu line%*[s] %*[a-z] lost: standard error took no "
-                           "more%n",
-                           &count, &length) == 1 &&
-                    length > 0)
-                        lost += count;
-                else if (sscanf(line, "warning: %lu line was lost", &count) == 1)
+                if (sscanf(line, "warning: %lu line", &count) == 1 &&
+                    strstr(line, " lost: standard error took no more") != NULL)
                         lost += count;
                 else if (strlen(line) == strlen("line 00000"))
                         whole++;
