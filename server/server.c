@@ -47,8 +47,8 @@ accept_connections(void *argument)
 
         while ((ws = await(ws_accept(acceptor->listener, AW_NEVER))) != NULL) {
                 if (aw_group_spawn(group, ws_peer(ws), echo, ws) == -1) {
-                        aw_log(AW_LOG_WARNING, "%s: no task for it: %s", ws_peer(ws),
-                               strerror(errno));
+                        aw_log_limited(AW_LOG_WARNING, "%s: no task for it: %s", ws_peer(ws),
+                                       strerror(errno));
                         ws_drop(ws);
                 }
         }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* What the arguments of options say. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -19,6 +20,9 @@ static const struct unit size_units[] = {
 static const struct unit duration_units[] = {
         {"h", 3600000000}, {"m", 60000000}, {"s", 1000000}, {"ms", 1000}, {"us", 1},
 };
+
+/* The time now and this together are still a time. */
+#define DURATION_MAX (INT64_MAX / 2)
 
 #define UNIT_COUNT 5
 _Static_assert(sizeof(size_units) / sizeof(size_units[0]) == UNIT_COUNT, "sizes");
@@ -119,8 +123,10 @@ aw_opt_duration(const char *text, int64_t *microseconds)
             __builtin_add_overflow(value, read_fraction(point + 1) * unit->factor / 1000000000,
                                    &value))
                 return bad_value(ERANGE);
-        if (value > INT64_MAX)
+        if (value > DURATION_MAX)
                 return bad_value(ERANGE);
+        if (value == 0 && strpbrk(text, "123456789") != NULL)
+                value = 1;
         *microseconds = (int64_t)value;
         return 0;
 }
@@ -227,6 +233,8 @@ aw_opt_store(const struct aw_opt_program *program, const struct aw_opt *option, 
         if (option->kind == AW_OPT_CHOICE && !is_choice(option->argument, text))
                 return aw_opt_usage_error(program, "option '--%s' must be %s, not '%s'",
                                           option->name, option->argument, text);
+        if (aw_opt_is_builtin(option))
+                return aw_opt_run_builtin(program, option, text);
         switch (option->kind) {
         case AW_OPT_FLAG:
                 *(bool *)field = true;

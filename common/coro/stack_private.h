@@ -64,9 +64,12 @@ struct aw_coro_pool {
         size_t usable;
         enum aw_coro_guard best_guard;
         size_t protect_limit;
+
+        /* For the handler of SIGSEGV: overflow.c's, or NULL. */
+        void *signal_stack;
 };
 
-/* Returns NULL with errno ENOMEM. */
+/* NULL with errno ENOMEM. */
 struct aw_coro_stack *aw_coro_stack_take(struct aw_coro_pool *pool);
 void aw_coro_stack_give(struct aw_coro_pool *pool, struct aw_coro_stack *stack);
 

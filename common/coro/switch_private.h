@@ -15,10 +15,11 @@
 
 /*
  * Lays out, below top on the stack that ends at low, the context of a function that was never
- * called yet; switching to it calls function(arg), which must not return. The floating-point
+ * called yet; switching to it calls function(argument), which must not return. The floating-point
  * control words are the caller's.
  */
-void *aw_coro_switch_prepare(char *low, char *top, void (*function)(void *arg), void *arg);
+void *aw_coro_switch_prepare(char *low, char *top, void (*function)(void *argument),
+                             void *argument);
 
 /* Saves the context on the running stack and its address in *from, then goes on in the other. */
 void aw_coro_switch(void **from, void *to);

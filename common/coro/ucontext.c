@@ -11,8 +11,8 @@
 
 struct start {
         ucontext_t context;
-        void (*function)(void *arg);
-        void *arg;
+        void (*function)(void *argument);
+        void *argument;
 };
 
 /* makecontext() passes ints only, so the pointer comes in two pieces. */
@@ -22,18 +22,18 @@ ucontext_start(unsigned first, unsigned second)
         struct start *start = NULL;
 
         memcpy(&start, (unsigned[]){first, second}, sizeof(start));
-        start->function(start->arg);
+        start->function(start->argument);
 }
 
 void *
-aw_coro_switch_prepare(char *low, char *top, void (*function)(void *arg), void *arg)
+aw_coro_switch_prepare(char *low, char *top, void (*function)(void *argument), void *argument)
 {
         uintptr_t address = ((uintptr_t)top - sizeof(struct start)) & ~(uintptr_t)63;
         struct start *new = (struct start *)(void *)(top - ((uintptr_t)top - address));
         unsigned pieces[2] = {0};
 
         new->function = function;
-        new->arg = arg;
+        new->argument = argument;
         getcontext(&new->context);
         new->context.uc_link = NULL;
         new->context.uc_stack = (stack_t){.ss_sp = low, .ss_size = address - (uintptr_t)low};

@@ -70,9 +70,8 @@ static void
 close_all(const int descriptors[], size_t count)
 {
         int error = errno;
-        size_t i;
 
-        for (i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++)
                 close(descriptors[i]);
         errno = error;
 }
@@ -96,18 +95,17 @@ static int
 process_pool_open(struct aw_process_pool *pool)
 {
         int pair[2];
-        size_t i;
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
                 return -1;
         pool->control = pair[0];
         if (process_pool_open_epoll(pool) == -1)
                 goto fail;
-        pool->server = aw_process_server_fork(pair[1]);
-        if (pool->server == -1)
+        pool->forker = aw_forker_start(pair[1]);
+        if (pool->forker == -1)
                 goto fail_watch;
         close(pair[1]);
-        for (i = 0; i < pool->max; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 pool->workers[i] = (struct aw_process_worker){.socket = -1, .epoll = pool->epoll};
         aw_process_supervisor_start(pool, pool->max);
         return 0;
@@ -118,7 +116,7 @@ fail:
         return -1;
 }
 
-/* A task cannot do it by itself: the processes would be left with the task's small stack. */
+/* A task cannot do it by itself: the processes would run their functions on the task's stack. */
 struct opening {
         struct aw_handle handle;
         struct aw_waiters waiters;
@@ -181,9 +179,7 @@ aw_process_pool_create(const struct aw_process_pool_options *options)
 static bool
 is_registered(const struct aw_process_pool *pool, aw_process_function *function)
 {
-        size_t i;
-
-        for (i = 0; i < pool->function_count; i++)
+        for (size_t i = 0; i < pool->function_count; i++)
                 if (pool->functions[i] == function)
                         return true;
         return false;

@@ -44,9 +44,9 @@ aw_process_supervisor_fail(struct aw_process_pool *pool, int error)
 static size_t
 count_workers(const struct aw_process_pool *pool)
 {
-        size_t count = pool->starting, i;
+        size_t count = pool->starting;
 
-        for (i = 0; i < pool->max; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 if (pool->workers[i].pid != 0)
                         count++;
         return count;
@@ -55,9 +55,7 @@ count_workers(const struct aw_process_pool *pool)
 static struct aw_process_worker *
 find_worker(struct aw_process_pool *pool, pid_t pid)
 {
-        size_t i;
-
-        for (i = 0; i < pool->max; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 if (pool->workers[i].pid == pid)
                         return &pool->workers[i];
         return NULL;
@@ -66,9 +64,7 @@ find_worker(struct aw_process_pool *pool, pid_t pid)
 static struct aw_process_worker *
 find_idle(struct aw_process_pool *pool)
 {
-        size_t i;
-
-        for (i = 0; i < pool->max; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 if (pool->workers[i].socket != -1 && pool->workers[i].job == NULL)
                         return &pool->workers[i];
         return NULL;
@@ -77,22 +73,20 @@ find_idle(struct aw_process_pool *pool)
 static bool
 is_busy(const struct aw_process_pool *pool)
 {
-        size_t i;
-
-        for (i = 0; i < pool->max; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 if (pool->workers[i].job != NULL)
                         return true;
         return pool->queue.count > 0;
 }
 
-/* If the server is gone, there will be an event that says so. */
+/* If the forker is gone, there will be an event that says so. */
 static int
-give_order(const struct aw_process_pool *pool, pid_t kill)
+request(const struct aw_process_pool *pool, pid_t kill)
 {
-        struct aw_process_order order = {.kill = kill};
+        struct aw_forker_request wanted = {.kill = kill};
 
-        return send(pool->control, &order, sizeof(order), MSG_DONTWAIT | MSG_NOSIGNAL) == -1 ? -1
-                                                                                             : 0;
+        return send(pool->control, &wanted, sizeof(wanted), MSG_DONTWAIT | MSG_NOSIGNAL) == -1 ? -1
+                                                                                               : 0;
 }
 
 /* It has died, or does not keep to the protocol. Its job fails when its death is reported. */
@@ -100,25 +94,22 @@ static void
 worker_lost(struct aw_process_pool *pool, struct aw_process_worker *worker)
 {
         aw_process_worker_close(worker);
-        give_order(pool, worker->pid);
+        request(pool, worker->pid);
 }
 
 /* One is replaced once there is work for it, or workers that die at once would make this spin. */
 void
 aw_process_supervisor_start(struct aw_process_pool *pool, size_t wanted)
 {
-        while (pool->starting < wanted && count_workers(pool) < pool->max &&
-               give_order(pool, 0) == 0)
+        while (pool->starting < wanted && count_workers(pool) < pool->max && request(pool, 0) == 0)
                 pool->starting++;
 }
 
 static void
 finish(struct aw_process_pool *pool)
 {
-        size_t i;
-
         pool->finishing = true;
-        for (i = 0; i < pool->max; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 aw_process_worker_close(&pool->workers[i]);
         shutdown(pool->control, SHUT_WR);
 }
@@ -246,20 +237,19 @@ ended(struct aw_process_pool *pool, pid_t pid, int status)
 
 /* Its workers are being killed by the system. */
 static void
-server_ended(struct aw_process_pool *pool)
+forker_ended(struct aw_process_pool *pool)
 {
         int status = 0;
-        size_t i;
 
-        while (waitpid(pool->server, &status, 0) == -1 && errno == EINTR)
+        while (waitpid(pool->forker, &status, 0) == -1 && errno == EINTR)
                 continue;
         if (!pool->finishing)
-                log_end("the process that starts process workers,", pool->server, status);
+                log_end("the process that starts process workers,", pool->forker, status);
         epoll_ctl(pool->epoll, EPOLL_CTL_DEL, pool->control, NULL);
         close(pool->control);
         pool->control = -1;
         pool->starting = 0;
-        for (i = 0; i < pool->max; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 if (pool->workers[i].pid != 0)
                         ended(pool, pool->workers[i].pid, SIGKILL);
         aw_process_supervisor_fail(pool, EPIPE);
@@ -286,7 +276,7 @@ read_report(struct aw_process_pool *pool)
                 struct cmsghdr align;
                 char bytes[CMSG_SPACE(sizeof(int))];
         } extra;
-        struct aw_process_report report;
+        struct aw_forker_report report;
         struct iovec vector = {.iov_base = &report, .iov_len = sizeof(report)};
         struct msghdr header = {.msg_iov = &vector,
                                 .msg_iovlen = 1,
@@ -297,10 +287,10 @@ read_report(struct aw_process_pool *pool)
         if (count == -1 && (errno == EAGAIN || errno == EINTR))
                 return errno == EINTR;
         if (count != (ssize_t)sizeof(report)) {
-                server_ended(pool);
+                forker_ended(pool);
                 return false;
         }
-        if (report.what == AW_PROCESS_STARTED)
+        if (report.what == AW_FORKER_STARTED)
                 started(pool, report.pid, report.status, descriptor_of(&header));
         else
                 ended(pool, report.pid, report.status);
@@ -312,9 +302,9 @@ aw_process_supervisor_ready(void *argument)
 {
         struct aw_process_pool *pool = argument;
         struct epoll_event events[EVENTS];
-        int count = epoll_wait(pool->epoll, events, EVENTS, 0), i;
+        int count = epoll_wait(pool->epoll, events, EVENTS, 0);
 
-        for (i = 0; i < count; i++) {
+        for (int i = 0; i < count; i++) {
                 if (events[i].data.ptr != pool)
                         worker_ready(pool, events[i].data.ptr, events[i].events);
                 else

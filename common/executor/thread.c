@@ -185,10 +185,9 @@ thread_create(struct pool_thread *thread)
         static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
         sigset_t blocked, before;
         int error;
-        size_t i;
 
         sigfillset(&blocked);
-        for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+        for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
                 sigdelset(&blocked, faults[i]);
         pthread_sigmask(SIG_SETMASK, &blocked, &before);
         error = pthread_create(&thread->id, NULL, thread_main, thread);

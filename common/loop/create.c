@@ -94,9 +94,7 @@ is_auto(const char *name)
 static const struct aw_loop_backend *
 find_backend(const char *name)
 {
-        size_t i;
-
-        for (i = 0; i < BACKENDS; i++)
+        for (size_t i = 0; i < BACKENDS; i++)
                 if (strcmp(backends[i]->name, name) == 0)
                         return backends[i];
         errno = EINVAL;
@@ -116,13 +114,11 @@ aw_loop_set_policy(const char *backend)
 static int
 choose_backend(struct aw_loop *loop, const char *name)
 {
-        size_t i;
-
         if (!is_auto(name)) {
                 loop->backend = find_backend(name);
                 return loop->backend == NULL ? -1 : create_context(loop);
         }
-        for (i = 0; i < BACKENDS; i++) {
+        for (size_t i = 0; i < BACKENDS; i++) {
                 loop->backend = backends[i];
                 if (create_context(loop) == 0)
                         return 0;

@@ -142,9 +142,7 @@ race_wait(struct race *race, aw_time deadline)
 static async void
 race_end(struct race *race)
 {
-        size_t i;
-
-        for (i = 0; i < race->started; i++)
+        for (size_t i = 0; i < race->started; i++)
                 if (race->attempts[i].socket != NULL && &race->attempts[i] != race->winner)
                         aw_socket_close(race->attempts[i].socket);
         while (race->failed + (race->winner != NULL) < race->started)
@@ -177,9 +175,9 @@ static void
 interleave(struct aw_addresses *addresses)
 {
         struct aw_address *items = addresses->items, moved;
-        size_t i, j;
+        size_t j;
 
-        for (i = 1; i < addresses->count; i++) {
+        for (size_t i = 1; i < addresses->count; i++) {
                 for (j = i; j < addresses->count; j++)
                         if (items[j].storage.ss_family != items[i - 1].storage.ss_family)
                                 break;

@@ -20,7 +20,7 @@ struct span {
 static int
 url_refuse(struct aw_url_error *error, const char *sentence)
 {
-        snprintf(error->text, sizeof error->text, "%s", sentence);
+        snprintf(error->text, sizeof(error->text), "%s", sentence);
         errno = EINVAL;
         return -1;
 }
@@ -206,7 +206,7 @@ check_host(struct span host, struct aw_url_error *error)
         last = after(host, host.length - last.length);
         if (!is_number_label(last))
                 return 0;
-        if (!dot && host.length < sizeof address) {
+        if (!dot && host.length < sizeof(address)) {
                 copy(address, host);
                 if (inet_pton(AF_INET, address, &binary) == 1)
                         return 0;
@@ -222,7 +222,7 @@ check_ipv6(struct span host, struct aw_url_error *error)
 
         if (contains(host, '%'))
                 return url_refuse(error, "an IPv6 address with a zone is not supported");
-        if (host.length < sizeof address) {
+        if (host.length < sizeof(address)) {
                 copy(address, host);
                 if (inet_pton(AF_INET6, address, &binary) == 1)
                         return 0;
@@ -279,8 +279,8 @@ write_host(struct aw_url *url, struct span host, bool ipv6, uint16_t default_por
         for (char *at = url->host; *at != '\0'; at++)
                 *at = url_lower(*at);
         if (url->port != default_port)
-                snprintf(port, sizeof port, ":%u", (unsigned)url->port);
-        snprintf(url->host_header, sizeof url->host_header, "%s%s%s%s", ipv6 ? "[" : "", url->host,
+                snprintf(port, sizeof(port), ":%u", (unsigned)url->port);
+        snprintf(url->host_header, sizeof(url->host_header), "%s%s%s%s", ipv6 ? "[" : "", url->host,
                  ipv6 ? "]" : "", port);
 }
 
@@ -377,7 +377,7 @@ parse_url(const char *text, struct aw_url *url, bool listening, struct aw_url_er
 
         if (check_text(rest, error) == -1)
                 return -1;
-        for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+        for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
                 if (begins_with(rest, schemes[i].prefix)) {
                         memset(url, 0, sizeof *url);
                         url->scheme = schemes[i].scheme;

@@ -25,7 +25,7 @@ aw_task_wait_done(struct aw_task *task, aw_time deadline)
         struct aw_waiters ended = {NULL, NULL};
         int result = 0;
 
-        if (task->state == AW_TASK_DONE)
+        if (aw_task_done(task))
                 return 0;
         aw_task_watch(task, &ended);
         self->joining = task;
@@ -39,7 +39,7 @@ aw_task_wait_done(struct aw_task *task, aw_time deadline)
                 result = aw_suspend_in(&ended, AW_NEVER);
         self->joining = NULL;
         aw_task_watch(task, NULL);
-        return task->state == AW_TASK_DONE ? 0 : result;
+        return aw_task_done(task) ? 0 : result;
 }
 
 int

@@ -71,8 +71,8 @@ aw_run(const struct aw_loop_options *options, aw_task_function *function, void *
 
         if (loop == NULL)
                 return -1;
-        aw_scheduler.pool = aw_coro_pool_create();
-        if (aw_scheduler.pool != NULL)
+        aw_scheduler.pool = aw_coro_pool_create(options == NULL ? 0 : options->stack_size);
+        if (aw_scheduler.pool != NULL && aw_coro_pool_watch(aw_scheduler.pool) == 0)
                 task = aw_scheduler.main = aw_spawn("main", function, argument);
         if (task != NULL) {
                 run_until_done(loop, task);
@@ -85,6 +85,7 @@ aw_run(const struct aw_loop_options *options, aw_task_function *function, void *
         leave_all();
         /* One more turn lets what was closed in the last one go. */
         aw_loop_turn(loop, false);
+        aw_coro_pool_unwatch(aw_scheduler.pool);
         aw_coro_pool_destroy(aw_scheduler.pool);
         aw_scheduler.pool = NULL;
         aw_loop_destroy(loop);

@@ -221,7 +221,7 @@ cancel_one(struct aw_task *task)
 bool
 aw_cancel(struct aw_task *task)
 {
-        if (task->state == AW_TASK_DONE)
+        if (task == NULL || task->state == AW_TASK_DONE)
                 return false;
         cancel_one(task);
         /* No recursion: a chain of joins may be longer than a stack is deep. */

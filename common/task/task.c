@@ -24,15 +24,17 @@ aw_task_free(struct aw_task *task)
         aw_coro_destroy(task->coro);
 }
 
-/* The first thing on the task's stack. One that was cancelled before it began never begins. */
+/*
+ * The first thing on the task's stack. One that was cancelled before it began begins all the same:
+ * who else could free its argument?
+ */
 static void
 task_main(void *argument)
 {
         struct aw_task *task = aw_scheduler.current;
 
         (void)argument;
-        errno = ECANCELED;
-        task->result = aw_task_take_cancel() ? -1 : task->function(task->argument);
+        task->result = task->function(task->argument);
         task->error = task->result == -1 ? errno : 0;
 }
 
@@ -58,6 +60,7 @@ aw_task_spawn(const char *name, aw_task_function *function, void *argument,
                                  .born = aw_loop_now_about(),
                                  .state = AW_TASK_READY};
         memcpy(task->name, name, length);
+        aw_coro_set_name(coro, task->name);
         aw_task_tree_insert(task, aw_scheduler.current);
         aw_scheduler.count++;
         aw_call_soon(&task->ready, aw_task_step, task);
@@ -89,6 +92,8 @@ detached_ended(struct aw_task *task)
 void
 aw_task_detach(struct aw_task *task)
 {
+        if (task == NULL)
+                return;
         aw_task_check_unwatched(task);
         if (task->ended == NULL)
                 task->ended = detached_ended;
@@ -105,12 +110,16 @@ aw_task_name(const struct aw_task *task)
 bool
 aw_task_done(const struct aw_task *task)
 {
-        return task->state == AW_TASK_DONE;
+        return task == NULL || task->state == AW_TASK_DONE;
 }
 
 int
 aw_task_result(struct aw_task *task)
 {
+        if (task == NULL) {
+                errno = ENOMEM;
+                return -1;
+        }
         if (task->state != AW_TASK_DONE)
                 aw_log_abort("aw_task_result(): task '%s' is not done", task->name);
         task->seen = true;
@@ -122,8 +131,10 @@ aw_task_result(struct aw_task *task)
 int
 aw_task_take(struct aw_task *task)
 {
-        int result = aw_task_result(task), error = task->error;
+        int result = aw_task_result(task), error = errno;
 
+        if (task == NULL)
+                return result;
         aw_task_check_unwatched(task);
         aw_task_free(task);
         if (result == -1)

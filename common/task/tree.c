@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Who spawned whom, also for people. Siblings are in the order of their births. */
 #include "base/list.h"
+#include "coro/coro.h"
 #include "task/private.h"
 
 static struct aw_tasks *
@@ -62,7 +63,8 @@ aw_task_dump(FILE *out)
         aw_time now = aw_loop_now();
 
         while ((task = aw_task_next(task)) != NULL)
-                fprintf(out, "%*s%s (%s, %.1f s)%s%s\n", 2 * depth_of(task), "", task->name,
-                        states[task->state], (double)(now - task->born) / AW_SECOND,
-                        task->site == NULL ? "" : " at ", task->site == NULL ? "" : task->site);
+                fprintf(out, "%*s%s (%s, stack %zu KiB, %.1f s)%s%s\n", 2 * depth_of(task), "",
+                        task->name, states[task->state], aw_coro_depth(task->coro) >> 10,
+                        (double)(now - task->born) / AW_SECOND, task->site == NULL ? "" : " at ",
+                        task->site == NULL ? "" : task->site);
 }

@@ -11,7 +11,7 @@ aw_wait_for(struct aw_task *task, aw_time deadline)
         bool late, cancelled;
         int result;
 
-        /* If it is late already the task does not run on, nor start. */
+        /* If it is late already the task gets no turn before it is cancelled. */
         late = deadline <= aw_loop_now() ? !aw_task_done(task)
                                          : aw_task_wait_done(task, deadline) == -1;
         if (late) {
@@ -31,24 +31,35 @@ struct tally {
         bool failed; /* some did otherwise than by cancellation */
 };
 
+/* Of a task that is done. One that could not be spawned has failed before all others. */
+static int
+error_of(const struct aw_task *task)
+{
+        if (task == NULL)
+                return ENOMEM;
+        return task->result == -1 ? task->error : 0;
+}
+
 static struct tally
 count_done(struct aw_task *tasks[], size_t count)
 {
         struct tally tally = {.done = 0};
-        uint64_t first = UINT64_MAX;
-        size_t i;
+        uint64_t first = UINT64_MAX, order;
+        int error;
 
-        for (i = 0; i < count; i++) {
-                if (tasks[i]->state != AW_TASK_DONE)
+        for (size_t i = 0; i < count; i++) {
+                if (!aw_task_done(tasks[i]))
                         continue;
                 tally.done++;
-                if (tasks[i]->result != -1)
+                error = error_of(tasks[i]);
+                if (error == 0)
                         continue;
-                if (tasks[i]->order < first) {
-                        first = tasks[i]->order;
-                        tally.error = tasks[i]->error;
+                order = tasks[i] == NULL ? 0 : tasks[i]->order;
+                if (order < first) {
+                        first = order;
+                        tally.error = error;
                 }
-                tally.failed |= tasks[i]->error != ECANCELED;
+                tally.failed |= error != ECANCELED;
         }
         return tally;
 }
@@ -56,10 +67,8 @@ count_done(struct aw_task *tasks[], size_t count)
 static void
 watch_all(struct aw_task *tasks[], size_t count, struct aw_waiters *watchers)
 {
-        size_t i;
-
-        for (i = 0; i < count; i++)
-                if (watchers == NULL || tasks[i]->state != AW_TASK_DONE)
+        for (size_t i = 0; i < count; i++)
+                if (tasks[i] != NULL && (watchers == NULL || !aw_task_done(tasks[i])))
                         aw_task_watch(tasks[i], watchers);
 }
 
@@ -103,9 +112,8 @@ static void
 cancel_and_wait(struct aw_task *tasks[], size_t count)
 {
         struct aw_waiters ended = {NULL, NULL};
-        size_t i;
 
-        for (i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++)
                 aw_cancel(tasks[i]);
         watch_all(tasks, count, &ended);
         while (count_done(tasks, count).done < count)
@@ -117,11 +125,10 @@ cancel_and_wait(struct aw_task *tasks[], size_t count)
 static void
 take_done(struct aw_task *tasks[], size_t count, int results[])
 {
-        size_t i;
         int result;
 
-        for (i = 0; i < count; i++) {
-                if (tasks[i]->state != AW_TASK_DONE)
+        for (size_t i = 0; i < count; i++) {
+                if (!aw_task_done(tasks[i]))
                         continue;
                 result = aw_task_take(tasks[i]);
                 if (results != NULL)

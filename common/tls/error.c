@@ -77,11 +77,11 @@ aw_tls_error_reason(void)
 int
 aw_tls_error_set(struct aw_tls_error *error, int number, const char *format, ...)
 {
-        va_list ap;
+        va_list arguments;
 
-        va_start(ap, format);
-        vsnprintf(error->text, sizeof(error->text), format, ap);
-        va_end(ap);
+        va_start(arguments, format);
+        vsnprintf(error->text, sizeof(error->text), format, arguments);
+        va_end(arguments);
         ERR_clear_error();
         errno = number;
         return -1;
@@ -89,13 +89,13 @@ aw_tls_error_set(struct aw_tls_error *error, int number, const char *format, ...
 
 static void __attribute__((format(printf, 2, 3))) say(struct aw_tls *tls, const char *format, ...)
 {
-        va_list ap;
+        va_list arguments;
 
         free(tls->error_text);
-        va_start(ap, format);
-        if (vasprintf(&tls->error_text, format, ap) == -1)
+        va_start(arguments, format);
+        if (vasprintf(&tls->error_text, format, arguments) == -1)
                 tls->error_text = NULL;
-        va_end(ap);
+        va_end(arguments);
 }
 
 static void

@@ -46,7 +46,7 @@ input_end(struct ws *ws, int error, unsigned code, const char *reason)
 void
 ws_fail(struct ws *ws, unsigned code, int error, const char *reason)
 {
-        aw_log(AW_LOG_INFO, "%s: closing with %u: %s", ws->peer, code, reason);
+        aw_log_limited(AW_LOG_INFO, "%s: closing with %u: %s", ws->peer, code, reason);
         ws->state = WS_STATE_FAILED;
         ws_input_free(&ws->reader);
         input_end(ws, error, code, reason);

@@ -3,14 +3,14 @@
 
 import re
 
-from others import need_program
+from others import localhost, need_program
 from peer import ACCEPT, CLOSE, KEY, PING, PONG, TEXT, close_payload, frame
 from support import (DEADLINE, Log, Server, certificates, equal, main, match, run, scratch,
                      started, test)
 
 CURL = need_program("curl")
-server = Server(listen=("wss://localhost:0", "ws://127.0.0.1:0"))
-https = server.wss.replace("wss:", "https:").replace("127.0.0.1", "localhost") + "/"
+server = Server()
+https = localhost(server.wss).replace("wss:", "https:") + "/"
 UPGRADE = ["-H", "Connection: Upgrade", "-H", "Upgrade: websocket",
            "-H", f"Sec-WebSocket-Key: {KEY}"]
 

@@ -32,7 +32,7 @@ struct job {
 static inline int
 make_stacks(void **state)
 {
-        *state = aw_coro_pool_create();
+        *state = aw_coro_pool_create(0);
         return *state == NULL ? -1 : 0;
 }
 
