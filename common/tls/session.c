@@ -333,6 +333,12 @@ aw_tls_refused_peer(const struct aw_tls *tls)
         return tls->refused_peer;
 }
 
+bool
+aw_tls_peer_sent_http(const struct aw_tls *tls)
+{
+        return tls->peer_sent_http;
+}
+
 static void
 print_subject(const X509 *certificate, char *out, size_t size)
 {

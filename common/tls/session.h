@@ -88,6 +88,9 @@ ssize_t aw_tls_output_end(struct aw_tls *tls);
  */
 const char *aw_tls_error_text(const struct aw_tls *tls);
 
+/* True if the failure was that the peer sent a plain HTTP request. */
+bool aw_tls_peer_sent_http(const struct aw_tls *tls);
+
 /* True if the failure was this side's refusal of the peer's certificate or name. */
 bool aw_tls_refused_peer(const struct aw_tls *tls);
 

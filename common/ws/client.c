@@ -70,6 +70,7 @@ static void
 client_check_response(struct ws *ws, const struct aw_http_head *head)
 {
         struct ws_opening *opening = ws->opening;
+        const struct aw_http_text *protocol;
         const char *problem;
         char text[256];
 
@@ -84,6 +85,13 @@ client_check_response(struct ws *ws, const struct aw_http_head *head)
         problem = ws_handshake_check_response(head, opening->key, opening->options);
         if (problem != NULL) {
                 client_failed(ws, WS_FAILED_HANDSHAKE, problem);
+                return;
+        }
+        protocol = aw_http_field(head, "Sec-WebSocket-Protocol");
+        if (protocol != NULL)
+                ws->subprotocol = strndup(protocol->data, protocol->length);
+        if (protocol != NULL && ws->subprotocol == NULL) {
+                client_failed(ws, WS_FAILED_MEMORY, "out of memory");
                 return;
         }
         opening->open = true;

@@ -83,6 +83,8 @@ connection_free(void *argument)
         aw_handle_cancel(&ws->overdue);
         aw_tls_free(ws->tls);
         free(ws->head);
+        free(ws->request);
+        free(ws->subprotocol);
         ws_input_free(&ws->reader);
         ws_queue_clear(&ws->inbox);
         ws_queue_clear(&ws->outbox);

@@ -109,6 +109,8 @@ struct ws {
         char *head; /* of the HTTP message, while it is read */
         size_t head_length;
         struct ws_opening *opening; /* a client's, until it is open */
+        struct ws_request *request; /* a server's */
+        char *subprotocol;          /* the one agreed on, or NULL */
 
         struct ws_reader reader;
         uint64_t max_message;
