@@ -44,6 +44,7 @@ enum ws_close_code {
         WS_POLICY_VIOLATION = 1008,
         WS_TOO_LARGE = 1009,
         WS_INTERNAL_ERROR = 1011,
+        WS_TRY_AGAIN_LATER = 1013, /* no memory for large messages now: see ws_set_max_memory() */
 };
 
 enum ws_type { WS_TEXT = 1, WS_BINARY = 2 };
@@ -122,6 +123,16 @@ AW_API const char *ws_subprotocol(const struct ws *ws);
 
 /* One line about the connection: "TLSv1.3, ...", or "plain". */
 AW_API void ws_describe(const struct ws *ws, char *out, size_t size);
+
+/*
+ * What the connections of this process may take together, in bytes; 0: as much as there is, which
+ * is what it begins with. Over it a message of more than 64 KiB fails with ENOMEM and is refused
+ * with 1013, and a listener answers new handshakes with 503. Any thread.
+ */
+AW_API void ws_set_max_memory(uint64_t bytes);
+
+/* What they take now: messages, and 32 KiB for each connection. Any thread. */
+AW_API uint64_t ws_memory(void);
 
 /* Why listening or connecting failed. */
 enum ws_failure {
