@@ -20,6 +20,13 @@ body_length(const struct ws_answer *answer)
         return answer->length > 0 ? answer->length : strlen(answer->body);
 }
 
+/* RFC 9110 section 6.4.1. */
+static bool
+is_bodiless(int status)
+{
+        return status == 204 || status == 304;
+}
+
 /* The time in the form of RFC 9110 section 5.6.7; strftime() would use the locale's names. */
 static void
 write_date(FILE *out)
@@ -48,13 +55,14 @@ write_fields(FILE *out, const struct ws_answer *answer)
 static void
 write_head(FILE *out, const struct ws_answer *answer)
 {
-        size_t length = body_length(answer);
+        bool bodiless = is_bodiless(answer->status);
+        size_t length = bodiless ? 0 : body_length(answer);
 
         fprintf(out, "HTTP/1.1 %d %s\r\n", answer->status, aw_http_reason(answer->status));
         if (length > 0)
                 fprintf(out, "Content-Type: %s\r\n",
                         answer->content_type == NULL ? text_plain : answer->content_type);
-        if (answer->status != 204 && answer->status != 304)
+        if (!bodiless)
                 fprintf(out, "Content-Length: %zu\r\n", length);
         /* A browser shows the body as what it is said to be, or not at all. */
         if (length > 0)
@@ -105,9 +113,8 @@ ws_response_send(struct ws *ws, const struct ws_answer *answer, bool without_bod
                 return;
         }
         write_head(out, answer);
-        if (answer->status == 204 || answer->status == 304)
-                without_body = true;
-        if (send_written(ws, out, &text, &size) == 0 && !without_body && length > 0)
+        without_body = without_body || is_bodiless(answer->status) || length == 0;
+        if (send_written(ws, out, &text, &size) == 0 && !without_body)
                 ws_connection_send_head(ws, answer->body, length);
         ws->in.state = WS_IN_CLOSED;
         ws_close_stream(ws);
