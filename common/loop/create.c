@@ -2,6 +2,7 @@
 /* Making a loop: which back end, and the libwebsockets context on it. */
 #include <errno.h>
 #include <libwebsockets.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -13,7 +14,6 @@
 #define SLOW_DEFAULT (100 * AW_MILLISECOND)
 #define DESCRIPTORS  20000
 
-
 static const struct aw_loop_backend *const backends[] = {&aw_loop_ev, &aw_loop_uv, &aw_loop_poll};
 #define BACKENDS (sizeof(backends) / sizeof(backends[0]))
 
@@ -23,18 +23,21 @@ static _Atomic(const char *) policy = "auto";
  * libwebsockets sizes its tables by the limit of open files, and is slow if told of any other
  * number. At each close it looks through all of them: so the limit is no higher than needed.
  */
-static void
+static int
 limit_descriptors(unsigned wanted)
 {
         struct rlimit limit;
 
         if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-                return;
+                return INT_MAX;
         if (wanted == 0)
                 wanted = DESCRIPTORS;
         limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
                 aw_log(AW_LOG_DEBUG, "setrlimit: %s", strerror(errno));
+        return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT_MAX
+                       ? (int)limit.rlim_cur
+                       : INT_MAX;
 }
 
 /*
@@ -139,7 +142,7 @@ aw_loop_create(const struct aw_loop_options *options)
         loop->slow = options->slow == 0 ? SLOW_DEFAULT : options->slow;
         loop->watch = loop->slow > 2 * AW_LOOP_TICK ? CLOCK_MONOTONIC_COARSE : CLOCK_MONOTONIC;
         pthread_mutex_init(&loop->remote_lock, NULL);
-        limit_descriptors(options->descriptors);
+        loop->descriptors = limit_descriptors(options->descriptors);
         lws_set_log_level(LLL_ERR | LLL_WARN, log_line);
         if (choose_backend(loop, options->backend == NULL ? policy : options->backend) == -1) {
                 error = errno;

@@ -102,8 +102,8 @@ uint64_t
 ws_memory(void)
 {
         /* Of another thread that has freed what this one allocated it may be below zero. */
-        ptrdiff_t sum = (ptrdiff_t)atomic_load_explicit(&total, memory_order_relaxed) +
-                        mine.unreported;
+        ptrdiff_t sum =
+                (ptrdiff_t)atomic_load_explicit(&total, memory_order_relaxed) + mine.unreported;
 
         return sum < 0 ? 0 : (uint64_t)sum;
 }

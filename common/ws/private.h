@@ -136,7 +136,7 @@ struct ws {
 
 /* connection.c. Loop's stack, unless said otherwise. */
 extern const struct aw_transport_callbacks ws_connection_callbacks;
-struct ws *ws_connection_create(bool client, uint64_t max_message); /* Any stack */
+struct ws *ws_connection_create(bool client, uint64_t max_message);          /* Any stack */
 int ws_connection_send_head(struct ws *ws, const char *data, size_t length); /* HTTP: 0 or -1 */
 
 /* The opening handshake is complete; what follows the head is frames. */
