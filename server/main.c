@@ -112,7 +112,7 @@ check(const struct server_options *options, int operands, char **argv)
 }
 
 static int
-run(struct server_options *options)
+run_server(struct server_options *options)
 {
         struct aw_loop_options loop = {
                 .backend = options->loop,
@@ -153,6 +153,18 @@ quarter_of_memory(void)
         return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE) / 4;
 }
 
+/*
+ * What never ends the server. The loop is told of the last two nevertheless, and logs them: a signal
+ * that is blocked is kept, ignored or not.
+ */
+static void
+ignore_signals(void)
+{
+        signal(SIGPIPE, SIG_IGN);
+        signal(SIGHUP, SIG_IGN);
+        signal(SIGUSR2, SIG_IGN);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -167,13 +179,13 @@ main(int argc, char **argv)
         int operands = 0, status;
 
         keep_memory();
-        signal(SIGPIPE, SIG_IGN);
+        ignore_signals();
         aw_opt_keep_standard();
         status = (int)aw_opt_parse(&program, argc, argv, &options, &operands);
         if (status == AW_OPT_RUN)
                 status = check(&options, operands, argv);
         if (status == AW_OPT_RUN)
-                status = run(&options);
+                status = run_server(&options);
         else if (status != AW_OPT_USAGE)
                 status = status == AW_OPT_DONE ? 0 : 1;
         aw_tls_context_unref(options.tls);

@@ -53,6 +53,16 @@ log_line(int level, const char *line)
         aw_log(AW_LOG_DEBUG, "libwebsockets: %.*s", (int)length, line);
 }
 
+static void
+close_backend(struct aw_loop *loop)
+{
+        struct aw_wakeup wakeup;
+
+        aw_wakeup_find(&wakeup, loop->context);
+        loop->backend->close(loop);
+        aw_wakeup_close(&wakeup);
+}
+
 static int
 create_context(struct aw_loop *loop)
 {
@@ -72,7 +82,7 @@ create_context(struct aw_loop *loop)
         if (loop->vhost != NULL)
                 return 0;
         /* A plug-in that is not there is the likely cause; poll needs none. */
-        loop->backend->close(loop);
+        close_backend(loop);
         errno = loop->backend == &aw_loop_poll ? ENOMEM : ENOENT;
         return -1;
 }
@@ -86,9 +96,7 @@ is_auto(const char *name)
 static const struct aw_loop_backend *
 find_backend(const char *name)
 {
-        size_t i;
-
-        for (i = 0; i < BACKENDS; i++)
+        for (size_t i = 0; i < BACKENDS; i++)
                 if (strcmp(backends[i]->name, name) == 0)
                         return backends[i];
         errno = EINVAL;
@@ -108,13 +116,11 @@ aw_loop_set_policy(const char *backend)
 static int
 choose_backend(struct aw_loop *loop, const char *name)
 {
-        size_t i;
-
         if (!is_auto(name)) {
                 loop->backend = find_backend(name);
                 return loop->backend == NULL ? -1 : create_context(loop);
         }
-        for (i = 0; i < BACKENDS; i++) {
+        for (size_t i = 0; i < BACKENDS; i++) {
                 loop->backend = backends[i];
                 if (create_context(loop) == 0)
                         return 0;
@@ -164,7 +170,7 @@ aw_loop_destroy(struct aw_loop *loop)
         if (loop != aw_loop_current)
                 aw_log_abort("aw_loop_destroy(): the loop of another thread");
         aw_socket_close_all();
-        loop->backend->close(loop);
+        close_backend(loop);
         pthread_mutex_destroy(&loop->remote_lock);
         free(loop);
         aw_loop_current = NULL;

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "await/ws.h"
-#include "ws/buffer.h"
+#include "ws/buffer_private.h"
 
 /* What a thread has not added to the sum yet, at most. */
 #define BATCH ((ptrdiff_t)64 << 10)

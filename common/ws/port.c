@@ -11,7 +11,7 @@
 
 #include "await/log.h"
 #include "net/resolve.h"
-#include "ws/listener.h"
+#include "ws/listener_private.h"
 
 #define ACCEPT_BATCH 64 /* connections accepted at a time, then the others have their turn */
 #define ACCEPT_PAUSE (AW_SECOND / 4) /* when there are no descriptors left */
@@ -256,7 +256,7 @@ cure(const struct aw_url *url, int error)
 
 /* Whether the host stands for its addresses, rather than being one. */
 static bool
-is_name(const char *host)
+is_host_with_addresses(const char *host)
 {
         struct in_addr binary;
 
@@ -273,7 +273,7 @@ port_failed(const struct aw_url *url, const struct aw_address *address, struct w
 
         if (url->scheme != AW_URL_UNIX) {
                 aw_address_format(&address->storage, text, sizeof(text));
-                if (is_name(url->host))
+                if (is_host_with_addresses(url->host))
                         snprintf(name, sizeof(name), " (%s)", url->host);
         }
         return ws_error_set(error, WS_FAILED_CONNECTION, reason, "cannot listen on %s%s: %s%s",

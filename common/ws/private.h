@@ -7,9 +7,9 @@
 #include "base/utf8.h"
 #include "net/transport.h"
 #include "tls/session.h"
-#include "ws/buffer.h"
-#include "ws/frame.h"
-#include "ws/http.h"
+#include "ws/buffer_private.h"
+#include "ws/frame_private.h"
+#include "ws/http_private.h"
 
 #define WS_HANDSHAKE_TIME (10 * AW_SECOND) /* for TLS and the opening handshake, of a server */
 #define WS_CLOSE_TIME     (5 * AW_SECOND)  /* for the peer's Close frame */

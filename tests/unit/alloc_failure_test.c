@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Wraps: malloc calloc realloc free mmap munmap sysconf. */
 /* LDFLAGS: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=mmap,--wrap=munmap */
 /*
  * Memory runs out at the first request, at the second, and so on until a run needs no more: each
@@ -24,12 +25,14 @@ void __real_free(void *memory) LINKED;
 void *__real_mmap(void *address, size_t length, int protection, int flags, int fd,
                   off_t offset) LINKED;
 int __real_munmap(void *address, size_t length) LINKED;
+long __real_sysconf(int name) LINKED;
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void __wrap_free(void *memory);
 void *__wrap_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);
 int __wrap_munmap(void *address, size_t length);
+long __wrap_sysconf(int name);
 
 #define LIVE_MOST 4096
 
@@ -125,6 +128,20 @@ __wrap_munmap(void *address, size_t length)
 {
         taken_back(address);
         return __real_munmap(address, length);
+}
+
+/*
+ * Counting processors leaves errno behind as it does where there is no /sys; a caller who has an
+ * error to report must not lose it over that.
+ */
+long
+__wrap_sysconf(int name)
+{
+        long result = __real_sysconf(name);
+
+        if (name == _SC_NPROCESSORS_ONLN)
+                errno = ENOENT;
+        return result;
 }
 
 /* What is done without memory. Each step may fail with ENOMEM, and then all that was begun is ended. */

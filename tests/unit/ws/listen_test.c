@@ -6,7 +6,7 @@
 #include "unit/clock.h"
 #include "unit/names.h"
 #include "unit/ws/raw.h"
-#include "ws/listener.h"
+#include "ws/listener_private.h"
 
 /* Listening. */
 

@@ -3,8 +3,8 @@
  * A listener, which three files share: listen.c has its life, port.c its sockets and what they
  * accept, server.c the handshakes.
  */
-#ifndef AW_WS_LISTENER_H
-#define AW_WS_LISTENER_H
+#ifndef AW_WS_LISTENER_PRIVATE_H
+#define AW_WS_LISTENER_PRIVATE_H
 
 #include <sys/socket.h>
 #include <sys/types.h>
