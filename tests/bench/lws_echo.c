@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A WebSocket echo server as libwebsockets' own examples write it, for comparison: lws's TLS, its
- * poll loop, a ring of messages per connection, and one of them sent per WRITEABLE callback.
+ * poll loop, permessage-deflate for whoever offers it, a ring of messages per connection, and one
+ * of them sent per WRITEABLE callback.
  *
- * Usage: lws_echo PORT CERTIFICATE KEY (port 0: any that is free)
+ * Usage: lws_echo PORT [CERTIFICATE KEY] (port 0: any that is free); without a certificate it
+ * speaks no TLS
  */
 #include <libwebsockets.h>
 #include <signal.h>
@@ -123,11 +125,18 @@ static const struct lws_protocols protocols[] = {
         {NULL, NULL, 0, 0, 0, NULL, 0},
 };
 
+static const struct lws_extension extensions[] = {
+        {"permessage-deflate", lws_extension_callback_pm_deflate,
+         "permessage-deflate; client_no_context_takeover; client_max_window_bits"},
+        {NULL, NULL, NULL},
+};
+
 int
 main(int argc, char **argv)
 {
         struct lws_context_creation_info info = {
                 .protocols = protocols,
+                .extensions = extensions,
                 .pt_serv_buf_size = 32 * 1024,
                 .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
                            LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_VALIDATE_UTF8,
@@ -137,13 +146,13 @@ main(int argc, char **argv)
         struct lws_context *context;
         struct lws_vhost *vhost;
 
-        if (argc != 4) {
-                fprintf(stderr, "usage: lws_echo PORT CERTIFICATE KEY\n");
+        if (argc != 2 && argc != 4) {
+                fprintf(stderr, "usage: lws_echo PORT [CERTIFICATE KEY]\n");
                 return 2;
         }
         info.port = (int)strtol(argv[1], NULL, 10);
-        info.ssl_cert_filepath = argv[2];
-        info.ssl_private_key_filepath = argv[3];
+        info.ssl_cert_filepath = argc == 4 ? argv[2] : NULL;
+        info.ssl_private_key_filepath = argc == 4 ? argv[3] : NULL;
         if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
                 files.rlim_cur = files.rlim_max < 131072 ? files.rlim_max : 131072;
                 setrlimit(RLIMIT_NOFILE, &files);
@@ -157,7 +166,8 @@ main(int argc, char **argv)
                 lws_context_destroy(context);
                 return 1;
         }
-        fprintf(stderr, "listening on wss://127.0.0.1:%d\n", lws_get_vhost_listen_port(vhost));
+        fprintf(stderr, "listening on %s://127.0.0.1:%d\n", argc == 4 ? "wss" : "ws",
+                lws_get_vhost_listen_port(vhost));
         while (!interrupted && lws_service(context, 0) >= 0)
                 ;
         lws_context_destroy(context);

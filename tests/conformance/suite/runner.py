@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""Runs cases, many at a time, and keeps what they came to."""
+
+import concurrent.futures
+import dataclasses
+import time
+
+from .link import Log
+from .session import Session
+from .targets import Unreachable
+from .verdict import FAILED, OK, VERDICTS, Judged
+
+
+@dataclasses.dataclass
+class Result:
+    """What one case came to."""
+
+    number: str
+    section: str
+    name: str
+    rfc: str
+    expectation: str
+    verdict: str
+    seen: str
+    seconds: float
+    log: list
+
+
+@dataclasses.dataclass
+class Run:
+    """All results of one target."""
+
+    target: str
+    url: str
+    role: str
+    seconds: float
+    results: list
+
+    def counts(self):
+        return {verdict: sum(result.verdict == verdict for result in self.results)
+                for verdict in VERDICTS}
+
+
+def play(case, link, target):
+    """(verdict, what was seen)."""
+    try:
+        case.play(Session(link, target))
+    except Judged as judged:
+        return judged.verdict, judged.seen
+    except (OSError, Unreachable) as error:
+        return FAILED, f"the connection failed: {error}"
+    return OK, "as expected"
+
+
+def result_of(case, begin, verdict, seen, log):
+    return Result(case.number, f"{case.section.number}. {case.section.title}", case.name,
+                  f"{case.section.rfc} {case.rfc}", case.expectation, verdict, seen,
+                  round(time.monotonic() - begin, 3), log.lines)
+
+
+def run_on_server(case, target):
+    """One case on a connection of its own."""
+    log, begin = Log(), time.monotonic()
+    try:
+        link = target.connect(log)
+    except Unreachable as error:
+        return result_of(case, begin, FAILED, str(error), log)
+    try:
+        return result_of(case, begin, *play(case, link, target), log)
+    finally:
+        link.close()
+
+
+def run_server(cases, target, name, progress=lambda result: None):
+    """All cases on a server."""
+    begin = time.monotonic()
+    target.connect(Log()).close()
+    results = []
+    with concurrent.futures.ThreadPoolExecutor(target.settings.jobs) as pool:
+        for result in pool.map(lambda case: run_on_server(case, target), cases):
+            progress(result)
+            results.append(result)
+    return Run(name, target.url, target.role, round(time.monotonic() - begin, 1), results)
