@@ -4,7 +4,8 @@
 import fnmatch
 import importlib
 
-MODULES = ("framing", "fragmentation", "reserved", "control", "utf8", "closing", "pings", "masking")
+MODULES = ("framing", "fragmentation", "reserved", "control", "utf8", "closing", "pings", "masking",
+           "opening", "answers")
 
 
 def sections():

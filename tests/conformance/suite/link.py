@@ -173,6 +173,13 @@ class Stream:
         self.ended = END
         return self.finished
 
+    def finished_by_peer(self, seconds):
+        """Reads on to the other side's end, which must come within this time."""
+        end = time.monotonic() + seconds
+        while not self.ended and self.turn(end - time.monotonic()):
+            pass
+        return bool(self.ended)
+
     def put(self, data, seconds):
         """Sends, one segment as far as it fits; over TLS one record."""
         try:
@@ -223,6 +230,9 @@ class Link(Stream):
         self.unread = []  # events that were looked at and put back
 
     # Sending.
+
+    def note_pieces(self, data, step):
+        self.log.sent(f"in pieces of {step} bytes: {shorten(data, 60)}", data)
 
     def send(self, *segments):
         """Each segment is sent on its own: a frame, bytes, or a list of these."""

@@ -54,7 +54,8 @@ def play(case, link, target):
 
 def result_of(case, begin, verdict, seen, log):
     return Result(case.number, f"{case.section.number}. {case.section.title}", case.name,
-                  f"{case.section.rfc} {case.rfc}", case.expectation, verdict, seen,
+                  case.rfc if case.rfc.startswith("RFC") else f"{case.section.rfc} {case.rfc}",
+                  case.expectation, verdict, seen,
                   round(time.monotonic() - begin, 3), log.lines)
 
 
@@ -71,13 +72,28 @@ def run_on_server(case, target):
         link.close()
 
 
-def run_server(cases, target, name, progress=lambda result: None):
-    """All cases on a server."""
+def run_on_client(case, target):
+    """One case with a client of its own."""
+    log, begin, link = Log(), time.monotonic(), None
+    visit = target.visit(log)
+    try:
+        link = visit.connect(log)
+        found = play(case, link, visit)
+    except Unreachable as error:
+        found = FAILED, str(error)
+    finally:
+        if link:
+            link.close()
+        visit.end()
+    return result_of(case, begin, *found, log)
+
+
+def run(cases, target, name):
+    """All cases on a server, or with a client."""
     begin = time.monotonic()
-    target.connect(Log()).close()
-    results = []
+    if target.role == "server":
+        target.connect(Log()).close()
+    one = run_on_server if target.role == "server" else run_on_client
     with concurrent.futures.ThreadPoolExecutor(target.settings.jobs) as pool:
-        for result in pool.map(lambda case: run_on_server(case, target), cases):
-            progress(result)
-            results.append(result)
+        results = list(pool.map(lambda case: one(case, target), cases))
     return Run(name, target.url, target.role, round(time.monotonic() - begin, 1), results)

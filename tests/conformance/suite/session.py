@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What a case does with a connection: open it, wait, let it close, see it fail."""
 
+import contextlib
+
 from . import http
 from .frames import CLOSE, PING, PONG, close, replies
 from .link import END, FAULT, RESET, close_code, show_close, show_event
@@ -54,6 +56,7 @@ class Session:
         if lines is None:
             raise Judged(FAILED, f"no request came: {self.end_in_words()}")
         self.answer = http.Head(lines)
+        self.target.note_key(self.answer.get("Sec-WebSocket-Key"))
 
     def respond(self, *more):
         """The right answer, with these fields too."""
@@ -65,6 +68,15 @@ class Session:
     def end_in_words(self):
         return {END: "the connection ended", RESET: "the connection was reset",
                 None: "nothing came"}[self.link.ended]
+
+    @contextlib.contextmanager
+    def another(self):
+        """A second connection to a server, for the time of a block."""
+        link = self.target.connect(self.link.log)
+        try:
+            yield Session(link, self.target)
+        finally:
+            link.close()
 
     # Waiting.
 
