@@ -5,7 +5,7 @@ import fnmatch
 import importlib
 
 MODULES = ("framing", "fragmentation", "reserved", "control", "utf8", "closing", "pings", "masking",
-           "opening", "answers")
+           "opening", "answers", "negotiation", "compression")
 
 
 def sections():

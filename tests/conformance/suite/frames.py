@@ -155,6 +155,8 @@ def flatten(segments):
             yield from segment.frames
         elif isinstance(segment, (list, tuple)):
             yield from flatten(segment)
+        elif hasattr(segment, "plain"):
+            yield from segment.plain()
 
 
 def replies(segments):

@@ -252,6 +252,8 @@ class Link(Stream):
             self.put(data, self.settings.deadline)
 
     def encode(self, item):
+        if hasattr(item, "encode_for"):
+            return item.encode_for(self)
         return item.encode(self.client) if isinstance(item, (Frame, Part)) else item
 
     # Receiving.

@@ -55,6 +55,7 @@ class ServerTarget:
         self.path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self.context = client_context(cacert, insecure) if self.secure else None
         self.lock = threading.Lock()
+        self.deflates = None  # not known
 
     def connect(self, log):
         """A link whose TLS handshake is done."""
@@ -71,6 +72,18 @@ class ServerTarget:
             link.close()
             raise Unreachable(f"no TLS with {self.url}: {error}") from None
         return link
+
+    def compresses(self):
+        """True if the server agrees to permessage-deflate at all; asked once."""
+        with self.lock:
+            if self.deflates is None:
+                link = self.connect(Log())
+                link.send(http.encode(f"GET {self.path} HTTP/1.1", http.request_fields(
+                    self.host, http.new_key(), "permessage-deflate; client_max_window_bits")))
+                head = http.Head(link.head() or [""])
+                link.close()
+                self.deflates = head.get("Sec-WebSocket-Extensions") is not None
+            return self.deflates
 
     def barrier(self):
         """Waits until the server has echoed on another connection, twice: what it was given before

@@ -154,8 +154,11 @@ takes("field names in capitals", "4.1", drop=("Upgrade", "Connection", ACCEPT), 
     "UPGRADE: websocket", "CONNECTION: Upgrade", "SEC-WEBSOCKET-ACCEPT: {accept}"))
 takes("no spaces after the colons", "RFC 9112 5", drop=("Upgrade", "Connection", ACCEPT), add=(
     "Upgrade:websocket", "Connection:Upgrade", "Sec-WebSocket-Accept:{accept}"))
-takes("spaces and tabs around the values", "4.1; RFC 9112 5", drop=("Upgrade", "Connection", ACCEPT),
-      add=("Upgrade:  websocket ", "Connection:\tUpgrade\t", "Sec-WebSocket-Accept:  {accept}  "))
+takes("spaces around the values", "4.1; RFC 9112 5", drop=("Upgrade", "Connection", ACCEPT),
+      add=("Upgrade:  websocket ", "Connection:   Upgrade ", "Sec-WebSocket-Accept:  {accept}  "))
+takes("tabs around the values", "4.1; RFC 9112 5", otherwise=NON_STRICT,
+      drop=("Upgrade", "Connection", ACCEPT),
+      add=("Upgrade:\twebsocket\t", "Connection:\tUpgrade\t", "Sec-WebSocket-Accept:\t{accept}\t"))
 takes("Upgrade: WebSocket", "4.1", replace={"Upgrade": "WebSocket"})
 takes("Connection: upgrade", "4.1", replace={"Connection": "upgrade"})
 takes("Connection: keep-alive, Upgrade", "4.1", replace={"Connection": "keep-alive, Upgrade"},
