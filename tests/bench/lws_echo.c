@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A WebSocket echo server as libwebsockets' own examples write it, for comparison: lws's TLS, its
- * poll loop, permessage-deflate for whoever offers it, a ring of messages per connection, and one
- * of them sent per WRITEABLE callback.
+ * poll loop, a ring of messages per connection, and one of them sent per WRITEABLE callback.
  *
- * Usage: lws_echo PORT [CERTIFICATE KEY] (port 0: any that is free); without a certificate it
- * speaks no TLS
+ * Usage: lws_echo [--deflate] PORT [CERTIFICATE KEY] (port 0: any that is free); without a
+ * certificate it speaks no TLS
  */
 #include <libwebsockets.h>
 #include <signal.h>
@@ -29,6 +28,7 @@ struct session {
         struct lws_ring *ring;
         uint32_t tail;
         bool paused;
+        bool written; /* the piece at the tail, which lws may read until the next WRITEABLE */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -77,9 +77,13 @@ on_receive(struct lws *wsi, struct session *session, const void *in, size_t leng
 static int
 on_writeable(struct lws *wsi, struct session *session)
 {
-        const struct piece *piece = lws_ring_get_element(session->ring, &session->tail);
+        const struct piece *piece;
         int flags;
 
+        if (session->written)
+                lws_ring_consume_single_tail(session->ring, &session->tail, 1);
+        session->written = false;
+        piece = lws_ring_get_element(session->ring, &session->tail);
         if (piece == NULL)
                 return 0;
         flags = lws_write_ws_flags(piece->binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT, piece->first,
@@ -87,8 +91,8 @@ on_writeable(struct lws *wsi, struct session *session)
         if (lws_write(wsi, (unsigned char *)piece->payload + LWS_PRE, piece->length,
                       (enum lws_write_protocol)flags) < (int)piece->length)
                 return -1;
-        lws_ring_consume_single_tail(session->ring, &session->tail, 1);
-        if (lws_ring_get_element(session->ring, &session->tail) != NULL)
+        session->written = true;
+        if (lws_ring_get_count_waiting_elements(session->ring, &session->tail) > 1)
                 lws_callback_on_writable(wsi);
         if (session->paused && lws_ring_get_count_free_elements(session->ring) > 5) {
                 session->paused = false;
@@ -136,7 +140,6 @@ main(int argc, char **argv)
 {
         struct lws_context_creation_info info = {
                 .protocols = protocols,
-                .extensions = extensions,
                 .pt_serv_buf_size = 32 * 1024,
                 .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
                            LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_VALIDATE_UTF8,
@@ -146,8 +149,13 @@ main(int argc, char **argv)
         struct lws_context *context;
         struct lws_vhost *vhost;
 
+        if (argc > 1 && strcmp(argv[1], "--deflate") == 0) {
+                info.extensions = extensions;
+                argc--;
+                argv++;
+        }
         if (argc != 2 && argc != 4) {
-                fprintf(stderr, "usage: lws_echo PORT [CERTIFICATE KEY]\n");
+                fprintf(stderr, "usage: lws_echo [--deflate] PORT [CERTIFICATE KEY]\n");
                 return 2;
         }
         info.port = (int)strtol(argv[1], NULL, 10);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A client on python3-aiohttp that echoes until the connection is closed.
+"""A client on python3-aiohttp that echoes until the connection is closed, for each URL in turn.
 
-Usage: client_aiohttp.py URL
+Usage: client_aiohttp.py URL...
 """
 
 import asyncio
@@ -23,4 +23,5 @@ async def main(url):
             print(repr(error), file=sys.stderr)
 
 
-asyncio.run(main(*sys.argv[1:]))
+for each in sys.argv[1:]:
+    asyncio.run(main(each))

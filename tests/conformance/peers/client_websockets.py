@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A client on python3-websockets that echoes until the connection is closed.
+"""A client on python3-websockets that echoes until the connection is closed, for each URL in turn.
 
-Usage: client_websockets.py URL
+Usage: client_websockets.py URL...
 """
 
 import asyncio
@@ -19,4 +19,5 @@ async def main(url):
         print(repr(error), file=sys.stderr)
 
 
-asyncio.run(main(*sys.argv[1:]))
+for each in sys.argv[1:]:
+    asyncio.run(main(each))

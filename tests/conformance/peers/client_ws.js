@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
-// A client on npm's ws that echoes until the connection is closed.
+// A client on npm's ws that echoes until the connection is closed, for each URL in turn.
 //
-// Usage: node client_ws.js URL
+// Usage: node client_ws.js URL...
 'use strict';
 
 const WebSocket = require('ws');
 
-const socket = new WebSocket(process.argv[2], { perMessageDeflate: { threshold: 0 } });
+function echo([url, ...more]) {
+  if (!url) return;
+  const socket = new WebSocket(url, { perMessageDeflate: { threshold: 0 } });
+  socket.on('error', (error) => console.error(error.message));
+  socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+  socket.on('close', () => echo(more));
+}
 
-socket.on('error', (error) => console.error(error.message));
-socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+echo(process.argv.slice(2));

@@ -5,6 +5,7 @@ import concurrent.futures
 import dataclasses
 import time
 
+from .clients import Batch
 from .link import Log
 from .session import Session
 from .targets import Unreachable
@@ -72,28 +73,39 @@ def run_on_server(case, target):
         link.close()
 
 
-def run_on_client(case, target):
-    """One case with a client of its own."""
+def run_with_client(cases, target):
+    """Cases with a client that serves them in turn."""
+    batch = Batch(target, len(cases))
+    return [run_one_with_client(case, batch) for case in cases]
+
+
+def run_one_with_client(case, batch):
     log, begin, link = Log(), time.monotonic(), None
-    visit = target.visit(log)
     try:
-        link = visit.connect(log)
-        found = play(case, link, visit)
+        link = batch.connect(log)
+        found = play(case, link, batch)
     except Unreachable as error:
         found = FAILED, str(error)
     finally:
         if link:
             link.close()
-        visit.end()
+        batch.done(log)
     return result_of(case, begin, *found, log)
 
 
 def run(cases, target, name):
     """All cases on a server, or with a client."""
     begin = time.monotonic()
-    if target.role == "server":
-        target.connect(Log()).close()
-    one = run_on_server if target.role == "server" else run_on_client
-    with concurrent.futures.ThreadPoolExecutor(target.settings.jobs) as pool:
-        results = list(pool.map(lambda case: one(case, target), cases))
+    jobs = target.settings.jobs
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        if target.role == "server":
+            target.connect(Log()).close()
+            results = list(pool.map(lambda case: run_on_server(case, target), cases))
+        else:
+            step = jobs if target.in_turn else len(cases)
+            parts = [cases[start::step] for start in range(min(step, len(cases)))]
+            found = pool.map(lambda part: run_with_client(part, target), parts)
+            order = {case.number: place for place, case in enumerate(cases)}
+            results = sorted((result for part in found for result in part),
+                             key=lambda result: order[result.number])
     return Run(name, target.url, target.role, round(time.monotonic() - begin, 1), results)

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What is tested: a server with a URL, or a client that is started with one."""
+"""A server under test, and what can be set. clients.py has clients under test."""
 
 import dataclasses
-import shlex
 import socket
 import ssl
-import subprocess
-import tempfile
 import threading
 import urllib.parse
 
@@ -99,105 +96,3 @@ class ServerTarget:
                     pass
         finally:
             link.close()
-
-
-class ClientTarget:
-    """A client under test: a command, which connects to the URL that it is given and echoes."""
-
-    role = "client"
-
-    def __init__(self, command, settings, pair=None):
-        self.command = command
-        self.settings = settings
-        self.url = command
-        self.context = None
-        if pair:
-            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.context.load_cert_chain(*pair)
-        self.path = "/conformance?case=1"
-        self.keys = set()
-        self.keys_seen_twice = False
-        self.lock = threading.Lock()
-
-    def visit(self, log):
-        """A copy of the target for one case, with a listener and a client of its own."""
-        return Visit(self, log)
-
-    def barrier(self):
-        """There is nothing else to ask a client. Returns None."""
-
-    def note_key(self, key):
-        with self.lock:
-            self.keys_seen_twice |= key in self.keys
-            self.keys.add(key)
-
-
-class Visit:
-    """One run of the client: `link` is its connection."""
-
-    role = "client"
-
-    def __init__(self, target, log):
-        self.settings = target.settings
-        self.target = target
-        self.path = target.path
-        self.log = log
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.listener.settimeout(self.settings.deadline)
-        name = "localhost" if target.context else "127.0.0.1"
-        self.host = f"{name}:{self.listener.getsockname()[1]}"
-        url = f"{'wss' if target.context else 'ws'}://{self.host}{self.path}"
-        words = [word.replace("{url}", url) for word in shlex.split(target.command)]
-        self.output = tempfile.TemporaryFile()
-        try:
-            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=self.output,
-                                            stderr=self.output, start_new_session=True)
-        except OSError as error:
-            self.listener.close()
-            self.output.close()
-            raise Unreachable(f"cannot run {words[0]}: {error.strerror}") from None
-
-    def connect(self, log):
-        """The link, once the client has connected."""
-        try:
-            sock, _ = self.listener.accept()
-        except TimeoutError:
-            raise Unreachable("the client does not connect") from None
-        link = Link(sock, log, self.settings, client=False, context=self.target.context,
-                    server_side=True)
-        try:
-            if self.target.context:
-                link.handshake(self.settings.deadline)
-        except (OSError, ssl.SSLError) as error:
-            link.close()
-            raise Unreachable(f"no TLS with the client: {error}") from None
-        return link
-
-    def barrier(self):
-        """See ClientTarget."""
-
-    def note_key(self, key):
-        self.target.note_key(key)
-
-    @property
-    def keys(self):
-        return self.target.keys
-
-    @property
-    def keys_seen_twice(self):
-        return self.target.keys_seen_twice
-
-    def end(self):
-        """Sees the client end, or ends it; what it said goes to the log."""
-        self.listener.close()
-        try:
-            status = self.process.wait(self.settings.patience)
-            self.log.note(f"the client ended with status {status}")
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            self.log.note("the client did not end and was killed")
-        self.output.seek(0)
-        for line in self.output.read(2000).decode(errors="replace").splitlines()[-4:]:
-            self.log.note(f"the client says: {line}")
-        self.output.close()
