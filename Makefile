@@ -109,6 +109,8 @@ programs := $(if $(server_o),$(BUILD)/wsechod) $(if $(client_o),$(BUILD)/wsecho)
 library := $(BUILD)/libawait.a $(BUILD)/libawait.so
 examples := $(EXAMPLES:%=$(BUILD)/examples/%)
 benches := $(BENCHES:%=$(BUILD)/bench/%)
+# libwebsockets' own WebSocket role, as peers.
+lws_peers := $(BUILD)/interop/lws_client $(BUILD)/bench/lws_echo
 unit := $(UNIT:%=$(BUILD)/tests/%)
 fuzz := $(FUZZ:%=$(BUILD)/tests/%)
 
@@ -118,6 +120,7 @@ $(BUILD)/wsechod: $(server_o) $(OBJ)/common.a
 $(BUILD)/wsecho: $(client_o) $(OBJ)/common.a
 $(examples): $(BUILD)/examples/%: $(OBJ)/common/examples/%.o $(BUILD)/libawait.a
 $(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/tests/bench/histogram.o $(OBJ)/common.a
+$(BUILD)/interop/lws_client: $(OBJ)/tests/interop/lws_client.o
 $(unit): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ)/common.a
 $(BUILD)/tests/bench/histogram_test: $(OBJ)/tests/bench/histogram.o
 $(unit): private extra = $(cmocka_libs)
@@ -127,7 +130,7 @@ $(BUILD)/tests/alloc_failure_test: private extra += $(patsubst %,-Wl$(comma)--wr
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY
 
-$(programs) $(examples) $(benches) $(unit) $(fuzz):
+$(programs) $(examples) $(benches) $(BUILD)/interop/lws_client $(unit) $(fuzz):
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -pie -o $@ $^ $(extra) $(LIBS)
 
@@ -164,7 +167,7 @@ quote = '$(subst ','\'',$(1))'
 
 # The packages that are missing: all goals need what it takes to build, some need more.
 deps:
-	@tests/deps build $(if $(filter test %/tested bench%,$(MAKECMDGOALS)),test) \
+	@tests/deps build $(if $(filter test %/tested bench% conformance,$(MAKECMDGOALS)),test) \
 		$(if $(filter lint,$(MAKECMDGOALS)),lint) $(if $(filter bench%,$(MAKECMDGOALS)),bench)
 
 # Running.
@@ -203,7 +206,7 @@ run_tests = env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) CERTS=build/certs \
 	-t $(limit) $(suite) && touch $(BUILD)/tested
 tested := $(programs) $(library) $(examples) build/certs/localhost.pem \
 	$(filter $(BUILD)/%,$(subst :, ,$(suite))) \
-	$(if $(filter $(INTEROP),$(suite)),build/npm/stamp)
+	$(if $(filter $(INTEROP),$(suite)),build/npm/stamp $(lws_peers))
 
 export LSAN_OPTIONS ?= $(patsubst %,suppressions=%,$(wildcard tests/lsan.supp))
 export UBSAN_OPTIONS ?= print_stacktrace=1
@@ -246,6 +249,14 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 	+@$(if $(filter $(TSAN_TESTS),$(UNIT)),$(MAKE) tsan)
 	+@$(MAKE) FLAVOUR=clang all examples && $(MAKE) FLAVOUR=clang test
 	+@$(MAKE) examples demo
+
+# What its peers in C++ and Go need may not be here: they are skipped then, with a word.
+judged := $(programs) $(lws_peers) build/npm/stamp build/certs/localhost.pem
+
+conformance: $(judged) ## test wsechod and others for RFC 6455 and RFC 7692
+	@tests/conformance/peers/compile $(BUILD)/conformance
+	@BUILD=$(BUILD) CERTS=build/certs NODE_PATH=$(CURDIR)/build/npm/node_modules \
+		$(PYTHON) tests/conformance/everybody
 
 bench: $(programs) $(benches) build/npm/stamp certs ## measure the echo, beside others
 	@BUILD=$(BUILD) CERTS=certs $(PYTHON) tests/bench/echo.py
@@ -290,5 +301,5 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
-.PHONY: all deps run demo examples certs test asan loops tsan lint check-all bench bench-await install \
+.PHONY: all deps run demo examples certs test asan loops tsan lint check-all conformance bench bench-await install \
 	uninstall clean help FORCE

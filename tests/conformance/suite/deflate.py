@@ -36,7 +36,7 @@ def answer_fault(answer, offer):
     """Where the answer goes beyond the offer."""
     if "server_no_context_takeover" in offer and "server_no_context_takeover" not in answer:
         return "server_no_context_takeover was asked for and not agreed to"
-    if BITS[0] in offer and int(answer.get(BITS[0]) or 16) > int(offer[BITS[0]]):
+    if BITS[0] in offer and int(answer.get(BITS[0]) or 15) > int(offer[BITS[0]]):
         return f"server_max_window_bits={offer[BITS[0]]} was asked for and not agreed to"
     if BITS[1] in answer and BITS[1] not in offer:
         return "client_max_window_bits was not offered"

@@ -44,7 +44,7 @@ def close_code(payload):
 class Log:
     """What went over the wire: (seconds, direction, text)."""
 
-    LIMIT = 200
+    LIMIT = 80
 
     def __init__(self):
         self.begin = time.monotonic()

@@ -137,10 +137,9 @@ def refuses(name, rfc, otherwise=FAILED, **changes):
     def _(session):
         session.read_request()
         session.send(answer(session, **changes), text("open"))
-        session.link.finished_by_peer(session.settings.deadline)
-        came = session.event(0)
+        came = session.event()
         while came and came.kind not in (END, RESET, TEXT):
-            came = session.event(0)
+            came = session.event()
         if came is None:
             raise Judged(FAILED, "the client goes on waiting")
         if came.kind == TEXT:
@@ -154,7 +153,7 @@ takes("field names in capitals", "4.1", drop=("Upgrade", "Connection", ACCEPT), 
     "UPGRADE: websocket", "CONNECTION: Upgrade", "SEC-WEBSOCKET-ACCEPT: {accept}"))
 takes("no spaces after the colons", "RFC 9112 5", drop=("Upgrade", "Connection", ACCEPT), add=(
     "Upgrade:websocket", "Connection:Upgrade", "Sec-WebSocket-Accept:{accept}"))
-takes("spaces around the values", "4.1; RFC 9112 5", drop=("Upgrade", "Connection", ACCEPT),
+takes("spaces around the values", "4.1; RFC 9112 5", otherwise=NON_STRICT, drop=("Upgrade", "Connection", ACCEPT),
       add=("Upgrade:  websocket ", "Connection:   Upgrade ", "Sec-WebSocket-Accept:  {accept}  "))
 takes("tabs around the values", "4.1; RFC 9112 5", otherwise=NON_STRICT,
       drop=("Upgrade", "Connection", ACCEPT),
@@ -164,14 +163,16 @@ takes("Connection: upgrade", "4.1", replace={"Connection": "upgrade"})
 takes("Connection: keep-alive, Upgrade", "4.1", replace={"Connection": "keep-alive, Upgrade"},
       otherwise=NON_STRICT)
 takes("no words behind the status", "RFC 9112 4", line="HTTP/1.1 101 ", otherwise=NON_STRICT)
-takes("other words behind the status", "RFC 9112 4", line="HTTP/1.1 101 Here you go: (éà)")
+takes("other words behind the status", "RFC 9112 4", line="HTTP/1.1 101 Here you go: (ok)")
+takes("words behind the status that are not ASCII", "RFC 9112 4", otherwise=NON_STRICT,
+      line="HTTP/1.1 101 Voil\xe0")
 takes("fields that nobody knows", "4.1",
       add=["Server: test", "X-Unknown: 1", "Date: Thu, 01 Jan 2026 00:00:00 GMT"])
 takes("a cookie", "4.1", add=["Set-Cookie: a=b; Path=/; HttpOnly", "Set-Cookie: c=d"])
 takes("the answer, 1 byte at a time", "4.1", step=1)
 takes("a text in the head's segment", "4.1", behind=[text("early")])
 takes("ten texts in the head's segment", "4.1", behind=[text(f"early {i}") for i in range(10)])
-takes("a head of 4 KiB", "4.1", add=[f"X-Long: {'x' * 3900}"])
+takes("a head of 4 KiB", "4.1", otherwise=NON_STRICT, add=[f"X-Long: {'x' * 3900}"])
 takes("100 Continue before the answer", "RFC 9110 15.2", otherwise=NON_STRICT,
       before=b"HTTP/1.1 100 Continue\r\n\r\n")
 takes("103 Early Hints before the answer", "RFC 9110 15.2", otherwise=NON_STRICT,

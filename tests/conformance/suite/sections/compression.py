@@ -9,6 +9,7 @@ from ..case import Section
 from ..deflate import FLAGS, NAME, Deflate, Squeezed, stored
 from ..frames import BINARY, TEXT, Frame, binary, chopped, last, ping, pong, text
 from ..link import CLOSE, show_event
+from ..session import unimplemented
 from ..verdict import FAILED, INFORMATIONAL, NON_STRICT, Judged
 
 section = Section("14", "permessage-deflate: data", rfc="RFC 7692")
@@ -48,9 +49,19 @@ for name, strategy in (("Z_FILTERED", 1), ("Z_HUFFMAN_ONLY", 2), ("Z_RLE", 3), (
 echoes("the RFC's example: one block", "7.2.3.1", words(HELLO, raw=bytes.fromhex("f248cdc9c90700")))
 echoes("the RFC's example: two fragments", "7.2.3.1",
        words(HELLO, raw=bytes.fromhex("f248cdc9c90700"), cuts=(3,)))
-echoes("the RFC's example: the window is shared", "7.2.3.2",
-       words(HELLO, raw=bytes.fromhex("f248cdc9c90700")),
-       words(HELLO, raw=bytes.fromhex("f200110000")))
+
+
+@section.scene("the RFC's example: the window is shared", "7.2.3.2", "Hello twice", deflate=USED)
+def _(session):
+    if session.link.deflate.forgets:
+        unimplemented("we must not share the window")
+    messages = (words(HELLO, raw=bytes.fromhex("f248cdc9c90700")),
+                words(HELLO, raw=bytes.fromhex("f200110000")))
+    session.send(*messages)
+    session.expect_replies(messages)
+    session.finish()
+
+
 echoes("the RFC's example: a block without compression", "7.2.3.3",
        words(HELLO, raw=bytes.fromhex("000500faff48656c6c6f00")))
 echoes("the RFC's example: a final block", "7.2.3.4",
