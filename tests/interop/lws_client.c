@@ -6,6 +6,7 @@
  * Usage: lws_client [--cacert FILE] URL MESSAGE...   sends each, prints each reply, closes with 1000
  *        lws_client [--cacert FILE] --echo URL...    echoes, for each URL in turn, until it is closed
  *
+ * An echoing one says on standard error that it is open, and with what it was closed.
  * The status is 0 if all went well, 1 if a connection failed or was lost, 2 after wrong usage.
  */
 #include <libwebsockets.h>
@@ -27,7 +28,7 @@ struct piece {
 static struct {
         struct piece *head, **tail; /* what is to be sent */
         char *const *messages;      /* that are left; NULL: echo */
-        bool open, ended, failed;
+        bool ended, failed;
 } client;
 
 /* Queues data to be sent. 0, or -1 without memory. */
@@ -118,12 +119,19 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
         (void)user;
         switch (reason) {
         case LWS_CALLBACK_CLIENT_ESTABLISHED:
-                client.open = true;
-                return client.messages == NULL ? 0 : send_next(wsi);
+                if (client.messages != NULL)
+                        return send_next(wsi);
+                fprintf(stderr, "lws_client: open\n");
+                return 0;
         case LWS_CALLBACK_CLIENT_RECEIVE:
                 return on_receive(wsi, in, length);
         case LWS_CALLBACK_CLIENT_WRITEABLE:
                 return on_writeable(wsi);
+        case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+                if (client.messages == NULL && length >= 2)
+                        fprintf(stderr, "lws_client: closed with %d\n",
+                                ((unsigned char *)in)[0] << 8 | ((unsigned char *)in)[1]);
+                return 0;
         case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
                 fprintf(stderr, "lws_client: %s\n", in == NULL ? "no connection" : (char *)in);
                 client.ended = client.failed = true;
