@@ -268,6 +268,7 @@ class Link(Stream):
             if found:
                 return found
             if self.ended:
+                self.log.came({END: "the end of TCP", RESET: "a reset"}[self.ended])
                 return Event(self.ended, None)
             if not self.turn(end - time.monotonic()):
                 return None

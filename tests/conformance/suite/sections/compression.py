@@ -110,7 +110,7 @@ echoes("1 MiB in frames of 1,000 bytes", "6.1",
 
 # Faults.
 fails("RSV1 on a continuation too", "6.1", words(JSON, cuts=(10,), rsv=(4, 4)))
-fails("RSV1 on the continuation alone", "6.1", words(JSON, cuts=(10,), rsv=(0, 4)))
+fails("RSV1 on the continuation alone", "6.1", message(JSON, cuts=(10,), rsv=(0, 4)))
 fails("RSV2 beside RSV1", "6; RFC 6455 5.2", words(JSON, rsv=(6, 0)))
 fails("RSV3 beside RSV1", "6; RFC 6455 5.2", words(JSON, rsv=(5, 0)))
 fails("RSV1 on a ping", "6.1", ping(b"p", rsv=4))
