@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
-#include "ws/buffer_private.h"
-
 #include "base/list.h"
+#include "ws/buffer_private.h"
 
 /*
  * Small buffers come in sizes, and those that are freed wait on a list for the next message: that
