@@ -145,7 +145,7 @@ watch_handshake(const SSL *ssl, int where, int value)
 
         if (!tls->established)
                 return;
-        if ((where & SSL_CB_EXIT) != 0)
+        if ((where & SSL_CB_EXIT) != 0 && tls->input != NULL)
                 tls->messages++;
         if (tls->messages > MESSAGES_MAX ||
             (where == SSL_CB_WRITE_ALERT &&
