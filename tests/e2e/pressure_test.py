@@ -50,7 +50,7 @@ def _():
             data = frame(opcode, b"x") * 10_000
             # The kernel alone may take 32 MiB. Two that flood each other with pings must not wait
             # for each other, so these come to no halt.
-            most = 64 * MIB if opcode == TEXT else 16 * MIB
+            most = 64 * MIB if opcode == TEXT else 4 * MIB
             sent = stuff(peers, lambda peer, data=data: data, most)
             equal(min(sent.values()) < most, opcode == TEXT, "that all of them came to a halt")
             with Peer(server.wss) as other:
