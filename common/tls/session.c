@@ -138,9 +138,16 @@ attach_bio(struct aw_tls *tls)
         return 0;
 }
 
+static bool
+is_read_after_handshake(OSSL_HANDSHAKE_STATE state)
+{
+        return state == TLS_ST_SR_KEY_UPDATE || state == TLS_ST_CR_KEY_UPDATE ||
+               state == TLS_ST_CR_SESSION_TICKET;
+}
+
 /*
- * OpenSSL tells what its handshake does. When that is over, it is left once more for each message;
- * and in TLS 1.2 each attempt to begin anew is refused with an alert, which could go on without end.
+ * OpenSSL tells what its handshake does, also of the messages that come when it is over. In TLS 1.2
+ * each attempt to begin anew is refused with an alert, which could go on without end.
  */
 static void
 watch_handshake(const SSL *ssl, int where, int value)
@@ -149,7 +156,7 @@ watch_handshake(const SSL *ssl, int where, int value)
 
         if (!tls->established)
                 return;
-        if ((where & SSL_CB_EXIT) != 0)
+        if ((where & SSL_CB_LOOP) != 0 && is_read_after_handshake(SSL_get_state(ssl)))
                 tls->messages++;
         if (tls->messages > MESSAGES_MAX ||
             (where == SSL_CB_WRITE_ALERT &&
