@@ -114,6 +114,9 @@ bool aw_task_take_cancel(void);
  */
 struct aw_task *aw_task_next(struct aw_task *task);
 
+/* At the end of aw_run(): nobody waits for a descriptor any more. */
+void aw_wait_fd_close(void);
+
 /* The default executor of this thread's loop is shut down at the end of aw_run(). */
 void aw_executor_shutdown_default(void);
 

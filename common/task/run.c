@@ -56,6 +56,7 @@ aw_run(const struct aw_loop_options *options, aw_task_function *function, void *
         run_until_done(loop, NULL);
         free_all();
         aw_executor_shutdown_default();
+        aw_wait_fd_close();
         /* One more turn lets what was closed in the last one go. */
         aw_loop_turn(loop, false);
         aw_coro_pool_destroy(aw_scheduler.pool);

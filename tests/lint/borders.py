@@ -28,8 +28,9 @@ ROOMS = {
 }
 
 # The public headers, and the rooms that they tell of.
-PUBLIC = {"api": "base", "log": "base", "loop": "loop", "task": "task", "task_wait": "task",
-          "sync": "task", "signals": "task", "executor": "executor", "tls": "tls", "ws": "ws"}
+PUBLIC = {"api": "base", "error": "base", "log": "base", "loop": "loop", "task": "task",
+          "task_wait": "task", "sync": "task", "signals": "task", "wait_fd": "task",
+          "executor": "executor", "tls": "tls", "stream": "net", "process": "net", "ws": "ws"}
 
 # What else may be included: the programs and the tests by their own names.
 OTHERS = {"server": "await cli ws", "client": "await cli", "tests": "await unit bench " + " ".join(ROOMS)}
