@@ -45,10 +45,11 @@ EXAMPLES := $(call stems,common/examples/*.c)
 BENCHES := $(filter-out histogram,$(call stems,tests/bench/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c)))
 FUZZ := $(call stems,tests/fuzz/*_fuzz.c)
-# The unit tests that run once on each back end of the loop, and those that ThreadSanitizer checks.
-LOOP_TESTS := alloc_failure_test loop/% task/% executor/% \
-	$(patsubst %,ws/%_test,ws ping flow close violation listen plain_http connect connect_wait misuse)
-TSAN_TESTS := executor/executor_test executor/pool_test loop/thread_test base/log_test
+# A unit test runs on each back end of the loop, but for those whose source says near its top why
+# not: "Once: REASON". ThreadSanitizer checks those that say "Threads: REASON".
+saying = $(patsubst tests/unit/%.c,%,$(shell grep -l '^/\* $(1): .' /dev/null $(UNIT:%=tests/unit/%.c)))
+ONCE := $(call saying,Once)
+THREADS := $(call saying,Threads)
 # Scripts that print TAP: of the programs, with other software, and of the tests' own tools.
 E2E := $(sort $(wildcard tests/e2e/*_test.sh tests/e2e/*_test.py))
 INTEROP := $(sort $(wildcard tests/interop/*_test.sh tests/interop/*_test.py))
@@ -186,14 +187,13 @@ certs: | deps ## make the development CA and the certificate for localhost
 # Testing. Tests find the programs in $BUILD, a certificate in $CERTS, and in $AW_TEST_LOOP the
 # back end to run on.
 
-looped := $(filter $(LOOP_TESTS),$(UNIT))
-cases := $(addprefix $(BUILD)/tests/,$(filter-out $(looped),$(UNIT)) $(FUZZ)) \
-	$(foreach loop,ev uv poll,$(addprefix $(loop):$(BUILD)/tests/,$(looped)))
+cases := $(addprefix $(BUILD)/tests/,$(ONCE) $(FUZZ)) $(foreach loop,ev uv poll,\
+	$(addprefix $(loop):$(BUILD)/tests/,$(filter-out $(ONCE),$(UNIT))))
 suite.release := $(cases) $(TOOLS) $(E2E) $(INTEROP)
 suite.debug := $(suite.release)
 suite.clang := $(cases)
 suite.asan := $(cases) $(E2E)
-suite.tsan := $(addprefix $(BUILD)/tests/,$(filter $(TSAN_TESTS),$(UNIT)))
+suite.tsan := $(addprefix $(BUILD)/tests/,$(THREADS))
 suite := $(suite.$(FLAVOUR))
 # In CI nothing may be skipped, but for what cannot be under a sanitizer.
 strict := $(and $(filter true,$(CI)),$(filter release,$(FLAVOUR)),--strict)
@@ -243,7 +243,7 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 	+@$(MAKE) $(BUILD)/tested
 	+@$(MAKE) loops
 	+@$(MAKE) asan
-	+@$(if $(filter $(TSAN_TESTS),$(UNIT)),$(MAKE) tsan)
+	+@$(MAKE) tsan
 	+@$(MAKE) FLAVOUR=clang all examples && $(MAKE) FLAVOUR=clang test
 	+@$(MAKE) examples demo
 

@@ -85,10 +85,12 @@ AW_API void aw_loop_turn(struct aw_loop *loop, bool wait);
 struct aw_handle {
         void (*callback)(void *argument);
         void *argument;
-        aw_time when;                      /* of a timer */
-        uint64_t order;                    /* of timers for the same time */
-        struct aw_handle *next, *previous; /* in the ready queue, or siblings in the heap */
-        struct aw_handle *child;           /* in the heap */
+        aw_time when;   /* of a timer */
+        uint64_t order; /* of timers for the same time */
+        struct {
+                struct aw_handle *next, *previous;
+        } link;                  /* in the ready queue, or siblings in the heap */
+        struct aw_handle *child; /* in the heap */
         uint8_t state;
 };
 

@@ -49,10 +49,11 @@ AW_API async int aw_wait(struct aw_task *tasks[], size_t count, enum aw_wait_whe
 struct aw_group {
         struct aw_task *parent;
         struct aw_waiters ended;
-        struct aw_task *tasks; /* those that run */
-        struct aw_task **last; /* where the next one is put */
-        int error;             /* of the first that failed */
-        unsigned cancels;      /* of the parent at init */
+        struct {
+                struct aw_task *first, *last;
+        } tasks;          /* those that run */
+        int error;        /* of the first that failed */
+        unsigned cancels; /* of the parent at init */
         bool joining;
         bool interrupted; /* the parent was cancelled on the group's behalf */
 };

@@ -5,11 +5,14 @@
 #include "await/executor.h"
 
 #include "await/log.h"
+#include "base/list.h"
 #include "executor/private.h"
 #include "loop/private.h"
 #include "task/private.h"
 
-static _Thread_local struct aw_executor *all;
+static _Thread_local struct {
+        struct aw_executor *first, *last;
+} all;
 static _Thread_local struct aw_executor *default_executor;
 
 void
@@ -19,19 +22,13 @@ aw_executor_init(struct aw_executor *executor, const struct aw_executor_kind *ki
         executor->loop = aw_loop_get();
         if (executor->loop == NULL)
                 aw_log_abort("a %s needs an event loop: create it in aw_run()", kind->name);
-        executor->next = all;
-        executor->link = &all;
-        if (all != NULL)
-                all->link = &executor->next;
-        all = executor;
+        aw_list_append(&all, executor, link);
 }
 
 void
 aw_executor_ended(struct aw_executor *executor)
 {
-        *executor->link = executor->next;
-        if (executor->next != NULL)
-                executor->next->link = executor->link;
+        aw_list_remove(&all, executor, link);
         aw_wake_all(&executor->ended);
         /* The end of aw_run() may be waiting for this one. */
         aw_loop_hurry(executor->loop);
@@ -113,41 +110,29 @@ aw_executor_shutdown_default(void)
 {
         struct aw_executor *executor;
 
-        while (all != NULL) {
-                for (executor = all; executor != NULL; executor = executor->next)
+        while (all.first != NULL) {
+                for (executor = all.first; executor != NULL; executor = executor->link.next)
                         if (!executor->closing)
                                 aw_executor_release(executor);
-                aw_loop_turn(all->loop, true);
+                aw_loop_turn(all.first->loop, true);
         }
 }
 
 /* Jobs. */
 
 void
-aw_executor_queue_init(struct aw_executor_queue *queue)
-{
-        *queue = (struct aw_executor_queue){.last = &queue->first};
-}
-
-void
 aw_executor_queue_put(struct aw_executor_queue *queue, struct aw_executor_job *job)
 {
-        job->next = NULL;
-        job->link = queue->last;
-        *queue->last = job;
-        queue->last = &job->next;
+        aw_list_append(queue, job, link);
+        job->queued = true;
         queue->count++;
 }
 
 void
 aw_executor_queue_remove(struct aw_executor_queue *queue, struct aw_executor_job *job)
 {
-        *job->link = job->next;
-        if (job->next != NULL)
-                job->next->link = job->link;
-        else
-                queue->last = job->link;
-        job->link = NULL;
+        aw_list_remove(queue, job, link);
+        job->queued = false;
         queue->count--;
 }
 

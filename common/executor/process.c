@@ -63,7 +63,6 @@ pool_allocate(const struct aw_process_pool_options *options, size_t most)
         memcpy(pool->functions, options->functions, size);
         pool->function_count = options->function_count;
         pool->most = most;
-        aw_executor_queue_init(&pool->queue);
         return pool;
 }
 
@@ -219,7 +218,7 @@ job_create(aw_process_function *function, const void *request, size_t length, vo
 static void
 job_abandon(struct aw_process_pool *pool, struct aw_process_job *job)
 {
-        if (job->job.link != NULL) {
+        if (job->job.queued) {
                 aw_executor_queue_remove(&pool->queue, &job->job);
                 free(job);
                 aw_process_crew_go_on(pool);

@@ -61,7 +61,7 @@ job_take_back(struct job *job)
         bool queued;
 
         pthread_mutex_lock(&job->pool->lock);
-        queued = job->job.link != NULL;
+        queued = job->job.queued;
         if (queued)
                 aw_executor_queue_remove(&job->pool->queue, &job->job);
         pthread_mutex_unlock(&job->pool->lock);
@@ -402,7 +402,6 @@ aw_thread_pool_create(const struct aw_thread_pool_options *options)
         else if (most > DEFAULT_MOST)
                 most = DEFAULT_MOST;
         pool->most = most;
-        aw_executor_queue_init(&pool->queue);
         pool_set_prefix(pool, options->thread_name_prefix);
         pthread_mutex_init(&pool->lock, NULL);
         pthread_cond_init(&pool->news, NULL);

@@ -29,10 +29,20 @@ struct aw_loop_backend {
 
 extern const struct aw_loop_backend aw_loop_ev, aw_loop_uv, aw_loop_poll;
 
-/* Handles in a row: doubly linked, so that one can be taken out from the middle. */
 struct aw_handles {
         struct aw_handle *first, *last;
 };
+
+/* Something to be served in the flush of this turn, once, however often it is asked for. */
+struct aw_flush {
+        void (*serve)(struct aw_flush *flush);
+        struct {
+                struct aw_flush *next, *previous;
+        } link;
+        bool queued;
+};
+void aw_loop_flush(struct aw_flush *flush);
+void aw_loop_unflush(struct aw_flush *flush); /* before the owner is freed */
 
 struct aw_loop {
         const struct aw_loop_backend *backend;
@@ -43,7 +53,13 @@ struct aw_loop {
         struct aw_handles ready;
         struct aw_handle *timers; /* root of the heap */
         uint64_t order;
-        struct aw_flush *flush_first, **flush_last;
+        struct {
+                struct aw_flush *first, *last;
+        } flushes;
+
+        /* Where the turn that runs ends, in each of the two lists. */
+        struct aw_handle ready_end;
+        struct aw_flush flush_end;
 
         bool hurry;        /* this turn does not wait */
         unsigned unpolled; /* turns since the last poll */
@@ -60,15 +76,6 @@ struct aw_loop {
 
 /* The loop of this thread, or NULL. */
 extern _Thread_local struct aw_loop *aw_loop_current;
-
-/* Something to be served in the flush of this turn, once, however often it is asked for. */
-struct aw_flush {
-        void (*serve)(struct aw_flush *flush);
-        struct aw_flush *next;
-        bool queued;
-};
-void aw_loop_flush(struct aw_flush *flush);
-void aw_loop_unflush(struct aw_flush *flush); /* before the owner is freed */
 
 struct lws_context *aw_loop_context(struct aw_loop *loop);
 struct lws_vhost *aw_loop_vhost(struct aw_loop *loop);

@@ -16,9 +16,15 @@ enum aw_task_state { AW_TASK_READY, AW_TASK_RUNNING, AW_TASK_WAITING, AW_TASK_DO
 struct aw_waiter {
         struct aw_task *task;
         struct aw_waiters *waiters; /* the queue it is in, or NULL */
-        struct aw_waiter *next, *previous;
+        struct {
+                struct aw_waiter *next, *previous;
+        } link;
         struct aw_handle timer;
         enum { AW_WAITING, AW_WOKEN, AW_TIMED_OUT, AW_CANCELLED } outcome;
+};
+
+struct aw_tasks {
+        struct aw_task *first, *last;
 };
 
 /* It lives at the top of its own coroutine's stack. */
@@ -32,9 +38,11 @@ struct aw_task {
         struct aw_task *joining;     /* the task it waits for, which is cancelled along */
         struct aw_waiters *watchers; /* woken when it ends: those of its owner's wait */
         struct aw_group *group;
-        struct aw_task *group_next, **group_link; /* the group's tasks */
-        struct aw_task *parent, *children;        /* who spawned whom */
-        struct aw_task *next, *previous;          /* siblings */
+        struct {
+                struct aw_task *next, *previous;
+        } members, siblings;    /* of the group, and of the parent */
+        struct aw_task *parent; /* who spawned it */
+        struct aw_tasks children;
         aw_time born;
         uint64_t ended; /* how many had ended with this one: tells which of two was first */
         int result, error;
@@ -50,7 +58,7 @@ struct aw_task {
 struct aw_scheduler {
         struct aw_coro_pool *pool;
         struct aw_task *current; /* the task that runs */
-        struct aw_task *roots;   /* tasks without a parent */
+        struct aw_tasks roots;   /* tasks without a parent */
         struct aw_task *main;    /* the one that aw_run() waits for */
         size_t count;            /* tasks that are not done */
         uint64_t ended;          /* tasks that are */

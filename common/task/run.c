@@ -21,7 +21,7 @@ free_all(void)
 {
         struct aw_task *task;
 
-        while ((task = aw_scheduler.roots) != NULL) {
+        while ((task = aw_scheduler.roots.first) != NULL) {
                 aw_task_report_unseen(task);
                 aw_log(AW_LOG_WARNING, "task '%s' was never joined", task->name);
                 aw_task_free(task);

@@ -3,33 +3,18 @@
 #include <errno.h>
 
 #include "await/log.h"
+#include "base/list.h"
 #include "coro/coro.h"
 #include "task/private.h"
-
-static void
-waiter_unlink(struct aw_waiter *waiter)
-{
-        struct aw_waiters *waiters = waiter->waiters;
-
-        if (waiters == NULL)
-                return;
-        if (waiter->previous != NULL)
-                waiter->previous->next = waiter->next;
-        else
-                waiters->first = waiter->next;
-        if (waiter->next != NULL)
-                waiter->next->previous = waiter->previous;
-        else
-                waiters->last = waiter->previous;
-        waiter->waiters = NULL;
-}
 
 /* Ends a wait in progress; the task goes on in the next turn. */
 static void
 waiter_end(struct aw_waiter *waiter, int outcome)
 {
         waiter->outcome = outcome;
-        waiter_unlink(waiter);
+        if (waiter->waiters != NULL)
+                aw_list_remove(waiter->waiters, waiter, link);
+        waiter->waiters = NULL;
         aw_handle_cancel(&waiter->timer);
         waiter->task->state = AW_TASK_READY;
         aw_call_soon(&waiter->task->ready, aw_task_step, waiter->task);
@@ -39,18 +24,6 @@ static void
 waiter_timer(void *argument)
 {
         waiter_end(argument, AW_TIMED_OUT);
-}
-
-static void
-waiter_append(struct aw_waiters *waiters, struct aw_waiter *waiter)
-{
-        waiter->waiters = waiters;
-        waiter->previous = waiters->last;
-        if (waiters->last != NULL)
-                waiters->last->next = waiter;
-        else
-                waiters->first = waiter;
-        waiters->last = waiter;
 }
 
 /*
@@ -72,9 +45,9 @@ suspend(struct aw_waiter *waiter)
 static int
 wait_outcome(struct aw_waiters *waiters, aw_time deadline)
 {
-        struct aw_waiter waiter = {.task = aw_task_need()};
+        struct aw_waiter waiter = {.task = aw_task_need(), .waiters = waiters};
 
-        waiter_append(waiters, &waiter);
+        aw_list_append(waiters, &waiter, link);
         if (deadline != AW_NEVER)
                 aw_call_at(&waiter.timer, deadline, waiter_timer, &waiter);
         suspend(&waiter);

@@ -3,6 +3,7 @@
 
 #include "await/log.h"
 #include "await/task_wait.h"
+#include "base/list.h"
 #include "task/private.h"
 
 async int
@@ -153,9 +154,7 @@ aw_group_init(struct aw_group *group)
 
         if (parent == NULL)
                 aw_log_abort("aw_group_init() outside a task");
-        *group = (struct aw_group){.parent = parent,
-                                   .last = &group->tasks,
-                                   .cancels = parent->cancels - parent->cancel};
+        *group = (struct aw_group){.parent = parent, .cancels = parent->cancels - parent->cancel};
 }
 
 int
@@ -170,9 +169,7 @@ aw_group_spawn(struct aw_group *group, const char *name, aw_task_function *funct
         task = aw_task_spawn(name, function, argument, group);
         if (task == NULL)
                 return -1;
-        task->group_link = group->last;
-        *group->last = task;
-        group->last = &task->group_next;
+        aw_list_append(&group->tasks, task, members);
         return 0;
 }
 
@@ -181,7 +178,7 @@ aw_group_cancel(struct aw_group *group)
 {
         struct aw_task *task;
 
-        for (task = group->tasks; task != NULL; task = task->group_next)
+        for (task = group->tasks.first; task != NULL; task = task->members.next)
                 aw_cancel(task);
 }
 
@@ -200,15 +197,11 @@ group_fail(struct aw_group *group, int error)
 void
 aw_group_ended(struct aw_group *group, struct aw_task *task)
 {
-        *task->group_link = task->group_next;
-        if (task->group_next != NULL)
-                task->group_next->group_link = task->group_link;
-        else
-                group->last = task->group_link;
+        aw_list_remove(&group->tasks, task, members);
         /* One that was cancelled has not failed, whoever cancelled it. */
         if (task->result == -1 && task->error != ECANCELED && group->error == 0)
                 group_fail(group, task->error);
-        if (group->tasks == NULL)
+        if (group->tasks.first == NULL)
                 aw_wake_all(&group->ended);
 }
 
@@ -232,7 +225,7 @@ aw_group_join(struct aw_group *group)
                 aw_log_abort("aw_group_join() by a task that is not the group's parent");
         group->joining = true;
         group_forgive_parent(group);
-        if (group->tasks != NULL && aw_wait_in(&group->ended, AW_NEVER, NULL) == -1) {
+        if (group->tasks.first != NULL && aw_wait_in(&group->ended, AW_NEVER, NULL) == -1) {
                 cancelled = true;
                 /*
                  * If one has failed they were told to stop, and are not disturbed in their
@@ -241,7 +234,7 @@ aw_group_join(struct aw_group *group)
                 if (group->error == 0)
                         aw_group_cancel(group);
         }
-        while (group->tasks != NULL)
+        while (group->tasks.first != NULL)
                 aw_suspend_in(&group->ended, AW_NEVER);
         errno = cancelled ? ECANCELED : group->error;
         return cancelled || group->error != 0 ? -1 : 0;

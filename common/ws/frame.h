@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * WebSocket frames (RFC 6455 section 5): parsing, building, masking, and UTF-8. Pure functions on
- * bytes: no connection, no input or output, no allocation.
+ * WebSocket frames (RFC 6455 section 5): parsing, building, masking. Pure functions on bytes: no
+ * connection, no input or output, no allocation.
  */
 #ifndef AW_WS_FRAME_H
 #define AW_WS_FRAME_H
@@ -54,23 +54,6 @@ size_t ws_frame_build(uint8_t out[WS_FRAME_HEADER_MAX], enum ws_opcode opcode, u
  */
 unsigned ws_frame_mask(uint8_t *to, const uint8_t *from, size_t length, const uint8_t mask[4],
                        unsigned phase);
-
-/*
- * Checks text as it comes in pieces (RFC 3629: no overlong forms, no surrogates, nothing over
- * U+10FFFF). Zero it to begin.
- */
-struct ws_utf8 {
-        uint8_t state;
-};
-
-/*
- * False if one of these bytes, or one before them, cannot be part of valid UTF-8: a sequence that
- * went wrong is refused before it is complete. Fast on ASCII: eight bytes or more at a time.
- */
-bool ws_utf8_feed(struct ws_utf8 *utf8, const uint8_t *data, size_t length);
-
-/* True if the text may end here. */
-bool ws_utf8_complete(const struct ws_utf8 *utf8);
 
 /*
  * True if a Close frame may carry this code on the wire (section 7.4 and IANA's registry:

@@ -125,7 +125,7 @@ static void
 input_close(struct ws *ws, const struct ws_buffer *buffer)
 {
         struct ws_peer_close *peer = &ws->peer_close;
-        struct ws_utf8 utf8 = {0};
+        struct aw_utf8 utf8 = {0};
         unsigned code;
 
         if (buffer->length == 0) {
@@ -136,8 +136,8 @@ input_close(struct ws *ws, const struct ws_buffer *buffer)
                         ws_fail(ws, WS_PROTOCOL_ERROR, EPROTO, "bad code in a Close frame");
                         return;
                 }
-                if (!ws_utf8_feed(&utf8, buffer->data + 2, buffer->length - 2) ||
-                    !ws_utf8_complete(&utf8)) {
+                if (!aw_utf8_feed(&utf8, buffer->data + 2, buffer->length - 2) ||
+                    !aw_utf8_complete(&utf8)) {
                         ws_fail(ws, WS_INVALID_DATA, EPROTO, "invalid UTF-8 in a Close frame");
                         return;
                 }
@@ -175,7 +175,7 @@ input_message(struct ws *ws)
 {
         struct ws_buffer *message = ws->reader.message;
 
-        if (message->opcode == WS_OP_TEXT && !ws_utf8_complete(&ws->reader.utf8)) {
+        if (message->opcode == WS_OP_TEXT && !aw_utf8_complete(&ws->reader.utf8)) {
                 ws_fail(ws, WS_INVALID_DATA, EPROTO, "a text ends in the middle of a character");
                 return;
         }
@@ -258,7 +258,7 @@ begin_buffer(struct ws *ws)
         if (frame->opcode == WS_OP_CONTINUATION)
                 return 0;
         if (!is_control(frame))
-                reader->utf8 = (struct ws_utf8){0};
+                reader->utf8 = (struct aw_utf8){0};
         *target = ws_buffer_create(frame->opcode, capacity);
         return *target == NULL ? -1 : 0;
 }
@@ -315,7 +315,7 @@ input_payload(struct ws *ws, const uint8_t *data, size_t length)
         reader->phase = ws_frame_mask(to, data, taken, reader->frame.mask, reader->phase);
         (*target)->length += taken;
         reader->left -= taken;
-        if ((*target)->opcode == WS_OP_TEXT && !ws_utf8_feed(&reader->utf8, to, taken)) {
+        if ((*target)->opcode == WS_OP_TEXT && !aw_utf8_feed(&reader->utf8, to, taken)) {
                 ws_fail(ws, WS_INVALID_DATA, EPROTO, "invalid UTF-8 in a text");
                 return length;
         }

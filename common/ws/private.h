@@ -4,6 +4,7 @@
 #define AW_WS_PRIVATE_H
 
 #include "await/ws.h"
+#include "base/utf8.h"
 #include "loop/socket.h"
 #include "tls/session.h"
 #include "ws/frame.h"
@@ -72,7 +73,7 @@ struct ws_reader {
         uint64_t left;             /* bytes of the frame's payload still to come */
         struct ws_buffer *message; /* begun, not complete */
         struct ws_buffer *control; /* likewise: it may come between a message's frames */
-        struct ws_utf8 utf8;
+        struct aw_utf8 utf8;
 };
 
 /* What a client and a server do differently until the connection is open. Loop's stack. */

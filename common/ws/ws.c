@@ -122,9 +122,9 @@ ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline)
 static bool
 is_text(const struct ws_message *message)
 {
-        struct ws_utf8 utf8 = {0};
+        struct aw_utf8 utf8 = {0};
 
-        return ws_utf8_feed(&utf8, message->data, message->length) && ws_utf8_complete(&utf8);
+        return aw_utf8_feed(&utf8, message->data, message->length) && aw_utf8_complete(&utf8);
 }
 
 /* A received message goes out as it is, if it can; anything else is copied. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: coroutines know no loop. */
 #include <sys/mman.h>
 
 #include "unit/coro/coro_test.h"

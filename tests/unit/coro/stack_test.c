@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: coroutines know no loop. */
 #include <errno.h>
 #include <sys/mman.h>
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: the heap is the same whatever polls. */
 #include "loop/timers.h"
 #include "unit/support.h"
 

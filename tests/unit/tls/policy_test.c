@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: TLS does no input or output of its own. */
 #include "unit/tls/tls_test.h"
 
 /* The client's OpenSSL session, to be bent, of a pair that has not begun. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: it needs no loop. */
 /* The opening handshake's texts: which are right, and what is said of the others. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: it needs no loop. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "ws/frame.h"
+#include "base/utf8.h"
 
 /*
  * What is valid, by definition and not by rules: every Unicode scalar value is encoded, and its
@@ -99,9 +100,9 @@ judge(const uint8_t *bytes, size_t size)
 }
 
 static bool
-agrees(const struct ws_utf8 *utf8, bool fed, int expected)
+agrees(const struct aw_utf8 *utf8, bool fed, int expected)
 {
-        return fed == (expected != NOTHING) && ws_utf8_complete(utf8) == (expected == CHARACTER);
+        return fed == (expected != NOTHING) && aw_utf8_complete(utf8) == (expected == CHARACTER);
 }
 
 /* The text at once, and in two pieces split at every position, the first of them judged too. */
@@ -111,13 +112,13 @@ check_splits(const uint8_t *bytes, size_t size)
         int expected = judge(bytes, size);
 
         for (size_t split = 0; split <= size; split++) {
-                struct ws_utf8 utf8 = {0};
-                bool fed = ws_utf8_feed(&utf8, bytes, split);
+                struct aw_utf8 utf8 = {0};
+                bool fed = aw_utf8_feed(&utf8, bytes, split);
 
                 if (!agrees(&utf8, fed, judge(bytes, split)))
                         fail_msg("%08x: the first %zu of %zu bytes", number_of(bytes, size), split,
                                  size);
-                fed = ws_utf8_feed(&utf8, bytes + split, size - split);
+                fed = aw_utf8_feed(&utf8, bytes + split, size - split);
                 if (!agrees(&utf8, fed, expected))
                         fail_msg("%08x: %zu bytes split at %zu", number_of(bytes, size), size,
                                  split);
@@ -139,22 +140,22 @@ every_sequence_of_up_to_two_bytes_is_judged_as_defined(void **state)
 static void
 check_third_bytes(uint8_t first, uint8_t second)
 {
-        struct ws_utf8 after_first = {0}, after_second = {0}, whole, tail, last;
+        struct aw_utf8 after_first = {0}, after_second = {0}, whole, tail, last;
         uint8_t bytes[4] = {first, second};
 
-        ws_utf8_feed(&after_first, bytes, 1);
-        ws_utf8_feed(&after_second, bytes, 2);
+        aw_utf8_feed(&after_first, bytes, 1);
+        aw_utf8_feed(&after_second, bytes, 2);
         for (unsigned third = 0; third < 0x100; third++) {
                 int expected;
 
                 bytes[2] = (uint8_t)third;
                 expected = judge(bytes, 3);
-                whole = (struct ws_utf8){0};
+                whole = (struct aw_utf8){0};
                 tail = after_first;
                 last = after_second;
-                if (!agrees(&whole, ws_utf8_feed(&whole, bytes, 3), expected) ||
-                    !agrees(&tail, ws_utf8_feed(&tail, bytes + 1, 2), expected) ||
-                    !agrees(&last, ws_utf8_feed(&last, bytes + 2, 1), expected))
+                if (!agrees(&whole, aw_utf8_feed(&whole, bytes, 3), expected) ||
+                    !agrees(&tail, aw_utf8_feed(&tail, bytes + 1, 2), expected) ||
+                    !agrees(&last, aw_utf8_feed(&last, bytes + 2, 1), expected))
                         fail_msg("%06x", number_of(bytes, 3));
         }
 }
@@ -190,13 +191,13 @@ static void
 every_character_of_four_bytes_is_valid(void **state)
 {
         uint8_t bytes[4];
-        struct ws_utf8 utf8 = {0};
+        struct aw_utf8 utf8 = {0};
 
         (void)state;
         for (uint32_t scalar = 0x10000; scalar <= 0x10ffff; scalar++) {
                 assert_int_equal(encode(scalar, bytes), 4);
-                if (!ws_utf8_feed(&utf8, bytes, 3) || ws_utf8_complete(&utf8) ||
-                    !ws_utf8_feed(&utf8, bytes + 3, 1) || !ws_utf8_complete(&utf8))
+                if (!aw_utf8_feed(&utf8, bytes, 3) || aw_utf8_complete(&utf8) ||
+                    !aw_utf8_feed(&utf8, bytes + 3, 1) || !aw_utf8_complete(&utf8))
                         fail_msg("U+%X", scalar);
         }
 }
@@ -240,14 +241,14 @@ static void
 a_text_that_went_wrong_stays_wrong(void **state)
 {
         static const uint8_t good[LONGEST] = "good";
-        struct ws_utf8 utf8 = {0};
+        struct aw_utf8 utf8 = {0};
 
         (void)state;
-        assert_false(ws_utf8_feed(&utf8, (const uint8_t *)"\xff", 1));
-        assert_false(ws_utf8_feed(&utf8, good, 0));
-        assert_false(ws_utf8_feed(&utf8, good, 4));
-        assert_false(ws_utf8_feed(&utf8, good, LONGEST));
-        assert_false(ws_utf8_complete(&utf8));
+        assert_false(aw_utf8_feed(&utf8, (const uint8_t *)"\xff", 1));
+        assert_false(aw_utf8_feed(&utf8, good, 0));
+        assert_false(aw_utf8_feed(&utf8, good, 4));
+        assert_false(aw_utf8_feed(&utf8, good, LONGEST));
+        assert_false(aw_utf8_complete(&utf8));
 }
 
 int
