@@ -122,6 +122,9 @@ bool aw_task_take_cancel(void);
  */
 struct aw_task *aw_task_next(struct aw_task *task);
 
+/* Whoever waits for the descriptor goes on, as if it were ready. */
+void aw_wait_fd_wake(int fd);
+
 /* At the end of aw_run(): nobody waits for a descriptor any more. */
 void aw_wait_fd_close(void);
 

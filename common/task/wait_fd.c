@@ -107,6 +107,13 @@ poller_readable(void *argument)
                 poller_event(events[i].data.fd, ready_for(events[i].events));
 }
 
+void
+aw_wait_fd_wake(int fd)
+{
+        if (fd >= 0 && (size_t)fd < poller.count && poller.waits[fd] != NULL)
+                poller_event(fd, AW_READ | AW_WRITE);
+}
+
 static int
 poller_open(void)
 {
