@@ -64,7 +64,7 @@ static const struct aw_opt_program program = {
         .summary = "A WebSocket client: sends each MESSAGE, or each line of standard input, and "
                    "prints the replies.",
         .options = options_table,
-        .epilogue = "URL is wss://HOST[:PORT][/PATH], ws://HOST[:PORT][/PATH] or "
+        .epilogue = "URL is wss://HOST[:PORT][/PATH], ws://HOST[:PORT][/PATH], unix:/SOCKET or\n"
                     "ws+unix:/SOCKET[:/PATH].\n"
                     "\n"
                     "Exit status: 0 ok, 1 trouble here, 2 usage, 3 no connection, 4 TLS refused,\n"

@@ -20,7 +20,7 @@ AW_API void aw_log(enum aw_log_level level, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
 
 /* The same whatever the level, and without a sink: what a program has to tell its user. */
-void aw_log_say(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
+AW_API void aw_log_say(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
 /* True if a line of this level would be written: for callers whose arguments are costly. */
 AW_API bool aw_log_enabled(enum aw_log_level level);

@@ -45,11 +45,17 @@ struct aw_loop_options {
          * negative: off.
          */
         aw_time slow;
+
+        /*
+         * The soft limit of open files (RLIMIT_NOFILE) is set to this, or to the hard limit if that
+         * is lower. 0: 20,000. A connection takes one, and each one that is closed costs more the
+         * higher the limit is.
+         */
+        unsigned descriptors;
 };
 
 /*
- * Makes the loop of this thread. The soft limit of open files is raised to the hard one, at
- * most to 131,072. NULL with errno: EINVAL no such back end, ENOENT the back end's plug-in is not
+ * Makes the loop of this thread, and sets the limit of open files. NULL with errno: EINVAL no such back end, ENOENT the back end's plug-in is not
  * installed, ENOMEM, EBUSY this thread has a loop already.
  */
 AW_API struct aw_loop *aw_loop_create(const struct aw_loop_options *options);

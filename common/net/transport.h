@@ -66,6 +66,9 @@ struct aw_transport_callbacks {
          * connection in progress; ECONNRESET, ETIMEDOUT, ...; ECONNABORTED the peer ended it during
          * the TLS handshake; EPROTO TLS failed; ENOMEM. text: the sentence for EPROTO, without a
          * full stop, valid during the call; else NULL.
+         *
+         * In this call, if TLS failed, aw_transport_tls() still is the session, and what is
+         * written goes out in the clear: for a peer that does not speak TLS.
          */
         void (*closed)(void *owner, int error, const char *text);
 };
@@ -80,9 +83,13 @@ struct aw_transport_callbacks {
 struct aw_transport *aw_transport_open(int fd, bool connecting, struct aw_tls *tls,
                                        const struct aw_transport_callbacks *callbacks, void *owner);
 
-/* Another owner. Any stack; no callback may be lost in between, so before anything is awaited. */
+/*
+ * Another owner, which gets established() anew if it was called already. Or none, which hears of
+ * nothing: have it paused before, and give it an owner before anything is awaited. Any stack.
+ */
 void aw_transport_set_owner(struct aw_transport *transport,
                             const struct aw_transport_callbacks *callbacks, void *owner);
+void aw_transport_disown(struct aw_transport *transport);
 
 /*
  * Puts TLS over an established plain transport, which takes the session; established() comes when
@@ -109,6 +116,14 @@ bool aw_transport_full(const struct aw_transport *transport);
 
 /* Bytes that were taken and are not with the kernel yet. Any stack. */
 size_t aw_transport_held(const struct aw_transport *transport);
+
+/*
+ * What the peer takes: bytes that its kernel has acknowledged so far, and those that it has not,
+ * held ones included. One that neither acknowledges more nor has nothing outstanding has stopped
+ * reading. (On a Unix socket both are about right: they change when the peer reads.) Any stack.
+ */
+uint64_t aw_transport_delivered(const struct aw_transport *transport);
+size_t aw_transport_outstanding(const struct aw_transport *transport);
 
 /* Stops and resumes reading. Any stack. */
 void aw_transport_pause(struct aw_transport *transport, bool pause);

@@ -164,6 +164,21 @@ check_labels(struct span host, size_t *last, struct aw_url_error *error)
         }
 }
 
+/* Digits, or hexadecimal ones after 0x: inet_aton() takes such a label as a part of an address. */
+static bool
+is_number(struct span label)
+{
+        bool hexadecimal = begins_with(label, "0x");
+
+        for (size_t i = hexadecimal ? 2 : 0; i < label.length; i++) {
+                char byte = lower(label.data[i]);
+
+                if (!is_digit(byte) && !(hexadecimal && byte >= 'a' && byte <= 'f'))
+                        return false;
+        }
+        return true;
+}
+
 /* A name or an IPv4 address. */
 static int
 check_host(struct span host, struct aw_url_error *error)
@@ -171,6 +186,7 @@ check_host(struct span host, struct aw_url_error *error)
         char address[INET_ADDRSTRLEN];
         struct in_addr binary;
         struct span last;
+        bool dot = host.length > 1 && host.data[host.length - 1] == '.';
 
         if (host.length == 0)
                 return refuse(error, "the URL names no host");
@@ -179,13 +195,14 @@ check_host(struct span host, struct aw_url_error *error)
                                      "(xn--...)");
         if (host.length > AW_URL_HOST_MAX)
                 return refuse(error, "the host name is longer than 253 bytes");
+        /* The dot of the root, which only keeps the resolver from trying its own domains. */
+        host.length -= dot;
         if (check_labels(host, &last.length, error) == -1)
                 return -1;
         last = after(host, host.length - last.length);
-        for (size_t i = 0; i < last.length; i++)
-                if (!is_digit(last.data[i]))
-                        return 0;
-        if (host.length < sizeof address) {
+        if (!is_number(last))
+                return 0;
+        if (!dot && host.length < sizeof address) {
                 copy(address, host);
                 if (inet_pton(AF_INET, address, &binary) == 1)
                         return 0;
@@ -220,12 +237,30 @@ take_ipv6(struct span *authority, struct span *host, struct aw_url_error *error)
         return check_ipv6(*host, error);
 }
 
+/* Two colons or more, and for the rest what stands in such an address. */
+static bool
+looks_like_ipv6(struct span span)
+{
+        size_t colons = 0;
+
+        for (size_t i = 0; i < span.length; i++) {
+                char byte = lower(span.data[i]);
+
+                colons += byte == ':';
+                if (byte != ':' && byte != '.' && !is_digit(byte) && !(byte >= 'a' && byte <= 'f'))
+                        return false;
+        }
+        return colons > 1;
+}
+
 static int
 take_host(struct span *authority, struct span *host, struct aw_url_error *error)
 {
-        *host = until(*authority, ":");
-        *authority = after(*authority, host->length);
-        if (authority->length > 1 && contains(after(*authority, 1), ':'))
+        struct span whole = *authority;
+
+        *host = until(whole, ":");
+        *authority = after(whole, host->length);
+        if (looks_like_ipv6(whole))
                 return refuse(error, "an IPv6 address in a URL stands in brackets, as in [::1]");
         return check_host(*host, error);
 }
@@ -244,20 +279,37 @@ write_host(struct aw_url *url, struct span host, bool ipv6, uint16_t default_por
                  ipv6 ? "]" : "", port);
 }
 
+/* "*" or nothing in front of the port. */
+static bool
+take_any(struct span *authority, struct span *host)
+{
+        struct span colon = after(*authority, begins_with(*authority, "*") ? 1 : 0);
+
+        if (colon.length == authority->length ? !begins_with(colon, ":")
+                                              : colon.length > 0 && colon.data[0] != ':')
+                return false;
+        if (colon.length > 1 && contains(after(colon, 1), ':'))
+                return false;
+        *authority = colon;
+        *host = (struct span){AW_URL_ANY_HOST, strlen(AW_URL_ANY_HOST)};
+        return true;
+}
+
 /* What follows ws:// or wss://. */
 static int
-parse_inet(struct span rest, struct aw_url *url, struct aw_url_error *error)
+parse_inet(struct span rest, struct aw_url *url, bool listening, struct aw_url_error *error)
 {
         uint16_t default_port = url->scheme == AW_URL_WSS ? 443 : 80;
         struct span authority = until(rest, "/?"), target = after(rest, authority.length), host;
         bool ipv6 = begins_with(authority, "[");
-        int result;
+        int result = 0;
 
         if (contains(authority, '@'))
-                return refuse(error, "a user name or password in a URL is not supported");
+                return refuse(error, "a user name or password in a URL is not supported: give "
+                                     "them in the field Authorization");
         if (ipv6)
                 result = take_ipv6(&authority, &host, error);
-        else
+        else if (!listening || !take_any(&authority, &host))
                 result = take_host(&authority, &host, error);
         if (result == -1)
                 return -1;
@@ -270,8 +322,9 @@ parse_inet(struct span rest, struct aw_url *url, struct aw_url_error *error)
 
 /* What follows unix: or ws+unix: up to the target. */
 static int
-parse_socket(struct span path, struct aw_url *url, struct aw_url_error *error)
+parse_socket(struct span path, struct aw_url *url, bool listening, struct aw_url_error *error)
 {
+        (void)listening;
         if (begins_with(path, "//"))
                 path = after(path, 2);
         if (!begins_with(path, "/"))
@@ -286,11 +339,12 @@ parse_socket(struct span path, struct aw_url *url, struct aw_url_error *error)
 
 /* What follows ws+unix:. */
 static int
-parse_socket_and_target(struct span rest, struct aw_url *url, struct aw_url_error *error)
+parse_socket_and_target(struct span rest, struct aw_url *url, bool listening,
+                        struct aw_url_error *error)
 {
         struct span path = until(rest, ":"), target = after(rest, path.length);
 
-        if (parse_socket(path, url, error) == -1)
+        if (parse_socket(path, url, listening, error) == -1)
                 return -1;
         if (target.length < 2)
                 return 0;
@@ -302,7 +356,8 @@ parse_socket_and_target(struct span rest, struct aw_url *url, struct aw_url_erro
 static const struct {
         const char *prefix;
         enum aw_url_scheme scheme;
-        int (*parse)(struct span rest, struct aw_url *url, struct aw_url_error *error);
+        int (*parse)(struct span rest, struct aw_url *url, bool listening,
+                     struct aw_url_error *error);
 } schemes[] = {
         {"ws://", AW_URL_WS, parse_inet},
         {"wss://", AW_URL_WSS, parse_inet},
@@ -310,8 +365,8 @@ static const struct {
         {"ws+unix:", AW_URL_UNIX, parse_socket_and_target},
 };
 
-int
-aw_url_parse(const char *text, struct aw_url *url, struct aw_url_error *error)
+static int
+parse(const char *text, struct aw_url *url, bool listening, struct aw_url_error *error)
 {
         struct span rest = {text, strlen(text)};
 
@@ -322,9 +377,27 @@ aw_url_parse(const char *text, struct aw_url *url, struct aw_url_error *error)
                         memset(url, 0, sizeof *url);
                         url->scheme = schemes[i].scheme;
                         rest = after(rest, strlen(schemes[i].prefix));
-                        return schemes[i].parse(rest, url, error);
+                        return schemes[i].parse(rest, url, listening, error);
                 }
         if (begins_with(rest, "http://") || begins_with(rest, "https://"))
                 return refuse(error, "write ws:// instead of http://, wss:// instead of https://");
-        return refuse(error, "the URL begins with none of ws://, wss://, unix:/ and ws+unix:/");
+        return refuse(error, "the URL begins with none of ws://, wss://, unix:/ and ws+unix:/: "
+                             "write wss:// before a host");
+}
+
+int
+aw_url_parse(const char *text, struct aw_url *url, struct aw_url_error *error)
+{
+        return parse(text, url, false, error);
+}
+
+int
+aw_url_parse_listen(const char *text, struct aw_url *url, struct aw_url_error *error)
+{
+        if (parse(text, url, true, error) == -1)
+                return -1;
+        if (strcmp(url->target, "/") != 0)
+                return refuse(error, "a URL to listen on has no path and no query: all of them "
+                                     "are served");
+        return 0;
 }

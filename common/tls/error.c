@@ -116,6 +116,7 @@ explain_protocol(struct aw_tls *tls, unsigned long error)
         int reason = ERR_GET_REASON(error);
         const char *text = find_sentence(protocol_sentences, COUNT(protocol_sentences), reason);
 
+        tls->peer_sent_http = ours && reason == SSL_R_HTTP_REQUEST;
         /* What lack of memory leads to comes after it. */
         if (ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE)
                 say(tls, "out of memory");

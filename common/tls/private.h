@@ -23,7 +23,7 @@ struct aw_tls {
         struct aw_tls_buffer *output; /* lent, or NULL */
         size_t output_start;          /* its length when it was lent */
         char *error_text;
-        bool established, closed, failed, refused_peer, out_of_memory;
+        bool established, closed, failed, refused_peer, peer_sent_http, out_of_memory;
 };
 
 /* Makes a sentence of the arguments, sets errno, empties OpenSSL's error queue; returns -1. */

@@ -61,6 +61,18 @@ reserve(struct aw_tls_buffer *buffer, size_t size)
         return true;
 }
 
+int
+aw_tls_buffer_append(struct aw_tls_buffer *buffer, const uint8_t *data, size_t length)
+{
+        if (!reserve(buffer, length)) {
+                errno = ENOMEM;
+                return -1;
+        }
+        memcpy(buffer->data + buffer->length, data, length);
+        buffer->length += length;
+        return 0;
+}
+
 static int
 write_output(BIO *bio, const char *data, size_t size, size_t *length)
 {
@@ -69,12 +81,10 @@ write_output(BIO *bio, const char *data, size_t size, size_t *length)
         BIO_clear_retry_flags(bio);
         if (tls->output == NULL)
                 return 0;
-        if (!reserve(tls->output, size)) {
+        if (aw_tls_buffer_append(tls->output, (const uint8_t *)data, size) == -1) {
                 tls->out_of_memory = true;
                 return 0;
         }
-        memcpy(tls->output->data + tls->output->length, data, size);
-        tls->output->length += size;
         *length = size;
         return 1;
 }
@@ -179,6 +189,12 @@ aw_tls_free(struct aw_tls *tls)
         free(tls->host);
         free(tls->error_text);
         free(tls);
+}
+
+bool
+aw_tls_is_client(const struct aw_tls *tls)
+{
+        return !tls->context->server;
 }
 
 void
@@ -331,6 +347,12 @@ bool
 aw_tls_refused_peer(const struct aw_tls *tls)
 {
         return tls->refused_peer;
+}
+
+bool
+aw_tls_peer_sent_http(const struct aw_tls *tls)
+{
+        return tls->peer_sent_http;
 }
 
 static void

@@ -28,7 +28,7 @@ struct aw_http_head {
         struct aw_http_text method, target; /* of a request; never empty */
         int status;                         /* of a response: 100 to 599 */
         struct aw_http_text reason;         /* of a response; may be empty */
-        int minor_version;                  /* 0 or 1 */
+        int minor_version;                  /* 0, or 1 also for what is higher */
         size_t length;                      /* where the head ends in the buffer */
         size_t field_count;
         struct aw_http_field fields[AW_HTTP_FIELDS_MAX];
@@ -39,7 +39,7 @@ enum aw_http_result {
         AW_HTTP_INCOMPLETE,  /* not all there yet: call again with more */
         AW_HTTP_BAD,         /* not HTTP: answer 400 */
         AW_HTTP_TOO_LARGE,   /* over AW_HTTP_HEAD_MAX or AW_HTTP_FIELDS_MAX: answer 431 */
-        AW_HTTP_BAD_VERSION, /* HTTP, but neither 1.0 nor 1.1: answer 505 */
+        AW_HTTP_BAD_VERSION, /* HTTP of another major version: answer 505 */
 };
 
 /*
@@ -60,6 +60,13 @@ enum aw_http_result aw_http_parse_response(const char *data, size_t length,
 
 /* The first field of that name (compared without case), or NULL. */
 const struct aw_http_text *aw_http_field(const struct aw_http_head *head, const char *name);
+
+/*
+ * Whether every byte of the text may stand in a token (RFC 9110 section 5.6.2) or in the value of
+ * a field; an empty text is no token.
+ */
+bool aw_http_is_token(const char *data, size_t length);
+bool aw_http_is_value(const char *data, size_t length);
 
 /* How many fields have that name. */
 size_t aw_http_field_count(const struct aw_http_head *head, const char *name);

@@ -33,7 +33,7 @@ PUBLIC = {"api": "base", "error": "base", "log": "base", "loop": "loop", "task":
           "executor": "executor", "tls": "tls", "stream": "net", "process": "net", "ws": "ws"}
 
 # What else may be included: the programs and the tests by their own names.
-OTHERS = {"server": "await cli ws", "client": "await cli", "tests": "await unit bench " + " ".join(ROOMS)}
+OTHERS = {"server": "await cli", "client": "await cli", "tests": "await unit bench " + " ".join(ROOMS)}
 
 # Headers of other libraries, and the files that may include them.
 FOREIGN = [

@@ -89,8 +89,35 @@ a_request_is_right_or_it_is_said_what_is_wrong(void **state)
                 {LINE HOST "Upgrade: h2c, websocket\r\n" CONNECT VERSION WITH_KEY "\r\n", 0, NULL},
                 /* Not for a WebSocket at all. */
                 {LINE HOST "\r\n", -1, NULL},
-                {LINE HOST CONNECT VERSION WITH_KEY "\r\n", -1, NULL},
-                {LINE HOST "Upgrade: websockets\r\n" CONNECT VERSION WITH_KEY "\r\n", -1, NULL},
+                {LINE HOST CONNECT "\r\n", -1, NULL},
+                {LINE HOST "Upgrade: h2c\r\n" CONNECT "\r\n", -1, NULL},
+                {"POST / HTTP/1.1\r\n" HOST WITH_KEY "\r\n", -1, NULL},
+                {"HEAD / HTTP/1.1\r\n" HOST VERSION "\r\n", -1, NULL},
+                /* One that a proxy passed on without what was for itself. */
+                {LINE HOST CONNECT VERSION WITH_KEY "\r\n", 426,
+                 "a proxy between us dropped the Upgrade field: nginx needs proxy_set_header "
+                 "Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\"; "
+                 "proxy_http_version 1.1"},
+                {LINE HOST "Connection: close\r\n" WITH_KEY "\r\n", 426, "dropped the Upgrade"},
+                {"GET / HTTP/1.0\r\n" HOST "Connection: close\r\n" VERSION "\r\n", 426,
+                 "dropped the Upgrade"},
+                {LINE HOST UPGRADE VERSION WITH_KEY "\r\n", 426, "from the Connection field"},
+                {LINE HOST UPGRADE "Connection: close\r\n" VERSION WITH_KEY "\r\n", 426,
+                 "from the Connection field"},
+                /* One that names the protocol in another way. */
+                {LINE HOST "Upgrade: WebSocket/13\r\n" CONNECT VERSION WITH_KEY "\r\n", 426,
+                 "write Upgrade: websocket"},
+                {LINE HOST "Upgrade: websocket/13\r\n" CONNECT "\r\n", 426,
+                 "write Upgrade: websocket"},
+                {LINE HOST "Upgrade: websockets\r\n" CONNECT VERSION WITH_KEY "\r\n", 426,
+                 "does not say websocket"},
+                /* A body, even an empty one in chunks, would be taken for frames. */
+                {LINE HOST UPGRADE CONNECT VERSION WITH_KEY "Content-Length: 0\r\n\r\n", 0, NULL},
+                {LINE HOST UPGRADE CONNECT VERSION WITH_KEY "Content-Length: 000\r\n\r\n", 0, NULL},
+                {LINE HOST UPGRADE CONNECT VERSION WITH_KEY "Content-Length: 8\r\n\r\n", 400,
+                 "no body"},
+                {LINE HOST UPGRADE CONNECT VERSION WITH_KEY "Transfer-Encoding: chunked\r\n\r\n",
+                 400, "no body"},
                 /* Wrong ones. */
                 {"POST / HTTP/1.1\r\n" HOST UPGRADE CONNECT VERSION WITH_KEY "\r\n", 400, "GET"},
                 {"get / HTTP/1.1\r\n" HOST UPGRADE CONNECT VERSION WITH_KEY "\r\n", 400, "GET"},
@@ -98,9 +125,10 @@ a_request_is_right_or_it_is_said_what_is_wrong(void **state)
                  "HTTP/1.1"},
                 {LINE UPGRADE CONNECT VERSION WITH_KEY "\r\n", 400, "Host"},
                 {LINE HOST HOST UPGRADE CONNECT VERSION WITH_KEY "\r\n", 400, "Host"},
-                {LINE HOST UPGRADE VERSION WITH_KEY "\r\n", 400, "Connection"},
-                {LINE HOST UPGRADE "Connection: close\r\n" VERSION WITH_KEY "\r\n", 400,
-                 "Connection"},
+                {LINE HOST UPGRADE "\r\n", 400, "Connection"},
+                {LINE HOST UPGRADE "Connection: close\r\n"
+                                   "\r\n",
+                 400, "Connection"},
                 {LINE HOST UPGRADE CONNECT WITH_KEY "\r\n", 400, "Sec-WebSocket-Version"},
                 {LINE HOST UPGRADE CONNECT VERSION VERSION WITH_KEY "\r\n", 400,
                  "Sec-WebSocket-Version"},
