@@ -11,8 +11,8 @@
  *
  * Nothing here blocks the loop, whatever the descriptor is, and nothing raises SIGPIPE.
  *
- * Memory is bounded. Input: reading from the other side stops while `limit` bytes wait to be read;
- * a stream holds twice that at most, and a connection 64 KiB more. Output: a write waits while
+ * Memory is bounded. Input: reading from the other side stops while `limit` bytes wait to be read; a
+ * stream holds twice that at most, and a connection 64 KiB more. Output: a write waits while
  * `high_water` bytes wait to be sent; a connection holds 320 KiB more of it.
  *
  * One task reads a stream at a time; any number write, whose data are not mixed. A stream belongs
@@ -123,5 +123,81 @@ AW_API void aw_stream_drop(struct aw_stream *stream);
 
 /* The other side, for logs: "127.0.0.1:40312", "[::1]:40312", "unix", "descriptor 0". */
 AW_API const char *aw_stream_peer(const struct aw_stream *stream);
+
+/* Connecting */
+
+struct aw_stream_connect_options {
+        /* "HOST:PORT", "[IPV6]:PORT" or "unix:/PATH". HOST is a name or an IPv4 address. */
+        const char *address;
+
+        /* From aw_tls_context_client(). NULL: plain. */
+        struct aw_tls_context *tls;
+
+        /* What the server's certificate must be for. NULL: HOST. */
+        const char *server_name;
+
+        struct aw_stream_options bounds;
+};
+
+/*
+ * Resolves the name in the default executor, tries its addresses side by side (RFC 8305), and does
+ * the TLS handshake (asyncio.open_connection). NULL with errno and *error (which may be NULL): of
+ * kind AW_ERROR_USAGE, RESOLVE, CONNECTION, TLS, CERTIFICATE, TIMEOUT, CANCELLED or MEMORY.
+ */
+AW_API async struct aw_stream *aw_stream_connect(const struct aw_stream_connect_options *options,
+                                                 struct aw_error *error, aw_time deadline);
+
+/*
+ * Puts TLS over a plain connection (StreamWriter.start_tls), after all that was written. For
+ * clients: server_name is what the certificate must be for. For servers: NULL, and a context of
+ * theirs. To be called without an await after the write that makes the peer begin with TLS; bytes
+ * that came before that are not read in TLS' stead, EPROTO. 0, or -1 with errno and *error (which
+ * may be NULL): the stream can only be closed then.
+ */
+AW_API async int aw_stream_start_tls(struct aw_stream *stream, struct aw_tls_context *tls,
+                                     const char *server_name, struct aw_error *error,
+                                     aw_time deadline);
+
+/* One line about the connection: "TLSv1.3, TLS_AES_256_GCM_SHA384, ...", or "plain". */
+AW_API void aw_stream_describe(const struct aw_stream *stream, char *out, size_t size);
+
+/* Listening */
+
+struct aw_stream_listen_options {
+        /* As above; port 0: any that is free. HOST "*": all addresses of the machine. */
+        const char *address;
+
+        /* From aw_tls_context_server(); the listener takes a reference. NULL: plain. */
+        struct aw_tls_context *tls;
+
+        unsigned socket_mode; /* of a Unix socket's file; 0: as the umask says */
+
+        struct aw_stream_options bounds; /* of each connection */
+};
+
+/*
+ * Binds every address of the host and listens (asyncio.start_server). NULL with errno and *error
+ * (which may be NULL). A stale Unix socket is replaced, one in use is not.
+ */
+AW_API async struct aw_stream_listener *
+aw_stream_listen(const struct aw_stream_listen_options *options, struct aw_error *error);
+
+/* The addresses it listens on, with real ports: "127.0.0.1:7681". NULL past the last. */
+AW_API const char *aw_stream_listener_address(const struct aw_stream_listener *listener,
+                                              size_t index);
+
+/*
+ * Waits for the next connection, whose TLS handshake is complete (it has 10 s, and costs no task).
+ * NULL with errno ETIMEDOUT, ECANCELED, or ESHUTDOWN: the listener was closed meanwhile. While 64
+ * connections wait to be accepted, further ones wait in the kernel.
+ */
+AW_API async struct aw_stream *aw_stream_accept(struct aw_stream_listener *listener,
+                                                aw_time deadline);
+
+/*
+ * Stops listening, drops connections that were not accepted, and frees the listener. Those that
+ * were accepted outlive it; tasks that wait in aw_stream_accept() get ESHUTDOWN. NULL does nothing.
+ */
+AW_API void aw_stream_listener_close(struct aw_stream_listener *listener);
 
 #endif

@@ -353,18 +353,23 @@ aw_stream_shutdown(struct aw_stream *stream)
                 aw_stream_write_failed(stream, errno);
 }
 
-void
-aw_stream_drop(struct aw_stream *stream)
+static void
+end(struct aw_stream *stream, bool sent)
 {
-        if (stream == NULL)
-                return;
         stream->gone = true;
         stream->read_error = EPIPE;
         aw_bytes_free(&stream->input);
         aw_stream_write_failed(stream, EPIPE);
-        stream->carrier->close(stream);
+        stream->carrier->close(stream, sent);
         aw_wake_all(&stream->readers);
         aw_stream_unref(stream);
+}
+
+void
+aw_stream_drop(struct aw_stream *stream)
+{
+        if (stream != NULL)
+                end(stream, false);
 }
 
 async int
@@ -376,7 +381,7 @@ aw_stream_close(struct aw_stream *stream, aw_time deadline)
                 return 0;
         result = await(flush(stream, deadline));
         error = errno;
-        aw_stream_drop(stream);
+        end(stream, result == 0);
         errno = error;
         return result;
 }

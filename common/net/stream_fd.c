@@ -245,8 +245,9 @@ fd_sending(const struct aw_stream *stream)
 }
 
 static void
-fd_close(struct aw_stream *stream)
+fd_close(struct aw_stream *stream, bool sent)
 {
+        (void)sent;
         aw_wait_fd_wake(stream->fd);
         if (stream->sender == NULL)
                 return;

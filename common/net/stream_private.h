@@ -37,8 +37,11 @@ struct aw_stream_carrier {
         /* True while something that was written is not with the kernel yet. */
         bool (*sending)(const struct aw_stream *stream);
 
-        /* The stream is closed: ends all that is under way. What is not sent is lost. */
-        void (*close)(struct aw_stream *stream);
+        /*
+         * The stream is closed: ends all that is under way. sent: all output was sent, and the
+         * other side may take its time to read it.
+         */
+        void (*close)(struct aw_stream *stream, bool sent);
 
         /* Nobody uses the stream any more: frees what is the carrier's. */
         void (*release)(struct aw_stream *stream);
@@ -52,6 +55,7 @@ enum aw_stream_method {
         AW_STREAM_THREAD,   /* in a thread, once it is ready */
 };
 
+struct aw_tls;
 struct aw_transport;
 
 struct aw_stream {
@@ -85,7 +89,15 @@ struct aw_stream {
         bool sender_began;
 
         /* A connection's. */
-        struct aw_transport *transport;
+        struct aw_transport *transport;      /* NULL: it is over */
+        bool established;                    /* the TLS handshake too */
+        bool ending;                         /* the transport was told to end our direction */
+        struct aw_error *why;                /* for the sentence when that fails, or NULL */
+        struct aw_handle late;               /* for the handshake, or for the end */
+        struct aw_stream_listener *listener; /* until it is accepted, or NULL */
+        struct {
+                struct aw_stream *next, *previous;
+        } link; /* of the listener's */
 
         char peer[64];
 };
@@ -116,5 +128,32 @@ struct aw_stream *aw_stream_adopt(int fd, const struct aw_stream_options *option
  */
 async int aw_stream_read_elsewhere(struct aw_stream *stream, size_t size, aw_time deadline);
 async ssize_t aw_stream_write_elsewhere(struct aw_stream *stream, size_t size);
+
+/*
+ * The stream of a transport, which it owns from now on, or of a descriptor that was accepted, which
+ * it owns even if this fails: NULL with errno. tls: its session, or NULL; the same holds for it.
+ */
+struct aw_stream *aw_stream_of_transport(struct aw_transport *transport, struct aw_tls *tls,
+                                         const struct aw_stream_options *bounds);
+struct aw_stream *aw_stream_of_socket(int fd, struct aw_tls *tls,
+                                      const struct aw_stream_options *bounds);
+
+/* Waits until the connection is established, TLS and all. 0, or -1 with errno and *error. */
+async int aw_stream_wait_established(struct aw_stream *stream, struct aw_error *error,
+                                     aw_time deadline);
+
+/* Of a listener's stream: it is established, or gone before it was accepted. */
+void aw_stream_listener_established(struct aw_stream *stream);
+void aw_stream_listener_lost(struct aw_stream *stream);
+
+/*
+ * Resolves "HOST:PORT", "unix:/PATH" and the like. *url and *addresses are written: the latter to
+ * be freed by the caller. 0, or -1 with errno and *error.
+ */
+struct aw_url;
+struct aw_addresses;
+async int aw_stream_resolve(const char *address, bool passive, struct aw_url *url,
+                            struct aw_addresses *addresses, struct aw_error *error,
+                            aw_time deadline);
 
 #endif
