@@ -4,12 +4,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client.h"
 
 #include "await/log.h"
 #include "await/signals.h"
 #include "await/tls.h"
+#include "output.h"
 #include "session.h"
 
 void
@@ -99,8 +101,14 @@ converse(const struct client_options *options)
                                         .header_count = options->headers.count,
                                         .max_message = options->max_message};
 
-        return options->count > 0 ? await(session_messages(&to, options))
-                                  : await(session_lines(&to, options));
+        struct output *output = output_open();
+        enum client_status status = CLIENT_LOCAL;
+
+        if (output != NULL)
+                status = options->count > 0 ? await(session_messages(&to, options, output))
+                                            : await(session_lines(&to, options, output));
+        output_free(output);
+        return status;
 }
 
 /* SIGUSR1 shows the tasks. */
@@ -127,5 +135,8 @@ client_run(void *argument)
                 aw_cancel(signals);
                 await(aw_join(signals));
         }
+        /* A name server that does not answer still keeps its thread, for as long as it likes. */
+        if (status == CLIENT_TIMEOUT)
+                _exit(status);
         return status;
 }

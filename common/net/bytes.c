@@ -13,12 +13,12 @@ aw_bytes_reserve(struct aw_bytes *bytes, size_t more)
         size_t capacity = bytes->capacity < 512 ? 512 : bytes->capacity;
         uint8_t *data;
 
-        if (bytes->start + bytes->length + more <= bytes->capacity)
+        if (bytes->data != NULL && bytes->start + bytes->length + more <= bytes->capacity)
                 return 0;
         if (bytes->start > 0)
                 memmove(bytes->data, aw_bytes_first(bytes), bytes->length);
         bytes->start = 0;
-        if (bytes->length + more <= bytes->capacity)
+        if (bytes->data != NULL && bytes->length + more <= bytes->capacity)
                 return 0;
         while (capacity < bytes->length + more)
                 capacity *= 2;

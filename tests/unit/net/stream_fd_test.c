@@ -395,6 +395,9 @@ devices_fail_as_they_do(NOTHING)
                 expect_int(await(aw_stream_write(stream, "x", 1, AW_NEVER)), 0);
                 expect_int(await(aw_stream_read(stream, &byte, 1, AW_NEVER)), 0);
                 expect_int(await(aw_stream_close(stream, AW_NEVER)), 0);
+                stream = aw_stream_open(fd, NULL);
+                await(expect_line(stream, ""));
+                expect_int(await(aw_stream_close(stream, AW_NEVER)), 0);
                 close(fd);
         }
         refuse_nowait = false;
