@@ -71,7 +71,7 @@ output_print(struct output *output, const struct ws_message *message, aw_time de
 }
 
 async int
-output_flush(struct output *output, aw_time deadline)
+output_finish(struct output *output, aw_time deadline)
 {
         return await(aw_stream_flush(output->stream, deadline));
 }

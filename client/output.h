@@ -17,7 +17,7 @@ struct output *output_open(void);
 async int output_print(struct output *output, const struct ws_message *message, aw_time deadline);
 
 /* Waits until all of it is written. 0, or -1 with errno. */
-async int output_flush(struct output *output, aw_time deadline);
+async int output_finish(struct output *output, aw_time deadline);
 
 /* Frees it; what is not written yet is lost. NULL does nothing. */
 void output_free(struct output *output);

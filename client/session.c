@@ -28,7 +28,7 @@ static async enum client_status
 print(struct output *output, const struct ws_message *reply, aw_time deadline)
 {
         if (await(output_print(output, reply, deadline)) == -1 ||
-            await(output_flush(output, deadline)) == -1)
+            await(output_finish(output, deadline)) == -1)
                 return output_failed();
         return CLIENT_OK;
 }
@@ -249,7 +249,7 @@ session_lines(const struct ws_connect_options *to, const struct client_options *
         client_connected(lines.ws, options);
         await(exchange_lines(&lines));
         await(say_goodbye(lines.ws, lines.status));
-        if (lines.status != CLIENT_TIMEOUT && await(output_flush(output, AW_NEVER)) == -1 &&
+        if (lines.status != CLIENT_TIMEOUT && await(output_finish(output, AW_NEVER)) == -1 &&
             lines.status == CLIENT_OK)
                 lines.status = output_failed();
         return lines.status;

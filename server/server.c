@@ -14,6 +14,7 @@
 #include "await/task_wait.h"
 #include "await/tls.h"
 #include "await/ws.h"
+#include "base/say.h"
 #include "echo.h"
 #include "page.h"
 
@@ -46,8 +47,8 @@ accept_connections(void *argument)
 
         while ((ws = await(ws_accept(acceptor->listener, AW_NEVER))) != NULL) {
                 if (aw_group_spawn(group, ws_peer(ws), echo, ws) == -1) {
-                        aw_log(AW_LOG_WARNING, "%s: no task for it: %s", ws_peer(ws),
-                               strerror(errno));
+                        aw_log_limited(AW_LOG_WARNING, "%s: no task for it: %s", ws_peer(ws),
+                                       strerror(errno));
                         ws_drop(ws);
                 }
         }
@@ -142,7 +143,7 @@ subprotocol_of(const struct server_options *options)
 
 /* This and the next return the exit status. */
 static async int
-listen_on(struct server *server, const char *url)
+server_listen(struct server *server, const char *url)
 {
         const struct server_options *given = server->options;
         struct ws_listen_options options = {
@@ -182,12 +183,12 @@ listen_on_all(struct server *server)
                 return 1;
         }
         for (i = 0; i < count && status == 0; i++)
-                status = await(listen_on(server, urls[i]));
+                status = await(server_listen(server, urls[i]));
         return status;
 }
 
 /* Whatever the level: with port 0 there is no other way to learn the port. */
-static void __attribute__((format(printf, 1, 2))) say(const char *format, ...)
+static void __attribute__((format(printf, 1, 2))) tell(const char *format, ...)
 {
         va_list arguments;
 
@@ -211,7 +212,7 @@ start_accepting(struct server *server, struct ws_listener *listener)
                 return -1;
         }
         for (i = 0; (url = ws_listener_url(listener, i)) != NULL; i++)
-                say("listening on %s", url);
+                tell("listening on %s", url);
         return 0;
 }
 

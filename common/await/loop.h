@@ -52,6 +52,15 @@ struct aw_loop_options {
          * higher the limit is.
          */
         unsigned descriptors;
+
+        /*
+         * Bytes of address space that aw_run() reserves for the stack of each task, a guard page
+         * included. 0: 256 KiB; else from 16 KiB to 1 GiB. Only the pages that a task touches cost
+         * memory, about 4 KiB for one that sleeps (but with vm.overcommit_memory 2 the system
+         * counts them all). A task that grows past its stack ends the process by SIGSEGV; if
+         * nobody else handles that signal, a sentence says whose stack it was.
+         */
+        size_t stack_size;
 };
 
 /*

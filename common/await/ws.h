@@ -32,6 +32,13 @@ struct ws_listener;
 
 #define WS_MESSAGE_MAX ((uint64_t)16 << 20) /* bytes; what a max_message of 0 means */
 
+/*
+ * What one connection holds at most, in bytes: a message in each direction, because two peers that
+ * send at once must both be able to receive; and the rest, which is bounded: queues, what the kernel
+ * did not take, what was read in one go.
+ */
+#define WS_CONNECTION_MAX(max_message) (2 * (uint64_t)(max_message) + ((uint64_t)4 << 20))
+
 /* Status codes of a Close frame (section 7.4.1, and IANA's registry). */
 enum ws_close_code {
         WS_NORMAL = 1000,
@@ -91,16 +98,16 @@ AW_API async int ws_ping(struct ws *ws, aw_time deadline);
 /*
  * Closes (section 7) and frees the connection, whatever its state: sends a Close frame with code
  * and reason (at most 123 bytes of UTF-8, or NULL) unless one was sent already, waits for the
- * peer's up to 5 s, drops messages that come meanwhile, and ends the TCP connection. No other task
- * may be waiting in the connection (aborts). 0 if both Close frames were exchanged; -1 with errno
+ * peer's up to 5 s, drops messages that come meanwhile, and ends the TCP connection. Other tasks
+ * that wait in it get EPIPE. It is freed, so they must not use it again. 0 if both Close frames were exchanged; -1 with errno
  * EPIPE (lost), ETIMEDOUT or ECANCELED (then the connection was dropped). Freed in any case. NULL
  * does nothing.
  */
 AW_API async int ws_close(struct ws *ws, unsigned code, const char *reason);
 
 /*
- * Drops the connection without a Close frame, and frees it. Does not wait. No task may be waiting
- * in it. NULL does nothing.
+ * Drops the connection without a Close frame, and frees it. Does not wait. Tasks that wait in it get
+ * EPIPE. NULL does nothing.
  */
 AW_API void ws_drop(struct ws *ws);
 

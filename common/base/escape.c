@@ -24,7 +24,7 @@ character(const unsigned char *s, size_t length)
  * U+2069).
  */
 static bool
-is_control(const unsigned char *s, size_t length)
+steers_terminal(const unsigned char *s, size_t length)
 {
         if (length == 1)
                 return s[0] < 0x20 || s[0] == 0x7f;
@@ -46,7 +46,7 @@ aw_log_escape(const void *data, size_t length, const char *keep, char *out, size
 
         while (i < length) {
                 shown = character(s + i, length - i);
-                if (is_control(s + i, shown) && (s[i] == '\0' || strchr(keep, s[i]) == NULL))
+                if (steers_terminal(s + i, shown) && (s[i] == '\0' || strchr(keep, s[i]) == NULL))
                         shown = 0;
                 if (written + (shown > 0 ? shown : 4) + 1 > size)
                         break;

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "await/log.h"
-
-#define MESSAGE_MAX 1000 /* bytes, escaped, without the NUL */
-#define PROGRAM_MAX 100
+#include "base/private.h"
+#include "base/say.h"
 
 typedef void (*log_sink)(enum aw_log_level level, const char *message);
 
@@ -22,39 +20,48 @@ static _Atomic(log_sink) current_sink;
 
 /* Control characters escaped; what is too long ends in "...". */
 static void
-escape(const char *raw, char out[MESSAGE_MAX + 1])
+escape(const char *raw, char out[AW_LOG_MESSAGE_MAX + 1])
 {
         size_t length = strlen(raw), used;
 
-        aw_log_escape(raw, length, "", out, MESSAGE_MAX + 1, &used);
+        aw_log_escape(raw, length, "", out, AW_LOG_MESSAGE_MAX + 1, &used);
         if (used < length)
-                strcpy(out + aw_log_escape(raw, length, "", out, MESSAGE_MAX + 1 - 3, &used),
+                strcpy(out + aw_log_escape(raw, length, "", out, AW_LOG_MESSAGE_MAX + 1 - 3, &used),
                        "...");
 }
 
-static void
-format_message(char out[MESSAGE_MAX + 1], const char *format, va_list ap)
+void
+aw_log_format(char out[AW_LOG_MESSAGE_MAX + 1], const char *format, va_list arguments)
 {
-        char raw[MESSAGE_MAX + 2]; /* one byte too many fits, so that escape() sees the excess */
+        char raw[AW_LOG_MESSAGE_MAX +
+                 2]; /* one byte too many fits, so that escape() sees the excess */
 
-        if (vsnprintf(raw, sizeof(raw), format, ap) < 0)
+        if (vsnprintf(raw, sizeof(raw), format, arguments) < 0)
                 snprintf(raw, sizeof(raw), "(a message that cannot be formatted)");
         escape(raw, out);
 }
 
-static void
-write_line(enum aw_log_level level, const char *message)
+const char *
+aw_log_program(void)
 {
-        const char *program = atomic_load(&log_program);
-        const char *word = level == AW_LOG_INFO ? "" : level_names[level];
-        char line[PROGRAM_MAX + 16 + MESSAGE_MAX];
-        int length;
+        return atomic_load(&log_program);
+}
 
-        length = snprintf(line, sizeof(line), "%.*s%s%s%s%s\n", PROGRAM_MAX,
-                          program != NULL ? program : "", program != NULL ? ": " : "", word,
-                          *word != '\0' ? ": " : "", message);
-        while (write(STDERR_FILENO, line, (size_t)length) == -1 && errno == EINTR)
-                ;
+const char *
+aw_log_level_name(enum aw_log_level level)
+{
+        return level_names[level];
+}
+
+void
+aw_log_emit(enum aw_log_level level, const char *message)
+{
+        log_sink sink = atomic_load(&current_sink);
+
+        if (sink != NULL)
+                sink(level, message);
+        else
+                aw_log_write(level, message);
 }
 
 bool
@@ -67,20 +74,17 @@ void
 aw_log(enum aw_log_level level, const char *format, ...)
 {
         int saved_errno = errno;
-        char message[MESSAGE_MAX + 1];
-        log_sink sink;
-        va_list ap;
+        char message[AW_LOG_MESSAGE_MAX + 1];
+        va_list arguments;
 
         if (!aw_log_enabled(level))
                 return;
-        va_start(ap, format);
-        format_message(message, format, ap);
-        va_end(ap);
-        sink = atomic_load(&current_sink);
-        if (sink != NULL)
-                sink(level, message);
-        else
-                write_line(level, message);
+        aw_log_limit_report();
+        errno = saved_errno; /* for %m */
+        va_start(arguments, format);
+        aw_log_format(message, format, arguments);
+        va_end(arguments);
+        aw_log_emit(level, message);
         errno = saved_errno;
 }
 
@@ -88,10 +92,10 @@ void
 aw_log_say(const char *format, va_list arguments)
 {
         int saved_errno = errno;
-        char message[MESSAGE_MAX + 1];
+        char message[AW_LOG_MESSAGE_MAX + 1];
 
-        format_message(message, format, arguments);
-        write_line(AW_LOG_INFO, message);
+        aw_log_format(message, format, arguments);
+        aw_log_write(AW_LOG_INFO, message);
         errno = saved_errno;
 }
 
@@ -125,17 +129,17 @@ aw_log_level_parse(const char *name)
 void
 aw_log_abort(const char *format, ...)
 {
-        char message[MESSAGE_MAX + 1];
+        char message[AW_LOG_MESSAGE_MAX + 1];
         log_sink sink;
-        va_list ap;
+        va_list arguments;
 
-        va_start(ap, format);
-        format_message(message, format, ap);
-        va_end(ap);
+        va_start(arguments, format);
+        aw_log_format(message, format, arguments);
+        va_end(arguments);
         /* The sink is taken away first: it may be what is at fault and end up here again. */
         sink = atomic_exchange(&current_sink, NULL);
         if (sink != NULL)
                 sink(AW_LOG_ERROR, message);
-        write_line(AW_LOG_ERROR, message);
+        aw_log_write(AW_LOG_ERROR, message);
         abort();
 }

@@ -9,9 +9,9 @@ struct aw_executor_kind {
         const char *name; /* for people */
 
         /*
-         * No new jobs come. Once those that are there have ended, and all that works for the
-         * executor is gone, aw_executor_ended() is to be called by a callback of the loop, never
-         * inside this call. It may be called again before that.
+         * Takes no more jobs. When the last job has ended, and all that works for the executor is
+         * gone, calls aw_executor_ended(), from a callback of the loop, never from here. It may be
+         * called again before that.
          */
         void (*close)(struct aw_executor *executor, bool cancel_futures);
 
@@ -40,9 +40,7 @@ void aw_executor_ended(struct aw_executor *executor);
 /* Aborts if the executor is not of this kind or not of this thread. */
 void aw_executor_check(const struct aw_executor *executor, const struct aw_executor_kind *kind);
 
-/* The default executor, made if need be; NULL with errno ENOMEM. */
-struct aw_executor *aw_executor_default(void);
-
+/* How many processors there are. Keeps errno. */
 size_t aw_executor_cores(void);
 
 /* What every job begins with. It is on the heap, for it may live on after its task's await. */

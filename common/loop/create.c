@@ -2,6 +2,7 @@
 /* Making a loop: which back end, and the libwebsockets context on it. */
 #include <errno.h>
 #include <libwebsockets.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -13,7 +14,6 @@
 #define SLOW_DEFAULT (100 * AW_MILLISECOND)
 #define DESCRIPTORS  20000
 
-
 static const struct aw_loop_backend *const backends[] = {&aw_loop_ev, &aw_loop_uv, &aw_loop_poll};
 #define BACKENDS (sizeof(backends) / sizeof(backends[0]))
 
@@ -23,18 +23,21 @@ static _Atomic(const char *) policy = "auto";
  * libwebsockets sizes its tables by the limit of open files, and is slow if told of any other
  * number. At each close it looks through all of them: so the limit is no higher than needed.
  */
-static void
+static int
 limit_descriptors(unsigned wanted)
 {
         struct rlimit limit;
 
         if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-                return;
+                return INT_MAX;
         if (wanted == 0)
                 wanted = DESCRIPTORS;
         limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
                 aw_log(AW_LOG_DEBUG, "setrlimit: %s", strerror(errno));
+        return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT_MAX
+                       ? (int)limit.rlim_cur
+                       : INT_MAX;
 }
 
 /*
@@ -48,6 +51,16 @@ log_line(int level, const char *line)
 
         (void)level;
         aw_log(AW_LOG_DEBUG, "libwebsockets: %.*s", (int)length, line);
+}
+
+static void
+close_backend(struct aw_loop *loop)
+{
+        struct aw_wakeup wakeup;
+
+        aw_wakeup_find(&wakeup, loop->context);
+        loop->backend->close(loop);
+        aw_wakeup_close(&wakeup);
 }
 
 static int
@@ -69,7 +82,7 @@ create_context(struct aw_loop *loop)
         if (loop->vhost != NULL)
                 return 0;
         /* A plug-in that is not there is the likely cause; poll needs none. */
-        loop->backend->close(loop);
+        close_backend(loop);
         errno = loop->backend == &aw_loop_poll ? ENOMEM : ENOENT;
         return -1;
 }
@@ -83,9 +96,7 @@ is_auto(const char *name)
 static const struct aw_loop_backend *
 find_backend(const char *name)
 {
-        size_t i;
-
-        for (i = 0; i < BACKENDS; i++)
+        for (size_t i = 0; i < BACKENDS; i++)
                 if (strcmp(backends[i]->name, name) == 0)
                         return backends[i];
         errno = EINVAL;
@@ -105,13 +116,11 @@ aw_loop_set_policy(const char *backend)
 static int
 choose_backend(struct aw_loop *loop, const char *name)
 {
-        size_t i;
-
         if (!is_auto(name)) {
                 loop->backend = find_backend(name);
                 return loop->backend == NULL ? -1 : create_context(loop);
         }
-        for (i = 0; i < BACKENDS; i++) {
+        for (size_t i = 0; i < BACKENDS; i++) {
                 loop->backend = backends[i];
                 if (create_context(loop) == 0)
                         return 0;
@@ -139,7 +148,7 @@ aw_loop_create(const struct aw_loop_options *options)
         loop->slow = options->slow == 0 ? SLOW_DEFAULT : options->slow;
         loop->watch = loop->slow > 2 * AW_LOOP_TICK ? CLOCK_MONOTONIC_COARSE : CLOCK_MONOTONIC;
         pthread_mutex_init(&loop->remote_lock, NULL);
-        limit_descriptors(options->descriptors);
+        loop->descriptors = limit_descriptors(options->descriptors);
         lws_set_log_level(LLL_ERR | LLL_WARN, log_line);
         if (choose_backend(loop, options->backend == NULL ? policy : options->backend) == -1) {
                 error = errno;
@@ -161,7 +170,7 @@ aw_loop_destroy(struct aw_loop *loop)
         if (loop != aw_loop_current)
                 aw_log_abort("aw_loop_destroy(): the loop of another thread");
         aw_socket_close_all();
-        loop->backend->close(loop);
+        close_backend(loop);
         pthread_mutex_destroy(&loop->remote_lock);
         free(loop);
         aw_loop_current = NULL;

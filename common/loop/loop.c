@@ -7,7 +7,7 @@
 #include "await/log.h"
 #include "base/list.h"
 #include "loop/private.h"
-#include "loop/timers.h"
+#include "loop/timers_private.h"
 
 /* While something is ready, the poller is asked every so many turns only. */
 #define TURNS_UNPOLLED 16
@@ -202,9 +202,9 @@ flush_all(struct aw_loop *loop)
 }
 
 void
-aw_loop_hurry(struct aw_loop *loop)
+aw_loop_wake(struct aw_loop *loop)
 {
-        loop->hurry = true;
+        loop->woken = true;
 }
 
 aw_time
@@ -266,7 +266,7 @@ run_timers(struct aw_loop *loop)
 static aw_time
 poll_until(const struct aw_loop *loop, bool wait)
 {
-        if (!wait || loop->hurry || loop->ready.first != NULL || loop->flushes.first != NULL)
+        if (!wait || loop->woken || loop->ready.first != NULL || loop->flushes.first != NULL)
                 return 0;
         return loop->timers == NULL ? AW_NEVER : loop->timers->when;
 }
@@ -279,7 +279,7 @@ poll_once(struct aw_loop *loop, bool wait)
                 return;
         loop->unpolled = 0;
         loop->backend->poll(loop, poll_until(loop, wait));
-        loop->hurry = false;
+        loop->woken = false;
 }
 
 void

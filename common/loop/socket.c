@@ -153,15 +153,18 @@ int
 aw_socket_open(struct aw_socket *socket, int fd, const struct aw_socket_callbacks *callbacks)
 {
         lws_sock_file_fd_type descriptor = {.filefd = fd};
+        struct aw_loop *loop = aw_loop_need();
 
         *socket = (struct aw_socket){.callbacks = callbacks,
                                      .flush.serve = socket_serve,
                                      .fd = fd,
                                      .reading = true,
                                      .polled_in = true};
-        socket->wsi =
-                lws_adopt_descriptor_vhost(aw_loop_vhost(aw_loop_need()), LWS_ADOPT_RAW_FILE_DESC,
-                                           descriptor, aw_socket_protocols[0].name, NULL);
+        /* Refused here, because on libuv it would leave a handle behind that never closes. */
+        if (fd < loop->descriptors)
+                socket->wsi =
+                        lws_adopt_descriptor_vhost(aw_loop_vhost(loop), LWS_ADOPT_RAW_FILE_DESC,
+                                                   descriptor, aw_socket_protocols[0].name, NULL);
         if (socket->wsi == NULL) {
                 errno = EMFILE;
                 return -1;

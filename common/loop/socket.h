@@ -43,9 +43,9 @@ struct aw_socket {
                 struct aw_socket *next, *previous;
         } link; /* all of this thread's */
         int fd;
-        bool reading, writing;       /* what the owner wants to know */
-        bool polled_in, polled_out;  /* what libwebsockets was asked for */
-        bool asked;                  /* for flush() */
+        bool reading, writing;      /* what the owner wants to know */
+        bool polled_in, polled_out; /* what libwebsockets was asked for */
+        bool asked;                 /* for flush() */
         bool closing;
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "loop/timers.h"
+#include "loop/timers_private.h"
 
 static bool
 earlier(const struct aw_handle *a, const struct aw_handle *b)

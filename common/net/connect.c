@@ -9,7 +9,7 @@
 
 #include "net/resolve.h"
 #include "net/transport.h"
-#include "task/private.h"
+#include "task/suspend.h"
 
 /* Before the next address is tried as well (RFC 8305 section 5: the Connection Attempt Delay). */
 #define ATTEMPT_DELAY (250 * AW_MILLISECOND)
@@ -133,9 +133,7 @@ race_wait(struct race *race, aw_time deadline)
 static async void
 race_end(struct race *race)
 {
-        size_t i;
-
-        for (i = 0; i < race->started; i++)
+        for (size_t i = 0; i < race->started; i++)
                 if (race->attempts[i].transport != NULL && &race->attempts[i] != race->winner)
                         aw_transport_close(race->attempts[i].transport);
         while (race->failed + (race->winner != NULL) < race->started)
@@ -168,9 +166,9 @@ static void
 interleave(struct aw_addresses *addresses)
 {
         struct aw_address *items = addresses->items, moved;
-        size_t i, j;
+        size_t j;
 
-        for (i = 1; i < addresses->count; i++) {
+        for (size_t i = 1; i < addresses->count; i++) {
                 for (j = i; j < addresses->count; j++)
                         if (items[j].storage.ss_family != items[i - 1].storage.ss_family)
                                 break;

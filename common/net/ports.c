@@ -268,7 +268,7 @@ cure(const struct aw_url *url, int error)
 
 /* Whether the host stands for its addresses, rather than being one. */
 static bool
-is_name(const char *host)
+is_host_with_addresses(const char *host)
 {
         struct in_addr binary;
 
@@ -285,7 +285,7 @@ port_failed(const struct aw_url *url, const struct aw_address *address, struct a
 
         if (url->scheme != AW_URL_UNIX) {
                 aw_address_format(&address->storage, text, sizeof(text));
-                if (is_name(url->host))
+                if (is_host_with_addresses(url->host))
                         snprintf(name, sizeof(name), " (%s)", url->host);
         }
         return aw_error_set(error, AW_ERROR_LISTEN, reason, "cannot listen on %s%s: %s%s",

@@ -16,7 +16,7 @@
 
 #include "await/log.h"
 #include "await/wait_fd.h"
-#include "net/process_spawn.h"
+#include "net/spawn_private.h"
 #include "net/stream_private.h"
 
 #ifndef P_PIDFD
@@ -172,7 +172,7 @@ undo(pid_t pid)
 
 /* An errno value. */
 static int
-start(struct aw_process *process, const struct aw_process_options *options)
+child_begin(struct aw_process *process, const struct aw_process_options *options)
 {
         int ours[AW_SPAWN_COUNT], error = 0;
 
@@ -207,7 +207,7 @@ release(struct aw_process *process)
 }
 
 static void
-tell(struct aw_error *error, const struct aw_process_options *options, int number)
+child_failed(struct aw_error *error, const struct aw_process_options *options, int number)
 {
         const char *directory = options->directory;
 
@@ -234,11 +234,11 @@ aw_process_start(const struct aw_process_options *options, struct aw_error *erro
                 return NULL;
         }
         process->fd = -1;
-        number = start(process, options);
+        number = child_begin(process, options);
         if (number == 0)
                 return process;
         release(process);
-        tell(error, options, number);
+        child_failed(error, options, number);
         return NULL;
 }
 
@@ -268,7 +268,7 @@ aw_process_error(const struct aw_process *process)
 
 /* 1 it has ended, 0 it runs, or -1 with errno. */
 static int
-look(struct aw_process *process)
+child_look(struct aw_process *process)
 {
         int result = process->ended ? 1 : reap(process->fd, &process->status);
 
@@ -283,7 +283,7 @@ aw_process_wait(struct aw_process *process, struct aw_process_status *status, aw
         int result;
 
         process->waiting++;
-        while ((result = look(process)) == 0)
+        while ((result = child_look(process)) == 0)
                 if (await(aw_wait_fd(process->fd, AW_READ, deadline)) == -1) {
                         result = -1;
                         break;
@@ -299,7 +299,7 @@ aw_process_wait(struct aw_process *process, struct aw_process_status *status, aw
 int
 aw_process_signal(struct aw_process *process, int number)
 {
-        if (look(process) == 0)
+        if (child_look(process) == 0)
                 return send_signal(process->fd, number);
         errno = ESRCH;
         return -1;
@@ -314,7 +314,7 @@ aw_process_free(struct aw_process *process)
                 return;
         if (process->waiting > 0)
                 aw_log_abort("aw_process_free(): a task waits for the process");
-        if (look(process) == 0) {
+        if (child_look(process) == 0) {
                 send_signal(process->fd, SIGKILL);
                 orphan = process->orphan;
                 orphan->pid = process->pid;

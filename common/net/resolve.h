@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names to addresses, in a thread of the default executor: getaddrinfo() blocks, and needs more
- * stack than a task has.
+ * Names to addresses, in a thread of the default executor: getaddrinfo() blocks.
  */
 #ifndef AW_NET_RESOLVE_H
 #define AW_NET_RESOLVE_H

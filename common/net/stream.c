@@ -54,7 +54,7 @@ more(struct aw_stream *stream, aw_time deadline)
                 }
                 if (stream->ended)
                         return 0;
-                if (await(stream->carrier->fill(stream, deadline)) == -1)
+                if (await(stream->carrier->refill(stream, deadline)) == -1)
                         return -1;
         }
         return 1;
@@ -83,7 +83,7 @@ end_reading(struct aw_stream *stream)
 }
 
 static size_t
-take(struct aw_stream *stream, void *data, size_t size)
+take_input(struct aw_stream *stream, void *data, size_t size)
 {
         size_t length = stream->input.length < size ? stream->input.length : size;
 
@@ -103,7 +103,7 @@ aw_stream_read(struct aw_stream *stream, void *data, size_t size, aw_time deadli
         if (size > 0 && stream->input.length == 0)
                 result = await(more(stream, deadline));
         if (result == 1)
-                result = (ssize_t)take(stream, data, size);
+                result = (ssize_t)take_input(stream, data, size);
         end_reading(stream);
         return result;
 }
@@ -120,7 +120,7 @@ aw_stream_read_exactly(struct aw_stream *stream, void *data, size_t size, size_t
         if (begin_reading(stream) == -1)
                 return -1;
         for (;;) {
-                length += take(stream, (uint8_t *)data + length, size - length);
+                length += take_input(stream, (uint8_t *)data + length, size - length);
                 if (length == size || result != 1)
                         break;
                 result = await(more(stream, deadline));

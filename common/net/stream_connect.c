@@ -14,7 +14,7 @@
 
 /* Addresses are URLs without a scheme, and with a port. */
 static int
-parse(const char *address, bool passive, struct aw_url *url, struct aw_error *error)
+parse_address(const char *address, bool passive, struct aw_url *url, struct aw_error *error)
 {
         const char *colon = address == NULL ? NULL : strrchr(address, ':');
         char text[AW_URL_HOST_MAX + AW_URL_SOCKET_MAX + 32];
@@ -52,7 +52,7 @@ aw_stream_resolve(const char *address, bool passive, struct aw_url *url,
         const char *reason;
         int result;
 
-        if (parse(address, passive, url, error) == -1)
+        if (parse_address(address, passive, url, error) == -1)
                 return -1;
         aw_timeout_enter(&timeout, deadline);
         result = aw_timeout_exit(&timeout, await(aw_resolve(url, passive, addresses, &reason)));
@@ -85,8 +85,7 @@ create_session(const struct aw_stream_connect_options *options, const struct aw_
 }
 
 static async struct aw_transport *
-connect_any(struct aw_addresses *addresses, const char *address, struct aw_error *error,
-            aw_time deadline)
+dial(struct aw_addresses *addresses, const char *address, struct aw_error *error, aw_time deadline)
 {
         struct aw_transport *transport = await(aw_connect(addresses, deadline));
 
@@ -103,8 +102,8 @@ connect_any(struct aw_addresses *addresses, const char *address, struct aw_error
 
 /* The transport and the session become the stream's. */
 static async struct aw_stream *
-finish(const struct aw_stream_connect_options *options, struct aw_transport *transport,
-       struct aw_tls *tls, struct aw_error *error, aw_time deadline)
+establish(const struct aw_stream_connect_options *options, struct aw_transport *transport,
+          struct aw_tls *tls, struct aw_error *error, aw_time deadline)
 {
         struct aw_stream *stream = aw_stream_of_transport(transport, tls, &options->bounds);
         int number;
@@ -123,8 +122,8 @@ finish(const struct aw_stream_connect_options *options, struct aw_transport *tra
 }
 
 static async struct aw_stream *
-connect_to(const struct aw_stream_connect_options *options, struct aw_url *url,
-           struct aw_addresses *addresses, struct aw_error *error, aw_time deadline)
+open_connection(const struct aw_stream_connect_options *options, struct aw_url *url,
+                struct aw_addresses *addresses, struct aw_error *error, aw_time deadline)
 {
         struct aw_transport *transport;
         struct aw_tls *tls;
@@ -134,9 +133,9 @@ connect_to(const struct aw_stream_connect_options *options, struct aw_url *url,
                     -1 ||
             create_session(options, url, &tls, error) == -1)
                 return NULL;
-        transport = await(connect_any(addresses, options->address, error, deadline));
+        transport = await(dial(addresses, options->address, error, deadline));
         if (transport != NULL)
-                return await(finish(options, transport, tls, error, deadline));
+                return await(establish(options, transport, tls, error, deadline));
         number = errno;
         aw_tls_free(tls);
         errno = number;
@@ -156,7 +155,7 @@ aw_stream_connect(const struct aw_stream_connect_options *options, struct aw_err
                 aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
                 return NULL;
         }
-        stream = await(connect_to(options, url, &addresses, error, deadline));
+        stream = await(open_connection(options, url, &addresses, error, deadline));
         number = errno;
         aw_addresses_free(&addresses);
         free(url);

@@ -17,7 +17,7 @@
 #include "await/log.h"
 #include "await/wait_fd.h"
 #include "net/stream_private.h"
-#include "task/private.h"
+#include "task/suspend.h"
 
 #define READ_SIZE ((size_t)64 << 10)
 
@@ -265,7 +265,7 @@ fd_release(struct aw_stream *stream)
 }
 
 static const struct aw_stream_carrier fd_carrier = {
-        .fill = fd_fill,
+        .refill = fd_fill,
         .send = fd_send,
         .sending = fd_sending,
         .close = fd_close,

@@ -53,7 +53,7 @@ listener_update(struct aw_stream_listener *listener)
 }
 
 static void
-handshake_late(void *argument)
+shaking_late(void *argument)
 {
         struct aw_stream *stream = argument;
 
@@ -79,7 +79,7 @@ accepted(void *owner, int fd, const struct sockaddr_storage *address)
         stream->listener = listener;
         aw_list_append(&listener->shaking, stream, link);
         listener->shaking_count++;
-        aw_call_later(&stream->late, HANDSHAKE_TIME, handshake_late, stream);
+        aw_call_later(&stream->late, HANDSHAKE_TIME, shaking_late, stream);
         listener_update(listener);
         return 0;
 }
@@ -152,7 +152,7 @@ aw_stream_accept(struct aw_stream_listener *listener, aw_time deadline)
 }
 
 static async int
-listen_on(struct aw_stream_listener *listener, const struct aw_stream_listen_options *options,
+listen_at(struct aw_stream_listener *listener, const struct aw_stream_listen_options *options,
           struct aw_error *error)
 {
         struct aw_url *url = malloc(sizeof(*url));
@@ -188,7 +188,7 @@ aw_stream_listen(const struct aw_stream_listen_options *options, struct aw_error
         listener->ports.owner = listener;
         if (options->tls != NULL)
                 listener->tls = aw_tls_context_ref(options->tls);
-        if (await(listen_on(listener, options, error)) == 0)
+        if (await(listen_at(listener, options, error)) == 0)
                 return listener;
         number = errno;
         listener_unref(listener);

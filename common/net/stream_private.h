@@ -29,7 +29,7 @@ struct aw_stream_carrier {
          * Gets more input, or waits until there may be some: stream->input, `ended` and read_error
          * tell what came of it. 0, or -1 with errno.
          */
-        async int (*fill)(struct aw_stream *stream, aw_time deadline);
+        async int (*refill)(struct aw_stream *stream, aw_time deadline);
 
         /* There is output, or the end of it: sees to it that it goes out. 0, or -1 with errno. */
         int (*send)(struct aw_stream *stream);

@@ -62,7 +62,7 @@ socket_ended(void *owner, bool truncated)
 }
 
 static void
-socket_writable(void *owner)
+socket_output(void *owner)
 {
         struct aw_stream *stream = owner;
         size_t length = stream->output.length;
@@ -114,7 +114,7 @@ static const struct aw_transport_callbacks callbacks = {
         .established = socket_established,
         .data = socket_data,
         .ended = socket_ended,
-        .writable = socket_writable,
+        .writable = socket_output,
         .closed = socket_closed,
 };
 
@@ -181,7 +181,7 @@ socket_release(struct aw_stream *stream)
 }
 
 static const struct aw_stream_carrier socket_carrier = {
-        .fill = socket_fill,
+        .refill = socket_fill,
         .send = socket_send,
         .sending = socket_sending,
         .close = socket_close,
@@ -191,7 +191,7 @@ static const struct aw_stream_carrier socket_carrier = {
 /* Opening */
 
 static struct aw_stream *
-create(const struct aw_stream_options *bounds)
+create_connection(const struct aw_stream_options *bounds)
 {
         struct aw_stream *stream =
                 aw_stream_create(&socket_carrier, bounds->limit, bounds->high_water);
@@ -205,7 +205,7 @@ struct aw_stream *
 aw_stream_of_transport(struct aw_transport *transport, struct aw_tls *tls,
                        const struct aw_stream_options *bounds)
 {
-        struct aw_stream *stream = create(bounds);
+        struct aw_stream *stream = create_connection(bounds);
 
         if (stream == NULL) {
                 aw_tls_free(tls);
@@ -225,7 +225,7 @@ aw_stream_of_transport(struct aw_transport *transport, struct aw_tls *tls,
 struct aw_stream *
 aw_stream_of_socket(int fd, struct aw_tls *tls, const struct aw_stream_options *bounds)
 {
-        struct aw_stream *stream = create(bounds);
+        struct aw_stream *stream = create_connection(bounds);
         int error;
 
         if (stream == NULL) {

@@ -19,8 +19,8 @@
 #include "loop/socket.h"
 #include "tls/session.h"
 
-#define RECORD_SIZE ((size_t)16 << 10) /* payload of a TLS record at most */
-#define DIRECT_SIZE ((size_t)4 << 10)  /* so much is encrypted from where it is */
+#define RECORD_SIZE ((size_t)16 << 10)  /* payload of a TLS record at most */
+#define DIRECT_SIZE ((size_t)4 << 10)   /* so much is encrypted from where it is */
 #define WRITE_SIZE  ((size_t)256 << 10) /* bytes for one write of the kernel's, about */
 #define TAIL_SIZE   ((size_t)16 << 10)  /* so little goes out with the write before */
 
@@ -79,7 +79,7 @@ struct aw_transport {
 struct scratch {
         size_t users;
         struct aw_transport *gatherer; /* whose output this is */
-        struct aw_tls_buffer output; /* for the kernel */
+        struct aw_tls_buffer output;   /* for the kernel */
         size_t small_length;
         uint8_t small[RECORD_SIZE]; /* small writes, put together for one record */
         uint8_t plain[RECORD_SIZE];
@@ -178,18 +178,17 @@ transport_end(struct aw_transport *transport, int error)
 static void
 transport_end_if_over(struct aw_transport *transport)
 {
-        if (transport->in == WAY_ENDED && transport->out == WAY_ENDED &&
-            transport->held == NULL)
+        if (transport->in == WAY_ENDED && transport->out == WAY_ENDED && transport->held == NULL)
                 transport_end(transport, 0);
 }
 
 static void
 transport_update_reading(struct aw_transport *transport)
 {
-        aw_socket_read(&transport->socket,
-                       !transport->paused && transport->phase != PHASE_CONNECTING &&
-                               transport->in == WAY_OPEN &&
-                               transport->held_length <= AW_TRANSPORT_HOLD);
+        aw_socket_read(&transport->socket, !transport->paused &&
+                                                   transport->phase != PHASE_CONNECTING &&
+                                                   transport->in == WAY_OPEN &&
+                                                   transport->held_length <= AW_TRANSPORT_HOLD);
 }
 
 /* Nothing can be sent any more. Before it went away the peer may have said why. */
@@ -265,7 +264,7 @@ transport_hold(struct aw_transport *transport, const uint8_t *data, size_t lengt
         uint8_t *held;
 
         /* What went out makes room first, so that not more is kept than is counted. */
-        if (transport->held_sent > 0)
+        if (transport->held != NULL && transport->held_sent > 0)
                 memmove(transport->held, transport->held + transport->held_sent, left);
         held = realloc(transport->held, left + length);
         if (held == NULL) {
@@ -310,9 +309,9 @@ small_flush(struct aw_transport *transport)
         scratch->small_length = 0;
         if (length == 0)
                 return 0;
-        result = transport->tls != NULL ? aw_tls_write(transport->tls, scratch->small, length)
-                                        : aw_tls_buffer_append(&scratch->output, scratch->small,
-                                                               length);
+        result = transport->tls != NULL
+                         ? aw_tls_write(transport->tls, scratch->small, length)
+                         : aw_tls_buffer_append(&scratch->output, scratch->small, length);
         if (result < 0)
                 transport_break(transport, ENOMEM);
         return result < 0 ? -1 : 0;
@@ -745,8 +744,9 @@ static const struct aw_socket_callbacks socket_callbacks = {
 static void
 set_options(int fd)
 {
-        static const int on = 1, idle = AW_TRANSPORT_SILENCE / 2, interval = AW_TRANSPORT_SILENCE / 6,
-                         count = 3, silence = AW_TRANSPORT_SILENCE * 1000;
+        static const int on = 1, idle = AW_TRANSPORT_SILENCE / 2,
+                         interval = AW_TRANSPORT_SILENCE / 6, count = 3,
+                         silence = AW_TRANSPORT_SILENCE * 1000;
 
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));

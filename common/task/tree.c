@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Who spawned whom. Siblings are in the order of their births. */
+/* Who spawned whom, also for people. Siblings are in the order of their births. */
 #include "base/list.h"
+#include "coro/coro.h"
 #include "task/private.h"
 
 static struct aw_tasks *
@@ -36,4 +37,34 @@ aw_task_next(struct aw_task *task)
         while (task != NULL && task->siblings.next == NULL)
                 task = task->parent;
         return task == NULL ? NULL : task->siblings.next;
+}
+
+static const char *const states[] = {
+        [AW_TASK_READY] = "ready",
+        [AW_TASK_RUNNING] = "running",
+        [AW_TASK_WAITING] = "waiting",
+        [AW_TASK_DONE] = "done, not joined",
+};
+
+static int
+depth_of(const struct aw_task *task)
+{
+        int depth = 0;
+
+        for (task = task->parent; task != NULL; task = task->parent)
+                depth++;
+        return depth;
+}
+
+void
+aw_task_dump(FILE *out)
+{
+        struct aw_task *task = NULL;
+        aw_time now = aw_loop_now();
+
+        while ((task = aw_task_next(task)) != NULL)
+                fprintf(out, "%*s%s (%s, stack %zu KiB, %.1f s)%s%s\n", 2 * depth_of(task), "",
+                        task->name, states[task->state], aw_coro_depth(task->coro) >> 10,
+                        (double)(now - task->born) / AW_SECOND, task->site == NULL ? "" : " at ",
+                        task->site == NULL ? "" : task->site);
 }

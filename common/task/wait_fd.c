@@ -13,7 +13,8 @@
 
 #include "await/wait_fd.h"
 
-#include "task/private.h"
+#include "task/run.h"
+#include "task/suspend.h"
 
 #define EVENTS_AT_ONCE 64
 
@@ -31,6 +32,7 @@ static _Thread_local struct {
         struct aw_watch *watch; /* NULL: not open */
         struct fd_wait **waits; /* by descriptor */
         size_t count;
+        struct aw_at_exit exit;
 } poller;
 
 static void
@@ -114,6 +116,17 @@ aw_wait_fd_wake(int fd)
                 poller_event(fd, AW_READ | AW_WRITE);
 }
 
+/* At the end of aw_run() nobody waits any more. */
+static void
+poller_close(void)
+{
+        aw_watch_close(poller.watch);
+        poller.watch = NULL;
+        free(poller.waits);
+        poller.waits = NULL;
+        poller.count = 0;
+}
+
 static int
 poller_open(void)
 {
@@ -125,8 +138,11 @@ poller_open(void)
         if (poller.epoll == -1)
                 return -1;
         poller.watch = aw_watch_open(poller.epoll, poller_readable, NULL);
-        if (poller.watch != NULL)
+        if (poller.watch != NULL) {
+                poller.exit.leave = poller_close;
+                aw_at_exit(&poller.exit);
                 return 0;
+        }
         error = errno;
         close(poller.epoll);
         errno = error;
@@ -151,16 +167,6 @@ poller_make_room(int fd)
         poller.waits = waits;
         poller.count = count;
         return 0;
-}
-
-void
-aw_wait_fd_close(void)
-{
-        aw_watch_close(poller.watch);
-        poller.watch = NULL;
-        free(poller.waits);
-        poller.waits = NULL;
-        poller.count = 0;
 }
 
 /* What it is ready for now; 0: nothing. */

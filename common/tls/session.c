@@ -149,6 +149,21 @@ set_host(struct aw_tls *tls, const char *host)
                        : -1;
 }
 
+/*
+ * OpenSSL from 3.2 on makes the record layers here, and tells of a failure in the queue of errors
+ * only. Without them the session would crash.
+ */
+static int
+set_side(struct aw_tls *tls)
+{
+        clear_errors();
+        if (tls->context->server)
+                SSL_set_accept_state(tls->ssl);
+        else
+                SSL_set_connect_state(tls->ssl);
+        return ERR_peek_error() == 0 ? 0 : -1;
+}
+
 struct aw_tls *
 aw_tls_create(struct aw_tls_context *context, const char *host)
 {
@@ -166,15 +181,11 @@ aw_tls_create(struct aw_tls_context *context, const char *host)
         tls->context = aw_tls_context_ref(context);
         tls->ssl = SSL_new(context->ssl);
         if (tls->ssl == NULL || attach_bio(tls) == -1 ||
-            (host != NULL && set_host(tls, host) == -1)) {
+            (host != NULL && set_host(tls, host) == -1) || set_side(tls) == -1) {
                 aw_tls_free(tls);
                 errno = ENOMEM;
                 return NULL;
         }
-        if (host != NULL)
-                SSL_set_connect_state(tls->ssl);
-        else
-                SSL_set_accept_state(tls->ssl);
         return tls;
 }
 

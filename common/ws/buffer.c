@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
-#include "ws/buffer.h"
+#include "ws/buffer_private.h"
 
 #include "base/list.h"
 

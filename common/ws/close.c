@@ -44,9 +44,11 @@ time_look(void *argument)
         }
         closing->late = true;
         ws_connection_wake(ws);
-        /* Nobody waits for the end of the stream any longer. */
+        /* Nobody waits for the end of the stream any longer, but there is one, if we can. */
         if (ws->out.state >= WS_OUT_FINISH)
                 aw_transport_close(ws->transport);
+        else if (ws->out.outbox.first == NULL)
+                aw_transport_shutdown(ws->transport);
 }
 
 static void

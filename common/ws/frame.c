@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "ws/frame.h"
+#include "ws/frame_private.h"
 
 /* Bytes in a block, and in 8-byte words: what compilers turn into vector instructions. */
 enum { BLOCK = 32, WORDS = BLOCK / 8 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "ws/http.h"
+#include "ws/http_private.h"
 
 /* What a byte may be part of. */
 enum {

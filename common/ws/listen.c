@@ -6,7 +6,7 @@
 
 #include "await/log.h"
 #include "net/resolve.h"
-#include "ws/listener.h"
+#include "ws/listener_private.h"
 
 async struct ws *
 ws_accept(struct ws_listener *listener, aw_time deadline)

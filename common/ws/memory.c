@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "await/ws.h"
-#include "ws/buffer.h"
+#include "ws/buffer_private.h"
 
 /* What a thread has not added to the sum yet, at most. */
 #define BATCH ((ptrdiff_t)64 << 10)
@@ -102,8 +102,8 @@ uint64_t
 ws_memory(void)
 {
         /* Of another thread that has freed what this one allocated it may be below zero. */
-        ptrdiff_t sum = (ptrdiff_t)atomic_load_explicit(&total, memory_order_relaxed) +
-                        mine.unreported;
+        ptrdiff_t sum =
+                (ptrdiff_t)atomic_load_explicit(&total, memory_order_relaxed) + mine.unreported;
 
         return sum < 0 ? 0 : (uint64_t)sum;
 }

@@ -96,7 +96,7 @@ ws_order_close(struct ws *ws, int error, unsigned code, const char *reason)
 void
 ws_order_fail(struct ws *ws, unsigned code, int error, const char *reason)
 {
-        aw_log(AW_LOG_INFO, "%s: closing with %u: %s", ws->peer, code, reason);
+        aw_log_limited(AW_LOG_INFO, "%s: closing with %u: %s", ws->peer, code, reason);
         if (ws->in.state == WS_IN_OPEN)
                 ws->in.state = WS_IN_SKIP;
         ws_input_forget(ws);

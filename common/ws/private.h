@@ -7,9 +7,9 @@
 #include "base/utf8.h"
 #include "net/transport.h"
 #include "tls/session.h"
-#include "ws/buffer.h"
-#include "ws/frame.h"
-#include "ws/http.h"
+#include "ws/buffer_private.h"
+#include "ws/frame_private.h"
+#include "ws/http_private.h"
 
 #define WS_HANDSHAKE_TIME (10 * AW_SECOND) /* for TLS and the opening handshake, of a server */
 #define WS_CLOSE_TIME     (5 * AW_SECOND)  /* for the peer's Close frame */
@@ -136,7 +136,7 @@ struct ws {
 
 /* connection.c. Loop's stack, unless said otherwise. */
 extern const struct aw_transport_callbacks ws_connection_callbacks;
-struct ws *ws_connection_create(bool client, uint64_t max_message); /* Any stack */
+struct ws *ws_connection_create(bool client, uint64_t max_message);          /* Any stack */
 int ws_connection_send_head(struct ws *ws, const char *data, size_t length); /* HTTP: 0 or -1 */
 
 /* The opening handshake is complete; what follows the head is frames. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ws/request.h"
+#include "ws/request_private.h"
 
 static bool
 is_digits(struct aw_http_text text)
@@ -19,14 +19,14 @@ is_digits(struct aw_http_text text)
 }
 
 static struct aw_http_text
-skip(struct aw_http_text text, size_t length)
+text_after(struct aw_http_text text, size_t length)
 {
         return (struct aw_http_text){text.data + length, text.length - length};
 }
 
 /* The bytes before the first of `stops`, or all. */
 static struct aw_http_text
-until(struct aw_http_text text, const char *stops)
+text_until(struct aw_http_text text, const char *stops)
 {
         size_t i = 0;
 
@@ -45,7 +45,7 @@ is_port(struct aw_http_text text)
 
         if (text.length == 0)
                 return true;
-        digits = skip(text, 1);
+        digits = text_after(text, 1);
         if (text.data[0] != ':' || (digits.length > 0 && !is_digits(digits)))
                 return false;
         for (i = 0; i < digits.length && port <= UINT16_MAX; i++)
@@ -55,7 +55,7 @@ is_port(struct aw_http_text text)
 
 /* Letters, digits and what else RFC 3986 section 3.2.2 lets stand in a name. */
 static bool
-is_name(struct aw_http_text text)
+is_host_name(struct aw_http_text text)
 {
         static const char others[] = "-._~%!$&'()*+,;=";
         size_t i;
@@ -79,15 +79,16 @@ is_authority(struct aw_http_text text)
         struct in6_addr binary;
 
         if (text.length == 0 || text.data[0] != '[') {
-                host = until(text, ":");
-                return is_name(host) && is_port(skip(text, host.length));
+                host = text_until(text, ":");
+                return is_host_name(host) && is_port(text_after(text, host.length));
         }
-        host = until(skip(text, 1), "]");
+        host = text_until(text_after(text, 1), "]");
         if (host.length + 1 == text.length || host.length >= sizeof(address))
                 return false;
         memcpy(address, host.data, host.length);
         address[host.length] = '\0';
-        return inet_pton(AF_INET6, address, &binary) == 1 && is_port(skip(text, host.length + 2));
+        return inet_pton(AF_INET6, address, &binary) == 1 &&
+               is_port(text_after(text, host.length + 2));
 }
 
 /* How long the scheme and "://" are of a target in absolute form; 0 if it is in another one. */
@@ -121,7 +122,7 @@ is_target(const struct aw_http_head *head)
         if (aw_http_text_is(&target, "*"))
                 return aw_http_text_is(&head->method, "OPTIONS");
         if (scheme > 0)
-                return is_authority(until(skip(target, scheme), "/?"));
+                return is_authority(text_until(text_after(target, scheme), "/?"));
         return target.data[0] == '/';
 }
 
@@ -144,7 +145,7 @@ check_framing(const struct aw_http_head *head)
 }
 
 static const char *
-check_host(const struct aw_http_head *head)
+check_host_field(const struct aw_http_head *head)
 {
         size_t count = aw_http_field_count(head, "Host");
 
@@ -158,7 +159,7 @@ check_host(const struct aw_http_head *head)
 int
 ws_request_check(const struct aw_http_head *head, const char **reason)
 {
-        *reason = check_host(head);
+        *reason = check_host_field(head);
         if (*reason == NULL && !is_target(head))
                 *reason = "the request's target is neither a path nor a URL";
         if (*reason == NULL)
@@ -207,11 +208,11 @@ static struct aw_http_text
 path_of(const struct aw_http_head *head)
 {
         size_t scheme = scheme_length(head->target);
-        struct aw_http_text rest = skip(head->target, scheme);
+        struct aw_http_text rest = text_after(head->target, scheme);
 
         if (scheme > 0)
-                rest = skip(rest, until(rest, "/?").length);
-        rest = until(rest, "?");
+                rest = text_after(rest, text_until(rest, "/?").length);
+        rest = text_until(rest, "?");
         if (aw_http_text_is(&head->method, "CONNECT"))
                 rest.length = 0;
         else if (rest.length == 0)

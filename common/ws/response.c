@@ -4,10 +4,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "ws/response.h"
-
 #include "await/log.h"
-#include "ws/request.h"
+#include "ws/request_private.h"
+#include "ws/response_private.h"
 
 static const char text_plain[] = "text/plain; charset=utf-8";
 
@@ -126,7 +125,7 @@ ws_response_refuse(struct ws *ws, int status, const char *reason, bool without_b
         struct ws_answer answer = {.status = status};
         char *body;
 
-        aw_log(AW_LOG_INFO, "%s: refused with %d: %s", ws->peer, status, reason);
+        aw_log_limited(AW_LOG_INFO, "%s: refused with %d: %s", ws->peer, status, reason);
         if (asprintf(&body, "%d %s: %s\n", status, aw_http_reason(status), reason) == -1) {
                 aw_transport_close(ws->transport);
                 return;

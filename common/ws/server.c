@@ -7,9 +7,9 @@
 
 #include "await/log.h"
 #include "net/resolve.h"
-#include "ws/listener.h"
-#include "ws/request.h"
-#include "ws/response.h"
+#include "ws/listener_private.h"
+#include "ws/request_private.h"
+#include "ws/response_private.h"
 
 /* The opening handshake. */
 
@@ -76,7 +76,8 @@ answer_request(struct ws *ws, const struct aw_http_head *head, struct ws_answer 
                 accept_handshake(ws, head, answer);
         } else {
                 if (ws->request->upgrade || answer->body == not_for_us)
-                        aw_log(AW_LOG_INFO, "%s: refused with %d", ws->peer, answer->status);
+                        aw_log_limited(AW_LOG_INFO, "%s: refused with %d", ws->peer,
+                                       answer->status);
                 ws_response_send(ws, answer, is_head(head));
         }
         if (answer->done != NULL)
@@ -190,8 +191,8 @@ handshake_late(void *argument)
 {
         struct ws *ws = argument;
 
-        aw_log(AW_LOG_INFO, "%s: no complete handshake in %d s", ws->peer,
-               (int)(WS_HANDSHAKE_TIME / AW_SECOND));
+        aw_log_limited(AW_LOG_INFO, "%s: no complete handshake in %d s", ws->peer,
+                       (int)(WS_HANDSHAKE_TIME / AW_SECOND));
         aw_transport_close(ws->transport);
 }
 
@@ -216,7 +217,7 @@ refuse_plain_http(struct ws *ws)
 static void
 server_tls_failed(struct ws *ws, const char *text)
 {
-        aw_log(AW_LOG_INFO, "%s: TLS: %s", ws->peer, text);
+        aw_log_limited(AW_LOG_INFO, "%s: TLS: %s", ws->peer, text);
         if (aw_tls_peer_sent_http(aw_transport_tls(ws->transport)))
                 refuse_plain_http(ws);
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "ws/private.h"
-#include "ws/request.h"
+#include "ws/request_private.h"
 
 /* A place in the lists that the request's fields are. */
 struct offer {

@@ -170,7 +170,8 @@ ws_ping(struct ws *ws, aw_time deadline)
         }
         number = ws->out.ping_sent + 1;
         snprintf(payload, sizeof(payload), "%" PRIu64, number);
-        if (ws_output_queue_control(ws, WS_OP_PING, (const uint8_t *)payload, strlen(payload)) == -1)
+        if (ws_output_queue_control(ws, WS_OP_PING, (const uint8_t *)payload, strlen(payload)) ==
+            -1)
                 return -1;
         ws->out.ping_sent = number;
         while (ws->out.ping_answered < number) {

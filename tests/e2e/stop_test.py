@@ -6,8 +6,8 @@ import contextlib
 import signal
 
 from peer import BINARY, Peer, frame, header
-from support import (LOOP, SANITIZED, WSECHOD, Log, Server, Skip, client_command, equal, finish,
-                     main, match, run, scratch, started, test, wsecho)
+from support import (LOOP, WSECHOD, Log, Server, client_command, equal, finish, main, match,
+                     preloaded, scratch, started, test, wsecho)
 from wire import connect
 
 
@@ -190,22 +190,18 @@ def _():
 
 @test("a signal ends it while a name resolves, with status 0 and one line")
 def _():
-    source, library = scratch() / "slow.c", scratch() / "slow.so"
-    source.write_text("""
+    slow = preloaded("""
         #include <unistd.h>
-        int getaddrinfo(void *a, void *b, void *c, void *d)
-        { write(2, "resolving\\n", 10); for (;;) pause(); }
+        int getaddrinfo(void *name, void *service, void *hints, void *found)
+        {
+                write(2, "resolving\\n", 10);
+                for (;;)
+                        pause();
+        }
     """)
-    try:
-        compiled = run("cc", "-shared", "-fPIC", "-o", library, source)
-    except FileNotFoundError as error:
-        raise Skip("no compiler") from error
-    compiled.expect(0)
-    if SANITIZED:
-        raise Skip("AddressSanitizer wants to be the first library")
     path = scratch() / "resolving.sock"
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-        with started("env", f"LD_PRELOAD={library}", WSECHOD, "-l", f"unix:{path}",
+        with started(*slow, WSECHOD, "-l", f"unix:{path}",
                      "-l", "ws://slow.test:0", *(["--loop", LOOP] if LOOP else [])) as process:
             log = Log(process.stderr)
             log.wait("^resolving$")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/utf8.h"
 #include "fuzz.h"
-#include "ws/frame.h"
+#include "ws/frame_private.h"
 
 /* A header that was read is written back as it was, but for what is never written. */
 static void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Once: the heap is the same whatever polls. */
-#include "loop/timers.h"
+#include "loop/timers_private.h"
 #include "unit/support.h"
 
 #define COUNT 2000

@@ -55,8 +55,8 @@ a_child_talks_through_pipes(NOTHING)
 
         expect(aw_process_pid(process) > 0);
         expect_int(await(aw_stream_write(aw_process_input(process), "this\n", 5, AW_NEVER)), 0);
-        await(expect_line(aw_process_output(process), "got this\n"));
-        await(expect_line(aw_process_error(process), "no\n"));
+        expect_line(aw_process_output(process), "got this\n");
+        expect_line(aw_process_error(process), "no\n");
         expect_int(await(aw_stream_write(aw_process_input(process), "rest", 4, AW_NEVER)), 0);
         aw_stream_shutdown(aw_process_input(process));
         await(expect_output(process, "rest"));

@@ -120,20 +120,20 @@ talk(struct aw_stream *client, struct aw_stream *server)
         size_t got;
 
         await(send_text(client, "question\n"));
-        await(expect_line(server, "question\n"));
+        expect_line(server, "question\n");
         await(send_text(server, "answer\nand more"));
-        await(expect_line(client, "answer\n"));
+        expect_line(client, "answer\n");
         expect_int(await(aw_stream_read_exactly(client, data, 3, &got, AW_NEVER)), 0);
         expect(got == 3 && memcmp(data, "and", 3) == 0);
         /* The client ends its direction, the server still answers. */
         aw_stream_shutdown(client);
-        await(expect_line(server, ""));
+        expect_line(server, "");
         await(send_text(server, "\nlast\n"));
         expect_int(await(aw_stream_flush(server, AW_NEVER)), 0);
         expect_int(await(aw_stream_close(server, AW_NEVER)), 0);
-        await(expect_line(client, " more\n"));
-        await(expect_line(client, "last\n"));
-        await(expect_line(client, ""));
+        expect_line(client, " more\n");
+        expect_line(client, "last\n");
+        expect_line(client, "");
         expect_int(await(aw_stream_close(client, AW_NEVER)), 0);
 }
 
@@ -158,7 +158,7 @@ give_up_reading(struct aw_stream *client, struct aw_stream *server)
         aw_cancel(task);
         expect_error(await(aw_join(task)), ECANCELED);
         await(send_text(client, "lf\n"));
-        await(expect_line(server, "half\n"));
+        expect_line(server, "half\n");
         aw_stream_drop(client);
         aw_stream_drop(server);
 }
@@ -285,8 +285,8 @@ lose(struct aw_stream *client, struct aw_stream *server)
 
         await(send_text(server, "farewell\n"));
         expect_int(await(aw_stream_close(server, AW_NEVER)), 0);
-        await(expect_line(client, "farewell\n"));
-        await(expect_line(client, ""));
+        expect_line(client, "farewell\n");
+        expect_line(client, "");
         for (i = 0; i < 1000 && result == 0; i++) {
                 result = await(aw_stream_write(client, "x", 1, AW_NEVER));
                 if (result == 0)
@@ -295,7 +295,7 @@ lose(struct aw_stream *client, struct aw_stream *server)
                         await(aw_sleep(10 * AW_MILLISECOND));
         }
         expect(result == -1 && (errno == EPIPE || errno == ECONNRESET));
-        await(expect_line(client, ""));
+        expect_line(client, "");
         aw_stream_drop(client);
 }
 
@@ -502,7 +502,7 @@ an_end_without_close_notify_is_no_end(NOTHING)
                 return 0;
         /* All that TLS itself had to say has been read then. */
         await(send_text(streams[1], "hello\n"));
-        await(expect_line(streams[0], "hello\n"));
+        expect_line(streams[0], "hello\n");
         await(send_text(streams[0], "cut"));
         expect_int(await(aw_stream_flush(streams[0], AW_NEVER)), 0);
         aw_stream_drop(streams[0]);
@@ -629,7 +629,7 @@ upgrade(void *argument)
 {
         struct upgrading *upgrading = argument;
 
-        if (!await(expect_line(upgrading->stream, "STARTTLS\n")))
+        if (!expect_line(upgrading->stream, "STARTTLS\n"))
                 return -1;
         await(send_text(upgrading->stream, "go ahead\n"));
         return await(aw_stream_start_tls(upgrading->stream, server_tls, NULL, &upgrading->error,
@@ -654,7 +654,7 @@ tls_begins_in_the_middle(NOTHING)
                 aw_stream_describe(streams[0], text, sizeof(text));
                 expect(strcmp(text, "plain") == 0);
                 await(send_text(streams[0], "STARTTLS\n"));
-                await(expect_line(streams[0], "go ahead\n"));
+                expect_line(streams[0], "go ahead\n");
                 expect_int(await(aw_stream_start_tls(streams[0], client_tls, "localhost", &error,
                                                      AW_NEVER)),
                            0);
@@ -684,7 +684,7 @@ tls_that_does_not_begin(NOTHING)
         upgrading.stream = streams[1];
         task = aw_spawn("server", upgrade, &upgrading);
         await(send_text(streams[0], "STARTTLS\n"));
-        await(expect_line(streams[0], "go ahead\n"));
+        expect_line(streams[0], "go ahead\n");
         expect_error(
                 await(aw_stream_start_tls(streams[0], strict_tls, "localhost", &error, AW_NEVER)),
                 EPROTO);
@@ -701,7 +701,7 @@ tls_that_does_not_begin(NOTHING)
                 upgrading.stream = streams[1];
                 task = aw_spawn("server", upgrade, &upgrading);
                 await(send_text(streams[0], "STARTTLS\n"));
-                await(expect_line(streams[0], "go ahead\n"));
+                expect_line(streams[0], "go ahead\n");
                 if (upgrading.deadline == AW_NEVER) {
                         await(yield(5));
                         aw_cancel(task);
@@ -763,7 +763,7 @@ leave_in_all_stages(NOTHING)
                         await(connect_to(aw_stream_listener_address(listener, 0), &ways[i], NULL));
                 streams[1] = await(aw_stream_accept(listener, AW_NEVER));
                 await(send_text(streams[0], "last words"));
-                aw_stream_close(streams[0], AW_NEVER);
+                await(aw_stream_close(streams[0], AW_NEVER));
                 aw_stream_drop(streams[1]);
                 streams[0] =
                         await(connect_to(aw_stream_listener_address(listener, 0), &ways[i], NULL));

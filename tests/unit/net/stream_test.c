@@ -81,15 +81,15 @@ lines_end_where_they_should(NOTHING)
 
         open_pair(streams, NULL);
         await(send_text(streams[0], "one\n\nthree\r\nl"));
-        await(expect_line(streams[1], "one\n"));
-        await(expect_line(streams[1], "\n"));
-        await(expect_line(streams[1], "three\r\n"));
+        expect_line(streams[1], "one\n");
+        expect_line(streams[1], "\n");
+        expect_line(streams[1], "three\r\n");
         expect_error(await(aw_stream_read_line(streams[1], &line, SOON)), ETIMEDOUT);
         await(send_text(streams[0], "ast"));
         aw_stream_shutdown(streams[0]);
-        await(expect_line(streams[1], "last"));
-        await(expect_line(streams[1], ""));
-        await(expect_line(streams[1], ""));
+        expect_line(streams[1], "last");
+        expect_line(streams[1], "");
+        expect_line(streams[1], "");
         await(close_pair(streams));
         return 0;
 }
@@ -102,12 +102,12 @@ a_line_over_the_limit_stays_to_be_read(NOTHING)
 
         open_pair(streams, &(struct aw_stream_options){.limit = 8});
         await(send_text(streams[0], "1234567\n12345678\nxyz\n"));
-        await(expect_line(streams[1], "1234567\n"));
+        expect_line(streams[1], "1234567\n");
         expect_error(await(aw_stream_read_line(streams[1], &line, AW_NEVER)), EMSGSIZE);
         expect_int(await(aw_stream_read(streams[1], data, sizeof(data), AW_NEVER)), 8);
         expect(memcmp(data, "12345678", 8) == 0);
-        await(expect_line(streams[1], "\n"));
-        await(expect_line(streams[1], "xyz\n"));
+        expect_line(streams[1], "\n");
+        expect_line(streams[1], "xyz\n");
         await(close_pair(streams));
         return 0;
 }
@@ -135,7 +135,7 @@ separators_are_found_wherever_they_are_cut(NOTHING)
         aw_stream_shutdown(streams[0]);
         expect_error(await(aw_stream_read_until(streams[1], "\r\n\r\n", 4, &data, AW_NEVER)),
                      ENODATA);
-        await(expect_line(streams[1], "c\r\n"));
+        expect_line(streams[1], "c\r\n");
         expect_int(await(aw_stream_read_until(streams[1], "\r\n\r\n", 4, &data, AW_NEVER)), 0);
         expect_error(await(aw_stream_read_until(streams[1], "", 0, &data, AW_NEVER)), EINVAL);
         await(close_pair(streams));
@@ -175,7 +175,7 @@ lines_of_all_lengths_go_through(NOTHING)
                                 (long long)length))
                         break;
                 wrong += memcmp(line, text, length) != 0 || line[length] != '\0';
-                await(expect_line(streams[1], "next\n"));
+                expect_line(streams[1], "next\n");
                 text[length - 1] = 'x';
         }
         expect_int(wrong, 0);
@@ -256,10 +256,10 @@ one_direction_ends_and_the_other_goes_on(NOTHING)
         aw_stream_shutdown(streams[0]);
         aw_stream_shutdown(streams[0]);
         expect_error(await(aw_stream_write(streams[0], "x", 1, AW_NEVER)), EPIPE);
-        await(expect_line(streams[1], "question\n"));
-        await(expect_line(streams[1], ""));
+        expect_line(streams[1], "question\n");
+        expect_line(streams[1], "");
         await(send_text(streams[1], "answer\n"));
-        await(expect_line(streams[0], "answer\n"));
+        expect_line(streams[0], "answer\n");
         await(close_pair(streams));
         return 0;
 }
@@ -277,8 +277,8 @@ an_ended_pipe_is_closed(NOTHING)
         close(ends[1]);
         await(send_text(streams[0], "last"));
         aw_stream_shutdown(streams[0]);
-        await(expect_line(streams[1], "last"));
-        await(expect_line(streams[1], ""));
+        expect_line(streams[1], "last");
+        expect_line(streams[1], "");
         await(close_pair(streams));
         return 0;
 }

@@ -11,7 +11,7 @@
 #define SOON (aw_loop_now() + 500)
 
 /* That the next line is this one. */
-#define expect_line(stream, text) test_expect_line((stream), (text), __FILE__, __LINE__)
+#define expect_line(stream, text) await(test_expect_line((stream), (text), __FILE__, __LINE__))
 
 static inline async bool
 test_expect_line(struct aw_stream *stream, const char *text, const char *file, int line)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "ws/frame.h"
+#include "ws/frame_private.h"
 
 /* A fixed sequence of numbers that look random. */
 static uint8_t

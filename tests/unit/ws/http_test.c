@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "ws/http.h"
+#include "ws/http_private.h"
 
 typedef enum aw_http_result parser(const char *data, size_t length, struct aw_http_head *head);
 

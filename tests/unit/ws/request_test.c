@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: it needs no loop. */
 /* Requests: which are refused whatever they are for, what a program sees of them, subprotocols. */
 #include <errno.h>
 #include <setjmp.h>
@@ -11,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "ws/request.h"
+#include "ws/request_private.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

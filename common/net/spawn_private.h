@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The making of a child process. */
-#ifndef AW_NET_PROCESS_SPAWN_H
-#define AW_NET_PROCESS_SPAWN_H
+#ifndef AW_NET_SPAWN_PRIVATE_H
+#define AW_NET_SPAWN_PRIVATE_H
 
 #include "await/process.h"
 

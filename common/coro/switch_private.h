@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The switch itself, private to coro.c: in assembly for x86-64 and AArch64 (coro_x86_64.S,
- * coro_aarch64.S), with ucontext elsewhere or when AW_CORO_UCONTEXT is defined (coro_ucontext.c).
+ * The switch itself, private to coro.c: in assembly for x86-64 and AArch64 (x86_64.S,
+ * aarch64.S), with ucontext elsewhere or when AW_CORO_UCONTEXT is defined (ucontext.c).
  * What a saved context looks like, only those files know. All of them may be compiled everywhere;
  * those that do not apply come out empty.
  */
-#ifndef AW_CORO_SWITCH_H
-#define AW_CORO_SWITCH_H
+#ifndef AW_CORO_SWITCH_PRIVATE_H
+#define AW_CORO_SWITCH_PRIVATE_H
 
 #if !defined(AW_CORO_UCONTEXT) &&                                                                  \
         (defined(__ILP32__) || !(defined(__x86_64__) || defined(__aarch64__)))
@@ -15,10 +15,11 @@
 
 /*
  * Lays out, below top on the stack that ends at low, the context of a function that was never
- * called yet; switching to it calls function(arg), which must not return. The floating-point
+ * called yet; switching to it calls function(argument), which must not return. The floating-point
  * control words are the caller's.
  */
-void *aw_coro_switch_prepare(char *low, char *top, void (*function)(void *arg), void *arg);
+void *aw_coro_switch_prepare(char *low, char *top, void (*function)(void *argument),
+                             void *argument);
 
 /* Saves the context on the running stack and its address in *from, then goes on in the other. */
 void aw_coro_switch(void **from, void *to);

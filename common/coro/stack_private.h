@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The pool's stacks: where they come from, how they are guarded. Private to coro and its tests. */
-#ifndef AW_CORO_STACK_H
-#define AW_CORO_STACK_H
+#ifndef AW_CORO_STACK_PRIVATE_H
+#define AW_CORO_STACK_PRIVATE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "coro/coro.h"
-#include "coro/sanitize.h"
+#include "coro/sanitize_private.h"
 
 /*
  * What keeps a stack from growing into the one below it, the best first. A stack whose guard
@@ -64,9 +64,12 @@ struct aw_coro_pool {
         size_t usable;
         enum aw_coro_guard best_guard;
         size_t protect_limit;
+
+        /* For the handler of SIGSEGV: overflow.c's, or NULL. */
+        void *signal_stack;
 };
 
-/* Returns NULL with errno ENOMEM. */
+/* NULL with errno ENOMEM. */
 struct aw_coro_stack *aw_coro_stack_take(struct aw_coro_pool *pool);
 void aw_coro_stack_give(struct aw_coro_pool *pool, struct aw_coro_stack *stack);
 

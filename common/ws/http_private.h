@@ -3,8 +3,8 @@
  * The head of an HTTP/1.1 message (RFC 9112): start line and header fields, as far as a WebSocket
  * handshake and short answers need it. No bodies, no chunks.
  */
-#ifndef AW_WS_HTTP_H
-#define AW_WS_HTTP_H
+#ifndef AW_WS_HTTP_PRIVATE_H
+#define AW_WS_HTTP_PRIVATE_H
 
 #include <stdbool.h>
 #include <stddef.h>

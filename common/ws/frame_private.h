@@ -3,8 +3,8 @@
  * WebSocket frames (RFC 6455 section 5): parsing, building, masking. Pure functions on bytes: no
  * connection, no input or output, no allocation.
  */
-#ifndef AW_WS_FRAME_H
-#define AW_WS_FRAME_H
+#ifndef AW_WS_FRAME_PRIVATE_H
+#define AW_WS_FRAME_PRIVATE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What AddressSanitizer, ThreadSanitizer and Valgrind must be told about stacks and switches.
- * Private to coro.c and coro_stack.c. In an ordinary build it is nothing, save for Valgrind's
+ * Private to coro.c and stack.c. In an ordinary build it is nothing, save for Valgrind's
  * requests, which are a few idle instructions where its header is installed.
  */
-#ifndef AW_CORO_SANITIZE_H
-#define AW_CORO_SANITIZE_H
+#ifndef AW_CORO_SANITIZE_PRIVATE_H
+#define AW_CORO_SANITIZE_PRIVATE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * A listener, which two files share: listen.c has its life, server.c the handshakes. net/ports.c
  * binds its sockets and accepts from them.
  */
-#ifndef AW_WS_LISTENER_H
-#define AW_WS_LISTENER_H
+#ifndef AW_WS_LISTENER_PRIVATE_H
+#define AW_WS_LISTENER_PRIVATE_H
 
 #include <sys/socket.h>
 #include <sys/types.h>

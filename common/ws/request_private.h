@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What a server thinks of a request before it answers it; struct ws_request is public. */
-#ifndef AW_WS_REQUEST_H
-#define AW_WS_REQUEST_H
+#ifndef AW_WS_REQUEST_PRIVATE_H
+#define AW_WS_REQUEST_PRIVATE_H
 
 #include "await/ws.h"
-#include "ws/http.h"
+#include "ws/http_private.h"
 
 /*
  * What every request must fulfil, whatever it is for (RFC 9112): Host, target, the fields that tell

@@ -31,7 +31,7 @@ job_fail(struct aw_process_job *job, int error)
 }
 
 void
-aw_process_crew_fail(struct aw_process_pool *pool, int error)
+aw_process_supervisor_fail(struct aw_process_pool *pool, int error)
 {
         struct aw_executor_job *job;
 
@@ -44,9 +44,9 @@ aw_process_crew_fail(struct aw_process_pool *pool, int error)
 static size_t
 count_workers(const struct aw_process_pool *pool)
 {
-        size_t count = pool->starting, i;
+        size_t count = pool->starting;
 
-        for (i = 0; i < pool->most; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 if (pool->workers[i].pid != 0)
                         count++;
         return count;
@@ -55,9 +55,7 @@ count_workers(const struct aw_process_pool *pool)
 static struct aw_process_worker *
 find_worker(struct aw_process_pool *pool, pid_t pid)
 {
-        size_t i;
-
-        for (i = 0; i < pool->most; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 if (pool->workers[i].pid == pid)
                         return &pool->workers[i];
         return NULL;
@@ -66,9 +64,7 @@ find_worker(struct aw_process_pool *pool, pid_t pid)
 static struct aw_process_worker *
 find_idle(struct aw_process_pool *pool)
 {
-        size_t i;
-
-        for (i = 0; i < pool->most; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 if (pool->workers[i].socket != -1 && pool->workers[i].job == NULL)
                         return &pool->workers[i];
         return NULL;
@@ -77,22 +73,20 @@ find_idle(struct aw_process_pool *pool)
 static bool
 is_busy(const struct aw_process_pool *pool)
 {
-        size_t i;
-
-        for (i = 0; i < pool->most; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 if (pool->workers[i].job != NULL)
                         return true;
         return pool->queue.count > 0;
 }
 
-/* If the server is gone, there will be an event that says so. */
+/* If the forker is gone, there will be an event that says so. */
 static int
-give_order(const struct aw_process_pool *pool, pid_t kill)
+request(const struct aw_process_pool *pool, pid_t kill)
 {
-        struct aw_process_order order = {.kill = kill};
+        struct aw_forker_request wanted = {.kill = kill};
 
-        return send(pool->control, &order, sizeof(order), MSG_DONTWAIT | MSG_NOSIGNAL) == -1 ? -1
-                                                                                             : 0;
+        return send(pool->control, &wanted, sizeof(wanted), MSG_DONTWAIT | MSG_NOSIGNAL) == -1 ? -1
+                                                                                               : 0;
 }
 
 /* It has died, or does not keep to the protocol. Its job fails when its death is reported. */
@@ -100,31 +94,28 @@ static void
 worker_lost(struct aw_process_pool *pool, struct aw_process_worker *worker)
 {
         aw_process_worker_close(worker);
-        give_order(pool, worker->pid);
+        request(pool, worker->pid);
 }
 
 /* One is replaced once there is work for it, or workers that die at once would make this spin. */
 void
-aw_process_crew_start(struct aw_process_pool *pool, size_t wanted)
+aw_process_supervisor_start(struct aw_process_pool *pool, size_t wanted)
 {
-        while (pool->starting < wanted && count_workers(pool) < pool->most &&
-               give_order(pool, 0) == 0)
+        while (pool->starting < wanted && count_workers(pool) < pool->max && request(pool, 0) == 0)
                 pool->starting++;
 }
 
 static void
 finish(struct aw_process_pool *pool)
 {
-        size_t i;
-
         pool->finishing = true;
-        for (i = 0; i < pool->most; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 aw_process_worker_close(&pool->workers[i]);
         shutdown(pool->control, SHUT_WR);
 }
 
 static void
-pool_end(void *argument)
+supervisor_end(void *argument)
 {
         struct aw_process_pool *pool = argument;
 
@@ -134,14 +125,14 @@ pool_end(void *argument)
 
 /* Whatever happened: hands out what can be, and ends the pool if that was the last. */
 void
-aw_process_crew_go_on(struct aw_process_pool *pool)
+aw_process_supervisor_go_on(struct aw_process_pool *pool)
 {
         struct aw_process_worker *worker;
         struct aw_executor_job *job;
 
         if (pool->control == -1) {
                 if (pool->executor.closing)
-                        aw_call_soon(&pool->end, pool_end, pool);
+                        aw_call_soon(&pool->end, supervisor_end, pool);
                 return;
         }
         while (pool->queue.count > 0 && (worker = find_idle(pool)) != NULL) {
@@ -149,7 +140,7 @@ aw_process_crew_go_on(struct aw_process_pool *pool)
                 if (aw_process_worker_begin(worker, (struct aw_process_job *)job) == -1)
                         worker_lost(pool, worker);
         }
-        aw_process_crew_start(pool, pool->queue.count);
+        aw_process_supervisor_start(pool, pool->queue.count);
         if (pool->executor.closing && !pool->finishing && !is_busy(pool))
                 finish(pool);
 }
@@ -199,7 +190,7 @@ start_failed(struct aw_process_pool *pool, int error)
 {
         aw_log(AW_LOG_WARNING, "no process worker can be started: %s", strerror(error));
         if (count_workers(pool) == 0)
-                aw_process_crew_fail(pool, error);
+                aw_process_supervisor_fail(pool, error);
 }
 
 static void
@@ -246,23 +237,22 @@ ended(struct aw_process_pool *pool, pid_t pid, int status)
 
 /* Its workers are being killed by the system. */
 static void
-server_ended(struct aw_process_pool *pool)
+forker_ended(struct aw_process_pool *pool)
 {
         int status = 0;
-        size_t i;
 
-        while (waitpid(pool->server, &status, 0) == -1 && errno == EINTR)
+        while (waitpid(pool->forker, &status, 0) == -1 && errno == EINTR)
                 continue;
         if (!pool->finishing)
-                log_end("the process that starts process workers,", pool->server, status);
+                log_end("the process that starts process workers,", pool->forker, status);
         epoll_ctl(pool->epoll, EPOLL_CTL_DEL, pool->control, NULL);
         close(pool->control);
         pool->control = -1;
         pool->starting = 0;
-        for (i = 0; i < pool->most; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 if (pool->workers[i].pid != 0)
                         ended(pool, pool->workers[i].pid, SIGKILL);
-        aw_process_crew_fail(pool, EPIPE);
+        aw_process_supervisor_fail(pool, EPIPE);
 }
 
 /* The one descriptor that a message may bring, or -1. */
@@ -286,7 +276,7 @@ read_report(struct aw_process_pool *pool)
                 struct cmsghdr align;
                 char bytes[CMSG_SPACE(sizeof(int))];
         } extra;
-        struct aw_process_report report;
+        struct aw_forker_report report;
         struct iovec vector = {.iov_base = &report, .iov_len = sizeof(report)};
         struct msghdr header = {.msg_iov = &vector,
                                 .msg_iovlen = 1,
@@ -297,10 +287,10 @@ read_report(struct aw_process_pool *pool)
         if (count == -1 && (errno == EAGAIN || errno == EINTR))
                 return errno == EINTR;
         if (count != (ssize_t)sizeof(report)) {
-                server_ended(pool);
+                forker_ended(pool);
                 return false;
         }
-        if (report.what == AW_PROCESS_STARTED)
+        if (report.what == AW_FORKER_STARTED)
                 started(pool, report.pid, report.status, descriptor_of(&header));
         else
                 ended(pool, report.pid, report.status);
@@ -308,18 +298,18 @@ read_report(struct aw_process_pool *pool)
 }
 
 void
-aw_process_crew_ready(void *argument)
+aw_process_supervisor_ready(void *argument)
 {
         struct aw_process_pool *pool = argument;
         struct epoll_event events[EVENTS];
-        int count = epoll_wait(pool->epoll, events, EVENTS, 0), i;
+        int count = epoll_wait(pool->epoll, events, EVENTS, 0);
 
-        for (i = 0; i < count; i++) {
+        for (int i = 0; i < count; i++) {
                 if (events[i].data.ptr != pool)
                         worker_ready(pool, events[i].data.ptr, events[i].events);
                 else
                         while (pool->control != -1 && read_report(pool))
                                 continue;
         }
-        aw_process_crew_go_on(pool);
+        aw_process_supervisor_go_on(pool);
 }

@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "net/process_spawn.h"
+#include "net/spawn_private.h"
 
 extern char **environ;
 
@@ -74,7 +74,7 @@ open_end(struct ends *ends, int number, const struct aw_stdio *stdio)
 }
 
 static void
-close_all(int fds[AW_SPAWN_COUNT])
+close_ends(int fds[AW_SPAWN_COUNT])
 {
         int i;
 
@@ -167,10 +167,10 @@ aw_spawn_process(const struct aw_process_options *options, int ours[AW_SPAWN_COU
                         error = errno;
         if (error == 0)
                 error = spawn(options, &ends, &pid);
-        close_all(ends.theirs);
+        close_ends(ends.theirs);
         if (error == 0)
                 return pid;
-        close_all(ours);
+        close_ends(ours);
         errno = error;
         return -1;
 }

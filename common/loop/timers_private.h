@@ -3,8 +3,8 @@
  * The timers of a loop, as a pairing heap of handles: nothing to allocate, so nothing that can
  * fail.
  */
-#ifndef AW_LOOP_TIMERS_H
-#define AW_LOOP_TIMERS_H
+#ifndef AW_LOOP_TIMERS_PRIVATE_H
+#define AW_LOOP_TIMERS_PRIVATE_H
 
 #include "await/loop.h"
 

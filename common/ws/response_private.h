@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* HTTP responses. All that a server says before a connection is a WebSocket's goes through here. */
-#ifndef AW_WS_RESPONSE_H
-#define AW_WS_RESPONSE_H
+#ifndef AW_WS_RESPONSE_PRIVATE_H
+#define AW_WS_RESPONSE_PRIVATE_H
 
 #include "ws/private.h"
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ws/frame.h"
+#include "ws/frame_private.h"
 
 /*
  * One message or control frame. The header is built in front of the payload, so the two go out as
