@@ -97,11 +97,22 @@ lines_failed(struct lines *lines)
                 lines->status = client_failed(lines->ws);
 }
 
+static int
+line_too_long(struct lines *lines)
+{
+        client_say("line %llu of the input is longer than --max-message",
+                   (unsigned long long)lines->sent + 1);
+        lines->status = CLIENT_USAGE;
+        return -1;
+}
+
 static async int
 send_line(struct lines *lines, const char *line, size_t length)
 {
         struct ws_message message = message_of(lines->options, line, length);
 
+        if (length > lines->options->max_message)
+                return line_too_long(lines);
         if (await(ws_send(lines->ws, &message, deadline_of(lines->options))) == 0) {
                 lines->sent++;
                 return 0;
@@ -123,9 +134,7 @@ input_failed(struct lines *lines)
         if (errno == ECANCELED || lines->status != CLIENT_OK)
                 return;
         if (errno == EMSGSIZE) {
-                client_say("line %llu of the input is longer than --max-message",
-                           (unsigned long long)lines->sent + 1);
-                lines->status = CLIENT_USAGE;
+                line_too_long(lines);
                 return;
         }
         client_say("standard input: %s", strerror(errno));

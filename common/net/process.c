@@ -41,7 +41,6 @@ struct aw_process {
 static pthread_mutex_t orphans_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct orphan {
         struct orphan *next;
-        pid_t pid;
         int fd;
         bool awaited; /* a task waits for it, and nobody else takes it */
 } * orphans;
@@ -81,34 +80,11 @@ orphans_reap(void)
         pthread_mutex_unlock(&orphans_lock);
 }
 
-/* Marks it as awaited, or says that there is no need. */
-static struct orphan *
-orphan_take(pid_t pid)
-{
-        struct orphan *orphan;
-
-        pthread_mutex_lock(&orphans_lock);
-        for (orphan = orphans; orphan != NULL && orphan->pid != pid; orphan = orphan->next)
-                continue;
-        if (orphan != NULL && orphan->awaited)
-                orphan = NULL;
-        if (orphan != NULL)
-                orphan->awaited = true;
-        pthread_mutex_unlock(&orphans_lock);
-        return orphan;
-}
-
-/*
- * The argument is the child's number: somebody else may have reaped it before this task begins, and
- * if the loop ends it never does.
- */
 static async int
 reap_orphan(void *argument)
 {
-        struct orphan *orphan = orphan_take((pid_t)(intptr_t)argument);
+        struct orphan *orphan = argument;
 
-        if (orphan == NULL)
-                return 0;
         await(aw_wait_fd(orphan->fd, AW_READ, AW_NEVER));
         pthread_mutex_lock(&orphans_lock);
         orphan->awaited = false;
@@ -120,16 +96,15 @@ reap_orphan(void *argument)
 static void
 orphan_add(struct orphan *orphan)
 {
-        struct aw_task *task;
-        pid_t pid = orphan->pid;
+        struct aw_task *task = aw_spawn("process reaper", reap_orphan, orphan);
 
+        orphan->awaited = task != NULL;
+        if (task != NULL)
+                aw_task_detach(task);
         pthread_mutex_lock(&orphans_lock);
         orphan->next = orphans;
         orphans = orphan;
         pthread_mutex_unlock(&orphans_lock);
-        task = aw_spawn("process reaper", reap_orphan, (void *)(intptr_t)pid);
-        if (task != NULL)
-                aw_task_detach(task);
 }
 
 static const char *
@@ -317,7 +292,6 @@ aw_process_free(struct aw_process *process)
         if (child_look(process) == 0) {
                 send_signal(process->fd, SIGKILL);
                 orphan = process->orphan;
-                orphan->pid = process->pid;
                 orphan->fd = process->fd;
                 process->orphan = NULL;
                 process->fd = -1;

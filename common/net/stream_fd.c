@@ -195,14 +195,6 @@ end_sending(struct aw_stream *stream)
         }
 }
 
-static void
-sender_ended(struct aw_stream *stream)
-{
-        stream->sender = NULL;
-        aw_wake_all(&stream->writers);
-        aw_stream_unref(stream);
-}
-
 /* Sends what there is, and ends. */
 static async int
 send_output(void *argument)
@@ -210,7 +202,6 @@ send_output(void *argument)
         struct aw_stream *stream = argument;
         ssize_t length;
 
-        stream->sender_began = true;
         while (stream->output.length > 0) {
                 length = await(write_some(stream));
                 if (length == -1)
@@ -220,7 +211,9 @@ send_output(void *argument)
         }
         if (stream->shutdown && stream->write_error == 0)
                 end_sending(stream);
-        sender_ended(stream);
+        stream->sender = NULL;
+        aw_wake_all(&stream->writers);
+        aw_stream_unref(stream);
         return 0;
 }
 
@@ -229,7 +222,6 @@ fd_send(struct aw_stream *stream)
 {
         if (stream->sender != NULL)
                 return 0;
-        stream->sender_began = false;
         stream->sender = aw_spawn("stream send", send_output, stream);
         if (stream->sender == NULL)
                 return -1;
@@ -249,12 +241,8 @@ fd_close(struct aw_stream *stream, bool sent)
 {
         (void)sent;
         aw_wait_fd_wake(stream->fd);
-        if (stream->sender == NULL)
-                return;
-        aw_cancel(stream->sender);
-        /* A task that has not begun never will. */
-        if (!stream->sender_began)
-                sender_ended(stream);
+        if (stream->sender != NULL)
+                aw_cancel(stream->sender);
 }
 
 static void

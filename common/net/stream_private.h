@@ -86,7 +86,6 @@ struct aw_stream {
         size_t unwaited; /* bytes read since a task last waited */
         bool reading_elsewhere;
         struct aw_task *sender;
-        bool sender_began;
 
         /* A connection's. */
         struct aw_transport *transport;      /* NULL: it is over */
