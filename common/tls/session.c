@@ -13,6 +13,12 @@
 
 #define OUTPUT_MINIMUM 4096 /* bytes: what a buffer begins with */
 
+/*
+ * Messages of the handshake protocol that may come in a row after the handshake, without data:
+ * tickets, key updates. Each costs far more than the bytes it takes.
+ */
+#define MESSAGES_MAX 32
+
 static BIO_METHOD *bio_method;
 
 /* Called around each use of OpenSSL. Looking first is cheap, clearing what is empty is not. */
@@ -30,6 +36,9 @@ read_input(BIO *bio, char *data, size_t size, size_t *length)
         struct aw_tls *tls = BIO_get_data(bio);
 
         BIO_clear_retry_flags(bio);
+        /* No bytes, and no hope of any: an error. */
+        if (tls->flooded)
+                return 0;
         if (tls->input_length == 0) {
                 BIO_set_retry_read(bio);
                 return 0;
@@ -125,6 +134,32 @@ attach_bio(struct aw_tls *tls)
         return 0;
 }
 
+static bool
+is_read_after_handshake(OSSL_HANDSHAKE_STATE state)
+{
+        return state == TLS_ST_SR_KEY_UPDATE || state == TLS_ST_CR_KEY_UPDATE ||
+               state == TLS_ST_CR_SESSION_TICKET;
+}
+
+/*
+ * OpenSSL tells what its handshake does, also of the messages that come when it is over. In TLS 1.2
+ * each attempt to begin anew is refused with an alert, which could go on without end.
+ */
+static void
+watch_handshake(const SSL *ssl, int where, int value)
+{
+        struct aw_tls *tls = SSL_get_app_data(ssl);
+
+        if (!tls->established)
+                return;
+        if ((where & SSL_CB_LOOP) != 0 && is_read_after_handshake(SSL_get_state(ssl)))
+                tls->messages++;
+        if (tls->messages > MESSAGES_MAX ||
+            (where == SSL_CB_WRITE_ALERT &&
+             value == (SSL3_AL_WARNING << 8 | SSL_AD_NO_RENEGOTIATION)))
+                tls->flooded = true;
+}
+
 /* What a client demands of the certificate, and whom it asks for. */
 static int
 set_host(struct aw_tls *tls, const char *host)
@@ -156,6 +191,8 @@ set_host(struct aw_tls *tls, const char *host)
 static int
 set_side(struct aw_tls *tls)
 {
+        SSL_set_app_data(tls->ssl, tls);
+        SSL_set_info_callback(tls->ssl, watch_handshake);
         clear_errors();
         if (tls->context->server)
                 SSL_set_accept_state(tls->ssl);
@@ -241,7 +278,7 @@ fail(struct aw_tls *tls, int error)
 static int
 halt(struct aw_tls *tls, int result)
 {
-        int error = SSL_get_error(tls->ssl, result);
+        int error = tls->flooded ? SSL_ERROR_SSL : SSL_get_error(tls->ssl, result);
 
         tls->closed = error == SSL_ERROR_ZERO_RETURN && tls->established;
         if (error != SSL_ERROR_WANT_READ && !tls->closed)
@@ -294,6 +331,7 @@ aw_tls_read(struct aw_tls *tls, uint8_t *buffer, size_t size)
         result = SSL_read_ex(tls->ssl, buffer, size, &length);
         if (result != 1)
                 return halt(tls, result);
+        tls->messages = 0;
         clear_errors();
         return (ssize_t)length;
 }
