@@ -312,7 +312,7 @@ def _():
         equal(client.stdout.readline(), b"one\n")
         client.send_signal(signal.SIGUSR1)
         lines = [client.stderr.readline().decode() for _ in range(4)]
-        for task, call in (("main", "aw_wait|session_lines"), ("send lines", "input_line|aw_wait"),
+        for task, call in (("main", "aw_wait|session_lines"), ("send lines", "aw_stream_read_line"),
                            ("print replies", "ws_receive")):
             match(rf"(?m)^ *{task} \(waiting, .* s\) at client/\w+\.c:\d+: .*({call})",
                   "".join(lines))
