@@ -114,6 +114,8 @@ programs := $(if $(server_o),$(BUILD)/wsechod) $(if $(client_o),$(BUILD)/wsecho)
 library := $(BUILD)/libawait.a $(BUILD)/libawait.so
 examples := $(EXAMPLES:%=$(BUILD)/examples/%)
 benches := $(BENCHES:%=$(BUILD)/bench/%)
+# libwebsockets' own WebSocket role, as peers.
+lws_peers := $(BUILD)/interop/lws_client $(BUILD)/bench/lws_echo
 unit := $(UNIT:%=$(BUILD)/tests/%)
 fuzz := $(FUZZ:%=$(BUILD)/tests/%)
 
@@ -123,6 +125,7 @@ $(BUILD)/wsechod: $(server_o) $(OBJ)/common.a
 $(BUILD)/wsecho: $(client_o) $(OBJ)/common.a
 $(examples): $(BUILD)/examples/%: $(OBJ)/common/examples/%.o $(BUILD)/libawait.a
 $(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/tests/bench/histogram.o $(OBJ)/common.a
+$(BUILD)/interop/lws_client: $(OBJ)/tests/interop/lws_client.o
 $(unit): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ)/common.a
 $(BUILD)/tests/bench/histogram_test: $(OBJ)/tests/bench/histogram.o
 # A test may stand between the library and functions of the C library, and says so: "Wraps: NAMES".
@@ -133,7 +136,7 @@ $(unit): private extra = $(cmocka_libs) $(wraps)
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY
 
-$(programs) $(examples) $(benches) $(unit) $(fuzz):
+$(programs) $(examples) $(benches) $(BUILD)/interop/lws_client $(unit) $(fuzz):
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -pie -o $@ $^ $(extra) $(LIBS)
 
@@ -170,10 +173,10 @@ quote = '$(subst ','\'',$(1))'
 
 # The packages that are missing: all goals need what it takes to build, some need more. Who builds
 # and installs has packages installed by nobody but himself; who runs or tests wants to see it run.
-installing := deps run demo test asan loops tsan lint check-all bench% %/tested
+installing := deps run demo test asan loops tsan lint check-all conformance bench% %/tested
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
-		build $(if $(filter test %/tested bench%,$(MAKECMDGOALS)),test) \
+		build $(if $(filter test %/tested bench% conformance,$(MAKECMDGOALS)),test) \
 		$(if $(filter lint,$(MAKECMDGOALS)),lint) $(if $(filter bench%,$(MAKECMDGOALS)),bench)
 
 # Running.
@@ -212,7 +215,7 @@ run_tests = env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) CERTS=build/certs \
 tested := $(programs) $(library) $(examples) build/certs/localhost.pem \
 	$(filter $(BUILD)/%,$(subst :, ,$(suite))) \
 	$(if $(filter $(BENCH_TESTS),$(suite)),$(BUILD)/bench/limit $(BUILD)/bench/load) \
-	$(if $(filter $(INTEROP),$(suite)),build/npm/stamp)
+	$(if $(filter $(INTEROP),$(suite)),build/npm/stamp $(lws_peers))
 
 export LSAN_OPTIONS ?= $(patsubst %,suppressions=%,$(wildcard tests/lsan.supp))
 export UBSAN_OPTIONS ?= print_stacktrace=1
@@ -261,6 +264,15 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 
 distro: ## run the tests on a bare Debian, as root: release=trixie, where=/var/tmp (1 GB)
 	+@tests/distro $(release) $(where)
+
+# What its peers in C++ and Go need may not be here: they are skipped then, with a word.
+judged := $(programs) $(lws_peers) build/npm/stamp build/certs/localhost.pem
+
+conformance: $(judged) ## test wsechod and others for RFC 6455 and RFC 7692
+	@tests/conformance/peers/compile $(BUILD)/conformance
+	@BUILD=$(BUILD) CERTS=build/certs NODE_PATH=$(CURDIR)/build/npm/node_modules \
+		$(PYTHON) tests/conformance/everybody
+
 # Both compare with another build's server, too: make bench against=../before/build. The latter
 # lists the dearest functions with top=20.
 versus = $(if $(against),--against $(call quote,$(against)))
@@ -338,5 +350,6 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all deps run demo examples certs test asan loops tsan lint check-all distro bench bench-await bench-instructions \
+.PHONY: all deps run demo examples certs test asan loops tsan lint check-all distro conformance bench \
+	bench-await bench-instructions \
 	install uninstall clean help FORCE

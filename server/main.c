@@ -5,9 +5,11 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "await/log.h"
 #include "await/tls.h"
+#include "await/ws.h"
 #include "server.h"
 
 #define FIELD(name) offsetof(struct server_options, name)
@@ -47,6 +49,14 @@ static const struct aw_opt options_table[] = {
          .argument = "MODE",
          .help = "who may connect to a Unix socket, octal as for chmod (by the umask)",
          .offset = FIELD(socket_mode)},
+        {.name = "max-memory",
+         .kind = AW_OPT_SIZE,
+         .argument = "SIZE",
+         .help = "over it refuse large messages with 1013, new connections with 503 (a quarter of "
+                 "the machine's memory)",
+         .offset = FIELD(max_memory),
+         .minimum = (uint64_t)1 << 20,
+         .maximum = (uint64_t)1 << 50},
         {.name = "loop",
          .kind = AW_OPT_CHOICE,
          .argument = "auto|ev|uv|poll",
@@ -110,6 +120,7 @@ run_server(struct server_options *options)
         };
         int status;
 
+        ws_set_max_memory(options->max_memory);
         aw_log_set_program(program.name);
         aw_log_set_level((enum aw_log_level)aw_log_level_parse(options->log_level));
         if (server_load(options) == -1)
@@ -136,6 +147,12 @@ keep_memory(void)
 #endif
 }
 
+static uint64_t
+quarter_of_memory(void)
+{
+        return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE) / 4;
+}
+
 /*
  * What never ends the server. The loop is told of the last two nevertheless, and logs them: a signal
  * that is blocked is kept, ignored or not.
@@ -153,6 +170,7 @@ main(int argc, char **argv)
 {
         struct server_options options = {
                 .max_message = (uint64_t)16 << 20,
+                .max_memory = quarter_of_memory(),
                 .subprotocol = "first",
                 .loop = "auto",
                 .slow_task = 100 * AW_MILLISECOND,

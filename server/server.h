@@ -12,7 +12,8 @@
 struct server_options {
         struct aw_opt_strings listen; /* URLs; none: SERVER_URL */
         const char *cert, *key;       /* files, PEM; NULL: a certificate made at start */
-        uint64_t max_message;         /* bytes */
+        uint64_t max_message;
+        uint64_t max_memory;         /* bytes */
         const char *subprotocol;      /* first, none, or a name */
         const char *socket_mode;      /* octal, or NULL */
         const char *loop;             /* the back end */

@@ -47,6 +47,13 @@ struct aw_loop_options {
         aw_time slow;
 
         /*
+         * The soft limit of open files (RLIMIT_NOFILE) is set to this, or to the hard limit if that
+         * is lower. 0: 20,000. A connection takes one, and each one that is closed costs more the
+         * higher the limit is.
+         */
+        unsigned descriptors;
+
+        /*
          * Bytes of address space that aw_run() reserves for the stack of each task, a guard page
          * included. 0: 256 KiB; else from 16 KiB to 1 GiB. Only the pages that a task touches cost
          * memory, about 4 KiB for one that sleeps (but with vm.overcommit_memory 2 the system
@@ -57,8 +64,7 @@ struct aw_loop_options {
 };
 
 /*
- * Makes the loop of this thread. The soft limit of open files is raised to the hard one, at
- * most to 131,072. NULL with errno: EINVAL no such back end, ENOENT the back end's plug-in is not
+ * Makes the loop of this thread, and sets the limit of open files. NULL with errno: EINVAL no such back end, ENOENT the back end's plug-in is not
  * installed, ENOMEM, EBUSY this thread has a loop already.
  */
 AW_API struct aw_loop *aw_loop_create(const struct aw_loop_options *options);

@@ -32,6 +32,13 @@ struct ws_listener;
 
 #define WS_MESSAGE_MAX ((uint64_t)16 << 20) /* bytes; what a max_message of 0 means */
 
+/*
+ * What one connection holds at most, in bytes: a message in each direction, because two peers that
+ * send at once must both be able to receive; and the rest, which is bounded: queues, what the kernel
+ * did not take, what was read in one go.
+ */
+#define WS_CONNECTION_MAX(max_message) (2 * (uint64_t)(max_message) + ((uint64_t)4 << 20))
+
 /* Status codes of a Close frame (section 7.4.1, and IANA's registry). */
 enum ws_close_code {
         WS_NORMAL = 1000,
@@ -44,6 +51,7 @@ enum ws_close_code {
         WS_POLICY_VIOLATION = 1008,
         WS_TOO_LARGE = 1009,
         WS_INTERNAL_ERROR = 1011,
+        WS_TRY_AGAIN_LATER = 1013, /* no memory for large messages now: see ws_set_max_memory() */
 };
 
 enum ws_type { WS_TEXT = 1, WS_BINARY = 2 };
@@ -90,16 +98,16 @@ AW_API async int ws_ping(struct ws *ws, aw_time deadline);
 /*
  * Closes (section 7) and frees the connection, whatever its state: sends a Close frame with code
  * and reason (at most 123 bytes of UTF-8, or NULL) unless one was sent already, waits for the
- * peer's up to 5 s, drops messages that come meanwhile, and ends the TCP connection. No other task
- * may be waiting in the connection (aborts). 0 if both Close frames were exchanged; -1 with errno
+ * peer's up to 5 s, drops messages that come meanwhile, and ends the TCP connection. Other tasks
+ * that wait in it get EPIPE. It is freed, so they must not use it again. 0 if both Close frames were exchanged; -1 with errno
  * EPIPE (lost), ETIMEDOUT or ECANCELED (then the connection was dropped). Freed in any case. NULL
  * does nothing.
  */
 AW_API async int ws_close(struct ws *ws, unsigned code, const char *reason);
 
 /*
- * Drops the connection without a Close frame, and frees it. Does not wait. No task may be waiting
- * in it. NULL does nothing.
+ * Drops the connection without a Close frame, and frees it. Does not wait. Tasks that wait in it get
+ * EPIPE. NULL does nothing.
  */
 AW_API void ws_drop(struct ws *ws);
 
@@ -122,6 +130,16 @@ AW_API const char *ws_subprotocol(const struct ws *ws);
 
 /* One line about the connection: "TLSv1.3, ...", or "plain". */
 AW_API void ws_describe(const struct ws *ws, char *out, size_t size);
+
+/*
+ * What the connections of this process may take together, in bytes; 0: as much as there is, which
+ * is what it begins with. Over it a message of more than 64 KiB fails with ENOMEM and is refused
+ * with 1013, and a listener answers new handshakes with 503. Any thread.
+ */
+AW_API void ws_set_max_memory(uint64_t bytes);
+
+/* What they take now: messages, and 32 KiB for each connection. Any thread. */
+AW_API uint64_t ws_memory(void);
 
 /* Why listening or connecting failed. */
 enum ws_failure {

@@ -50,6 +50,7 @@ struct aw_loop {
         struct lws_context *context;
         struct lws_vhost *vhost;
         void *foreign;
+        int descriptors; /* libwebsockets takes none from this number on */
 
         struct aw_handles ready;
         struct aw_handle *timers; /* root of the heap */

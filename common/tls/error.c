@@ -171,6 +171,8 @@ aw_tls_error_explain(struct aw_tls *tls, int ssl_error)
 
         if (tls->out_of_memory)
                 say(tls, "out of memory");
+        else if (tls->flooded)
+                say(tls, "the peer sends handshake messages instead of data");
         else if (tls->output == NULL && ssl_error == SSL_ERROR_SYSCALL)
                 say(tls, "the session has output, but no buffer was lent for it");
         else if (ssl_error == SSL_ERROR_ZERO_RETURN)

@@ -121,8 +121,8 @@ ws_listener_drain(struct ws_listener *listener)
         ws_ports_close(listener);
         for (ws = listener->connections; ws != NULL; ws = ws->next) {
                 ws->draining = true;
-                if (!ws->app && (ws->state == WS_STATE_TLS || ws->state == WS_STATE_HTTP))
-                        ws_abort(ws);
+                if (ws->in.state == WS_IN_HEAD)
+                        aw_transport_close(ws->transport);
                 aw_wake_all(&ws->receiver);
         }
         aw_wake_all(&listener->acceptors);

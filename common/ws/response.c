@@ -93,9 +93,9 @@ send_written(struct ws *ws, FILE *out, char **text, const size_t *size)
         int result = -1;
 
         if (fclose(out) == 0)
-                result = ws_send_raw(ws, *text, *size);
+                result = ws_connection_send_head(ws, *text, *size);
         else
-                ws_abort(ws);
+                aw_transport_close(ws->transport);
         free(*text);
         return result;
 }
@@ -108,15 +108,15 @@ ws_response_send(struct ws *ws, const struct ws_answer *answer, bool without_bod
         FILE *out = open_memstream(&text, &size);
 
         if (out == NULL) {
-                ws_abort(ws);
+                aw_transport_close(ws->transport);
                 return;
         }
         write_head(out, answer);
         without_body = without_body || is_bodiless(answer->status) || length == 0;
         if (send_written(ws, out, &text, &size) == 0 && !without_body)
-                ws_send_raw(ws, answer->body, length);
-        ws->state = WS_STATE_FAILED;
-        ws_finish(ws);
+                ws_connection_send_head(ws, answer->body, length);
+        ws->in.state = WS_IN_CLOSED;
+        ws_close_stream(ws);
 }
 
 void
@@ -127,7 +127,7 @@ ws_response_refuse(struct ws *ws, int status, const char *reason, bool without_b
 
         aw_log_limited(AW_LOG_INFO, "%s: refused with %d: %s", ws->peer, status, reason);
         if (asprintf(&body, "%d %s: %s\n", status, aw_http_reason(status), reason) == -1) {
-                ws_abort(ws);
+                aw_transport_close(ws->transport);
                 return;
         }
         answer.body = body;
@@ -144,7 +144,7 @@ ws_response_switch(struct ws *ws, const char *accept, const struct ws_answer *an
         FILE *out = open_memstream(&text, &size);
 
         if (out == NULL) {
-                ws_abort(ws);
+                aw_transport_close(ws->transport);
                 return -1;
         }
         if (first_100)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A server's connection: its opening handshake, and its place in its listener's list. */
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,7 +51,7 @@ accept_handshake(struct ws *ws, const struct aw_http_head *head, const struct ws
         if (ws_response_switch(ws, accept, answer, ws_request_expects_continue(head)) == -1)
                 return;
         server_opened(ws);
-        ws_opened(ws, head->length);
+        ws_connection_open(ws, head->length);
 }
 
 /* The answer to what is no handshake, if nobody has another one. */
@@ -114,6 +112,10 @@ server_request(struct ws *ws, const struct aw_http_head *head)
 
         if (status == 0)
                 status = ws_handshake_check_request(head, &reason);
+        if (status == 0 && ws_memory_full()) {
+                status = 503;
+                reason = "the server has no memory for another connection: try again later";
+        }
         if (status > 0) {
                 ws_response_refuse(ws, status, reason, is_head(head));
                 return;
@@ -123,7 +125,7 @@ server_request(struct ws *ws, const struct aw_http_head *head)
                 ws_response_refuse(ws, 500, "out of memory", is_head(head));
                 return;
         }
-        ws->request->secure = ws->tls != NULL;
+        ws->request->secure = aw_transport_tls(ws->transport) != NULL;
         ws->request->peer = ws->peer;
         if (status == 0)
                 server_handshake(ws, head);
@@ -132,7 +134,7 @@ server_request(struct ws *ws, const struct aw_http_head *head)
 }
 
 static void
-server_http(struct ws *ws)
+server_head(struct ws *ws)
 {
         struct aw_http_head head;
 
@@ -191,12 +193,12 @@ handshake_late(void *argument)
 
         aw_log_limited(AW_LOG_INFO, "%s: no complete handshake in %d s", ws->peer,
                        (int)(WS_HANDSHAKE_TIME / AW_SECOND));
-        ws_abort(ws);
+        aw_transport_close(ws->transport);
 }
 
 /* A server waits for the client's request. */
 static void
-server_ready(struct ws *ws)
+server_established(struct ws *ws)
 {
         (void)ws;
 }
@@ -209,8 +211,6 @@ refuse_plain_http(struct ws *ws)
                 .status = 400,
                 .body = "400 Bad Request: this is a port for TLS: use https:// or wss://\n"};
 
-        aw_tls_free(ws->tls);
-        ws->tls = NULL;
         ws_response_send(ws, &answer, false);
 }
 
@@ -218,13 +218,13 @@ static void
 server_tls_failed(struct ws *ws, const char *text)
 {
         aw_log_limited(AW_LOG_INFO, "%s: TLS: %s", ws->peer, text);
-        if (aw_tls_peer_sent_http(ws->tls))
+        if (aw_tls_peer_sent_http(aw_transport_tls(ws->transport)))
                 refuse_plain_http(ws);
 }
 
 static const struct ws_role server_role = {
-        .ready = server_ready,
-        .http = server_http,
+        .established = server_established,
+        .head = server_head,
         .tls_failed = server_tls_failed,
         .lost = server_lost,
 };
@@ -239,24 +239,26 @@ ws_server_forget(struct ws_listener *listener)
 int
 ws_server_begin(struct ws_listener *listener, int fd, const struct sockaddr_storage *address)
 {
-        struct ws *ws = ws_create(false, listener->tls, NULL, listener->max_message);
-        int on = 1;
+        struct ws *ws = ws_connection_create(false, listener->max_message);
+        struct aw_tls *tls = NULL;
 
-        if (ws == NULL) {
+        if (ws != NULL && listener->tls != NULL)
+                tls = aw_tls_create(listener->tls, NULL);
+        if (ws == NULL || (listener->tls != NULL && tls == NULL)) {
+                ws_drop(ws);
                 close(fd);
+                errno = ENOMEM;
                 return -1;
         }
-        /* Has no meaning, and no effect, on a Unix socket. */
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         aw_address_format(address, ws->peer, sizeof(ws->peer));
         ws->role = &server_role;
-        ws->socket = aw_socket_adopt(fd, false, &ws_io_callbacks, ws);
-        if (ws->socket == NULL) {
+        ws->transport = aw_transport_open(fd, false, tls, &ws_connection_callbacks, ws);
+        if (ws->transport == NULL) {
                 ws_drop(ws);
                 errno = EMFILE;
                 return -1;
         }
         server_link(listener, ws);
-        aw_call_later(&ws->timer, WS_HANDSHAKE_TIME, handshake_late, ws);
+        aw_call_later(&ws->late, WS_HANDSHAKE_TIME, handshake_late, ws);
         return 0;
 }

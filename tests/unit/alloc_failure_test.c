@@ -14,7 +14,7 @@
 #include "await/executor.h"
 #include "await/signals.h"
 #include "await/task_wait.h"
-#include "loop/socket.h"
+#include "net/transport.h"
 #include "unit/task/task_test.h"
 
 #define LINKED __attribute__((weak)) /* or not, see main() */
@@ -286,13 +286,22 @@ ignore_data(void *owner, const uint8_t *data, size_t length)
 }
 
 static void
-ignore_end(void *owner, int error)
+ignore_end(void *owner, bool truncated)
 {
-        (void)owner, (void)error;
+        (void)owner, (void)truncated;
 }
 
-static const struct aw_socket_callbacks ignore_all = {
-        .data = ignore_data, .writable = ignore, .connected = ignore, .closed = ignore_end};
+static void
+ignore_close(void *owner, int error, const char *text)
+{
+        (void)owner, (void)error, (void)text;
+}
+
+static const struct aw_transport_callbacks ignore_all = {.established = ignore,
+                                                         .data = ignore_data,
+                                                         .ended = ignore_end,
+                                                         .writable = ignore,
+                                                         .closed = ignore_close};
 
 static async int
 open_much(NOTHING)
@@ -308,9 +317,9 @@ open_much(NOTHING)
         }
         /* One is closed by its owner, the other by the end of the loop. */
         expect_int(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-        if (aw_socket_adopt(ends[0], false, &ignore_all, NULL) == NULL)
+        if (aw_transport_open(ends[0], false, NULL, &ignore_all, NULL) == NULL)
                 error = errno;
-        if (aw_socket_adopt(ends[1], false, &ignore_all, NULL) == NULL)
+        if (aw_transport_open(ends[1], false, NULL, &ignore_all, NULL) == NULL)
                 error = errno;
         await(yield(3));
         aw_watch_close(watch);

@@ -1,28 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /* One end of a connection that is on the loop, and the other as a plain descriptor. */
-#ifndef AW_LOOP_SOCKET_TEST_H
-#define AW_LOOP_SOCKET_TEST_H
+#ifndef AW_NET_TRANSPORT_TEST_H
+#define AW_NET_TRANSPORT_TEST_H
 
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "loop/socket.h"
+#include "net/transport.h"
 #include "unit/loop/loop_test.h"
 
 struct end {
-        struct aw_socket *socket; /* NULL once it is closed */
-        uint8_t *output;          /* what is to be sent */
+        struct aw_transport *transport; /* NULL once it is closed */
+        uint8_t *output;                /* what is to be sent */
         size_t length, sent;
         uint8_t last[64]; /* of what came */
         size_t received, pieces;
-        int connected, closed, writable;
+        int established, ended, closed, writable;
         int error;
-        bool held;            /* the last write did not go through */
+        bool truncated;
+        char text[128];       /* that closed() came with */
+        bool held;            /* the last write was not taken whole */
+        bool stays;           /* does not end its direction when the peer does */
+        bool shuts_down;      /* ends its direction when all is sent */
         bool close_when_data; /* closes itself then */
-        struct end *victim;   /* closes that one then, or when it is connected */
-        bool close_when_connected, close_when_writable;
+        struct end *victim;   /* closes that one then, or when it is established */
+        bool close_when_established, close_when_writable;
 };
+
+static inline void
+end_kill_victim(struct end *end)
+{
+        if (end->victim != NULL && end->victim->transport != NULL)
+                aw_transport_close(end->victim->transport);
+}
 
 static inline void
 end_data(void *owner, const uint8_t *data, size_t length)
@@ -34,9 +45,8 @@ end_data(void *owner, const uint8_t *data, size_t length)
         end->received += length;
         end->pieces++;
         if (end->close_when_data)
-                aw_socket_close(end->socket);
-        if (end->victim != NULL && end->victim->socket != NULL)
-                aw_socket_close(end->victim->socket);
+                aw_transport_close(end->transport);
+        end_kill_victim(end);
         came();
 }
 
@@ -44,48 +54,66 @@ static inline void
 end_writable(void *owner)
 {
         struct end *end = owner;
-        int result = 0;
+        ssize_t taken;
 
         end->writable++;
+        end->held = false;
         if (end->close_when_writable)
-                aw_socket_close(end->socket);
-        if (end->sent < end->length) {
-                result = aw_socket_write(end->socket, end->output + end->sent,
-                                         end->length - end->sent);
-                end->sent = end->length;
+                aw_transport_close(end->transport);
+        while (end->sent < end->length && !end->held && !end->close_when_writable) {
+                taken = aw_transport_write(end->transport, end->output + end->sent,
+                                           end->length - end->sent);
+                if (taken >= 0)
+                        end->sent += (size_t)taken;
+                end->held = end->sent < end->length;
         }
-        end->held = result == 1;
+        if (end->sent == end->length && end->shuts_down)
+                aw_transport_shutdown(end->transport);
         came();
 }
 
 static inline void
-end_connected(void *owner)
+end_established(void *owner)
 {
         struct end *end = owner;
 
-        end->connected++;
-        if (end->close_when_connected)
-                aw_socket_close(end->socket);
-        if (end->victim != NULL && end->victim->socket != NULL)
-                aw_socket_close(end->victim->socket);
+        end->established++;
+        if (end->close_when_established)
+                aw_transport_close(end->transport);
+        end_kill_victim(end);
         came();
 }
 
 static inline void
-end_closed(void *owner, int error)
+end_ended(void *owner, bool truncated)
 {
         struct end *end = owner;
 
-        end->socket = NULL;
+        end->ended++;
+        end->truncated = truncated;
+        if (!end->stays)
+                aw_transport_shutdown(end->transport);
+        came();
+}
+
+static inline void
+end_closed(void *owner, int error, const char *text)
+{
+        struct end *end = owner;
+
+        end->transport = NULL;
         end->closed++;
         end->error = error;
+        if (text != NULL)
+                snprintf(end->text, sizeof(end->text), "%s", text);
         came();
 }
 
-static const struct aw_socket_callbacks end_callbacks = {
+static const struct aw_transport_callbacks end_callbacks = {
+        .established = end_established,
         .data = end_data,
+        .ended = end_ended,
         .writable = end_writable,
-        .connected = end_connected,
         .closed = end_closed,
 };
 
@@ -95,11 +123,11 @@ connect_end(struct end *end)
 {
         int ends[2];
 
-        *end = (struct end){.socket = NULL};
+        *end = (struct end){.transport = NULL};
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
                          0);
-        end->socket = aw_socket_adopt(ends[0], false, &end_callbacks, end);
-        assert_non_null(end->socket);
+        end->transport = aw_transport_open(ends[0], false, NULL, &end_callbacks, end);
+        assert_non_null(end->transport);
         return ends[1];
 }
 
@@ -130,7 +158,7 @@ send_all(struct end *end, uint8_t *data, size_t length)
         end->output = data;
         end->length = length;
         end->sent = 0;
-        aw_socket_want_write(end->socket);
+        aw_transport_want_write(end->transport);
 }
 
 /* Long enough for whatever is ready to be seen. */
@@ -148,15 +176,15 @@ turn_until_closed(struct aw_loop *loop, struct end *end)
 {
         while (end->closed == 0)
                 aw_loop_turn(loop, true);
-        assert_null(end->socket);
+        assert_null(end->transport);
 }
 
 /* Closes it, if it is not closed, and waits for that. */
 static inline void
 close_end(struct aw_loop *loop, struct end *end)
 {
-        if (end->socket != NULL)
-                aw_socket_close(end->socket);
+        if (end->transport != NULL)
+                aw_transport_close(end->transport);
         turn_until_closed(loop, end);
         some_turns(loop);
         assert_int_equal(end->closed, 1);

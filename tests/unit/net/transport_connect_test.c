@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* How sockets begin and end. */
-#include "unit/loop/socket_test.h"
+/* How transports begin and end. */
+#include <netinet/tcp.h>
+
+#include "unit/net/transport_test.h"
 
 /* Closing. */
 
 static void
-a_socket_can_be_closed_while_it_holds_output(void **state)
+a_transport_can_be_closed_while_it_holds_output(void **state)
 {
         uint8_t *data = make_big();
         struct end end;
@@ -14,7 +16,7 @@ a_socket_can_be_closed_while_it_holds_output(void **state)
         send_all(&end, data, BIG);
         some_turns(*state);
         assert_true(end.held);
-        aw_socket_close(end.socket);
+        aw_transport_close(end.transport);
         aw_loop_turn(*state, false);
         assert_int_equal(end.closed, 1);
         assert_int_equal(end.error, 0);
@@ -40,13 +42,13 @@ after_a_close_in_data_nothing_comes_but_closed(void **state)
 }
 
 static void
-a_socket_can_be_closed_in_writable(void **state)
+a_transport_can_be_closed_in_writable(void **state)
 {
         struct end end;
         int fd = connect_end(&end);
 
         end.close_when_writable = true;
-        aw_socket_want_write(end.socket);
+        aw_transport_want_write(end.transport);
         turn_until_closed(*state, &end);
         some_turns(*state);
         assert_int_equal(end.closed, 1);
@@ -55,7 +57,7 @@ a_socket_can_be_closed_in_writable(void **state)
 }
 
 static void
-a_socket_can_close_another_that_has_data_too(void **state)
+a_transport_can_close_another_that_has_data_too(void **state)
 {
         struct end a, b;
         int a_fd = connect_end(&a), b_fd = connect_end(&b);
@@ -69,13 +71,13 @@ a_socket_can_close_another_that_has_data_too(void **state)
         some_turns(*state);
         assert_int_equal(a.closed + b.closed, 1);
         assert_int_equal(a.pieces + b.pieces, 1);
-        close_end(*state, a.socket == NULL ? &b : &a);
+        close_end(*state, a.transport == NULL ? &b : &a);
         close(a_fd);
         close(b_fd);
 }
 
 static void
-destroying_the_loop_closes_every_socket(void **state)
+destroying_the_loop_closes_every_transport(void **state)
 {
         struct aw_loop *loop = test_loop();
         uint8_t *data = make_big();
@@ -87,7 +89,7 @@ destroying_the_loop_closes_every_socket(void **state)
         send_all(&held, data, BIG);
         some_turns(loop);
         assert_true(held.held);
-        aw_socket_close(closing.socket);
+        aw_transport_close(closing.transport);
         aw_loop_destroy(loop);
         assert_int_equal(idle.closed, 1);
         assert_int_equal(held.closed, 1);
@@ -123,11 +125,11 @@ begin_connect(struct end *end, const struct sockaddr_in *address)
 {
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-        *end = (struct end){.socket = NULL};
+        *end = (struct end){.transport = NULL};
         if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == -1)
                 assert_int_equal(errno, EINPROGRESS);
-        end->socket = aw_socket_adopt(fd, true, &end_callbacks, end);
-        assert_non_null(end->socket);
+        end->transport = aw_transport_open(fd, true, NULL, &end_callbacks, end);
+        assert_non_null(end->transport);
 }
 
 static void
@@ -141,11 +143,10 @@ a_connection_is_established_and_works(void **state)
 
         begin_connect(&end, &address);
         /* Asked for too early, but not forgotten. */
+        end.shuts_down = true;
         send_all(&end, hello, 5);
-        aw_socket_shutdown(end.socket);
-        while (end.connected == 0)
+        while (end.established == 0)
                 aw_loop_turn(*state, true);
-        assert_int_equal(end.writable, 0);
         fd = accept(port, NULL, NULL);
         put(fd, "input");
         while (end.received < 5)
@@ -153,7 +154,7 @@ a_connection_is_established_and_works(void **state)
         assert_int_equal(read(fd, text, 5), 5);
         assert_string_equal(text, "hello");
         assert_int_equal(read(fd, text, 5), 0);
-        assert_int_equal(end.connected, 1);
+        assert_int_equal(end.established, 1);
         close(fd);
         turn_until_closed(*state, &end);
         assert_int_equal(end.error, 0);
@@ -172,7 +173,7 @@ a_refused_connection_says_so(void **state)
         some_turns(*state);
         assert_int_equal(end.closed, 1);
         assert_int_equal(end.error, ECONNREFUSED);
-        assert_int_equal(end.connected, 0);
+        assert_int_equal(end.established, 0);
         assert_int_equal(end.writable, 0);
         close(port);
 }
@@ -185,25 +186,25 @@ a_connection_in_progress_can_be_closed(void **state)
         int port = bind_port(&address, true);
 
         begin_connect(&end, &address);
-        aw_socket_close(end.socket);
+        aw_transport_close(end.transport);
         turn_until_closed(*state, &end);
         assert_int_equal(end.error, 0);
-        assert_int_equal(end.connected, 0);
+        assert_int_equal(end.established, 0);
         close(port);
 }
 
 static void
-a_socket_can_be_closed_in_connected(void **state)
+a_transport_can_be_closed_in_connected(void **state)
 {
         struct sockaddr_in address;
         struct end end;
         int port = bind_port(&address, true);
 
         begin_connect(&end, &address);
-        end.close_when_connected = true;
+        end.close_when_established = true;
         turn_until_closed(*state, &end);
         some_turns(*state);
-        assert_int_equal(end.connected, 1);
+        assert_int_equal(end.established, 1);
         assert_int_equal(end.closed, 1);
         assert_int_equal(end.writable, 0);
         assert_int_equal(end.error, 0);
@@ -212,7 +213,7 @@ a_socket_can_be_closed_in_connected(void **state)
 
 /* Both are established in the same turn; whichever is told first closes the other. */
 static void
-a_socket_closed_just_before_it_was_connected_is_not_told(void **state)
+a_transport_closed_just_before_it_was_connected_is_not_told(void **state)
 {
         struct sockaddr_in address;
         struct end a, b;
@@ -224,14 +225,14 @@ a_socket_closed_just_before_it_was_connected_is_not_told(void **state)
         b.victim = &a;
         while (a.closed + b.closed == 0)
                 aw_loop_turn(*state, true);
-        assert_int_equal(a.connected + b.connected, 1);
+        assert_int_equal(a.established + b.established, 1);
         a.victim = b.victim = NULL;
-        close_end(*state, a.socket == NULL ? &b : &a);
+        close_end(*state, a.transport == NULL ? &b : &a);
         close(port);
 }
 
 static void
-a_reset_closes_the_socket(void **state)
+a_reset_is_told(void **state)
 {
         struct linger reset = {.l_onoff = 1, .l_linger = 0};
         struct sockaddr_in address;
@@ -239,13 +240,92 @@ a_reset_closes_the_socket(void **state)
         int port = bind_port(&address, true), fd;
 
         begin_connect(&end, &address);
-        while (end.connected == 0)
+        while (end.established == 0)
                 aw_loop_turn(*state, true);
         fd = accept(port, NULL, NULL);
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
         close(fd);
         turn_until_closed(*state, &end);
+        assert_int_equal(end.error, ECONNRESET);
+        assert_int_equal(end.ended, 0);
+        close(port);
+}
+
+/* What the peer sent before it broke the connection is not lost. */
+static void
+data_before_a_reset_arrives(void **state)
+{
+        struct linger reset = {.l_onoff = 1, .l_linger = 0};
+        struct sockaddr_in address;
+        struct end end;
+        int port = bind_port(&address, true), fd;
+        uint8_t *data = make_big();
+
+        begin_connect(&end, &address);
+        while (end.established == 0)
+                aw_loop_turn(*state, true);
+        fd = accept(port, NULL, NULL);
+        put(fd, "last words");
+        send_all(&end, data, BIG);
+        /* Both are on their way before the loop looks again. */
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+        close(fd);
+        turn_until_closed(*state, &end);
+        assert_int_equal(end.received, 10);
+        assert_true(end.error == ECONNRESET || end.error == EPIPE);
+        free(data);
+        close(port);
+}
+
+static void
+a_reset_of_ours_is_one_for_the_peer(void **state)
+{
+        struct sockaddr_in address;
+        struct end end;
+        int port = bind_port(&address, true), fd;
+        char byte;
+
+        begin_connect(&end, &address);
+        while (end.established == 0)
+                aw_loop_turn(*state, true);
+        fd = accept(port, NULL, NULL);
+        aw_transport_reset(end.transport);
+        turn_until_closed(*state, &end);
         assert_int_equal(end.error, 0);
+        some_turns(*state);
+        assert_int_equal(read(fd, &byte, 1), -1);
+        assert_int_equal(errno, ECONNRESET);
+        close(fd);
+        close(port);
+}
+
+static int
+option(int fd, int level, int name)
+{
+        int value = -1;
+        socklen_t size = sizeof(value);
+
+        assert_int_equal(getsockopt(fd, level, name, &value, &size), 0);
+        return value;
+}
+
+static void
+a_peer_that_vanishes_would_be_noticed(void **state)
+{
+        struct sockaddr_in address;
+        struct end end;
+        int port = bind_port(&address, true), fd;
+
+        begin_connect(&end, &address);
+        fd = aw_transport_fd(end.transport);
+        assert_int_equal(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+        assert_true(option(fd, IPPROTO_TCP, TCP_KEEPIDLE) +
+                            option(fd, IPPROTO_TCP, TCP_KEEPINTVL) *
+                                    option(fd, IPPROTO_TCP, TCP_KEEPCNT) <=
+                    AW_TRANSPORT_SILENCE);
+        assert_int_equal(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), AW_TRANSPORT_SILENCE * 1000);
+        assert_int_equal(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+        close_end(*state, &end);
         close(port);
 }
 
@@ -254,7 +334,7 @@ static int
 adopt_a_high_descriptor(void)
 {
         struct rlimit few = {100, 100};
-        struct end end = {.socket = NULL};
+        struct end end = {.transport = NULL};
         struct aw_loop *loop;
         int ends[2], failures = 0;
 
@@ -262,7 +342,7 @@ adopt_a_high_descriptor(void)
             setrlimit(RLIMIT_NOFILE, &few) == -1)
                 return 100;
         loop = test_loop();
-        failures += aw_socket_adopt(150, false, &end_callbacks, &end) != NULL;
+        failures += aw_transport_open(150, false, NULL, &end_callbacks, &end) != NULL;
         failures += errno != EMFILE;
         some_turns(loop);
         failures += fcntl(150, F_GETFD) != -1;
@@ -294,17 +374,20 @@ int
 main(void)
 {
         const struct CMUnitTest tests[] = {
-                with_loop(a_socket_can_be_closed_while_it_holds_output),
+                with_loop(a_transport_can_be_closed_while_it_holds_output),
                 with_loop(after_a_close_in_data_nothing_comes_but_closed),
-                with_loop(a_socket_can_be_closed_in_writable),
-                with_loop(a_socket_can_close_another_that_has_data_too),
-                cmocka_unit_test(destroying_the_loop_closes_every_socket),
+                with_loop(a_transport_can_be_closed_in_writable),
+                with_loop(a_transport_can_close_another_that_has_data_too),
+                cmocka_unit_test(destroying_the_loop_closes_every_transport),
                 with_loop(a_connection_is_established_and_works),
                 with_loop(a_refused_connection_says_so),
                 with_loop(a_connection_in_progress_can_be_closed),
-                with_loop(a_socket_can_be_closed_in_connected),
-                with_loop(a_socket_closed_just_before_it_was_connected_is_not_told),
-                with_loop(a_reset_closes_the_socket),
+                with_loop(a_transport_can_be_closed_in_connected),
+                with_loop(a_transport_closed_just_before_it_was_connected_is_not_told),
+                with_loop(a_reset_is_told),
+                with_loop(data_before_a_reset_arrives),
+                with_loop(a_reset_of_ours_is_one_for_the_peer),
+                with_loop(a_peer_that_vanishes_would_be_noticed),
                 cmocka_unit_test(a_descriptor_that_cannot_be_adopted_is_closed),
         };
 
