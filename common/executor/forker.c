@@ -200,7 +200,7 @@ worker_main(pid_t forker)
 
 /* The pool reads all that is sent here, so this does not block for long. */
 static void
-report(const struct aw_forker_report *message, int descriptor)
+forker_report(const struct aw_forker_report *message, int descriptor)
 {
         union {
                 struct cmsghdr align;
@@ -260,7 +260,7 @@ start_worker(void)
         }
         if (started.pid == 0)
                 worker_main(forker);
-        report(&started, started.pid == -1 ? -1 : own[POOL_END]);
+        forker_report(&started, started.pid == -1 ? -1 : own[POOL_END]);
         drop_pair();
 }
 
@@ -302,7 +302,7 @@ report_ended(int deaths)
         if (read(deaths, &info, sizeof(info)) == -1)
                 return;
         while ((ended.pid = waitpid(-1, &ended.status, WNOHANG)) > 0)
-                report(&ended, -1);
+                forker_report(&ended, -1);
 }
 
 _Noreturn static void
