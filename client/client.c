@@ -10,6 +10,7 @@
 #include "await/log.h"
 #include "await/signals.h"
 #include "await/tls.h"
+#include "base/say.h"
 #include "session.h"
 
 void
@@ -105,7 +106,7 @@ converse(const struct client_options *options)
 
 /* SIGUSR1 shows the tasks. */
 static async int
-watch_signals(void *argument)
+await_signals(void *argument)
 {
         static const int numbers[] = {SIGUSR1};
         struct aw_signals *signals = aw_signals_open(numbers, 1);
@@ -120,7 +121,7 @@ watch_signals(void *argument)
 async int
 client_run(void *argument)
 {
-        struct aw_task *signals = aw_spawn("signals", watch_signals, NULL);
+        struct aw_task *signals = aw_spawn("signals", await_signals, NULL);
         int status = (int)await(converse(argument));
 
         if (signals != NULL) {

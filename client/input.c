@@ -95,7 +95,7 @@ input_open(int fd)
 }
 
 void
-input_close(struct input *input)
+input_free(struct input *input)
 {
         if (input == NULL)
                 return;
@@ -149,7 +149,7 @@ read_more(struct input *input)
 
 /* Takes `length` bytes of text and `end` bytes that end it. */
 static ssize_t
-take(struct input *input, size_t length, size_t end, const char **line)
+input_take(struct input *input, size_t length, size_t end, const char **line)
 {
         *line = input->data + input->start;
         input->start += length + end;
@@ -171,7 +171,7 @@ input_line(struct input *input, const char **line)
                                                        : memchr(begin + input->searched, '\n',
                                                                 input->length - input->searched);
                 if (end != NULL)
-                        return take(input, (size_t)(end - begin), 1, line);
+                        return input_take(input, (size_t)(end - begin), 1, line);
                 input->searched = input->length;
                 if (input->ended)
                         break;
@@ -179,7 +179,7 @@ input_line(struct input *input, const char **line)
                         return -1;
         }
         if (input->length > 0)
-                return take(input, input->length, 0, line);
+                return input_take(input, input->length, 0, line);
         errno = ENODATA;
         return -1;
 }

@@ -11,7 +11,7 @@ struct input;
 
 /* NULL with errno. The descriptor's own flags stay as they are. */
 struct input *input_open(int fd);
-void input_close(struct input *input); /* NULL does nothing */
+void input_free(struct input *input); /* NULL does nothing */
 
 /*
  * The next line without its end, which is LF or CRLF, or the end of input; *line is valid until the

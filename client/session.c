@@ -113,7 +113,7 @@ send_lines(void *argument)
                 client_say("standard input: %s", strerror(errno));
                 lines->status = CLIENT_LOCAL;
         }
-        input_close(input);
+        input_free(input);
         lines->all_sent = true;
         if (lines->received >= lines->sent)
                 aw_event_set(&lines->done);

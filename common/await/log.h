@@ -9,7 +9,6 @@
 #ifndef AW_LOG_H
 #define AW_LOG_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 
 #include "api.h"
@@ -48,9 +47,6 @@ AW_API void aw_log_limit(struct aw_log_limit *limit, enum aw_log_level level, co
                 static struct aw_log_limit aw_log_limit_;                                          \
                 aw_log_limit(&aw_log_limit_, __VA_ARGS__);                                         \
         } while (0)
-
-/* aw_log() whatever the level, and without a sink: what a program has to tell its user. */
-void aw_log_say(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
 /* True if a line of this level would be written: for callers whose arguments are costly. */
 AW_API bool aw_log_enabled(enum aw_log_level level);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -7,6 +8,8 @@
 #include <string.h>
 
 #include "base/private.h"
+#include "base/say.h"
+#include "base/utf8.h"
 
 typedef void (*log_sink)(enum aw_log_level level, const char *message);
 
@@ -16,12 +19,6 @@ static atomic_int log_level = AW_LOG_INFO;
 static _Atomic(const char *) log_program;
 static _Atomic(log_sink) current_sink;
 
-static bool
-continues(unsigned char byte)
-{
-        return (byte & 0xc0) == 0x80;
-}
-
 /*
  * How many bytes at `s` form one character that may be shown as it is; 0 if the first must be
  * escaped. The C1 controls (U+0080 to U+009F) count as control characters: terminals obey them.
@@ -30,19 +27,17 @@ continues(unsigned char byte)
 static size_t
 printable(const unsigned char *s)
 {
-        if (s[0] < 0x80)
-                return s[0] >= 0x20 && s[0] != 0x7f;
-        if (s[0] < 0xc2 || s[0] > 0xf4 || !continues(s[1]))
+        struct aw_utf8 utf8 = {0};
+        size_t length = 0;
+
+        if (s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0))
                 return 0;
-        if (s[0] < 0xe0)
-                return s[0] == 0xc2 && s[1] < 0xa0 ? 0 : 2;
-        /* No overlong forms, no surrogates, nothing over U+10FFFF. */
-        if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-            (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) || !continues(s[2]))
-                return 0;
-        if (s[0] < 0xf0)
-                return 3;
-        return continues(s[3]) ? 4 : 0;
+        while (aw_utf8_feed(&utf8, s + length, 1)) {
+                length++;
+                if (aw_utf8_complete(&utf8))
+                        return length;
+        }
+        return 0;
 }
 
 /* Writes `raw` to `out` with control characters escaped, whole characters only. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The other side of process pools: the server, a copy of the program that has a single thread and
+ * The other side of process pools: the forker, a copy of the program that has a single thread and
  * forks the workers, and the workers.
  */
 #include <errno.h>
@@ -63,11 +63,10 @@ static void
 close_others(void)
 {
         unsigned first = STDERR_FILENO + 1, last;
-        size_t i;
 
         do {
                 last = UINT_MAX;
-                for (i = 0; i < OWN; i++)
+                for (size_t i = 0; i < OWN; i++)
                         if ((unsigned)own[i] >= first && (unsigned)own[i] <= last)
                                 last = (unsigned)own[i];
                 close_between(first, last == UINT_MAX ? last : last - 1);
@@ -89,9 +88,8 @@ static void
 reset_signals(void)
 {
         struct sigaction standard = {.sa_handler = SIG_DFL};
-        int number;
 
-        for (number = 1; number <= SIGRTMAX; number++)
+        for (int number = 1; number <= SIGRTMAX; number++)
                 sigaction(number, &standard, NULL);
 }
 
@@ -179,15 +177,15 @@ work(const struct aw_process_request *request)
 }
 
 /*
- * It closes what is the server's, and nothing else: the fork handlers have run, and what they have
+ * It closes what is the forker's, and nothing else: the fork handlers have run, and what they have
  * opened is theirs.
  */
 _Noreturn static void
-worker_main(pid_t server)
+worker_main(pid_t forker)
 {
         struct aw_process_request request;
 
-        process_begin(server);
+        process_begin(forker);
         close(own[CONTROL]);
         close(own[DEATHS]);
         close(own[POOL_END]);
@@ -198,17 +196,17 @@ worker_main(pid_t server)
         }
 }
 
-/* The server. */
+/* The forker. */
 
 /* The pool reads all that is sent here, so this does not block for long. */
 static void
-report(const struct aw_process_report *message, int descriptor)
+report(const struct aw_forker_report *message, int descriptor)
 {
         union {
                 struct cmsghdr align;
                 char bytes[CMSG_SPACE(sizeof(int))];
         } control = {.bytes = {0}};
-        struct aw_process_report copy = *message;
+        struct aw_forker_report copy = *message;
         struct iovec vector = {.iov_base = &copy, .iov_len = sizeof(copy)};
         struct msghdr header = {.msg_iov = &vector, .msg_iovlen = 1};
         struct cmsghdr *extra;
@@ -252,8 +250,8 @@ drop_pair(void)
 static void
 start_worker(void)
 {
-        struct aw_process_report started = {.what = AW_PROCESS_STARTED, .pid = -1};
-        pid_t server = getpid();
+        struct aw_forker_report started = {.what = AW_FORKER_STARTED, .pid = -1};
+        pid_t forker = getpid();
 
         started.status = make_pair();
         if (started.status == 0) {
@@ -261,7 +259,7 @@ start_worker(void)
                 started.status = errno;
         }
         if (started.pid == 0)
-                worker_main(server);
+                worker_main(forker);
         report(&started, started.pid == -1 ? -1 : own[POOL_END]);
         drop_pair();
 }
@@ -278,26 +276,26 @@ kill_worker(pid_t pid)
 
 /* False if there will be no more. */
 static bool
-take_order(void)
+take_request(void)
 {
-        struct aw_process_order order;
-        ssize_t count = recv(own[CONTROL], &order, sizeof(order), 0);
+        struct aw_forker_request request;
+        ssize_t count = recv(own[CONTROL], &request, sizeof(request), 0);
 
         if (count == -1 && errno == EINTR)
                 return true;
-        if (count != (ssize_t)sizeof(order))
+        if (count != (ssize_t)sizeof(request))
                 return false;
-        if (order.kill == 0)
+        if (request.kill == 0)
                 start_worker();
         else
-                kill_worker(order.kill);
+                kill_worker(request.kill);
         return true;
 }
 
 static void
 report_ended(int deaths)
 {
-        struct aw_process_report ended = {.what = AW_PROCESS_ENDED};
+        struct aw_forker_report ended = {.what = AW_FORKER_ENDED};
         struct signalfd_siginfo info;
 
         /* One signal may stand for several. */
@@ -308,7 +306,7 @@ report_ended(int deaths)
 }
 
 _Noreturn static void
-server_main(void)
+forker_main(void)
 {
         struct pollfd events[2] = {{.fd = own[CONTROL], .events = POLLIN},
                                    {.fd = own[DEATHS], .events = POLLIN}};
@@ -323,7 +321,7 @@ server_main(void)
                         continue;
                 if (events[1].revents != 0)
                         report_ended(events[1].fd);
-                if (events[0].revents != 0 && !take_order())
+                if (events[0].revents != 0 && !take_request())
                         break;
         }
         while (wait(NULL) != -1 || errno == EINTR)
@@ -352,12 +350,11 @@ take_numbers(int numbers[OWN], int control)
 }
 
 pid_t
-aw_process_server_fork(int control)
+aw_forker_start(int control)
 {
         sigset_t all, before;
         pid_t parent = getpid(), pid;
         int numbers[OWN], error;
-        size_t i;
 
         if (take_numbers(numbers, control) == -1)
                 return -1;
@@ -373,11 +370,11 @@ aw_process_server_fork(int control)
                 setpgid(0, 0);
                 reset_signals();
                 set_mask(SIGCHLD);
-                server_main();
+                forker_main();
         }
         error = errno;
         pthread_sigmask(SIG_SETMASK, &before, NULL);
-        for (i = 0; i < OWN; i++)
+        for (size_t i = 0; i < OWN; i++)
                 close(numbers[i]);
         errno = error;
         return pid;

@@ -58,9 +58,8 @@ static bool
 counts(int descriptor, struct lws_context *context, struct eventfd_info *info)
 {
         unsigned long long before;
-        int i;
 
-        for (i = 0; i < 2; i++) {
+        for (int i = 0; i < 2; i++) {
                 if (!look(descriptor, info))
                         return false;
                 before = info->count;

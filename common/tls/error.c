@@ -77,11 +77,11 @@ aw_tls_error_reason(void)
 int
 aw_tls_error_set(struct aw_tls_error *error, int number, const char *format, ...)
 {
-        va_list ap;
+        va_list arguments;
 
-        va_start(ap, format);
-        vsnprintf(error->text, sizeof(error->text), format, ap);
-        va_end(ap);
+        va_start(arguments, format);
+        vsnprintf(error->text, sizeof(error->text), format, arguments);
+        va_end(arguments);
         ERR_clear_error();
         errno = number;
         return -1;
@@ -89,13 +89,13 @@ aw_tls_error_set(struct aw_tls_error *error, int number, const char *format, ...
 
 static void __attribute__((format(printf, 2, 3))) say(struct aw_tls *tls, const char *format, ...)
 {
-        va_list ap;
+        va_list arguments;
 
         free(tls->error_text);
-        va_start(ap, format);
-        if (vasprintf(&tls->error_text, format, ap) == -1)
+        va_start(arguments, format);
+        if (vasprintf(&tls->error_text, format, arguments) == -1)
                 tls->error_text = NULL;
-        va_end(ap);
+        va_end(arguments);
 }
 
 static void
@@ -152,6 +152,7 @@ explain_protocol(struct aw_tls *tls, unsigned long error)
         int reason = ERR_GET_REASON(error);
         const char *text = find_sentence(protocol_sentences, COUNT(protocol_sentences), reason);
 
+        tls->peer_sent_http = ours && reason == SSL_R_HTTP_REQUEST;
         if (reason == ERR_R_MALLOC_FAILURE)
                 say(tls, "out of memory");
         else if (ours && text != NULL)
@@ -170,6 +171,8 @@ aw_tls_error_explain(struct aw_tls *tls, int ssl_error)
 
         if (tls->out_of_memory)
                 say(tls, "out of memory");
+        else if (tls->flooded)
+                say(tls, "the peer sends handshake messages instead of data");
         else if (tls->output == NULL && ssl_error == SSL_ERROR_SYSCALL)
                 say(tls, "the session has output, but no buffer was lent for it");
         else if (ssl_error == SSL_ERROR_ZERO_RETURN)

@@ -13,9 +13,19 @@
 
 #define OUTPUT_MINIMUM 4096 /* bytes: what a buffer begins with */
 
+/*
+ * Messages of the handshake protocol that may come in a row after the handshake, without data:
+ * tickets, key updates. Each costs far more than the bytes it takes.
+ */
+#define MESSAGES_MAX 32
+
 static BIO_METHOD *bio_method;
 
-/* Called around each use of OpenSSL. Looking first is cheap, clearing what is empty is not. */
+/*
+ * Called before each use of OpenSSL that can fail, and after it, but for reading and writing that
+ * went well: they leave no errors, and looking costs as much as a part of the encryption does.
+ * Clearing what is empty would cost more.
+ */
 static void
 clear_errors(void)
 {
@@ -30,6 +40,9 @@ read_input(BIO *bio, char *data, size_t size, size_t *length)
         struct aw_tls *tls = BIO_get_data(bio);
 
         BIO_clear_retry_flags(bio);
+        /* No bytes, and no hope of any: an error. */
+        if (tls->flooded)
+                return 0;
         if (tls->input_length == 0) {
                 BIO_set_retry_read(bio);
                 return 0;
@@ -61,6 +74,18 @@ reserve(struct aw_tls_buffer *buffer, size_t size)
         return true;
 }
 
+int
+aw_tls_buffer_append(struct aw_tls_buffer *buffer, const uint8_t *data, size_t length)
+{
+        if (!reserve(buffer, length)) {
+                errno = ENOMEM;
+                return -1;
+        }
+        memcpy(buffer->data + buffer->length, data, length);
+        buffer->length += length;
+        return 0;
+}
+
 static int
 write_output(BIO *bio, const char *data, size_t size, size_t *length)
 {
@@ -69,12 +94,10 @@ write_output(BIO *bio, const char *data, size_t size, size_t *length)
         BIO_clear_retry_flags(bio);
         if (tls->output == NULL)
                 return 0;
-        if (!reserve(tls->output, size)) {
+        if (aw_tls_buffer_append(tls->output, (const uint8_t *)data, size) == -1) {
                 tls->out_of_memory = true;
                 return 0;
         }
-        memcpy(tls->output->data + tls->output->length, data, size);
-        tls->output->length += size;
         *length = size;
         return 1;
 }
@@ -115,6 +138,25 @@ attach_bio(struct aw_tls *tls)
         return 0;
 }
 
+/*
+ * OpenSSL tells what its handshake does. When that is over, it is left once more for each message;
+ * and in TLS 1.2 each attempt to begin anew is refused with an alert, which could go on without end.
+ */
+static void
+watch_handshake(const SSL *ssl, int where, int value)
+{
+        struct aw_tls *tls = SSL_get_app_data(ssl);
+
+        if (!tls->established)
+                return;
+        if ((where & SSL_CB_EXIT) != 0)
+                tls->messages++;
+        if (tls->messages > MESSAGES_MAX ||
+            (where == SSL_CB_WRITE_ALERT &&
+             value == (SSL3_AL_WARNING << 8 | SSL_AD_NO_RENEGOTIATION)))
+                tls->flooded = true;
+}
+
 /* What a client demands of the certificate, and whom it asks for. */
 static int
 set_host(struct aw_tls *tls, const char *host)
@@ -146,6 +188,8 @@ set_host(struct aw_tls *tls, const char *host)
 static int
 set_side(struct aw_tls *tls)
 {
+        SSL_set_app_data(tls->ssl, tls);
+        SSL_set_info_callback(tls->ssl, watch_handshake);
         clear_errors();
         if (tls->context->server)
                 SSL_set_accept_state(tls->ssl);
@@ -192,6 +236,12 @@ aw_tls_free(struct aw_tls *tls)
         free(tls);
 }
 
+bool
+aw_tls_is_client(const struct aw_tls *tls)
+{
+        return !tls->context->server;
+}
+
 void
 aw_tls_input(struct aw_tls *tls, const uint8_t *data, size_t length)
 {
@@ -225,7 +275,7 @@ fail(struct aw_tls *tls, int error)
 static int
 halt(struct aw_tls *tls, int result)
 {
-        int error = SSL_get_error(tls->ssl, result);
+        int error = tls->flooded ? SSL_ERROR_SSL : SSL_get_error(tls->ssl, result);
 
         tls->closed = error == SSL_ERROR_ZERO_RETURN && tls->established;
         if (error != SSL_ERROR_WANT_READ && !tls->closed)
@@ -278,7 +328,7 @@ aw_tls_read(struct aw_tls *tls, uint8_t *buffer, size_t size)
         result = SSL_read_ex(tls->ssl, buffer, size, &length);
         if (result != 1)
                 return halt(tls, result);
-        clear_errors();
+        tls->messages = 0;
         return (ssize_t)length;
 }
 
@@ -295,7 +345,6 @@ aw_tls_write(struct aw_tls *tls, const uint8_t *data, size_t length)
         result = SSL_write_ex(tls->ssl, data, length, &written);
         if (result != 1)
                 return fail(tls, SSL_get_error(tls->ssl, result));
-        clear_errors();
         return 0;
 }
 
@@ -342,6 +391,12 @@ bool
 aw_tls_refused_peer(const struct aw_tls *tls)
 {
         return tls->refused_peer;
+}
+
+bool
+aw_tls_peer_sent_http(const struct aw_tls *tls)
+{
+        return tls->peer_sent_http;
 }
 
 static void

@@ -319,6 +319,18 @@ def _():
         finish(client).expect(0)
 
 
+@test("the tree shows where the program waits, not where in the library")
+def _():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with started(*client_command(f"ws://127.0.0.1:{silent.getsockname()[1]}", "one")) as client:
+            with silent.accept()[0] as peer:
+                match("^GET", peer.recv(4096).decode())
+                client.send_signal(signal.SIGUSR1)
+                match(r"^main \(waiting, .* s\) at client/\w+\.c:\d+: .*ws_connect",
+                      client.stderr.readline().decode())
+            finish(client).expect(3)
+
+
 @test("SIGTERM and SIGINT end it as they end any program")
 def _():
     for number in (signal.SIGTERM, signal.SIGINT):

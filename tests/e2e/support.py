@@ -15,6 +15,7 @@ import os
 import pathlib
 import re
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -273,13 +274,12 @@ class Server:
     # What the kernel knows about it.
 
     def descriptors(self):
-        """How many it has; not one that is standard error again, which the log opens for a line."""
-        directory = pathlib.Path(f"/proc/{self.process.pid}/fd")
-        files = {}
-        for path in directory.iterdir():
+        """How many are open. The log opens standard error once more for the time of each line."""
+        folder, links = f"/proc/{self.process.pid}/fd", {}
+        for name in os.listdir(folder):
             with contextlib.suppress(FileNotFoundError):
-                files[path.name] = os.readlink(path)
-        return sum(1 for name, file in files.items() if name == "2" or file != files.get("2"))
+                links[name] = os.readlink(f"{folder}/{name}")
+        return sum(int(name) <= 2 or link != links.get("2") for name, link in links.items())
 
     def memory(self):
         return memory_of(self.process.pid)
@@ -362,6 +362,17 @@ def started(*command, **more):
             yield process
         finally:
             process.kill()
+
+
+def preloaded(source):
+    """The beginning of a command whose program gets these C functions in place of the libraries'."""
+    if SANITIZED:
+        raise Skip("AddressSanitizer wants to be the first library")
+    name = scratch() / f"preloaded-{threading.get_ident()}"
+    name.with_suffix(".c").write_text(source)
+    run(*shlex.split(os.environ.get("CC", "cc")), "-w", "-shared", "-fPIC", "-o", name.with_suffix(".so"),
+        name.with_suffix(".c")).expect(0)
+    return "env", f"LD_PRELOAD={name.with_suffix('.so')}"
 
 
 def finish(process, given=None):

@@ -86,11 +86,11 @@ async def _(ws):
     await echoes(ws, "not compressed " * 1000)
 
 
-@connected("websockets: a subprotocol is offered, and the connection goes on without it",
+@connected("websockets: a subprotocol that is offered is chosen",
            subprotocols=["chat"])
 async def _(ws):
-    equal(ws.subprotocol, None)
-    await echoes(ws, "no chat")
+    equal(ws.subprotocol, "chat")
+    await echoes(ws, "a chat")
 
 
 @test("websockets: sending and receiving at once, far more than fits in between")

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: it needs no loop. */
+/* Threads: it has several, so ThreadSanitizer checks it too. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

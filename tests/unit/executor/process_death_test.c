@@ -204,7 +204,7 @@ options_that_make_no_sense_are_refused(NOTHING)
 
         expect(await(aw_process_pool_create(&options)) == NULL && errno == EINVAL);
         options.function_count = 1;
-        options.max_workers = AW_PROCESS_WORKERS_MOST + 1;
+        options.max_workers = AW_PROCESS_WORKERS_MAX + 1;
         expect(await(aw_process_pool_create(&options)) == NULL && errno == EINVAL);
         return 0;
 }

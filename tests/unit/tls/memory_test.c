@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: TLS does no input or output of its own. */
 /* What sessions allocate, and what they do when there is nothing left. */
 #include <malloc.h>
 #include <openssl/crypto.h>
