@@ -140,7 +140,6 @@ def works(name, **more):
                                *(["--loop", LOOP] if LOOP else [])],
                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **more)
     try:
-        eventually(path.exists, "the server listens")
         for _ in range(3):
             with connect_to(path) as sock:
                 sock.sendall(b"nonsense\r\n\r\n")
@@ -155,9 +154,18 @@ def works(name, **more):
 
 
 def connect_to(path):
+    """A connection to a server that starts: its socket is there before it is listened on."""
     sock = socket.socket(socket.AF_UNIX)
     sock.settimeout(DEADLINE)
-    sock.connect(str(path))
+
+    def connected():
+        try:
+            sock.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        return True
+
+    eventually(connected, "the server listens")
     return sock
 
 
