@@ -175,7 +175,10 @@ name_port(struct aw_port *port, const struct aw_url *url)
         if (getsockname(port->fd, (struct sockaddr *)&bound, &size) == -1)
                 return;
         aw_address_format(&bound, text, sizeof(text));
-        snprintf(port->url, sizeof(port->url), "%s://%s", url->scheme == AW_URL_WSS ? "wss" : "ws",
+        snprintf(port->url, sizeof(port->url), "%s%s",
+                 port->ports->bare           ? ""
+                 : url->scheme == AW_URL_WSS ? "wss://"
+                                             : "ws://",
                  text);
 }
 

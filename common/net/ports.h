@@ -28,13 +28,14 @@ struct aw_port {
         char url[AW_URL_HOST_MAX + 32]; /* with its real port */
 };
 
-/* The caller's; zeroed but for the last three it is closed. */
+/* The caller's; zeroed but for the last four it is closed. */
 struct aw_ports {
         struct aw_port items[AW_PORTS_MAX];
         size_t count;
         bool paused;
         char socket[AW_URL_SOCKET_MAX + 1]; /* of unix: */
 
+        bool bare;            /* `url` is to have no scheme: "127.0.0.1:7681" */
         unsigned socket_mode; /* of a Unix socket's file; 0: as the umask says */
 
         /*

@@ -279,10 +279,14 @@ put(struct aw_stream *stream, const uint8_t *data, size_t length)
 
         if (length > room)
                 length = room;
-        if (length > 0 && (aw_bytes_append(&stream->output, data, length) == -1 ||
-                           stream->carrier->send(stream) == -1))
+        if (length == 0)
+                return 0;
+        if (aw_bytes_append(&stream->output, data, length) == -1)
                 return -1;
-        return (ssize_t)length;
+        if (stream->carrier->send(stream) == 0)
+                return (ssize_t)length;
+        stream->output.length -= length;
+        return -1;
 }
 
 static async int

@@ -231,7 +231,7 @@ fd_send(struct aw_stream *stream)
 }
 
 static bool
-fd_sending(const struct aw_stream *stream)
+fd_sending(struct aw_stream *stream)
 {
         return stream->sender != NULL;
 }

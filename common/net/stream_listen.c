@@ -183,6 +183,7 @@ aw_stream_listen(const struct aw_stream_listen_options *options, struct aw_error
         }
         listener->references = 1;
         listener->bounds = options->bounds;
+        listener->ports.bare = true;
         listener->ports.socket_mode = options->socket_mode;
         listener->ports.accepted = accepted;
         listener->ports.owner = listener;
@@ -199,12 +200,7 @@ aw_stream_listen(const struct aw_stream_listen_options *options, struct aw_error
 const char *
 aw_stream_listener_address(const struct aw_stream_listener *listener, size_t index)
 {
-        const char *url;
-
-        if (index >= listener->ports.count)
-                return NULL;
-        url = listener->ports.items[index].url;
-        return strncmp(url, "ws://", 5) == 0 ? url + 5 : url;
+        return index < listener->ports.count ? listener->ports.items[index].url : NULL;
 }
 
 static void

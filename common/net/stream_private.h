@@ -34,8 +34,11 @@ struct aw_stream_carrier {
         /* There is output, or the end of it: sees to it that it goes out. 0, or -1 with errno. */
         int (*send)(struct aw_stream *stream);
 
-        /* True while something that was written is not with the kernel yet. */
-        bool (*sending)(const struct aw_stream *stream);
+        /*
+         * True while something that was written is not with the kernel yet; the writers are woken
+         * when that may have changed.
+         */
+        bool (*sending)(struct aw_stream *stream);
 
         /*
          * The stream is closed: ends all that is under way. sent: all output was sent, and the

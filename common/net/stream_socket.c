@@ -128,20 +128,34 @@ socket_fill(struct aw_stream *stream, aw_time deadline)
         return aw_wait_in(&stream->readers, deadline, NULL);
 }
 
+/* False if nothing can be sent any more. */
+static bool
+can_send(struct aw_stream *stream)
+{
+        int error = stream->transport == NULL ? EPIPE : aw_transport_error(stream->transport);
+
+        if (error == 0)
+                return true;
+        aw_stream_write_failed(stream, error);
+        errno = error;
+        return false;
+}
+
 static int
 socket_send(struct aw_stream *stream)
 {
+        if (!can_send(stream))
+                return -1;
         aw_transport_want_write(stream->transport);
         return 0;
 }
 
 static bool
-socket_sending(const struct aw_stream *stream)
+socket_sending(struct aw_stream *stream)
 {
-        if (stream->transport == NULL || stream->ending)
-                return false;
-        if (stream->output.length == 0 && aw_transport_held(stream->transport) == 0 &&
-            !stream->shutdown)
+        if (stream->ending || !can_send(stream) ||
+            (stream->output.length == 0 && aw_transport_held(stream->transport) == 0 &&
+             !stream->shutdown))
                 return false;
         aw_transport_want_write(stream->transport);
         return true;
