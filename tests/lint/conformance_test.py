@@ -99,6 +99,15 @@ finds("one-final", "14", (F, "blocks after a final block in the same message"),
       ("OK", "the RFC's example: a final block"))
 
 
+@test("the README says how many cases there are, at least 450 for either role")
+def _():
+    counts = [len(catalogue.cases(role)) for role in ("server", "client")]
+    match(f"{counts[0]} cases for a server and {counts[1]} for a client",
+          (ROOT / "README.md").read_text())
+    if min(counts) < 450:
+        raise AssertionError(f"there are {counts}")
+
+
 @test("run: a text, JSON and one page of HTML; the status says whether a case failed")
 def _():
     files = [scratch() / name for name in ("results.json", "report.html")]
