@@ -62,7 +62,8 @@ def of_ws(run):
         if int(result.section.partition(".")[0]) not in FRAMES:
             continue
         if LATE.search(result.name):
-            if (result.verdict, "when the message was complete" in result.seen) != (NON_STRICT, True):
+            late = "when the message was complete" in result.seen
+            if (result.verdict, late) != (NON_STRICT, True):
                 yield f"{shown(result)}, but it is known to look at a text late"
         elif result.verdict in (FAILED, NON_STRICT):
             yield f"{shown(result)}, but it is known to be right"
