@@ -115,7 +115,7 @@ library := $(BUILD)/libawait.a $(BUILD)/libawait.so
 examples := $(EXAMPLES:%=$(BUILD)/examples/%)
 benches := $(BENCHES:%=$(BUILD)/bench/%)
 # libwebsockets' own WebSocket role, as peers.
-lws_peers := $(BUILD)/interop/lws_client $(BUILD)/bench/lws_echo
+lws_peers := $(BUILD)/bench/lws_client $(BUILD)/bench/lws_echo
 unit := $(UNIT:%=$(BUILD)/tests/%)
 fuzz := $(FUZZ:%=$(BUILD)/tests/%)
 
@@ -125,7 +125,6 @@ $(BUILD)/wsechod: $(server_o) $(OBJ)/common.a
 $(BUILD)/wsecho: $(client_o) $(OBJ)/common.a
 $(examples): $(BUILD)/examples/%: $(OBJ)/common/examples/%.o $(BUILD)/libawait.a
 $(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/tests/bench/histogram.o $(OBJ)/common.a
-$(BUILD)/interop/lws_client: $(OBJ)/tests/interop/lws_client.o
 $(unit): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ)/common.a
 $(BUILD)/tests/bench/histogram_test: $(OBJ)/tests/bench/histogram.o
 # A test may stand between the library and functions of the C library, and says so: "Wraps: NAMES".
@@ -136,7 +135,7 @@ $(unit): private extra = $(cmocka_libs) $(wraps)
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY
 
-$(programs) $(examples) $(benches) $(BUILD)/interop/lws_client $(unit) $(fuzz):
+$(programs) $(examples) $(benches) $(unit) $(fuzz):
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -pie -o $@ $^ $(extra) $(LIBS)
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""libwebsockets' own ws role, both ways: lws_client, which is built with it, as a client of wsechod,
-and lws_echo as a server for wsecho. The faults of the role are tests/conformance's affair."""
+"""libwebsockets' own ws role, both ways: lws_client as a client of wsechod, and lws_echo as a
+server for wsecho. The faults of the role are tests/conformance's affair."""
 
 import atexit
 import os
@@ -10,7 +10,7 @@ from others import certificates, localhost, run
 from support import (BUILD, Log, Server, Skip, client_command, equal, finish, main, match, once,
                      sentence, started, test, wsecho)
 
-CLIENT, SERVER = BUILD / "interop/lws_client", BUILD / "bench/lws_echo"
+CLIENT, SERVER = BUILD / "bench/lws_client", BUILD / "bench/lws_echo"
 server = Server(listen=("wss://127.0.0.1:0", "ws://127.0.0.1:0"))
 HUNDRED = [f"message {i}" for i in range(100)]
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The conformance suite itself: a server that does everything right passes all of it, and each fault
-that the server is told to have is found, by the cases that are about it."""
+"""The conformance suite itself: a server that does everything right passes all of it, and each
+fault that the server is told to have is found, by the cases that are about it."""
 
 import pathlib
 import sys
@@ -57,24 +57,29 @@ finds("nonminimal", "1", (I, "a binary frame of 125 bytes whose length takes 2 b
       (I, "a binary frame of 65535 bytes whose length takes 8 bytes"))
 finds("long-lengths", "1", (F, "a binary message of 1 bytes"))
 finds("masks", "1", (F, "a binary message of 1 bytes"), (F, "a text of 65536 bytes"))
-finds("all-binary", "1,4", (F, "a text of 1 bytes"), (F, "text and binary messages keep their types"))
+finds("all-binary", "1,4", (F, "a text of 1 bytes"),
+      (F, "text and binary messages keep their types"))
 finds("rsv", "3", (F, "a text with RSV 010"), (F, "a ping with RSV 100"),
       (N, "a Close with RSV 001"), (F, "a continuation with RSV 100"))
-finds("opcodes", "3", (F, "an empty frame of opcode 3"), (F, "a frame of opcode 7 between fragments"))
+finds("opcodes", "3", (F, "an empty frame of opcode 3"),
+      (F, "a frame of opcode 7 between fragments"))
 finds("long-control", "4", (F, "a ping of 126 bytes"), (F, "a pong of 65,536 bytes"))
-finds("fragmented-control", "4", (F, "a ping that is not final"), (F, "an empty pong that is not final"))
+finds("fragmented-control", "4", (F, "a ping that is not final"),
+      (F, "an empty pong that is not final"))
 finds("orphans", "2", (F, "a continuation of nothing"), (F, "a continuation after a whole message"))
 finds("interleaved", "2", (F, "a text within the fragments of another message"))
 finds("late", "5", (N, "failing fast, in a fragment: a byte FF"),
       (N, "failing fast, within a frame: a byte FF"), ("OK", "invalid: a byte FF"),
       (N, "failing fast, in the third fragment"))
 finds("no-utf8", "5", (F, "invalid: a byte FF"), (F, "invalid: U+D800, a surrogate"),
-      (F, "failing fast, in a fragment: C0"), (F, "half a character in a text, the other half in the next"))
+      (F, "failing fast, in a fragment: C0"),
+      (F, "half a character in a text, the other half in the next"))
 finds("close-codes", "6", (N, "a Close with code 1005, which must not be sent"),
       (N, "a Close with code 5000, which must not be sent"), (N, "a Close of one byte"),
       (N, "a reason with a byte FF"), ("OK", "a Close with code 1011"))
 finds("lost-echo", "7", (N, "a text and a Close in one segment: the reply comes first"),
-      (N, "ten texts and a Close in one segment"), ("OK", "a Close at once after the opening handshake"))
+      (N, "ten texts and a Close in one segment"),
+      ("OK", "a Close at once after the opening handshake"))
 finds("tcp-stays", "7", (N, "the server ends TCP, not the client"))
 finds("after-close", "7", (F, "a text after the Close"), (F, "a ping after the Close"))
 finds("one-pong", "8", (F, "ten pings in one segment"), ("OK", "a ping that carries nothing"),
@@ -87,7 +92,8 @@ finds("any-version", "10", (F, "Sec-WebSocket-Version: 14"), (F, "no Sec-WebSock
 finds("any-key", "10", (N, "a key of 15 bytes"), (N, "a key that is not base64"))
 finds("http-1.0", "10", (N, "HTTP/1.0"), ("OK", "HTTP/2.0"))
 finds("body", "10", (N, "a body of 8 bytes that is a frame"), (N, "a chunked body"))
-finds("protocol", "10,12", (F, "the answer's fields"), (F, "one is offered"), (F, "none is offered"))
+finds("protocol", "10,12", (F, "the answer's fields"), (F, "one is offered"),
+      (F, "none is offered"))
 finds("any-parameter", "13", (F, "server_no_context_takeover with a value"),
       (F, "client_max_window_bits=16"))
 finds("wide-window", "13", (F, "server_max_window_bits=9"), ("OK", "no parameters"))
@@ -97,6 +103,15 @@ finds("forgets", "14", (F, "the RFC's example: the window is shared"),
 finds("keeps-tail", "14", (F, "a message after one with a final block"))
 finds("one-final", "14", (F, "blocks after a final block in the same message"),
       ("OK", "the RFC's example: a final block"))
+
+
+@test("the README says how many cases there are, at least 450 for either role")
+def _():
+    counts = [len(catalogue.cases(role)) for role in ("server", "client")]
+    match(f"{counts[0]} cases for a server and {counts[1]} for a client",
+          (ROOT / "README.md").read_text())
+    if min(counts) < 450:
+        raise AssertionError(f"there are {counts}")
 
 
 @test("run: a text, JSON and one page of HTML; the status says whether a case failed")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""An echo server that does everything as RFC 6455 and RFC 7692 want it, but for the faults that it is
-told to have: by these the suite is tested. Not made for speed.
+"""An echo server that does everything as RFC 6455 and RFC 7692 want it, but for the faults that it
+is told to have: by these the suite is tested. Not made for speed.
 
 Usage: reference.py PORT [FAULT...] (port 0: any that is free); it says where on standard error
 """

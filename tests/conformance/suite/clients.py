@@ -113,7 +113,8 @@ class Batch:
         self.left -= 1
         if self.process and self.left == 0:
             try:
-                log.note(f"the client ended with status {self.process.wait(self.settings.patience)}")
+                status = self.process.wait(self.settings.patience)
+                log.note(f"the client ended with status {status}")
             except subprocess.TimeoutExpired:
                 log.note("the client did not end, and was killed")
         for line in self.said().splitlines()[-3:]:
@@ -125,8 +126,7 @@ class Batch:
         """What it wrote since it was asked last."""
         if not self.output:
             return ""
-        text = self.output.read(4000).decode(errors="replace")
-        return text
+        return self.output.read(4000).decode(errors="replace")
 
     def stop(self):
         if self.process:

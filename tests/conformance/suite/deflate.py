@@ -101,8 +101,8 @@ def stored(payload):
 
 
 class Deflate:
-    """How a case negotiates. `offer` is what we offer to a server; `answer` what we answer a client,
-    which must have offered the parameters in `needs`."""
+    """How a case negotiates. `offer` is what we offer to a server; `answer` what we answer a
+    client, which must have offered the parameters in `needs`."""
 
     def __init__(self, offer=f"{NAME}; client_max_window_bits", answer=NAME, needs=()):
         self.offer = offer

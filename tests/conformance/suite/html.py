@@ -7,7 +7,8 @@ import json
 
 from .verdict import VERDICTS
 
-MARKS = {"OK": "ok", "NON-STRICT": "ns", "FAILED": "no", "INFORMATIONAL": "in", "UNIMPLEMENTED": "un"}
+MARKS = {"OK": "ok", "NON-STRICT": "ns", "FAILED": "no", "INFORMATIONAL": "in",
+         "UNIMPLEMENTED": "un"}
 
 HEAD = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>WebSocket conformance</title>
@@ -26,9 +27,10 @@ dialog { max-width: 60em; border: 1px solid #888; border-radius: 6px }
 </style></head><body>
 <h1>WebSocket conformance</h1>
 <p>RFC 6455 and RFC 7692. Each case is one connection. <b class="ok">OK</b>: as the RFC says.
-<b class="ns">NON-STRICT</b>: allowed or harmless, but not as the RFC wants it. <b class="no">FAILED</b>:
-breaks the RFC. <b class="in">INFORMATIONAL</b>: the RFC leaves it open. <b class="un">UNIMPLEMENTED</b>:
-needs an optional feature that was not agreed on. Click a cell for the wire log.</p>
+<b class="ns">NON-STRICT</b>: allowed or harmless, but not as the RFC wants it.
+<b class="no">FAILED</b>: breaks the RFC. <b class="in">INFORMATIONAL</b>: the RFC leaves it open.
+<b class="un">UNIMPLEMENTED</b>: needs an optional feature that was not agreed on. Click a cell for
+the wire log.</p>
 """
 
 SCRIPT = """<dialog id="d"></dialog><script>

@@ -150,7 +150,8 @@ class Session:
             self.expect_close((1000,))
             self.expect_end()
         except Judged as judged:
-            raise Judged(NON_STRICT, f"right, but in the closing handshake: {judged.seen}") from None
+            seen = f"right, but in the closing handshake: {judged.seen}"
+            raise Judged(NON_STRICT, seen) from None
 
     def failed(self, codes, expected=()):
         """Sees the target fail the connection (section 7.1.7): with a Close of the right code, then

@@ -117,7 +117,8 @@ def takes(name, rfc, otherwise=FAILED, before=b"", step=None, behind=(), **chang
         session.read_request()
         data = before + answer(session, **changes)
         data += b"".join(frame.encode(False) for frame in behind)
-        pieces = [data[start:start + step] for start in range(0, len(data), step)] if step else [data]
+        size = step or len(data)
+        pieces = [data[start:start + size] for start in range(0, len(data), size)]
         for piece in pieces:
             session.link.put(piece, session.settings.deadline)
         session.link.log.sent(f"the answer, in {len(pieces)} pieces", data)
@@ -153,7 +154,8 @@ takes("field names in capitals", "4.1", drop=("Upgrade", "Connection", ACCEPT), 
     "UPGRADE: websocket", "CONNECTION: Upgrade", "SEC-WEBSOCKET-ACCEPT: {accept}"))
 takes("no spaces after the colons", "RFC 9112 5", drop=("Upgrade", "Connection", ACCEPT), add=(
     "Upgrade:websocket", "Connection:Upgrade", "Sec-WebSocket-Accept:{accept}"))
-takes("spaces around the values", "4.1; RFC 9112 5", otherwise=NON_STRICT, drop=("Upgrade", "Connection", ACCEPT),
+takes("spaces around the values", "4.1; RFC 9112 5", otherwise=NON_STRICT,
+      drop=("Upgrade", "Connection", ACCEPT),
       add=("Upgrade:  websocket ", "Connection:   Upgrade ", "Sec-WebSocket-Accept:  {accept}  "))
 takes("tabs around the values", "4.1; RFC 9112 5", otherwise=NON_STRICT,
       drop=("Upgrade", "Connection", ACCEPT),

@@ -239,7 +239,8 @@ refuses("Connection: keep-alive", "4.2.1", replace={"Connection": "keep-alive"})
 refuses("Connection: close", "4.2.1", replace={"Connection": "close"})
 refuses("Connection: Upgraded", "4.2.1", replace={"Connection": "Upgraded"})
 refuses("no Sec-WebSocket-Key", "4.2.1", drop=("Sec-WebSocket-Key",))
-refuses("an empty Sec-WebSocket-Key", "4.2.1", otherwise=NON_STRICT, replace={"Sec-WebSocket-Key": ""})
+refuses("an empty Sec-WebSocket-Key", "4.2.1", otherwise=NON_STRICT,
+        replace={"Sec-WebSocket-Key": ""})
 refuses("two fields Sec-WebSocket-Key", "4.2.1, 11.3.1", otherwise=NON_STRICT,
         add=["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="])
 for length in (1, 15, 17, 32):

@@ -13,7 +13,8 @@ PAYLOADS = {"nothing": b"", "one byte": b"x", "a text": b"Hello, world!", "NUL b
             "what looks like a Close": b"\x88\x02\x03\xe8"}
 for name, payload in PAYLOADS.items():
     section.echoes(f"a ping that carries {name}", "5.5.2", ping(payload))
-section.echoes("a ping with a mask of its own", "5.5.2, 5.3", ping(b"Hello", mask=b"\x80\xff\x01\0"))
+section.echoes("a ping with a mask of its own", "5.5.2, 5.3",
+               ping(b"Hello", mask=b"\x80\xff\x01\0"))
 section.echoes("a ping, 1 byte at a time, that carries bytes that are not UTF-8", "5.5.2",
                chopped(1, ping(b"\xff\xfe")))
 section.echoes("a ping, then a text", "5.5.2", [ping(b"p"), text("t")])

@@ -42,7 +42,8 @@ INVALID = {
     "3 bytes of which the last lacks": b"\xe2\x82", "3 bytes of which two lack": b"\xe2",
     "4 bytes of which the last lacks": b"\xf0\x9f\x98", "4 bytes of which three lack": b"\xf0",
     "2 bytes broken by a letter": b"\xc3a", "3 bytes broken by a letter": b"\xe2\x82a",
-    "4 bytes broken by a letter": b"\xf0\x9f\x98a", "3 bytes broken by a new start": b"\xe2\xc3\xa9",
+    "4 bytes broken by a letter": b"\xf0\x9f\x98a",
+    "3 bytes broken by a new start": b"\xe2\xc3\xa9",
     "Latin-1": "Grüße".encode("latin-1"), "UTF-16": "Hi".encode("utf-16"),
 }
 for name, invalid in INVALID.items():

@@ -3,8 +3,8 @@
  * A WebSocket client on libwebsockets' own ws role, as its examples write one: a peer for the tests
  * of interoperability and of conformance.
  *
- * Usage: lws_client [--cacert FILE] URL MESSAGE...   sends each, prints each reply, closes with 1000
- *        lws_client [--cacert FILE] --echo URL...    echoes, for each URL in turn, until it is closed
+ * Usage: lws_client [--cacert FILE] URL MESSAGE...   sends each, prints each reply, closes
+ *        lws_client [--cacert FILE] --echo URL...    echoes, for each URL in turn, to its end
  *
  * An echoing one says on standard error that it is open, and with what it was closed.
  * The status is 0 if all went well, 1 if a connection failed or was lost, 2 after wrong usage.
