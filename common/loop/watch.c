@@ -11,10 +11,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "loop/watch.h"
-
 #include "await/loop.h"
 #include "loop/socket.h"
+#include "loop/watch_private.h"
 
 struct aw_watch {
         struct aw_socket socket; /* of the epoll */

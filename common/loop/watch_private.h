@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Watches besides those of await/loop.h. */
-#ifndef AW_LOOP_WATCH_H
-#define AW_LOOP_WATCH_H
+#ifndef AW_LOOP_WATCH_PRIVATE_H
+#define AW_LOOP_WATCH_PRIVATE_H
 
 #include <stdbool.h>
 
