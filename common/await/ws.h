@@ -77,7 +77,7 @@ struct ws_message {
  *   ESHUTDOWN  the listener drains: everything received so far was delivered
  *   ETIMEDOUT, ECANCELED, ENOMEM
  */
-AW_API async int ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline);
+AW_API aw_async int ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline);
 
 /*
  * Queues a message, which goes out at the end of this turn in one write with what else is queued.
@@ -85,16 +85,16 @@ AW_API async int ws_receive(struct ws *ws, struct ws_message *message, aw_time d
  * or -1 with errno: EPIPE the connection is closed or closing, EILSEQ a text that is not UTF-8,
  * ETIMEDOUT, ECANCELED, ENOMEM; nothing was queued then.
  */
-AW_API async int ws_send(struct ws *ws, const struct ws_message *message, aw_time deadline);
+AW_API aw_async int ws_send(struct ws *ws, const struct ws_message *message, aw_time deadline);
 
 /* The same for a terminated string, as text. */
-AW_API async int ws_send_text(struct ws *ws, const char *text, aw_time deadline);
+AW_API aw_async int ws_send_text(struct ws *ws, const char *text, aw_time deadline);
 
 /*
  * Sends a Ping and waits for its Pong (section 5.5.2). 0, or -1 with errno EPIPE, ETIMEDOUT,
  * ECANCELED, ENOMEM.
  */
-AW_API async int ws_ping(struct ws *ws, aw_time deadline);
+AW_API aw_async int ws_ping(struct ws *ws, aw_time deadline);
 
 /*
  * Closes (section 7) and frees the connection, whatever its state: sends a Close frame with code
@@ -104,7 +104,7 @@ AW_API async int ws_ping(struct ws *ws, aw_time deadline);
  * EPIPE (lost), ETIMEDOUT or ECANCELED (then the connection was dropped). Freed in any case. NULL
  * does nothing.
  */
-AW_API async int ws_close(struct ws *ws, unsigned code, const char *reason);
+AW_API aw_async int ws_close(struct ws *ws, unsigned code, const char *reason);
 
 /*
  * Drops the connection without a Close frame, and frees it. Does not wait. Tasks that wait in it get
@@ -163,7 +163,7 @@ struct ws_connect_options {
  * _RESOLVE, _CONNECTION, _TLS, _CERTIFICATE, _HANDSHAKE with the HTTP status, _TIMEOUT, _CANCELLED,
  * _MEMORY.
  */
-AW_API async struct ws *ws_connect(const struct ws_connect_options *options, struct aw_error *error,
+AW_API aw_async struct ws *ws_connect(const struct ws_connect_options *options, struct aw_error *error,
                                    aw_time deadline);
 
 /* Server */
@@ -267,7 +267,7 @@ struct ws_listen_options {
  * _MEMORY. A stale Unix socket is replaced, one in use is not. Port 0 is the same free one for
  * all addresses.
  */
-AW_API async struct ws_listener *ws_listen(const struct ws_listen_options *options,
+AW_API aw_async struct ws_listener *ws_listen(const struct ws_listen_options *options,
                                            struct aw_error *error);
 
 /* The addresses it listens on, with real ports: "wss://127.0.0.1:7681". NULL past the last. */
@@ -277,7 +277,7 @@ AW_API const char *ws_listener_url(const struct ws_listener *listener, size_t in
  * Waits for the next connection whose opening handshake (TLS included; it has 10 s, and costs no
  * task) is complete. NULL with errno ETIMEDOUT, ECANCELED, or ESHUTDOWN once the listener drains.
  */
-AW_API async struct ws *ws_accept(struct ws_listener *listener, aw_time deadline);
+AW_API aw_async struct ws *ws_accept(struct ws_listener *listener, aw_time deadline);
 
 /*
  * Stops listening, drops handshakes in progress and lets every connection go with 1001: each one's
