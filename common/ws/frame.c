@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <endian.h>
 #include <string.h>
 
 #include "ws/frame_private.h"
@@ -89,7 +90,7 @@ ws_frame_build(uint8_t out[WS_FRAME_HEADER_MAX], enum ws_opcode opcode, uint64_t
 }
 
 /* All loads come before the stores, so that the compiler need not know whether to == from. */
-static void
+static inline __attribute__((always_inline)) void
 mask_block(uint8_t *to, const uint8_t *from, uint64_t key)
 {
         uint64_t words[WORDS];
@@ -100,17 +101,13 @@ mask_block(uint8_t *to, const uint8_t *from, uint64_t key)
         memcpy(to, words, BLOCK);
 }
 
-unsigned
-ws_frame_mask(uint8_t *to, const uint8_t *from, size_t length, const uint8_t mask[4],
-              unsigned phase)
+/* All but the last bytes, fewer than 8: returns where those begin. */
+static inline __attribute__((always_inline)) size_t
+mask_words(uint8_t *to, const uint8_t *from, size_t length, uint64_t key)
 {
-        uint8_t bytes[8];
-        uint64_t key, word;
+        uint64_t word;
         size_t i = 0;
 
-        for (unsigned j = 0; j < 8; j++)
-                bytes[j] = mask[(phase + j) % 4];
-        memcpy(&key, bytes, 8);
         for (; length - i >= BLOCK; i += BLOCK)
                 mask_block(to + i, from + i, key);
         for (; length - i >= 8; i += 8) {
@@ -118,8 +115,42 @@ ws_frame_mask(uint8_t *to, const uint8_t *from, size_t length, const uint8_t mas
                 word ^= key;
                 memcpy(to + i, &word, 8);
         }
-        for (; i < length; i++)
-                to[i] = from[i] ^ bytes[i % 4];
+        return i;
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static size_t
+mask_words_avx2(uint8_t *to, const uint8_t *from, size_t length, uint64_t key)
+{
+        return mask_words(to, from, length, key);
+}
+
+static size_t
+mask_most(uint8_t *to, const uint8_t *from, size_t length, uint64_t key)
+{
+        return __builtin_cpu_supports("avx2") ? mask_words_avx2(to, from, length, key)
+                                              : mask_words(to, from, length, key);
+}
+#else
+#define mask_most mask_words
+#endif
+
+unsigned
+ws_frame_mask(uint8_t *to, const uint8_t *from, size_t length, const uint8_t mask[4],
+              unsigned phase)
+{
+        unsigned shift = phase % 4 * 8;
+        uint32_t four;
+        uint64_t key;
+        size_t i;
+
+        /* From the first byte's place in the mask on, as it is read from memory. */
+        four = (uint32_t)mask[0] | (uint32_t)mask[1] << 8 | (uint32_t)mask[2] << 16 |
+               (uint32_t)mask[3] << 24;
+        four = four >> shift | (uint32_t)((uint64_t)four << (32 - shift));
+        key = htole64((uint64_t)four << 32 | four);
+        for (i = mask_most(to, from, length, key); i < length; i++)
+                to[i] = from[i] ^ (uint8_t)(four >> i % 4 * 8);
         return (unsigned)((phase + length) % 4);
 }
 
