@@ -10,6 +10,7 @@
 #define AW_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "api.h"
 
@@ -70,5 +71,16 @@ AW_API int aw_log_level_parse(const char *name);
  * of an interface, never for what can go wrong at run time.
  */
 AW_API void aw_log_abort(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+/*
+ * Text that somebody else wrote, as the log shows it: control characters (also U+0080 to U+009F,
+ * and those that turn the direction of text), and bytes that are not UTF-8, become \xNN; but for
+ * the control characters in `keep`, "\n\t" for example. Writes whole characters, at most `size`
+ * bytes with the NUL at the end. *used: of how many bytes of the data that is, so that one can go
+ * on behind them; all, or at least one if size is 5 or more. A character that the data end in the
+ * middle of is not UTF-8. The length without the NUL.
+ */
+AW_API size_t aw_log_escape(const void *data, size_t length, const char *keep, char *out,
+                            size_t size, size_t *used);
 
 #endif

@@ -9,7 +9,6 @@
 
 #include "base/private.h"
 #include "base/say.h"
-#include "base/utf8.h"
 
 typedef void (*log_sink)(enum aw_log_level level, const char *message);
 
@@ -19,57 +18,16 @@ static atomic_int log_level = AW_LOG_INFO;
 static _Atomic(const char *) log_program;
 static _Atomic(log_sink) current_sink;
 
-/*
- * How many bytes at `s` form one character that may be shown as it is; 0 if the first must be
- * escaped. The C1 controls (U+0080 to U+009F) count as control characters: terminals obey them.
- * The NUL at the end is no continuation byte, so nothing behind it is read.
- */
-static size_t
-printable(const unsigned char *s)
-{
-        struct aw_utf8 utf8 = {0};
-        size_t length = 0;
-
-        if (s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0))
-                return 0;
-        while (aw_utf8_feed(&utf8, s + length, 1)) {
-                length++;
-                if (aw_utf8_complete(&utf8))
-                        return length;
-        }
-        return 0;
-}
-
-/* Writes `raw` to `out` with control characters escaped, whole characters only. */
+/* Control characters escaped; what is too long ends in "...". */
 static void
 escape(const char *raw, char out[AW_LOG_MESSAGE_MAX + 1])
 {
-        static const char hex[] = "0123456789abcdef";
-        const unsigned char *s = (const unsigned char *)raw;
-        size_t length = 0, fits = 0; /* fits: how much may stay in front of "..." */
+        size_t length = strlen(raw), used;
 
-        while (*s != '\0') {
-                size_t shown = printable(s);
-                size_t needed = shown > 0 ? shown : 4;
-
-                if (length + needed > AW_LOG_MESSAGE_MAX) {
-                        memcpy(out + fits, "...", 4);
-                        return;
-                }
-                if (shown > 0) {
-                        memcpy(out + length, s, shown);
-                } else {
-                        out[length] = '\\';
-                        out[length + 1] = 'x';
-                        out[length + 2] = hex[*s >> 4];
-                        out[length + 3] = hex[*s & 0xf];
-                }
-                s += shown > 0 ? shown : 1;
-                length += needed;
-                if (length <= AW_LOG_MESSAGE_MAX - 3)
-                        fits = length;
-        }
-        out[length] = '\0';
+        aw_log_escape(raw, length, "", out, AW_LOG_MESSAGE_MAX + 1, &used);
+        if (used < length)
+                strcpy(out + aw_log_escape(raw, length, "", out, AW_LOG_MESSAGE_MAX + 1 - 3, &used),
+                       "...");
 }
 
 void

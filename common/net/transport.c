@@ -851,6 +851,14 @@ aw_transport_want_write(struct aw_transport *transport)
                 aw_socket_ask(&transport->socket);
 }
 
+int
+aw_transport_error(const struct aw_transport *transport)
+{
+        if (!transport->broken && !transport->socket.closing)
+                return 0;
+        return transport->error == 0 ? EPIPE : transport->error;
+}
+
 size_t
 aw_transport_held(const struct aw_transport *transport)
 {

@@ -122,6 +122,9 @@ void aw_transport_put(struct aw_transport *transport, size_t length);
 /* Now is not the time for a further write: bytes are held, or the share of the turn is used up. */
 bool aw_transport_full(const struct aw_transport *transport);
 
+/* An errno value: nothing can be sent any more, and closed() will come; else 0. Any stack. */
+int aw_transport_error(const struct aw_transport *transport);
+
 /* Bytes that were taken and are not with the kernel yet. Any stack. */
 size_t aw_transport_held(const struct aw_transport *transport);
 

@@ -11,4 +11,7 @@
  */
 int aw_suspend_in(struct aw_waiters *waiters, aw_time deadline);
 
+/* Whoever waits in aw_wait_fd() for the descriptor goes on, as if it were ready. */
+void aw_wait_fd_wake(int fd);
+
 #endif

@@ -22,8 +22,9 @@
 static BIO_METHOD *bio_method;
 
 /*
- * Called around each use of OpenSSL that may leave errors: reading and writing do not when they
- * succeed. Looking first is cheap, clearing what is empty is not.
+ * Called before each use of OpenSSL that can fail, and after it, but for reading and writing that
+ * went well: they leave no errors, and looking costs as much as a part of the encryption does.
+ * Clearing what is empty would cost more.
  */
 static void
 clear_errors(void)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include <endian.h>
 #include <string.h>
 
 #include "ws/frame_private.h"
 
-/* Bytes in a block, and in 8-byte words: what compilers turn into vector instructions. */
+/* Two of these are a block: as wide as the registers are, or made of what is there. */
+typedef uint64_t vector __attribute__((vector_size(32), aligned(1), may_alias));
+#define BLOCK (2 * sizeof(vector))
 
 static uint64_t
 read_number(const uint8_t *data, size_t size)
@@ -88,61 +89,69 @@ ws_frame_build(uint8_t out[WS_FRAME_HEADER_MAX], enum ws_opcode opcode, uint64_t
         return size;
 }
 
-/* Bytes that are masked at a time, as wide as the machine allows; they need not be aligned. */
-typedef uint64_t wide __attribute__((vector_size(32), aligned(1), may_alias));
-
-/* All but the last bytes, fewer than 8: returns where those begin. */
-static inline __attribute__((always_inline)) size_t
-mask_words(uint8_t *to, const uint8_t *from, size_t length, uint64_t key)
+/*
+ * XORs whole blocks with the key, and returns how many bytes that were. The loads of a block come
+ * before its stores, so that the compiler need not know whether to == from.
+ */
+static inline size_t
+mask_blocks(uint8_t *to, const uint8_t *from, size_t length, uint64_t key)
 {
-        const wide keys = {key, key, key, key};
-        uint64_t word;
-        size_t i = 0;
+        const vector keys = {key, key, key, key};
+        size_t i;
 
-#pragma GCC unroll 4
-        for (; length - i >= sizeof(keys); i += sizeof(keys))
-                *(wide *)(to + i) = *(const wide *)(from + i) ^ keys;
-        for (; length - i >= 8; i += 8) {
-                memcpy(&word, from + i, 8);
-                word ^= key;
-                memcpy(to + i, &word, 8);
+        for (i = 0; length - i >= BLOCK; i += BLOCK) {
+                vector low = *(const vector *)(from + i);
+                vector high = *(const vector *)(from + i + sizeof(vector));
+
+                *(vector *)(to + i) = low ^ keys;
+                *(vector *)(to + i + sizeof(vector)) = high ^ keys;
         }
         return i;
 }
 
+/* The same with registers of 32 bytes, which not every processor has. */
 #ifdef __x86_64__
 __attribute__((target("avx2"))) static size_t
-mask_words_avx2(uint8_t *to, const uint8_t *from, size_t length, uint64_t key)
+mask_blocks_avx2(uint8_t *to, const uint8_t *from, size_t length, uint64_t key)
 {
-        return mask_words(to, from, length, key);
+        return mask_blocks(to, from, length, key);
 }
+#endif
 
 static size_t
 mask_most(uint8_t *to, const uint8_t *from, size_t length, uint64_t key)
 {
-        return __builtin_cpu_supports("avx2") ? mask_words_avx2(to, from, length, key)
-                                              : mask_words(to, from, length, key);
-}
-#else
-#define mask_most mask_words
+        if (length < BLOCK)
+                return 0;
+#ifdef __x86_64__
+        if (__builtin_cpu_supports("avx2"))
+                return mask_blocks_avx2(to, from, length, key);
 #endif
+        return mask_blocks(to, from, length, key);
+}
 
 unsigned
 ws_frame_mask(uint8_t *to, const uint8_t *from, size_t length, const uint8_t mask[4],
               unsigned phase)
 {
-        unsigned shift = phase % 4 * 8;
-        uint32_t four;
-        uint64_t key;
+        uint8_t bytes[8];
+        uint32_t turned;
+        uint64_t key, word;
         size_t i;
 
-        /* From the first byte's place in the mask on, as it is read from memory. */
-        four = (uint32_t)mask[0] | (uint32_t)mask[1] << 8 | (uint32_t)mask[2] << 16 |
-               (uint32_t)mask[3] << 24;
-        four = four >> shift | (uint32_t)((uint64_t)four << (32 - shift));
-        key = htole64((uint64_t)four << 32 | four);
-        for (i = mask_most(to, from, length, key); i < length; i++)
-                to[i] = from[i] ^ (uint8_t)(four >> i % 4 * 8);
+        memcpy(bytes, mask, 4);
+        memcpy(bytes + 4, mask, 4);
+        memcpy(&turned, bytes + phase, 4);
+        key = (uint64_t)turned << 32 | turned;
+        memcpy(bytes, &key, 8);
+        i = mask_most(to, from, length, key);
+        for (; length - i >= 8; i += 8) {
+                memcpy(&word, from + i, 8);
+                word ^= key;
+                memcpy(to + i, &word, 8);
+        }
+        for (; i < length; i++)
+                to[i] = from[i] ^ bytes[i % 4];
         return (unsigned)((phase + length) % 4);
 }
 

@@ -41,9 +41,10 @@ static int
 open_listener(struct ws_listener *listener, const struct ws_listen_options *options,
               const struct aw_url *url, struct aw_addresses *addresses, struct ws_error *error)
 {
-        memcpy(listener->socket, url->socket, sizeof(listener->socket));
-        if (ws_ports_open(listener, url, addresses, error) == -1)
-                return -1;
+        struct aw_error why;
+
+        if (aw_ports_open(&listener->ports, url, addresses, &why) == -1)
+                return ws_error_set(error, WS_FAILED_CONNECTION, why.number, "%s", why.text);
         if (url->scheme == AW_URL_WSS)
                 listener->tls = aw_tls_context_ref(options->tls);
         return 0;
@@ -93,7 +94,9 @@ ws_listen(const struct ws_listen_options *options, struct ws_error *error)
         listener->accept_last = &listener->accept_first;
         listener->max_message = options->max_message;
         listener->subprotocol = options->subprotocol;
-        listener->socket_mode = options->socket_mode;
+        listener->ports.socket_mode = options->socket_mode;
+        listener->ports.accepted = ws_server_begin;
+        listener->ports.owner = listener;
         listener->handler = options->handler;
         listener->argument = options->argument;
         if (await(listen_on(listener, options, error)) == 0)
@@ -107,7 +110,7 @@ ws_listen(const struct ws_listen_options *options, struct ws_error *error)
 const char *
 ws_listener_url(const struct ws_listener *listener, size_t index)
 {
-        return index < listener->count ? listener->ports[index].url : NULL;
+        return index < listener->ports.count ? listener->ports.items[index].url : NULL;
 }
 
 void
@@ -118,7 +121,7 @@ ws_listener_drain(struct ws_listener *listener)
         if (listener->draining)
                 return;
         listener->draining = true;
-        ws_ports_close(listener);
+        aw_ports_close(&listener->ports);
         for (ws = listener->connections; ws != NULL; ws = ws->next) {
                 ws->draining = true;
                 if (ws->in.state == WS_IN_HEAD)

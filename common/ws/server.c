@@ -237,8 +237,9 @@ ws_server_forget(struct ws_listener *listener)
 }
 
 int
-ws_server_begin(struct ws_listener *listener, int fd, const struct sockaddr_storage *address)
+ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address)
 {
+        struct ws_listener *listener = owner;
         struct ws *ws = ws_connection_create(false, listener->max_message);
         struct aw_tls *tls = NULL;
 

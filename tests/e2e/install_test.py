@@ -179,7 +179,8 @@ def _():
 def _():
     expected = {"await": "Hello, world!\n", "await_task": "fast 0\nfast 1\nfast 2\ntoo slow\n",
                 "await_sync": "one\ntwo\nthree\n", "await_executor": f"{os.uname().nodename}\n",
-                "await_loop": "soon\nlate\n", "await_ws": "Hello World!\n"}
+                "await_loop": "soon\nlate\n", "await_ws": "Hello World!\n",
+                "await_stream": "Hello World!\n", "await_process": "Linux\n"}
     found = {}
     for page in sorted((ROOT / "common/man").glob("*.3")):
         for text in re.findall(r"(?ms)^\.Bd -literal\n(.*?)^\.Ed", page.read_text()):

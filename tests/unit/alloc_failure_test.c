@@ -6,12 +6,15 @@
  * run fails with ENOMEM, leaks nothing and leaves nothing open. The linker leads our own calls here,
  * not those of other libraries.
  */
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "await/executor.h"
+#include "await/process.h"
 #include "await/signals.h"
 #include "await/task_wait.h"
 #include "net/transport.h"
@@ -328,6 +331,111 @@ open_much(NOTHING)
         return error == 0 ? 0 : -1;
 }
 
+/* The first error counts. */
+static void
+note(int *error, bool failed)
+{
+        if (failed && *error == 0)
+                *error = errno;
+}
+
+/* A line through a pipe, and through a file, which may take a thread. */
+static async int
+use_streams(NOTHING)
+{
+        char path[] = "/tmp/await-XXXXXX", *line;
+        int ends[2], file = mkstemp(path), error = 0, i;
+        struct aw_stream *streams[3];
+
+        unlink(path);
+        expect_int(write(file, "line\n", 5), 5);
+        lseek(file, 0, SEEK_SET);
+        expect_int(pipe2(ends, O_CLOEXEC), 0);
+        streams[0] = aw_stream_open(ends[0], NULL);
+        note(&error, streams[0] == NULL);
+        streams[1] = aw_stream_open(ends[1], NULL);
+        note(&error, streams[1] == NULL);
+        streams[2] = aw_stream_open(file, NULL);
+        note(&error, streams[2] == NULL);
+        if (error == 0)
+                note(&error,
+                     await(aw_stream_write(streams[1], "line\n", 5, AW_NEVER)) == -1 ||
+                             await(aw_stream_flush(streams[1], AW_NEVER)) == -1 ||
+                             await(aw_stream_read_line(streams[0], &line, AW_NEVER)) != 5 ||
+                             await(aw_stream_read_line(streams[2], &line, AW_NEVER)) != 5 ||
+                             await(aw_stream_write(streams[2], "more\n", 5, AW_NEVER)) == -1);
+        for (i = 2; i >= 0; i--)
+                note(&error, await(aw_stream_close(streams[i], AW_NEVER)) == -1);
+        close(ends[0]);
+        close(ends[1]);
+        close(file);
+        errno = error == EAGAIN ? ENOMEM : error;
+        return error == 0 ? 0 : -1;
+}
+
+/* To a socket that accepts into its backlog. */
+static async int
+connect_streams(NOTHING)
+{
+        struct sockaddr_in bound = {.sin_family = AF_INET,
+                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t size = sizeof(bound);
+        char address[32];
+        struct aw_stream_connect_options there = {.address = address};
+        struct aw_stream_listen_options here = {.address = "127.0.0.1:0"};
+        struct aw_stream_listener *listener = await(aw_stream_listen(&here, NULL));
+        struct aw_stream *stream;
+        int error = 0, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        note(&error, listener == NULL);
+        aw_stream_listener_close(listener);
+        expect_int(bind(fd, (struct sockaddr *)&bound, size), 0);
+        expect_int(listen(fd, 1), 0);
+        expect_int(getsockname(fd, (struct sockaddr *)&bound, &size), 0);
+        snprintf(address, sizeof(address), "127.0.0.1:%u", ntohs(bound.sin_port));
+        stream = await(aw_stream_connect(&there, NULL, AW_NEVER));
+        note(&error, stream == NULL);
+        if (stream != NULL)
+                note(&error, await(aw_stream_write(stream, "line\n", 5, AW_NEVER)) == -1 ||
+                                     await(aw_stream_flush(stream, AW_NEVER)) == -1);
+        aw_stream_drop(stream);
+        close(fd);
+        errno = error;
+        return error == 0 ? 0 : -1;
+}
+
+static async int
+run_a_program(NOTHING)
+{
+        static const char *const words[] = {"cat", NULL};
+        struct aw_process_options options = {
+                .argv = words, .input = {AW_STDIO_PIPE}, .output = {AW_STDIO_PIPE}};
+        struct aw_process *process = aw_process_start(&options, NULL);
+        struct aw_process_status status;
+        char *line;
+        int error = 0;
+
+        note(&error, process == NULL);
+        if (process == NULL)
+                return -1;
+        note(&error,
+             await(aw_stream_write(aw_process_input(process), "line\n", 5, AW_NEVER)) == -1);
+        aw_stream_shutdown(aw_process_input(process));
+        if (error == 0)
+                note(&error,
+                     await(aw_stream_read_line(aw_process_output(process), &line, AW_NEVER)) != 5);
+        if (error == 0)
+                note(&error, await(aw_process_wait(process, &status, AW_NEVER)) == -1);
+        /* One that runs on is reaped later, by a task, for which there may be no memory. */
+        if (error != 0) {
+                aw_process_signal(process, SIGKILL);
+                waitid(P_PID, (id_t)aw_process_pid(process), &(siginfo_t){0}, WEXITED | WNOWAIT);
+        }
+        aw_process_free(process);
+        errno = error;
+        return error == 0 ? 0 : -1;
+}
+
 /* Runs it with less and less failing. How many requests it takes when none fails. */
 static size_t
 run_short_of_memory(aw_task_function *scenario, bool for_good)
@@ -379,9 +487,10 @@ int
 main(void)
 {
         const struct CMUnitTest tests[] = {
-                without_memory(gather_tasks), without_memory(fill_a_queue),
-                without_memory(join_a_group), without_memory(use_executors),
-                without_memory(open_much),
+                without_memory(gather_tasks),    without_memory(fill_a_queue),
+                without_memory(join_a_group),    without_memory(use_executors),
+                without_memory(open_much),       without_memory(use_streams),
+                without_memory(connect_streams), without_memory(run_a_program),
         };
         const char *loop = getenv("AW_TEST_LOOP");
 

@@ -9,9 +9,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "net/ports.h"
+
 #include "await/log.h"
 #include "net/resolve.h"
-#include "ws/listener_private.h"
 
 #define ACCEPT_BATCH 64 /* connections accepted at a time, then the others have their turn */
 #define ACCEPT_PAUSE (AW_SECOND / 4) /* when there are no descriptors left */
@@ -23,14 +24,14 @@
 static void
 port_resume(void *argument)
 {
-        struct ws_port *port = argument;
+        struct aw_port *port = argument;
 
-        aw_watch_pause(port->watch, false);
+        aw_watch_pause(port->watch, port->ports->paused);
 }
 
 /* Nothing can be accepted for now, and the poller would tell us of it without end. */
 static void
-port_pause(struct ws_port *port, int error)
+port_pause(struct aw_port *port, int error)
 {
         if (!port->out_of_descriptors)
                 aw_log(AW_LOG_WARNING, "%s: cannot accept connections for now: %s", port->url,
@@ -41,7 +42,7 @@ port_pause(struct ws_port *port, int error)
 }
 
 static void
-port_recovered(struct ws_port *port)
+port_recovered(struct aw_port *port)
 {
         if (port->out_of_descriptors)
                 aw_log(AW_LOG_INFO, "%s: accepting again", port->url);
@@ -60,19 +61,19 @@ is_harmless(int error)
 static void
 port_readable(void *argument)
 {
-        struct ws_port *port = argument;
+        struct aw_port *port = argument;
         struct sockaddr_storage address;
         socklen_t size;
         int fd, i;
 
-        for (i = 0; i < ACCEPT_BATCH; i++) {
+        for (i = 0; i < ACCEPT_BATCH && !port->ports->paused; i++) {
                 address.ss_family = AF_UNSPEC;
                 size = sizeof(address);
                 fd = accept4(port->fd, (struct sockaddr *)&address, &size,
                              SOCK_NONBLOCK | SOCK_CLOEXEC);
                 if (fd == -1 && is_harmless(errno))
                         return;
-                if (fd == -1 || ws_server_begin(port->listener, fd, &address) == -1) {
+                if (fd == -1 || port->ports->accepted(port->ports->owner, fd, &address) == -1) {
                         port_pause(port, errno);
                         return;
                 }
@@ -105,10 +106,10 @@ remove_stale_socket(const struct sockaddr_un *address)
  * than it should be.
  */
 static int
-settle_file(struct ws_port *port, const char *path)
+settle_file(struct aw_port *port, const char *path)
 {
         struct stat status;
-        unsigned mode = port->listener->socket_mode;
+        unsigned mode = port->ports->socket_mode;
 
         if (lstat(path, &status) == -1 || (mode != 0 && chmod(path, (mode_t)mode) == -1))
                 return -1;
@@ -119,9 +120,9 @@ settle_file(struct ws_port *port, const char *path)
 
 /* Removes the file unless another process has put its own there since. */
 static void
-remove_file(const struct ws_port *port)
+remove_file(const struct aw_port *port)
 {
-        const char *path = port->listener->socket;
+        const char *path = port->ports->socket;
         struct stat status;
 
         if (port->inode != 0 && lstat(path, &status) == 0 && status.st_dev == port->device &&
@@ -130,7 +131,7 @@ remove_file(const struct ws_port *port)
 }
 
 static int
-bind_port(struct ws_port *port, const struct aw_address *address)
+bind_port(struct aw_port *port, const struct aw_address *address)
 {
         int on = 1;
 
@@ -142,27 +143,26 @@ bind_port(struct ws_port *port, const struct aw_address *address)
                 setsockopt(port->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
         if (bind(port->fd, (const struct sockaddr *)&address->storage, address->length) == -1)
                 return -1;
-        if (address->storage.ss_family == AF_UNIX &&
-            settle_file(port, port->listener->socket) == -1)
+        if (address->storage.ss_family == AF_UNIX && settle_file(port, port->ports->socket) == -1)
                 return -1;
         return listen(port->fd, BACKLOG);
 }
 
 /* With port 0 the first address gets a free one, and the others take the same. */
 static uint16_t
-free_port(const struct ws_listener *listener)
+free_port(const struct aw_ports *ports)
 {
         struct sockaddr_storage bound;
         socklen_t size = sizeof(bound);
 
-        if (listener->count == 0 ||
-            getsockname(listener->ports[0].fd, (struct sockaddr *)&bound, &size) == -1)
+        if (ports->count == 0 ||
+            getsockname(ports->items[0].fd, (struct sockaddr *)&bound, &size) == -1)
                 return 0;
         return aw_address_port(&bound);
 }
 
 static void
-name_port(struct ws_port *port, const struct aw_url *url)
+name_port(struct aw_port *port, const struct aw_url *url)
 {
         struct sockaddr_storage bound;
         socklen_t size = sizeof(bound);
@@ -175,20 +175,23 @@ name_port(struct ws_port *port, const struct aw_url *url)
         if (getsockname(port->fd, (struct sockaddr *)&bound, &size) == -1)
                 return;
         aw_address_format(&bound, text, sizeof(text));
-        snprintf(port->url, sizeof(port->url), "%s://%s", url->scheme == AW_URL_WSS ? "wss" : "ws",
+        snprintf(port->url, sizeof(port->url), "%s%s",
+                 port->ports->bare           ? ""
+                 : url->scheme == AW_URL_WSS ? "wss://"
+                                             : "ws://",
                  text);
 }
 
 /* The next of the listener's ports. */
 static int
-open_port(struct ws_listener *listener, const struct aw_url *url, struct aw_address *address)
+open_port(struct aw_ports *ports, const struct aw_url *url, struct aw_address *address)
 {
-        struct ws_port *port = &listener->ports[listener->count];
+        struct aw_port *port = &ports->items[ports->count];
         int error;
 
-        *port = (struct ws_port){.listener = listener};
+        *port = (struct aw_port){.ports = ports};
         if (url->port == 0)
-                aw_address_set_port(address, free_port(listener));
+                aw_address_set_port(address, free_port(ports));
         port->fd =
                 socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (port->fd == -1)
@@ -199,7 +202,7 @@ open_port(struct ws_listener *listener, const struct aw_url *url, struct aw_addr
         port->watch = aw_watch_open(port->fd, port_readable, port);
         if (port->watch == NULL)
                 goto fail;
-        listener->count++;
+        ports->count++;
         return 0;
 fail:
         error = errno;
@@ -210,12 +213,24 @@ fail:
 }
 
 void
-ws_ports_close(struct ws_listener *listener)
+aw_ports_pause(struct aw_ports *ports, bool pause)
 {
-        struct ws_port *port;
+        size_t i;
 
-        while (listener->count > 0) {
-                port = &listener->ports[--listener->count];
+        ports->paused = pause;
+        /* One that rests goes on by itself. */
+        for (i = 0; i < ports->count; i++)
+                if (pause || ports->items[i].resume.state == 0)
+                        aw_watch_pause(ports->items[i].watch, pause);
+}
+
+void
+aw_ports_close(struct aw_ports *ports)
+{
+        struct aw_port *port;
+
+        while (ports->count > 0) {
+                port = &ports->items[--ports->count];
                 aw_handle_cancel(&port->resume);
                 remove_file(port);
                 /* The watch closes it at the end of this turn; the address is free before that. */
@@ -266,7 +281,7 @@ is_host_with_addresses(const char *host)
 
 /* errno says what is wrong with the address. */
 static int
-port_failed(const struct aw_url *url, const struct aw_address *address, struct ws_error *error)
+port_failed(const struct aw_url *url, const struct aw_address *address, struct aw_error *error)
 {
         int reason = errno;
         char text[64], name[AW_URL_HOST_MAX + 8] = "";
@@ -276,49 +291,50 @@ port_failed(const struct aw_url *url, const struct aw_address *address, struct w
                 if (is_host_with_addresses(url->host))
                         snprintf(name, sizeof(name), " (%s)", url->host);
         }
-        return ws_error_set(error, WS_FAILED_CONNECTION, reason, "cannot listen on %s%s: %s%s",
+        return aw_error_set(error, AW_ERROR_LISTEN, reason, "cannot listen on %s%s: %s%s",
                             url->scheme == AW_URL_UNIX ? url->socket : text, name, strerror(reason),
                             cure(url, reason));
 }
 
 /* Opens a port for each; *failed is the address that errno is about. */
 static int
-open_ports(struct ws_listener *listener, const struct aw_url *url, struct aw_addresses *addresses,
+open_ports(struct aw_ports *ports, const struct aw_url *url, struct aw_addresses *addresses,
            struct aw_address **failed)
 {
         size_t i;
 
         for (i = 0; i < addresses->count; i++) {
-                if (open_port(listener, url, &addresses->items[i]) == 0)
+                if (open_port(ports, url, &addresses->items[i]) == 0)
                         continue;
                 *failed = &addresses->items[i];
                 if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
                         return -1;
         }
-        return listener->count > 0 ? 0 : -1;
+        return ports->count > 0 ? 0 : -1;
 }
 
 int
-ws_ports_open(struct ws_listener *listener, const struct aw_url *url,
-              struct aw_addresses *addresses, struct ws_error *error)
+aw_ports_open(struct aw_ports *ports, const struct aw_url *url, struct aw_addresses *addresses,
+              struct aw_error *error)
 {
         struct aw_address *failed = NULL;
         int tries;
 
-        if (addresses->count > WS_ADDRESSES)
-                return ws_error_set(error, WS_FAILED_CONNECTION, E2BIG,
+        memcpy(ports->socket, url->socket, sizeof(ports->socket));
+        if (addresses->count > AW_PORTS_MAX)
+                return aw_error_set(error, AW_ERROR_LISTEN, E2BIG,
                                     "cannot listen on %s: the name has %zu addresses, and a "
                                     "listener has at most %d",
-                                    url->host_header, addresses->count, WS_ADDRESSES);
-        for (tries = 1; open_ports(listener, url, addresses, &failed) == -1; tries++) {
+                                    url->host_header, addresses->count, AW_PORTS_MAX);
+        for (tries = 1; open_ports(ports, url, addresses, &failed) == -1; tries++) {
                 /* The port that is free on one address need not be so on the next. */
-                if (url->port != 0 || errno != EADDRINUSE || listener->count == 0 ||
+                if (url->port != 0 || errno != EADDRINUSE || ports->count == 0 ||
                     tries == PORT_TRIES) {
                         port_failed(url, failed, error);
-                        ws_ports_close(listener);
+                        aw_ports_close(ports);
                         return -1;
                 }
-                ws_ports_close(listener);
+                aw_ports_close(ports);
         }
         return 0;
 }
