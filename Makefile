@@ -114,6 +114,8 @@ programs := $(if $(server_o),$(BUILD)/wsechod) $(if $(client_o),$(BUILD)/wsecho)
 library := $(BUILD)/libawait.a $(BUILD)/libawait.so
 examples := $(EXAMPLES:%=$(BUILD)/examples/%)
 benches := $(BENCHES:%=$(BUILD)/bench/%)
+# libwebsockets' own WebSocket role, as peers.
+lws_peers := $(BUILD)/bench/lws_client $(BUILD)/bench/lws_echo
 unit := $(UNIT:%=$(BUILD)/tests/%)
 fuzz := $(FUZZ:%=$(BUILD)/tests/%)
 
@@ -170,10 +172,10 @@ quote = '$(subst ','\'',$(1))'
 
 # The packages that are missing: all goals need what it takes to build, some need more. Who builds
 # and installs has packages installed by nobody but himself; who runs or tests wants to see it run.
-installing := deps run demo test asan loops tsan lint check-all bench% %/tested
+installing := deps run demo test asan loops tsan lint check-all conformance bench% %/tested
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
-		build $(if $(filter test %/tested bench%,$(MAKECMDGOALS)),test) \
+		build $(if $(filter test %/tested bench% conformance,$(MAKECMDGOALS)),test) \
 		$(if $(filter lint,$(MAKECMDGOALS)),lint) $(if $(filter bench%,$(MAKECMDGOALS)),bench)
 
 # Running.
@@ -212,7 +214,7 @@ run_tests = env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) CERTS=build/certs \
 tested := $(programs) $(library) $(examples) build/certs/localhost.pem \
 	$(filter $(BUILD)/%,$(subst :, ,$(suite))) \
 	$(if $(filter $(BENCH_TESTS),$(suite)),$(BUILD)/bench/limit $(BUILD)/bench/load) \
-	$(if $(filter $(INTEROP),$(suite)),build/npm/stamp)
+	$(if $(filter $(INTEROP),$(suite)),build/npm/stamp $(lws_peers))
 
 export LSAN_OPTIONS ?= $(patsubst %,suppressions=%,$(wildcard tests/lsan.supp))
 export UBSAN_OPTIONS ?= print_stacktrace=1
@@ -261,6 +263,15 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 
 distro: ## run the tests on a bare Debian, as root: release=trixie, where=/var/tmp (1 GB)
 	+@tests/distro $(release) $(where)
+
+# What its peers in C++ and Go need may not be here: they are skipped then, with a word.
+judged := $(programs) $(lws_peers) build/npm/stamp build/certs/localhost.pem
+
+conformance: $(judged) ## test wsechod and others for RFC 6455 and RFC 7692
+	@tests/conformance/peers/compile $(BUILD)/conformance
+	@BUILD=$(BUILD) CERTS=build/certs NODE_PATH=$(CURDIR)/build/npm/node_modules \
+		$(PYTHON) tests/conformance/everybody
+
 # Both compare with another build's server, too: make bench against=../before/build. The latter
 # lists the dearest functions with top=20.
 versus = $(if $(against),--against $(call quote,$(against)))
@@ -338,5 +349,6 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all deps run demo examples certs test asan loops tsan lint check-all distro bench bench-await bench-instructions \
+.PHONY: all deps run demo examples certs test asan loops tsan lint check-all distro conformance bench \
+	bench-await bench-instructions \
 	install uninstall clean help FORCE

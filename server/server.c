@@ -340,6 +340,10 @@ server_run(void *argument)
                 aw_log(AW_LOG_ERROR, "signals: %s", strerror(errno));
         else
                 status = await(listen_and_serve(&server));
+        /* One that comes from now on is late: all is done, and that is what the status says. */
+        signal(SIGTERM, SIG_IGN);
+        signal(SIGINT, SIG_IGN);
+        signal(SIGQUIT, SIG_IGN);
         aw_signals_close(server.signals);
         return status;
 }

@@ -13,10 +13,10 @@ struct server_options {
         struct aw_opt_strings listen; /* URLs; none: SERVER_URL */
         const char *cert, *key;       /* files, PEM; NULL: a certificate made at start */
         uint64_t max_message;
-        uint64_t max_memory;         /* bytes */
-        const char *subprotocol;      /* first, none, or a name */
-        const char *socket_mode;      /* octal, or NULL */
-        const char *loop;             /* the back end */
+        uint64_t max_memory;     /* bytes */
+        const char *subprotocol; /* first, none, or a name */
+        const char *socket_mode; /* octal, or NULL */
+        const char *loop;        /* the back end */
         const char *log_level;
         int64_t slow_task;          /* microseconds; 0: off */
         struct aw_tls_context *tls; /* of server_load(), whoever calls that frees it; or NULL */

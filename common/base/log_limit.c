@@ -76,7 +76,7 @@ admit(struct aw_log_limit *limit, long long now)
 
 /* Takes one whose second is over out of the list; the caller's copy tells of it. */
 static bool
-take(struct aw_log_limit *copy, long long now)
+limit_take(struct aw_log_limit *copy, long long now)
 {
         struct aw_log_limit **at = &first, *limit;
 
@@ -93,7 +93,7 @@ take(struct aw_log_limit *copy, long long now)
 }
 
 static void
-report(enum aw_log_level level, const char *format, ...)
+limit_report(enum aw_log_level level, const char *format, ...)
 {
         char message[AW_LOG_MESSAGE_MAX + 1];
         va_list arguments;
@@ -112,11 +112,11 @@ aw_log_limit_report(void)
 
         while (taken && atomic_load_explicit(&any, memory_order_relaxed)) {
                 lock();
-                taken = take(&copy, now_in_milliseconds());
+                taken = limit_take(&copy, now_in_milliseconds());
                 unlock();
                 if (taken)
-                        report(copy.level, "left out %lu line%s like this one: %s", copy.left_out,
-                               copy.left_out == 1 ? "" : "s", copy.example);
+                        limit_report(copy.level, "left out %lu line%s like this one: %s",
+                                     copy.left_out, copy.left_out == 1 ? "" : "s", copy.example);
         }
 }
 

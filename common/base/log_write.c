@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/private.h"
@@ -31,23 +32,13 @@ can_reopen(const struct stat *status)
                ioctl(STDERR_FILENO, TIOCGPTN, &number) == -1;
 }
 
-/*
- * A pipe or a terminal, if it is ready. Another writer may be quicker, so it is written to through
- * a description of our own, which does not block; if there is none (no /proc, another user's
- * terminal), we have done what we can. Where the readers of a pipe are gone we do not write, for
- * that would be SIGPIPE.
- */
+/* Fails with EAGAIN if it would wait. The description is closed at once, and inherited by nobody. */
 static ssize_t
-write_if_ready(const struct stat *status, const char *line, size_t length)
+write_reopened(const struct stat *status, const char *line, size_t length)
 {
-        struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
         int own = -1;
         ssize_t written;
 
-        if (poll(&ready, 1, 0) != 1 || ready.revents != POLLOUT) {
-                errno = EAGAIN;
-                return -1;
-        }
         if (can_reopen(status))
                 own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (own == -1)
@@ -57,9 +48,37 @@ write_if_ready(const struct stat *status, const char *line, size_t length)
         return written;
 }
 
+/*
+ * A pipe or a terminal. That it is ready is not enough: another writer may be quicker. New kernels
+ * write to a pipe without waiting; else a description of our own does not wait. If that cannot be
+ * had (no /proc, another user's terminal), we have done what we can. Where the readers of a pipe
+ * are gone we do not write, for that would be SIGPIPE.
+ */
+static ssize_t
+write_if_ready(const struct stat *status, char *line, size_t length)
+{
+        struct iovec vector = {.iov_base = line, .iov_len = length};
+        struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+        ssize_t written;
+
+        if (poll(&ready, 1, 0) == -1)
+                return -1;
+        if ((ready.revents & ~POLLOUT) != 0) {
+                errno = EPIPE;
+                return -1;
+        }
+        written = pwritev2(STDERR_FILENO, &vector, 1, -1, RWF_NOWAIT);
+        if (written != -1 || (errno != EOPNOTSUPP && errno != ENOSYS))
+                return written;
+        if (ready.revents != 0)
+                return write_reopened(status, line, length);
+        errno = EAGAIN;
+        return -1;
+}
+
 /* Files and /dev/null do not wait for a reader; opened once more, a file would lose its place. */
 static ssize_t
-write_now(const char *line, size_t length)
+write_now(char *line, size_t length)
 {
         struct stat status;
 
@@ -73,7 +92,7 @@ write_now(const char *line, size_t length)
 }
 
 static ssize_t
-write_unless_interrupted(const char *line, size_t length)
+write_unless_interrupted(char *line, size_t length)
 {
         ssize_t written;
 

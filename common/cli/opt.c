@@ -151,14 +151,14 @@ aw_opt_parse(const struct aw_opt_program *program, int argc, char **argv, void *
 {
         struct parser parser = {.program = program, .values = values};
         enum aw_opt_status status = AW_OPT_RUN;
-        const char *word = NULL;
+        const char *word;
         int count = 0, code = 0;
 
         read_table(&parser, argc, argv);
         opterr = 0;
         optind = 0; /* begins anew, at 1 */
         while (status == AW_OPT_RUN && code != -1) {
-                word = argc > 1 ? argv[optind == 0 ? 1 : optind] : NULL;
+                word = argc > 1 ? argv[optind == 0 ? 1 : optind] : "";
                 code = getopt_long(argc, argv, parser.letters, parser.names, NULL);
                 /* Operands move to the front, never ahead of the word being read. */
                 if (code == OPERAND)

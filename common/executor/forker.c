@@ -200,7 +200,7 @@ worker_main(pid_t forker)
 
 /* The pool reads all that is sent here, so this does not block for long. */
 static void
-report(const struct aw_forker_report *message, int descriptor)
+forker_report(const struct aw_forker_report *message, int descriptor)
 {
         union {
                 struct cmsghdr align;
@@ -226,7 +226,7 @@ report(const struct aw_forker_report *message, int descriptor)
 
 /* The two ends of a worker's socket under their numbers. 0, or the errno. */
 static int
-open_pair(void)
+make_pair(void)
 {
         int pair[2], error = 0;
 
@@ -241,7 +241,7 @@ open_pair(void)
 
 /* The numbers stay taken. */
 static void
-forker_close_pair(void)
+drop_pair(void)
 {
         dup3(own[CONTROL], own[POOL_END], O_CLOEXEC);
         dup3(own[CONTROL], own[WORKER_END], O_CLOEXEC);
@@ -253,15 +253,15 @@ start_worker(void)
         struct aw_forker_report started = {.what = AW_FORKER_STARTED, .pid = -1};
         pid_t forker = getpid();
 
-        started.status = open_pair();
+        started.status = make_pair();
         if (started.status == 0) {
                 started.pid = fork();
                 started.status = errno;
         }
         if (started.pid == 0)
                 worker_main(forker);
-        report(&started, started.pid == -1 ? -1 : own[POOL_END]);
-        forker_close_pair();
+        forker_report(&started, started.pid == -1 ? -1 : own[POOL_END]);
+        drop_pair();
 }
 
 /* What was waited for is no child any more, and its pid may be somebody else's. */
@@ -302,7 +302,7 @@ report_ended(int deaths)
         if (read(deaths, &info, sizeof(info)) == -1)
                 return;
         while ((ended.pid = waitpid(-1, &ended.status, WNOHANG)) > 0)
-                report(&ended, -1);
+                forker_report(&ended, -1);
 }
 
 _Noreturn static void

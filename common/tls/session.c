@@ -21,7 +21,11 @@
 
 static BIO_METHOD *bio_method;
 
-/* Called around each use of OpenSSL. Looking first is cheap, clearing what is empty is not. */
+/*
+ * Called before each use of OpenSSL that can fail, and after it, but for reading and writing that
+ * went well: they leave no errors, and looking costs as much as a part of the encryption does.
+ * Clearing what is empty would cost more.
+ */
 static void
 clear_errors(void)
 {
@@ -274,11 +278,25 @@ fail(struct aw_tls *tls, int error)
         return AW_TLS_FAILED;
 }
 
-/* What reading returns after OpenSSL came to a halt. */
+/*
+ * Why OpenSSL came to a halt. It would take an error that somebody else left in the queue for its
+ * own; but if it asked for input, and there was none, that is the reason.
+ */
+static int
+halt_reason(const struct aw_tls *tls, int result)
+{
+        if (tls->flooded)
+                return SSL_ERROR_SSL;
+        if (BIO_should_read(SSL_get_rbio(tls->ssl)))
+                return SSL_ERROR_WANT_READ;
+        return SSL_get_error(tls->ssl, result);
+}
+
+/* What reading returns then. */
 static int
 halt(struct aw_tls *tls, int result)
 {
-        int error = tls->flooded ? SSL_ERROR_SSL : SSL_get_error(tls->ssl, result);
+        int error = halt_reason(tls, result);
 
         tls->closed = error == SSL_ERROR_ZERO_RETURN && tls->established;
         if (error != SSL_ERROR_WANT_READ && !tls->closed)
@@ -327,12 +345,10 @@ aw_tls_read(struct aw_tls *tls, uint8_t *buffer, size_t size)
         /* OpenSSL would only allocate and free a buffer to find this out. */
         if (tls->input_length == 0 && !tls->closed && SSL_pending(tls->ssl) == 0)
                 return AW_TLS_AGAIN;
-        clear_errors();
         result = SSL_read_ex(tls->ssl, buffer, size, &length);
         if (result != 1)
                 return halt(tls, result);
         tls->messages = 0;
-        clear_errors();
         return (ssize_t)length;
 }
 
@@ -345,11 +361,9 @@ aw_tls_write(struct aw_tls *tls, const uint8_t *data, size_t length)
         if (tls->failed)
                 return AW_TLS_FAILED;
         demand_handshake(tls, "aw_tls_write");
-        clear_errors();
         result = SSL_write_ex(tls->ssl, data, length, &written);
         if (result != 1)
                 return fail(tls, SSL_get_error(tls->ssl, result));
-        clear_errors();
         return 0;
 }
 

@@ -49,6 +49,7 @@
 #include <string.h>
 
 #include "ws/private.h"
+#include "ws/request_private.h"
 
 struct ws *
 ws_connection_create(bool client, uint64_t max_message)
@@ -70,7 +71,7 @@ connection_free(struct ws *ws)
         aw_handle_cancel(&ws->order.overdue);
         aw_handle_cancel(&ws->closing.timer);
         free(ws->head);
-        free(ws->request);
+        ws_request_free(ws->request);
         free(ws->subprotocol);
         ws_input_forget(ws);
         ws_queue_clear(&ws->in.inbox);

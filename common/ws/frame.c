@@ -3,8 +3,9 @@
 
 #include "ws/frame_private.h"
 
-/* Bytes in a block, and in 8-byte words: what compilers turn into vector instructions. */
-enum { BLOCK = 32, WORDS = BLOCK / 8 };
+/* Two of these are a block: as wide as the registers are, or made of what is there. */
+typedef uint64_t vector __attribute__((vector_size(32), aligned(1), may_alias));
+#define BLOCK (2 * sizeof(vector))
 
 static uint64_t
 read_number(const uint8_t *data, size_t size)
@@ -88,16 +89,45 @@ ws_frame_build(uint8_t out[WS_FRAME_HEADER_MAX], enum ws_opcode opcode, uint64_t
         return size;
 }
 
-/* All loads come before the stores, so that the compiler need not know whether to == from. */
-static void
-mask_block(uint8_t *to, const uint8_t *from, uint64_t key)
+/*
+ * XORs whole blocks with the key, and returns how many bytes that were. The loads of a block come
+ * before its stores, so that the compiler need not know whether to == from.
+ */
+static inline size_t
+mask_blocks(uint8_t *to, const uint8_t *from, size_t length, uint64_t key)
 {
-        uint64_t words[WORDS];
+        const vector keys = {key, key, key, key};
+        size_t i;
 
-        memcpy(words, from, BLOCK);
-        for (int i = 0; i < WORDS; i++)
-                words[i] ^= key;
-        memcpy(to, words, BLOCK);
+        for (i = 0; length - i >= BLOCK; i += BLOCK) {
+                vector low = *(const vector *)(from + i);
+                vector high = *(const vector *)(from + i + sizeof(vector));
+
+                *(vector *)(to + i) = low ^ keys;
+                *(vector *)(to + i + sizeof(vector)) = high ^ keys;
+        }
+        return i;
+}
+
+/* The same with registers of 32 bytes, which not every processor has. */
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static size_t
+mask_blocks_avx2(uint8_t *to, const uint8_t *from, size_t length, uint64_t key)
+{
+        return mask_blocks(to, from, length, key);
+}
+#endif
+
+static size_t
+mask_most(uint8_t *to, const uint8_t *from, size_t length, uint64_t key)
+{
+        if (length < BLOCK)
+                return 0;
+#ifdef __x86_64__
+        if (__builtin_cpu_supports("avx2"))
+                return mask_blocks_avx2(to, from, length, key);
+#endif
+        return mask_blocks(to, from, length, key);
 }
 
 unsigned
@@ -105,14 +135,16 @@ ws_frame_mask(uint8_t *to, const uint8_t *from, size_t length, const uint8_t mas
               unsigned phase)
 {
         uint8_t bytes[8];
+        uint32_t turned;
         uint64_t key, word;
-        size_t i = 0;
+        size_t i;
 
-        for (unsigned j = 0; j < 8; j++)
-                bytes[j] = mask[(phase + j) % 4];
-        memcpy(&key, bytes, 8);
-        for (; length - i >= BLOCK; i += BLOCK)
-                mask_block(to + i, from + i, key);
+        memcpy(bytes, mask, 4);
+        memcpy(bytes + 4, mask, 4);
+        memcpy(&turned, bytes + phase, 4);
+        key = (uint64_t)turned << 32 | turned;
+        memcpy(bytes, &key, 8);
+        i = mask_most(to, from, length, key);
         for (; length - i >= 8; i += 8) {
                 memcpy(&word, from + i, 8);
                 word ^= key;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ws/buffer_private.h"
 #include "ws/request_private.h"
 
 static bool
@@ -256,7 +257,27 @@ ws_request_create(const struct aw_http_head *head)
                 fields[i].name = write_text(&writer, head->fields[i].name);
                 fields[i].value = write_text(&writer, head->fields[i].value);
         }
+        ws_memory_charge((ptrdiff_t)size_of_copy(head));
         return request;
+}
+
+/* The block ends with the last text. */
+static size_t
+size_of_block(const struct ws_request *request)
+{
+        size_t count = request->field_count;
+        const char *last = count > 0 ? request->fields[count - 1].value : request->path;
+
+        return (size_t)(last + strlen(last) + 1 - (const char *)request);
+}
+
+void
+ws_request_free(struct ws_request *request)
+{
+        if (request == NULL)
+                return;
+        ws_memory_charge(-(ptrdiff_t)size_of_block(request));
+        free(request);
 }
 
 const char *

@@ -15,8 +15,12 @@ int ws_request_check(const struct aw_http_head *head, const char **reason);
 /* True if the client waits for "100 Continue" before the response (RFC 9110 section 10.1.1). */
 bool ws_request_expects_continue(const struct aw_http_head *head);
 
-/* A copy of what is in the head, in one block to be freed by free(). NULL with errno ENOMEM. */
+/*
+ * A copy of what is in the head, in one block, which is charged to the process's connections. NULL
+ * with errno ENOMEM. Freeing NULL does nothing.
+ */
 struct ws_request *ws_request_create(const struct aw_http_head *head);
+void ws_request_free(struct ws_request *request);
 
 /*
  * The subprotocol for the request, by what ws_listen_options.subprotocol says: in *chosen, to be

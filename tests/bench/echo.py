@@ -112,7 +112,7 @@ class Bench:
                 for row in ROWS:
                     progress(f"round {number + 1} of {self.rounds}: {row}")
                     for name, server in order:
-                        self.measure_row(name, server, row)
+                        self.measure_row(name, server, row, number)
             progress("system calls")
             for name, server in running.items():
                 for row in COUNTED if self.counter else ():
@@ -124,12 +124,13 @@ class Bench:
                 self.measure_idle(name)
         progress("")
 
-    def measure_row(self, name, server, row):
+    def measure_row(self, name, server, row, number):
         """One load; a server that failed at it twice, or has ended, is let off."""
         failed = [text for text in self.failures[name] if text.startswith(row)]
         if len(failed) < 2 and server.process.poll() is None:
             with self.noting(name, row + ": "):
-                self.results[name][row].append(run_load(server, ROWS[row], self.times))
+                result = run_load(server, ROWS[row], self.times)
+                self.results[name][row].append(result | {"round": number})
             if server.process.poll() is not None:
                 self.failures[name].append(f"{row}: the server ended ({server.process.poll()})")
 
@@ -165,11 +166,12 @@ class Bench:
         return statistics.median(map(cost, results)) if results else None
 
     def ratios(self, name, to, row):
-        """What one cost of what the other did, in each round; none if a round lacks one."""
-        pairs = [self.results[each][row] for each in (name, to)]
-        if any(len(results) != self.rounds for results in pairs):
-            return []
-        return [cost(one) / cost(other) for one, other in zip(*pairs)]
+        """What one cost of what the other did, in each round in which both had processor time."""
+        one, other = (
+            {result["round"]: cost(result) for result in self.results[each][row]}
+            for each in (name, to)
+        )
+        return [one[n] / other[n] for n in one if one[n] > 0 and other.get(n, 0) > 0]
 
 
 def progress(text):
@@ -247,7 +249,7 @@ def median_interval(values):
 def show_comparison(bench):
     """The ratios of costs within a round: their medians, and how sure these are."""
     pairs = [(OURS, OTHER), (OURS, LIMIT), (OTHER, LIMIT)]
-    columns = [text for name, to in pairs for text in (f"{name} / {to}", "95 %")]
+    columns = [text for name, to in pairs for text in (f"{name} / {to}", "95 %", "rounds")]
     lines = []
     for row in ROWS:
         line = [row]
@@ -255,6 +257,7 @@ def show_comparison(bench):
             found = bench.ratios(name, to, row)
             line.append(f"{statistics.median(found):.3f}" if found else "-")
             line.append("{:.2f}-{:.2f}".format(*median_interval(found)) if found else "-")
+            line.append(str(len(found)))
         lines.append(line)
     title = f"Ratios of server CPU per message within a round; other is {bench.against}/wsechod"
     table(title, columns, lines, "row")

@@ -3,7 +3,8 @@
  * A WebSocket echo server as libwebsockets' own examples write it, for comparison: lws's TLS, its
  * poll loop, a ring of messages per connection, and one of them sent per WRITEABLE callback.
  *
- * Usage: lws_echo PORT CERTIFICATE KEY (port 0: any that is free)
+ * Usage: lws_echo [--deflate] PORT [CERTIFICATE KEY] (port 0: any that is free); without a
+ * certificate it speaks no TLS
  */
 #include <libwebsockets.h>
 #include <signal.h>
@@ -27,6 +28,7 @@ struct session {
         struct lws_ring *ring;
         uint32_t tail;
         bool paused;
+        bool written; /* the piece at the tail, which lws may read until the next WRITEABLE */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -75,9 +77,13 @@ on_receive(struct lws *wsi, struct session *session, const void *in, size_t leng
 static int
 on_writeable(struct lws *wsi, struct session *session)
 {
-        const struct piece *piece = lws_ring_get_element(session->ring, &session->tail);
+        const struct piece *piece;
         int flags;
 
+        if (session->written)
+                lws_ring_consume_single_tail(session->ring, &session->tail, 1);
+        session->written = false;
+        piece = lws_ring_get_element(session->ring, &session->tail);
         if (piece == NULL)
                 return 0;
         flags = lws_write_ws_flags(piece->binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT, piece->first,
@@ -85,8 +91,8 @@ on_writeable(struct lws *wsi, struct session *session)
         if (lws_write(wsi, (unsigned char *)piece->payload + LWS_PRE, piece->length,
                       (enum lws_write_protocol)flags) < (int)piece->length)
                 return -1;
-        lws_ring_consume_single_tail(session->ring, &session->tail, 1);
-        if (lws_ring_get_element(session->ring, &session->tail) != NULL)
+        session->written = true;
+        if (lws_ring_get_count_waiting_elements(session->ring, &session->tail) > 1)
                 lws_callback_on_writable(wsi);
         if (session->paused && lws_ring_get_count_free_elements(session->ring) > 5) {
                 session->paused = false;
@@ -123,6 +129,12 @@ static const struct lws_protocols protocols[] = {
         {NULL, NULL, 0, 0, 0, NULL, 0},
 };
 
+static const struct lws_extension extensions[] = {
+        {"permessage-deflate", lws_extension_callback_pm_deflate,
+         "permessage-deflate; client_no_context_takeover; client_max_window_bits"},
+        {NULL, NULL, NULL},
+};
+
 int
 main(int argc, char **argv)
 {
@@ -137,13 +149,18 @@ main(int argc, char **argv)
         struct lws_context *context;
         struct lws_vhost *vhost;
 
-        if (argc != 4) {
-                fprintf(stderr, "usage: lws_echo PORT CERTIFICATE KEY\n");
+        if (argc > 1 && strcmp(argv[1], "--deflate") == 0) {
+                info.extensions = extensions;
+                argc--;
+                argv++;
+        }
+        if (argc != 2 && argc != 4) {
+                fprintf(stderr, "usage: lws_echo [--deflate] PORT [CERTIFICATE KEY]\n");
                 return 2;
         }
         info.port = (int)strtol(argv[1], NULL, 10);
-        info.ssl_cert_filepath = argv[2];
-        info.ssl_private_key_filepath = argv[3];
+        info.ssl_cert_filepath = argc == 4 ? argv[2] : NULL;
+        info.ssl_private_key_filepath = argc == 4 ? argv[3] : NULL;
         if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
                 files.rlim_cur = files.rlim_max < 131072 ? files.rlim_max : 131072;
                 setrlimit(RLIMIT_NOFILE, &files);
@@ -157,7 +174,8 @@ main(int argc, char **argv)
                 lws_context_destroy(context);
                 return 1;
         }
-        fprintf(stderr, "listening on wss://127.0.0.1:%d\n", lws_get_vhost_listen_port(vhost));
+        fprintf(stderr, "listening on %s://127.0.0.1:%d\n", argc == 4 ? "wss" : "ws",
+                lws_get_vhost_listen_port(vhost));
         while (!interrupted && lws_service(context, 0) >= 0)
                 ;
         lws_context_destroy(context);

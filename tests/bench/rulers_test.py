@@ -87,14 +87,17 @@ totals: 1715
           {("main", "server"): 1010, ("send", "libc"): 730, ("(without name)", "libc"): 5})
 
 
-@test("ratios are taken within a round, and not if a round lacks one of the two")
+@test("ratios are taken within a round, and not in one that lacks one of the two")
 def _():
+    def rounds(**seconds):
+        return [{"server_cpu_s": value, "messages": 10, "round": name}
+                for name, value in seconds.items()]
+
     bench = object.__new__(echo.Bench)
-    bench.rounds = 2
-    results = [{"server_cpu_s": cpu, "messages": 10} for cpu in (1, 2, 2, 8)]
-    bench.results = {"one": {"row": results[:2]}, "two": {"row": results[2:]}}
+    bench.results = {"one": {"row": rounds(a=1, b=2, c=3, d=0, e=5)},
+                     "two": {"row": rounds(b=8, a=2, d=4, e=0)}}
     equal(bench.ratios("one", "two", "row"), [0.5, 0.25])
-    bench.results["two"]["row"].pop()
+    bench.results["two"]["row"].clear()
     equal(bench.ratios("one", "two", "row"), [])
 
 

@@ -323,7 +323,8 @@ def _():
 def _():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         with started(*client_command(f"ws://127.0.0.1:{silent.getsockname()[1]}", "one")) as client:
-            with silent.accept()[0]:
+            with silent.accept()[0] as peer:
+                match("^GET", peer.recv(4096).decode())
                 client.send_signal(signal.SIGUSR1)
                 match(r"^main \(waiting, .* s\) at client/\w+\.c:\d+: .*ws_connect",
                       client.stderr.readline().decode())

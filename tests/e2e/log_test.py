@@ -68,10 +68,15 @@ class Unread:
 
 
 def small_pipe():
-    """Of one page: one line is all that it takes before it is read."""
+    """Of one page."""
     reader, writer = os.pipe()
     fcntl.fcntl(writer, F_SETPIPE_SZ, 4096)
     return reader, writer
+
+
+def fill(writer):
+    """Leaves room for one line. It is empty when this is called."""
+    os.write(writer, b"." * 3990 + b"\n")
 
 
 def small_socket():
@@ -114,7 +119,7 @@ def loses(pair, hold=lambda writer: None, release=lambda writer: None):
 
 @test("a pipe that nobody reads loses lines, which are counted, and stops nothing")
 def _():
-    loses(small_pipe())
+    loses(small_pipe(), fill)
 
 
 @test("a socket that nobody reads loses lines, which are counted, and stops nothing")
@@ -135,7 +140,6 @@ def works(name, **more):
                                *(["--loop", LOOP] if LOOP else [])],
                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **more)
     try:
-        eventually(path.exists, "the server listens")
         for _ in range(3):
             with connect_to(path) as sock:
                 sock.sendall(b"nonsense\r\n\r\n")
@@ -150,9 +154,18 @@ def works(name, **more):
 
 
 def connect_to(path):
+    """A connection to a server that starts: its socket is there before it is listened on."""
     sock = socket.socket(socket.AF_UNIX)
     sock.settimeout(DEADLINE)
-    sock.connect(str(path))
+
+    def connected():
+        try:
+            sock.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        return True
+
+    eventually(connected, "the server listens")
     return sock
 
 

@@ -42,7 +42,7 @@ def _():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"ws://127.0.0.1:{taken.getsockname()[1]}"
         done = run(SERVE, BUILD, certificates(), url).expect(1, b"")
-        match("Address already in use\nAnother process has that port: .*make run port=", done.err)
+        match("Address already in use.*\nAnother process has that port: .*make run port=", done.err)
 
 
 def bare_path():

@@ -152,6 +152,16 @@ def _():
             equal(server.log.lines[-1], "wsechod: dropped the connections that did not close")
 
 
+@test("signals that come while it ends do not change its status")
+def _():
+    for _ in range(10):
+        with Server(listen=("ws://127.0.0.1:0",), cert=False) as server:
+            while server.process.poll() is None:
+                server.signal(signal.SIGTERM)
+                server.signal(signal.SIGINT)
+            equal(server.wait(), 0, "the status")
+
+
 @test("SIGUSR1 prints the tree of tasks, each with its name and where it waits")
 def _():
     with Server() as server, Peer(server.wss) as peer:

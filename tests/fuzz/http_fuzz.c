@@ -133,7 +133,7 @@ check_request(const char *data, size_t length)
         if (ws_subprotocol_choose(request, NULL, &chosen) == 0 && chosen != NULL)
                 CHECK(ws_request_offers(request, chosen));
         free(chosen);
-        free(request);
+        ws_request_free(request);
 }
 
 int

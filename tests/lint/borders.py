@@ -45,7 +45,7 @@ OTHERS = {"server": "await base cli", "client": "await base cli",
 
 # Headers of other libraries, and the files that may include them.
 FOREIGN = [
-    ("libwebsockets.h", "common/loop/*.c tests/bench/*"),
+    ("libwebsockets.h", "common/loop/*.c tests/bench/* tests/interop/*"),
     ("openssl/*", "common/tls/* common/ws/* tests/*"),
     ("ev.h", "common/loop/ev.c"),
     ("uv.h", "common/loop/uv.c"),

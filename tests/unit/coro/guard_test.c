@@ -354,7 +354,7 @@ watch_and_unwatch(struct aw_coro_pool *pool)
         sigaltstack(NULL, &stack_after);
         if (before.sa_handler != SIG_DFL || during.sa_handler == SIG_DFL)
                 return 1;
-        return after.sa_handler != SIG_DFL || stack_before.ss_sp != stack_after.ss_sp ? 2 : 0;
+        return after.sa_handler != SIG_DFL || stack_before.ss_flags != stack_after.ss_flags ? 2 : 0;
 }
 
 static void

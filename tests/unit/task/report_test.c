@@ -194,13 +194,19 @@ stacks_have_the_size_that_was_asked_for(void **state)
 }
 
 /* The whole of it, page by page. */
-static async __attribute__((noinline)) int
-overflow(void *argument)
+static __attribute__((noinline)) int
+fill_stack(const void *argument)
 {
         volatile char array[4096];
 
         array[0] = 1;
-        return argument == NULL ? 0 : overflow(argument) + array[0];
+        return argument == NULL ? 0 : fill_stack(argument) + array[0];
+}
+
+static async int
+overflow(void *argument)
+{
+        return fill_stack(argument);
 }
 
 static async int

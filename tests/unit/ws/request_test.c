@@ -195,7 +195,30 @@ a_request_is_copied_with_all_that_it_has(void **state)
         assert_string_equal(ws_request_field(request, "empty", 0), "");
         assert_null(ws_request_field(request, "X-On", 0));
         assert_null(ws_request_field(request, "", 0));
-        free(request);
+        ws_request_free(request);
+}
+
+static void
+a_copy_is_charged_until_it_is_freed(void **state)
+{
+        static const char *const texts[] = {"GET / HTTP/1.0\r\n\r\n",
+                                            "GET /a?b HTTP/1.1\r\nHost: h\r\nA: b\r\n\r\n"};
+        const size_t charges[] = {sizeof(struct ws_request) + sizeof("GET") + 2 * sizeof("/"),
+                                  sizeof(struct ws_request) + 2 * sizeof(struct ws_field) +
+                                          sizeof("GET") + sizeof("/a?b") + sizeof("/a") +
+                                          sizeof("Host") + sizeof("h") + sizeof("A") + sizeof("b")};
+        uint64_t before = ws_memory();
+        struct ws_request *request;
+        size_t i;
+
+        (void)state;
+        for (i = 0; i < COUNT(texts); i++) {
+                request = copy_of(texts[i]);
+                assert_int_equal(ws_memory() - before, charges[i]);
+                ws_request_free(request);
+                assert_int_equal(ws_memory(), before);
+        }
+        ws_request_free(NULL);
 }
 
 static void
@@ -222,7 +245,7 @@ a_path_is_what_is_left_of_the_target(void **state)
                         assert_null(request->query);
                 else
                         assert_string_equal(request->query, cases[i].query);
-                free(request);
+                ws_request_free(request);
         }
 }
 
@@ -244,7 +267,7 @@ assert_chosen(const char *fields, const char *wanted, const char *chosen)
         else
                 assert_string_equal(got, chosen);
         free(got);
-        free(request);
+        ws_request_free(request);
 }
 
 static void
@@ -281,7 +304,7 @@ an_offer_that_is_no_list_of_names_is_refused(void **state)
                 assert_int_equal(ws_subprotocol_choose(request, NULL, &got), -1);
                 assert_int_equal(errno, EINVAL);
                 assert_null(got);
-                free(request);
+                ws_request_free(request);
         }
 }
 
@@ -298,7 +321,7 @@ a_handler_can_ask_what_is_offered(void **state)
         assert_false(ws_request_offers(request, "A"));
         assert_false(ws_request_offers(request, "a, bc"));
         assert_false(ws_request_offers(request, ""));
-        free(request);
+        ws_request_free(request);
 }
 
 int
@@ -310,6 +333,7 @@ main(void)
                 cmocka_unit_test(a_body_has_one_length),
                 cmocka_unit_test(the_one_expectation_is_100_continue),
                 cmocka_unit_test(a_request_is_copied_with_all_that_it_has),
+                cmocka_unit_test(a_copy_is_charged_until_it_is_freed),
                 cmocka_unit_test(a_path_is_what_is_left_of_the_target),
                 cmocka_unit_test(the_first_subprotocol_that_is_offered_is_chosen_or_the_one_wanted),
                 cmocka_unit_test(an_offer_that_is_no_list_of_names_is_refused),

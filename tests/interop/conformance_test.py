@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""The conformance suite (tests/conformance): wsechod against all of it, over TLS and without, and
+the suite itself against two servers of which is known what they do wrong."""
+
+import sys
+
+from others import HERE, NODE, PACKAGES
+from support import BUILD, LOOP, ROOT, WSECHOD, Skip, certificates, main, test
+
+sys.path.insert(0, str(HERE.parent / "conformance"))
+
+# pylint: disable=wrong-import-position
+from suite import catalogue, known, report, runner  # noqa: E402
+from suite.spawn import Spawned, SpawnedTarget  # noqa: E402
+from suite.targets import Settings  # noqa: E402
+
+PEERS = ROOT / "tests/conformance/peers"
+LWS_ECHO = BUILD / "bench/lws_echo"
+FRAMES = tuple(map(str, known.FRAMES))
+# Longer than by default: the machine may be busy.
+SETTINGS = Settings(deadline=30, patience=2)
+
+
+def pair():
+    return [str(certificates() / name) for name in ("localhost.pem", "localhost.key")]
+
+
+def as_known(name, command, patterns=(), names=None):
+    """Runs the suite, or only the cases of these names, on a server; fails unless all comes out as
+    it is known."""
+    cases = [case for case in catalogue.cases("server", patterns)
+             if names is None or case.name in names]
+    with Spawned([str(word) for word in command], {"NODE_PATH": str(PACKAGES)}) as server:
+        target = SpawnedTarget(server, SETTINGS, cacert=certificates() / "ca.pem")
+        run = runner.run(cases, target, name)
+    sentences = known.differences(run)
+    if sentences:
+        raise AssertionError("\n".join([*sentences, report.text(run)]))
+    if len(run.results) < (450 if names is None else len(names)):
+        raise AssertionError(f"there are only {len(run.results)} cases")
+
+
+def declare_own(scheme):
+    @test(f"wsechod keeps to RFC 6455, {scheme}")
+    def _():
+        words = [WSECHOD, "--listen", f"{scheme}://127.0.0.1:{{port}}"]
+        words += ["--loop", LOOP] if LOOP else []
+        cert, key = pair()
+        as_known("wsechod", words + (["--cert", cert, "--key", key] if scheme == "wss" else []))
+
+
+declare_own("ws")
+declare_own("wss")
+
+
+def declare_lws(name, *words):
+    @test(f"the suite finds what is known of {name} {known.LWS_VERSION}")
+    def _():
+        if not LWS_ECHO.exists():
+            raise Skip("there is no lws_echo: make build/bench/lws_echo")
+        if known.lws_version() != known.LWS_VERSION:
+            raise Skip(f"this is libwebsockets {known.lws_version()}")
+        as_known(name, [LWS_ECHO, "{port}", *words], names=known.OF_LWS)
+
+
+# Once is enough for what is not ours.
+if LOOP in (None, "ev"):
+    declare_lws("libwebsockets")
+    declare_lws("libwebsockets, wss", *pair())
+
+    @test("the suite finds ws NON-STRICT in failing fast on what is not UTF-8, and in nothing else")
+    def _():
+        if not NODE or not (PACKAGES / "ws").is_dir():
+            raise Skip("there is no npm package ws")
+        as_known("ws (npm)", [NODE, PEERS / "echo_ws.js", "{port}"], FRAMES)
+
+
+main(threads=2)
