@@ -145,9 +145,9 @@ spawn(const struct aw_process_options *options, const struct ends *ends, pid_t *
                 if (error == 0)
                         error = add_actions(&actions, options, ends);
                 if (error == 0)
-                        error = posix_spawnp(pid, argv.taken[0], &actions, &attributes, argv.taken,
-                                             options->environment == NULL ? environ
-                                                                          : environment.taken);
+                        error = posix_spawnp(
+                                pid, options->argv[0], &actions, &attributes, argv.taken,
+                                options->environment == NULL ? environ : environment.taken);
                 posix_spawnattr_destroy(&attributes);
         }
         posix_spawn_file_actions_destroy(&actions);
