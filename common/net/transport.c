@@ -397,9 +397,29 @@ gather_cut(struct aw_transport *transport)
 static void
 write_small(struct aw_transport *transport, const uint8_t *data, size_t length)
 {
-        if (scratch->small_length + length > RECORD_SIZE)
-                small_flush(transport);
-        memcpy(scratch->small + scratch->small_length, data, length);
+        size_t room;
+        uint8_t *to = aw_transport_room(transport, length, &room);
+
+        if (to == NULL)
+                return;
+        memcpy(to, data, length);
+        aw_transport_put(transport, length);
+}
+
+uint8_t *
+aw_transport_room(struct aw_transport *transport, size_t least, size_t *room)
+{
+        if (scratch->gatherer != transport || transport->broken || transport->socket.closing)
+                return NULL;
+        if (scratch->small_length + least > RECORD_SIZE && small_flush(transport) == -1)
+                return NULL;
+        *room = RECORD_SIZE - scratch->small_length;
+        return scratch->small + scratch->small_length;
+}
+
+void
+aw_transport_put(struct aw_transport *transport, size_t length)
+{
         scratch->small_length += length;
         transport->share += length;
         if (scratch->output.length >= WRITE_SIZE)

@@ -4,7 +4,7 @@
  * from the network and gives the bytes to send, so that one read and one write per turn carry any
  * number of records.
  *
- * A session may be used by one thread at a time. OpenSSL's error queue is empty after each call.
+ * A session may be used by one thread at a time. It leaves nothing in OpenSSL's error queue.
  */
 #ifndef AW_TLS_SESSION_H
 #define AW_TLS_SESSION_H
