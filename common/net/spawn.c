@@ -135,7 +135,7 @@ spawn(const struct aw_process_options *options, const struct ends *ends, pid_t *
         } argv = {.given = options->argv}, environment = {.given = options->environment};
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
-        int error = posix_spawn_file_actions_init(&actions);
+        int error = argv.taken == NULL ? EINVAL : posix_spawn_file_actions_init(&actions);
 
         if (error != 0)
                 return error;

@@ -11,7 +11,7 @@
 #define KEEP ((size_t)256 << 10) /* bytes of each size that wait at most */
 
 static const size_t sizes[] = {192, 1024, 4096 + HEAD, 16384 + HEAD};
-#define SIZES (sizeof(sizes) / sizeof(sizes[0]))
+enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
 
 static _Thread_local struct {
         struct ws_buffer *first;
@@ -36,7 +36,7 @@ bytes_of(uint8_t size, size_t bytes)
 }
 
 static struct ws_buffer *
-take_spare(uint8_t size)
+take_spare(unsigned size)
 {
         struct ws_buffer *buffer = spare[size].first;
 
@@ -77,7 +77,7 @@ void
 ws_buffer_forget_spare(void)
 {
         struct ws_buffer *buffer;
-        uint8_t i;
+        unsigned i;
 
         for (i = 0; i < SIZES; i++)
                 while ((buffer = take_spare(i)) != NULL)
