@@ -317,11 +317,40 @@ input_header(struct ws *ws, const uint8_t *data, size_t length)
         return reader->frame.size - before;
 }
 
+/*
+ * A peer that sees our Close frame may answer it at once, and give up the frame that it is sending:
+ * then what is all that came looks like a Close frame, code and all. The connection has failed
+ * anyway, so to take payload for one by chance does no harm.
+ */
+static bool
+is_answer(const struct ws *ws, const uint8_t *data, size_t length)
+{
+        struct ws_frame_header frame;
+        uint8_t code[2];
+
+        if (ws->in.state == WS_IN_SKIP &&
+            (!ws->in.reader.in_payload || ws->in.reader.target != NULL))
+                return false;
+        if (length > WS_FRAME_HEADER_MAX + WS_FRAME_CONTROL_MAX ||
+            ws_frame_parse(data, length, &frame) != 1 || frame.opcode != WS_OP_CLOSE ||
+            !frame.final || frame.reserved != 0 || frame.masked == ws->client || frame.length < 2 ||
+            frame.length + frame.size != length)
+                return false;
+        ws_frame_mask(code, data + frame.size, 2, frame.mask, 0);
+        return ws_close_code_valid((unsigned)code[0] << 8 | code[1]);
+}
+
 void
 ws_input(struct ws *ws, const uint8_t *data, size_t length)
 {
         size_t taken;
 
+        if ((ws->in.state == WS_IN_SKIP || ws->in.state == WS_IN_LOST) &&
+            is_answer(ws, data, length)) {
+                ws->in.reader.in_payload = false;
+                ws->in.reader.head_length = 0;
+                ws->in.state = WS_IN_SKIP;
+        }
         while (length > 0 && (ws->in.state == WS_IN_OPEN || ws->in.state == WS_IN_SKIP)) {
                 taken = ws->in.reader.in_payload ? input_payload(ws, data, length)
                                                  : input_header(ws, data, length);
