@@ -128,10 +128,11 @@ set_attributes(posix_spawnattr_t *attributes)
 static int
 spawn(const struct aw_process_options *options, const struct ends *ends, pid_t *pid)
 {
-        char *const *argv = (char *const *)(uintptr_t)options->argv;
-        char *const *environment = options->environment == NULL
-                                           ? environ
-                                           : (char *const *)(uintptr_t)options->environment;
+        /* None of the words is changed, which posix_spawnp() cannot tell. */
+        const union {
+                const char *const *given;
+                char *const *taken;
+        } argv = {.given = options->argv}, environment = {.given = options->environment};
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
         int error = posix_spawn_file_actions_init(&actions);
@@ -144,8 +145,9 @@ spawn(const struct aw_process_options *options, const struct ends *ends, pid_t *
                 if (error == 0)
                         error = add_actions(&actions, options, ends);
                 if (error == 0)
-                        error = posix_spawnp(pid, argv[0], &actions, &attributes, argv,
-                                             environment);
+                        error = posix_spawnp(
+                                pid, options->argv[0], &actions, &attributes, argv.taken,
+                                options->environment == NULL ? environ : environment.taken);
                 posix_spawnattr_destroy(&attributes);
         }
         posix_spawn_file_actions_destroy(&actions);
