@@ -13,7 +13,6 @@
 
 #include "await/loop.h"
 #include "loop/socket.h"
-#include "loop/watch_private.h"
 
 struct aw_watch {
         struct aw_socket socket; /* of the epoll */
