@@ -45,13 +45,15 @@ EXAMPLES := $(call stems,common/examples/*.c)
 BENCHES := $(filter-out histogram,$(call stems,tests/bench/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c)))
 FUZZ := $(call stems,tests/fuzz/*_fuzz.c)
-# The unit tests that run once on each back end of the loop, and those that ThreadSanitizer checks.
-LOOP_TESTS := alloc_failure_test loop/% task/% executor/% \
-	$(patsubst %,ws/%_test,ws ping flow close violation listen plain_http connect connect_wait misuse)
-TSAN_TESTS := executor/executor_test executor/pool_test loop/thread_test base/log_test
+# A unit test runs on each back end of the loop, but for those whose source says near its top why
+# not: "Once: REASON". ThreadSanitizer checks those that say "Threads: REASON".
+saying = $(patsubst tests/unit/%.c,%,$(shell grep -l '^/\* $(1): .' /dev/null $(UNIT:%=tests/unit/%.c)))
+ONCE := $(call saying,Once)
+THREADS := $(call saying,Threads)
 # Scripts that print TAP: of the programs, with other software, and of the tests' own tools.
 E2E := $(sort $(wildcard tests/e2e/*_test.sh tests/e2e/*_test.py))
 INTEROP := $(sort $(wildcard tests/interop/*_test.sh tests/interop/*_test.py))
+BENCH_TESTS := $(sort $(wildcard tests/bench/*_test.py))
 TOOLS := $(sort $(wildcard tests/lint/*_test.sh tests/lint/*_test.py))
 
 PUBLIC := $(wildcard common/await/*.h)
@@ -105,6 +107,9 @@ cli_o := $(call objects,$(CLI))
 server_o := $(call objects,$(SERVER:%=server/%.c))
 client_o := $(call objects,$(CLIENT:%=client/%.c))
 
+# In the library await() records nothing.
+$(common_o): private extra = -DAW_LIBRARY
+
 programs := $(if $(server_o),$(BUILD)/wsechod) $(if $(client_o),$(BUILD)/wsecho)
 library := $(BUILD)/libawait.a $(BUILD)/libawait.so
 examples := $(EXAMPLES:%=$(BUILD)/examples/%)
@@ -122,9 +127,10 @@ $(examples): $(BUILD)/examples/%: $(OBJ)/common/examples/%.o $(BUILD)/libawait.a
 $(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/tests/bench/histogram.o $(OBJ)/common.a
 $(unit): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ)/common.a
 $(BUILD)/tests/bench/histogram_test: $(OBJ)/tests/bench/histogram.o
-$(unit): private extra = $(cmocka_libs)
-$(BUILD)/tests/alloc_failure_test: private extra += $(patsubst %,-Wl$(comma)--wrap=%,\
-	malloc calloc realloc free mmap munmap)
+# A test may stand between the library and functions of the C library, and says so: "Wraps: NAMES".
+wraps = $(patsubst %,-Wl$(comma)--wrap=%,\
+	$(shell sed -n 's:^/\* Wraps\: \(.*\)\. \*/$$:\1:p' $(@:$(BUILD)/tests/%=tests/unit/%.c)))
+$(unit): private extra = $(cmocka_libs) $(wraps)
 # Without libFuzzer they replay inputs made beforehand.
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY
@@ -164,18 +170,21 @@ $(BUILD)/flags: FORCE | deps
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 quote = '$(subst ','\'',$(1))'
 
-# The packages that are missing: all goals need what it takes to build, some need more.
-deps:
-	@tests/deps build $(if $(filter test %/tested bench% conformance,$(MAKECMDGOALS)),test) \
+# The packages that are missing: all goals need what it takes to build, some need more. Who builds
+# and installs has packages installed by nobody but himself; who runs or tests wants to see it run.
+installing := deps run demo test asan loops tsan lint check-all conformance bench% %/tested
+deps: ## install the packages that are missing to build
+	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
+		build $(if $(filter test %/tested bench% conformance,$(MAKECMDGOALS)),test) \
 		$(if $(filter lint,$(MAKECMDGOALS)),lint) $(if $(filter bench%,$(MAKECMDGOALS)),bench)
 
 # Running.
 
-url := wss://localhost:7681
+port := 7681
+url := wss://localhost:$(port)
 
-run: $(programs) certs ## serve wss://localhost:7681/ in the foreground
-	@echo 'Try: $(BUILD)/wsecho --cacert certs/ca.pem $(url)/ "Hello World!"'
-	@exec $(BUILD)/wsechod --listen $(url) --cert certs/localhost.pem --key certs/localhost.key
+run: $(programs) certs ## serve wss://localhost:7681 in the foreground; port=N, or url=ws://...
+	@exec tests/serve $(BUILD) certs $(call quote,$(url))
 
 demo: $(programs) certs ## one round trip: start the server, send "Hello World!", print the reply
 	@timeout --foreground 30 tests/demo $(BUILD) certs
@@ -188,23 +197,23 @@ certs: | deps ## make the development CA and the certificate for localhost
 # Testing. Tests find the programs in $BUILD, a certificate in $CERTS, and in $AW_TEST_LOOP the
 # back end to run on.
 
-looped := $(filter $(LOOP_TESTS),$(UNIT))
-cases := $(addprefix $(BUILD)/tests/,$(filter-out $(looped),$(UNIT)) $(FUZZ)) \
-	$(foreach loop,ev uv poll,$(addprefix $(loop):$(BUILD)/tests/,$(looped)))
-suite.release := $(cases) $(TOOLS) $(E2E) $(INTEROP)
+cases := $(addprefix $(BUILD)/tests/,$(ONCE) $(FUZZ)) $(foreach loop,ev uv poll,\
+	$(addprefix $(loop):$(BUILD)/tests/,$(filter-out $(ONCE),$(UNIT))))
+suite.release := $(cases) $(TOOLS) $(BENCH_TESTS) $(E2E) $(INTEROP)
 suite.debug := $(suite.release)
 suite.clang := $(cases)
-suite.asan := $(cases) $(E2E)
-suite.tsan := $(addprefix $(BUILD)/tests/,$(filter $(TSAN_TESTS),$(UNIT)))
+suite.asan := $(cases) $(BENCH_TESTS) $(E2E)
+suite.tsan := $(addprefix $(BUILD)/tests/,$(THREADS))
 suite := $(suite.$(FLAVOUR))
 # In CI nothing may be skipped, but for what cannot be under a sanitizer.
 strict := $(and $(filter true,$(CI)),$(filter release,$(FLAVOUR)),--strict)
 limit := $(if $(filter asan tsan,$(FLAVOUR)),180,60)
 run_tests = env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) CERTS=build/certs \
-	NODE_PATH=$(CURDIR)/build/npm/node_modules $(PYTHON) tests/run $(V:%=-v) $(strict) \
+	NODE_PATH=$(call quote,$(CURDIR)/build/npm/node_modules) $(PYTHON) tests/run $(V:%=-v) $(strict) \
 	-t $(limit) $(suite) && touch $(BUILD)/tested
 tested := $(programs) $(library) $(examples) build/certs/localhost.pem \
 	$(filter $(BUILD)/%,$(subst :, ,$(suite))) \
+	$(if $(filter $(BENCH_TESTS),$(suite)),$(BUILD)/bench/limit $(BUILD)/bench/load) \
 	$(if $(filter $(INTEROP),$(suite)),build/npm/stamp $(lws_peers))
 
 export LSAN_OPTIONS ?= $(patsubst %,suppressions=%,$(wildcard tests/lsan.supp))
@@ -215,7 +224,8 @@ test: $(tested) ## run all tests; V=1 shows all that they print
 	@$(run_tests)
 
 # The same for those who do not mind if nothing has changed since.
-$(BUILD)/tested: $(tested) $(wildcard tests/run tests/e2e/* tests/interop/* tests/lint/*)
+$(BUILD)/tested: $(tested) $(wildcard tests/run tests/e2e/* tests/interop/* tests/lint/* \
+	tests/bench/*_test.py)
 	@$(run_tests)
 
 build/certs/localhost.pem: | deps
@@ -224,8 +234,10 @@ build/certs/localhost.pem: | deps
 # Without these packages, the tests that need them are skipped.
 build/npm/stamp: tests/interop/package.json | deps
 	@mkdir -p $(@D) && cp $< $(@D)
-	@cd $(@D) && npm install --silent --no-audit --no-fund --no-package-lock && touch stamp || \
-		echo 'npm could not install its packages; tests that need them are skipped' >&2
+	@echo '  NPM  $(@D)'
+	@cd $(@D) && if npm install --no-progress --no-audit --no-fund --no-package-lock >log 2>&1; \
+		then touch stamp; else cat log >&2; \
+		echo 'npm could not install its packages; tests that need them are skipped' >&2; fi
 
 asan: ## run the tests under AddressSanitizer, UBSan and LeakSanitizer
 	+@$(MAKE) FLAVOUR=asan test
@@ -245,9 +257,12 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 	+@$(MAKE) $(BUILD)/tested
 	+@$(MAKE) loops
 	+@$(MAKE) asan
-	+@$(if $(filter $(TSAN_TESTS),$(UNIT)),$(MAKE) tsan)
+	+@$(MAKE) tsan
 	+@$(MAKE) FLAVOUR=clang all examples && $(MAKE) FLAVOUR=clang test
 	+@$(MAKE) examples demo
+
+distro: ## run the tests on a bare Debian, as root: release=trixie, where=/var/tmp (1 GB)
+	+@tests/distro $(release) $(where)
 
 # What its peers in C++ and Go need may not be here: they are skipped then, with a word.
 judged := $(programs) $(lws_peers) build/npm/stamp build/certs/localhost.pem
@@ -257,8 +272,16 @@ conformance: $(judged) ## test wsechod and others for RFC 6455 and RFC 7692
 	@BUILD=$(BUILD) CERTS=build/certs NODE_PATH=$(CURDIR)/build/npm/node_modules \
 		$(PYTHON) tests/conformance/everybody
 
+# Both compare with another build's server, too: make bench against=../before/build. The latter
+# lists the dearest functions with top=20.
+versus = $(if $(against),--against $(call quote,$(against)))
+
 bench: $(programs) $(benches) build/npm/stamp certs ## measure the echo, beside others
-	@BUILD=$(BUILD) CERTS=certs $(PYTHON) tests/bench/echo.py
+	@BUILD=$(BUILD) CERTS=certs $(PYTHON) tests/bench/echo.py $(versus)
+
+bench-instructions: $(programs) $(BUILD)/bench/limit $(BUILD)/bench/load certs ## count instructions
+	@BUILD=$(BUILD) CERTS=certs $(PYTHON) tests/bench/instructions.py $(versus) \
+		$(top:%=--top %)
 
 bench-await: $(benches) ## measure the library, beside asyncio
 	@BUILD=$(BUILD) $(PYTHON) tests/bench/await.py
@@ -266,39 +289,66 @@ bench-await: $(benches) ## measure the library, beside asyncio
 # Installing.
 
 prefix := $(DESTDIR)$(PREFIX)
-man := $(prefix)/share/man
+# In a recipe: a path below it, which may have spaces.
+to = $(call quote,$(prefix)/$(1))
+bash_completions := share/bash-completion/completions
+zsh_completions := share/zsh/site-functions
 # Each function has a page: a link to the one that tells of it, which names it under NAME.
 names = $(shell sed -n 's/^\.Nm \([aw][ws]_[a-z_]*\).*/\1/p' $(1))
+man = share/man/man$(1)
+pages = $(filter %.$(1),$(MAN))
 
 install: all ## install into PREFIX (/usr/local), below DESTDIR
-	install -d $(prefix)/bin $(prefix)/lib/pkgconfig $(prefix)/include/await $(man:%=%/man1) \
-		$(man:%=%/man3) $(man:%=%/man8)
-	install $(programs) $(prefix)/bin
-	install -m 644 $(library:%.so=%.so.$(SOVERSION)) $(prefix)/lib
-	ln -sf libawait.so.$(SOVERSION) $(prefix)/lib/libawait.so
-	install -m 644 $(PUBLIC) $(prefix)/include/await
+	install -d $(foreach d,bin lib/pkgconfig include/await $(foreach n,1 3 8,$(call man,$n)) \
+		$(bash_completions) $(zsh_completions),\
+		$(call to,$d))
+	install $(programs) $(call to,bin)
+	install -m 644 $(library:%.so=%.so.$(SOVERSION)) $(call to,lib)
+	ln -sf libawait.so.$(SOVERSION) $(call to,lib/libawait.so)
+	install -m 644 $(PUBLIC) $(call to,include/await)
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
 		'Name: libawait' 'Version: $(VERSION)' \
 		'Description: asyncio for C, on the libwebsockets service loop' \
-		'Requires.private: $(MODULES)' 'Libs.private: -lev -pthread' \
+		'Libs.private: $(strip $(pkg_libs)) -pthread' \
 		'Libs: -L$${libdir} -lawait' 'Cflags: -I$${includedir} -pthread' >$(BUILD)/await.pc
-	install -m 644 $(BUILD)/await.pc $(prefix)/lib/pkgconfig
-	$(foreach n,1 3 8,install -m 644 $(filter %.$n,$(MAN)) $(man)/man$n &&) :
-	@$(foreach page,$(filter %.3,$(MAN)),$(foreach name,$(call names,$(page)),\
-		ln -sf $(notdir $(page)) $(man)/man3/$(name).3 &&)) :
+	install -m 644 $(BUILD)/await.pc $(call to,lib/pkgconfig)
+	@$(foreach program,$(programs),\
+		$(program) --completion bash >$(BUILD)/$(notdir $(program)).bash && \
+		$(program) --completion zsh >$(BUILD)/_$(notdir $(program)) &&) :
+	$(foreach name,$(notdir $(programs)),\
+		install -m 644 $(BUILD)/$(name).bash $(call to,$(bash_completions)/$(name)) && \
+		install -m 644 $(BUILD)/_$(name) $(call to,$(zsh_completions)) &&) :
+	$(foreach n,1 3 8,install -m 644 $(call pages,$n) $(call to,$(call man,$n)) &&) :
+	@$(foreach page,$(call pages,3),$(foreach name,$(call names,$(page)),\
+		ln -sf $(notdir $(page)) $(call to,$(call man,3)/$(name).3) &&)) :
+	@$(if $(DESTDIR),,$(tell_linker))
+
+# The dynamic linker finds a new library when ldconfig has been run, if it looks there at all.
+define tell_linker
+PATH="$$PATH:/sbin:/usr/sbin"; lib=$(call quote,$(PREFIX)/lib); looks=; \
+for dir in $$(ldconfig -NXv 2>&- | sed -n 's,^\(/[^:]*\):.*,\1,p'); do \
+	if [ "$$dir" -ef "$$lib" ]; then looks=yes; fi; done; \
+if [ -z "$$looks" ]; then echo "Programs find libawait.so in $$lib if linked with -Wl,-rpath,$$lib"; \
+elif [ "$$(id -u)" -eq 0 ]; then ldconfig; \
+else echo 'Programs find libawait.so when root has run ldconfig'; fi
+endef
 
 uninstall: ## remove what install installed
-	rm -f $(addprefix $(prefix)/bin/,wsechod wsecho) $(prefix)/lib/pkgconfig/await.pc
-	rm -f $(addprefix $(prefix)/lib/libawait.,a so so.$(SOVERSION))
-	rm -rf $(prefix)/include/await
-	rm -f $(foreach n,1 3 8,$(addprefix $(man)/man$n/,$(notdir $(filter %.$n,$(MAN)))))
-	@rm -f $(patsubst %,$(man)/man3/%.3,$(call names,$(filter %.3,$(MAN))))
+	rm -f $(foreach f,bin/wsechod bin/wsecho lib/pkgconfig/await.pc \
+		$(addprefix lib/libawait.,a so so.$(SOVERSION)),$(call to,$f))
+	rm -rf $(call to,include/await)
+	rm -f $(foreach name,$(notdir $(programs)),$(call to,$(bash_completions)/$(name)) \
+		$(call to,$(zsh_completions)/_$(name)))
+	rm -f $(foreach n,1 3 8,$(foreach page,$(call pages,$n),\
+		$(call to,$(call man,$n)/$(notdir $(page)))))
+	@rm -f $(foreach name,$(call names,$(call pages,3)),$(call to,$(call man,3)/$(name).3))
 
 clean: ## remove everything that was built
 	rm -rf build
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all deps run demo examples certs test asan loops tsan lint check-all conformance bench bench-await install \
-	uninstall clean help FORCE
+.PHONY: all deps run demo examples certs test asan loops tsan lint check-all distro conformance bench \
+	bench-await bench-instructions \
+	install uninstall clean help FORCE

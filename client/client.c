@@ -4,12 +4,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client.h"
 
 #include "await/log.h"
 #include "await/signals.h"
 #include "await/tls.h"
+#include "base/say.h"
+#include "output.h"
 #include "session.h"
 
 void
@@ -99,33 +102,40 @@ converse(const struct client_options *options)
                                         .header_count = options->headers.count,
                                         .max_message = options->max_message};
 
-        return options->count > 0 ? await(session_messages(&to, options))
-                                  : await(session_lines(&to, options));
+        struct output *output = output_open();
+        enum client_status status = CLIENT_LOCAL;
+
+        if (output != NULL)
+                status = options->count > 0 ? await(session_messages(&to, options, output))
+                                            : await(session_lines(&to, options, output));
+        output_free(output);
+        return status;
 }
 
 /* SIGUSR1 shows the tasks. */
 static async int
-watch_signals(void *argument)
+await_signals(void *signals)
 {
-        static const int numbers[] = {SIGUSR1};
-        struct aw_signals *signals = aw_signals_open(numbers, 1);
-
-        (void)argument;
-        while (signals != NULL && await(aw_signals_wait(signals, AW_NEVER)) != -1)
+        while (await(aw_signals_wait(signals, AW_NEVER)) != -1)
                 aw_task_dump(stderr);
-        aw_signals_close(signals);
         return 0;
 }
 
 async int
 client_run(void *argument)
 {
-        struct aw_task *signals = aw_spawn("signals", watch_signals, NULL);
+        static const int numbers[] = {SIGUSR1};
+        struct aw_signals *signals = aw_signals_open(numbers, 1);
+        struct aw_task *task = signals == NULL ? NULL : aw_spawn("signals", await_signals, signals);
         int status = (int)await(converse(argument));
 
-        if (signals != NULL) {
-                aw_cancel(signals);
-                await(aw_join(signals));
+        if (task != NULL) {
+                aw_cancel(task);
+                await(aw_join(task));
         }
+        aw_signals_close(signals);
+        /* A name server that does not answer still keeps its thread, for as long as it likes. */
+        if (status == CLIENT_TIMEOUT)
+                _exit(status);
         return status;
 }

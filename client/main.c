@@ -41,7 +41,7 @@ static const struct aw_opt options_table[] = {
         {.name = "max-message",
          .kind = AW_OPT_SIZE,
          .argument = "SIZE",
-         .help = "close at a longer message (16M)",
+         .help = "close at a longer message, send no longer line (16M)",
          .offset = FIELD(max_message),
          .minimum = 1,
          .maximum = (uint64_t)1 << 30},
@@ -64,7 +64,7 @@ static const struct aw_opt_program program = {
         .summary = "A WebSocket client: sends each MESSAGE, or each line of standard input, and "
                    "prints the replies.",
         .options = options_table,
-        .epilogue = "URL is wss://HOST[:PORT][/PATH], ws://HOST[:PORT][/PATH] or "
+        .epilogue = "URL is wss://HOST[:PORT][/PATH], ws://HOST[:PORT][/PATH], unix:/SOCKET or\n"
                     "ws+unix:/SOCKET[:/PATH].\n"
                     "\n"
                     "Exit status: 0 ok, 1 trouble here, 2 usage, 3 no connection, 4 TLS refused,\n"
@@ -72,7 +72,7 @@ static const struct aw_opt_program program = {
 };
 
 static int
-run(struct client_options *options)
+run_client(struct client_options *options)
 {
         struct aw_loop_options loop = {.backend = options->loop, .slow = options->verbose ? 0 : -1};
         int status;
@@ -107,7 +107,7 @@ main(int argc, char **argv)
                 options.url = argv[1];
                 options.messages = argv + 2;
                 options.count = operands - 1;
-                status = run(&options);
+                status = run_client(&options);
         } else if (status != AW_OPT_USAGE) {
                 status = status == AW_OPT_DONE ? CLIENT_OK : CLIENT_LOCAL;
         }

@@ -1,31 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "session.h"
 
+#include "await/stream.h"
 #include "await/sync.h"
 #include "await/task_wait.h"
-#include "input.h"
+#include "output.h"
+
+/* For the Close of a server that has been waited for long enough. */
+#define LAST_CLOSE_TIME (200 * AW_MILLISECOND)
 
 static aw_time
 deadline_of(const struct client_options *options)
 {
-        return options->timeout == 0 ? AW_NEVER : aw_loop_now() + options->timeout;
+        aw_time now = aw_loop_now();
+
+        if (options->timeout == 0 || options->timeout > AW_NEVER - now)
+                return AW_NEVER;
+        return now + options->timeout;
 }
 
 /* A reply, and a line's end, at once. */
-static enum client_status
-print(const struct ws_message *message)
+static async enum client_status
+print(struct output *output, const struct ws_message *reply, aw_time deadline)
 {
-        fwrite(message->data, 1, message->length, stdout);
-        putchar('\n');
-        if (fflush(stdout) == 0)
-                return CLIENT_OK;
-        client_say("standard output: %s", strerror(errno));
-        return CLIENT_LOCAL;
+        if (await(output_print(output, reply, deadline)) == -1 ||
+            await(output_finish(output, deadline)) == -1)
+                return output_failed();
+        return CLIENT_OK;
+}
+
+static async void
+say_goodbye(struct ws *ws, enum client_status status)
+{
+        struct aw_timeout timeout;
+
+        aw_timeout_enter(&timeout,
+                         status == CLIENT_TIMEOUT ? aw_loop_now() + LAST_CLOSE_TIME : AW_NEVER);
+        aw_timeout_exit(&timeout, await(ws_close(ws, WS_NORMAL, NULL)));
 }
 
 static struct ws_message
@@ -38,7 +53,8 @@ message_of(const struct client_options *options, const char *data, size_t length
 
 /* The await pattern in one function: connect, send and receive, close. */
 async enum client_status
-session_messages(const struct ws_connect_options *to, const struct client_options *options)
+session_messages(const struct ws_connect_options *to, const struct client_options *options,
+                 struct output *output)
 {
         enum client_status status = CLIENT_OK;
         struct ws_message message, reply;
@@ -55,9 +71,9 @@ session_messages(const struct ws_connect_options *to, const struct client_option
                     await(ws_receive(ws, &reply, deadline_of(options))) == -1)
                         status = client_failed(ws);
                 else
-                        status = print(&reply);
+                        status = await(print(output, &reply, deadline_of(options)));
         }
-        await(ws_close(ws, WS_NORMAL, NULL));
+        await(say_goodbye(ws, status));
         return status;
 }
 
@@ -66,8 +82,10 @@ session_messages(const struct ws_connect_options *to, const struct client_option
 struct lines {
         struct ws *ws;
         const struct client_options *options;
+        struct output *output;
         uint64_t sent, received;
         bool all_sent;
+        bool printing;             /* waits for those who read our output, as long as they like */
         struct aw_event done;      /* all is replied to, or no more replies will come */
         enum client_status status; /* of the first that failed; only that one says so */
 };
@@ -79,11 +97,22 @@ lines_failed(struct lines *lines)
                 lines->status = client_failed(lines->ws);
 }
 
+static int
+line_too_long(struct lines *lines)
+{
+        client_say("line %llu of the input is longer than --max-message",
+                   (unsigned long long)lines->sent + 1);
+        lines->status = CLIENT_USAGE;
+        return -1;
+}
+
 static async int
 send_line(struct lines *lines, const char *line, size_t length)
 {
         struct ws_message message = message_of(lines->options, line, length);
 
+        if (length > lines->options->max_message)
+                return line_too_long(lines);
         if (await(ws_send(lines->ws, &message, deadline_of(lines->options))) == 0) {
                 lines->sent++;
                 return 0;
@@ -98,22 +127,44 @@ send_line(struct lines *lines, const char *line, size_t length)
         return -1;
 }
 
+/* Why there is no further line. */
+static void
+input_failed(struct lines *lines)
+{
+        if (errno == ECANCELED || lines->status != CLIENT_OK)
+                return;
+        if (errno == EMSGSIZE) {
+                line_too_long(lines);
+                return;
+        }
+        client_say("standard input: %s", strerror(errno));
+        lines->status = CLIENT_LOCAL;
+}
+
+/* Without its end, which is LF or CRLF. */
+static size_t
+strip(const char *line, size_t length)
+{
+        if (length == 0 || line[length - 1] != '\n')
+                return length;
+        return length > 1 && line[length - 2] == '\r' ? length - 2 : length - 1;
+}
+
 static async int
 send_lines(void *argument)
 {
         struct lines *lines = argument;
-        struct input *input = input_open(STDIN_FILENO);
-        const char *line;
+        struct aw_stream_options bounds = {.limit = lines->options->max_message + strlen("\r\n")};
+        struct aw_stream *input = aw_stream_open(STDIN_FILENO, &bounds);
         ssize_t length = -1;
+        char *line;
 
-        while (input != NULL && (length = await(input_line(input, &line))) != -1)
-                if (await(send_line(lines, line, (size_t)length)) == -1)
+        while (input != NULL && (length = await(aw_stream_read_line(input, &line, AW_NEVER))) > 0)
+                if (await(send_line(lines, line, strip(line, (size_t)length))) == -1)
                         break;
-        if (length == -1 && errno != ENODATA && errno != ECANCELED && lines->status == CLIENT_OK) {
-                client_say("standard input: %s", strerror(errno));
-                lines->status = CLIENT_LOCAL;
-        }
-        input_close(input);
+        if (length == -1)
+                input_failed(lines);
+        aw_stream_drop(input);
         lines->all_sent = true;
         if (lines->received >= lines->sent)
                 aw_event_set(&lines->done);
@@ -121,22 +172,34 @@ send_lines(void *argument)
 }
 
 static async int
+print_reply(struct lines *lines, const struct ws_message *reply)
+{
+        int result;
+
+        lines->printing = true;
+        result = await(output_print(lines->output, reply, AW_NEVER));
+        lines->printing = false;
+        return result;
+}
+
+static async int
 print_replies(void *argument)
 {
         struct lines *lines = argument;
-        enum client_status printed = CLIENT_OK;
         struct ws_message reply;
 
-        while (printed == CLIENT_OK && await(ws_receive(lines->ws, &reply, AW_NEVER)) == 0) {
-                printed = print(&reply);
+        while (await(ws_receive(lines->ws, &reply, AW_NEVER)) == 0) {
+                if (await(print_reply(lines, &reply)) == -1) {
+                        if (errno != ECANCELED)
+                                lines->status = output_failed();
+                        aw_event_set(&lines->done);
+                        return 0;
+                }
                 lines->received++;
                 if (lines->all_sent && lines->received >= lines->sent)
                         aw_event_set(&lines->done);
         }
-        if (printed == CLIENT_OK)
-                lines_failed(lines);
-        else
-                lines->status = printed;
+        lines_failed(lines);
         aw_event_set(&lines->done);
         return 0;
 }
@@ -149,7 +212,7 @@ wait_for_replies(struct lines *lines)
                 uint64_t received = lines->received;
 
                 if (await(aw_event_wait(&lines->done, deadline_of(lines->options))) == 0 ||
-                    lines->received > received)
+                    lines->received > received || lines->printing)
                         continue;
                 if (lines->status == CLIENT_OK) {
                         client_say("time-out: %llu of %llu messages were replied to",
@@ -183,9 +246,10 @@ exchange_lines(struct lines *lines)
 }
 
 async enum client_status
-session_lines(const struct ws_connect_options *to, const struct client_options *options)
+session_lines(const struct ws_connect_options *to, const struct client_options *options,
+              struct output *output)
 {
-        struct lines lines = {.options = options};
+        struct lines lines = {.options = options, .output = output};
         struct ws_error error;
 
         lines.ws = await(ws_connect(to, &error, deadline_of(options)));
@@ -193,6 +257,9 @@ session_lines(const struct ws_connect_options *to, const struct client_options *
                 return client_refused(&error);
         client_connected(lines.ws, options);
         await(exchange_lines(&lines));
-        await(ws_close(lines.ws, WS_NORMAL, NULL));
+        await(say_goodbye(lines.ws, lines.status));
+        if (lines.status != CLIENT_TIMEOUT && await(output_finish(output, AW_NEVER)) == -1 &&
+            lines.status == CLIENT_OK)
+                lines.status = output_failed();
         return lines.status;
 }

@@ -7,10 +7,13 @@
 
 #include "client.h"
 
-/* Each connects, sends, prints the replies on standard output, and closes. The exit status. */
+struct output;
+
+/* Each connects, sends, prints the replies, and closes. The exit status. */
 async enum client_status session_messages(const struct ws_connect_options *to,
-                                          const struct client_options *options);
+                                          const struct client_options *options,
+                                          struct output *output);
 async enum client_status session_lines(const struct ws_connect_options *to,
-                                       const struct client_options *options);
+                                       const struct client_options *options, struct output *output);
 
 #endif

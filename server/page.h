@@ -5,6 +5,12 @@
 
 #include "await/ws.h"
 
-void page_answer(const struct aw_http_head *request, struct ws_answer *answer);
+/* What the page has to know about the server. */
+struct page {
+        bool self_signed; /* the certificate was made at start */
+};
+
+/* A handler for struct ws_listen_options; its argument is a struct page. Handshakes are accepted. */
+void page_answer(const struct ws_request *request, struct ws_answer *answer, void *page);
 
 #endif

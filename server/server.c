@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "server.h"
 
@@ -12,6 +14,7 @@
 #include "await/task_wait.h"
 #include "await/tls.h"
 #include "await/ws.h"
+#include "base/say.h"
 #include "echo.h"
 #include "page.h"
 
@@ -26,6 +29,8 @@ struct server {
         struct aw_task *main;
         struct aw_signals *signals;
         struct aw_event stop; /* the first signal came */
+        bool serving;
+        struct page page;
 };
 
 struct acceptor {
@@ -42,8 +47,8 @@ accept_connections(void *argument)
 
         while ((ws = await(ws_accept(acceptor->listener, AW_NEVER))) != NULL) {
                 if (aw_group_spawn(group, ws_peer(ws), echo, ws) == -1) {
-                        aw_log(AW_LOG_WARNING, "%s: no task for it: %s", ws_peer(ws),
-                               strerror(errno));
+                        aw_log_limited(AW_LOG_WARNING, "%s: no task for it: %s", ws_peer(ws),
+                                       strerror(errno));
                         ws_drop(ws);
                 }
         }
@@ -51,7 +56,18 @@ accept_connections(void *argument)
         return 0;
 }
 
-/* SIGUSR1 shows the tasks. The first of the others ends the server gently, the second at once. */
+/*
+ * The first one ends the server gently, the second at once. While it still starts, and may wait for
+ * a name, there is nothing to be gentle with.
+ */
+static void
+stop(struct server *server)
+{
+        if (!server->serving || aw_event_is_set(&server->stop))
+                aw_cancel(server->main);
+        aw_event_set(&server->stop);
+}
+
 static async int
 watch_signals(void *argument)
 {
@@ -61,57 +77,89 @@ watch_signals(void *argument)
         while ((number = await(aw_signals_wait(server->signals, AW_NEVER))) != -1) {
                 if (number == SIGUSR1)
                         aw_task_dump(stderr);
-                else if (aw_event_is_set(&server->stop))
-                        aw_cancel(server->main);
+                else if (number == SIGHUP)
+                        aw_log(AW_LOG_INFO, "SIGHUP is ignored: to use another certificate, "
+                                            "restart the server");
+                else if (number == SIGUSR2)
+                        aw_log(AW_LOG_INFO, "SIGUSR2 is ignored: it has no meaning here");
                 else
-                        aw_event_set(&server->stop);
+                        stop(server);
         }
         return 0;
 }
 
 /* Starting. Each step says why it failed. */
 
-static bool
-needs_tls(const struct server_options *options)
+bool
+server_has_scheme(const struct server_options *options, const char *scheme)
 {
-        size_t i;
+        size_t length = strlen(scheme), i;
 
         for (i = 0; i < options->listen.count; i++)
-                if (strncasecmp(options->listen.items[i], "wss:", 4) == 0)
+                if (strncasecmp(options->listen.items[i], scheme, length) == 0)
                         return true;
-        return options->listen.count == 0;
+        return options->listen.count == 0 && strncmp(SERVER_URL, scheme, length) == 0;
+}
+
+unsigned
+server_socket_mode(const char *text)
+{
+        size_t length = strspn(text, "01234567");
+
+        return text[length] == '\0' && length <= 4 && strtoul(text, NULL, 8) <= 0777
+                       ? (unsigned)strtoul(text, NULL, 8)
+                       : 0;
 }
 
 int
 server_load(struct server_options *options)
 {
         struct aw_tls_error error;
-        char fingerprint[AW_TLS_FINGERPRINT_SIZE];
 
-        if (!needs_tls(options))
+        if (!server_has_scheme(options, "wss:")) {
+                if (options->cert != NULL)
+                        aw_log(AW_LOG_WARNING,
+                               "--cert and --key are not used: no --listen is wss://");
                 return 0;
+        }
         options->tls = aw_tls_context_server(options->cert, options->key, &error);
         if (options->tls == NULL) {
                 aw_log(AW_LOG_ERROR, "%s", error.text);
                 return -1;
         }
-        if (options->cert == NULL && aw_tls_context_fingerprint(options->tls, fingerprint) == 0)
-                aw_log(AW_LOG_INFO, "made a self-signed certificate, SHA-256 fingerprint %s",
-                       fingerprint);
+        if (options->cert == NULL)
+                aw_tls_context_fingerprint(options->tls, options->fingerprint);
         return 0;
+}
+
+/* What struct ws_listen_options calls it. */
+static const char *
+subprotocol_of(const struct server_options *options)
+{
+        if (strcmp(options->subprotocol, "first") == 0)
+                return NULL;
+        return strcmp(options->subprotocol, "none") == 0 ? "" : options->subprotocol;
 }
 
 /* This and the next return the exit status. */
 static async int
-listen_on(struct server *server, const char *url)
+server_listen(struct server *server, const char *url)
 {
-        struct ws_listen_options options = {.url = url,
-                                            .tls = server->options->tls,
-                                            .max_message = server->options->max_message,
-                                            .answer = page_answer};
+        const struct server_options *given = server->options;
+        struct ws_listen_options options = {
+                .url = url,
+                .tls = given->tls,
+                .max_message = given->max_message,
+                .subprotocol = subprotocol_of(given),
+                .socket_mode =
+                        given->socket_mode == NULL ? 0 : server_socket_mode(given->socket_mode),
+                .handler = page_answer,
+                .argument = &server->page};
         struct ws_error error;
         struct ws_listener *listener = await(ws_listen(&options, &error));
 
+        if (listener == NULL && error.failure == WS_FAILED_CANCELLED)
+                return 1;
         if (listener == NULL) {
                 aw_log(AW_LOG_ERROR, "%s", error.text);
                 return error.failure == WS_FAILED_URL ? 2 : 1;
@@ -135,8 +183,18 @@ listen_on_all(struct server *server)
                 return 1;
         }
         for (i = 0; i < count && status == 0; i++)
-                status = await(listen_on(server, urls[i]));
+                status = await(server_listen(server, urls[i]));
         return status;
+}
+
+/* Whatever the level: with port 0 there is no other way to learn the port. */
+static void __attribute__((format(printf, 1, 2))) tell(const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        aw_log_say(format, arguments);
+        va_end(arguments);
 }
 
 static int
@@ -154,7 +212,7 @@ start_accepting(struct server *server, struct ws_listener *listener)
                 return -1;
         }
         for (i = 0; (url = ws_listener_url(listener, i)) != NULL; i++)
-                aw_log(AW_LOG_INFO, "listening on %s", url);
+                tell("listening on %s", url);
         return 0;
 }
 
@@ -163,6 +221,9 @@ start(struct server *server)
 {
         size_t i;
 
+        if (server->options->fingerprint[0] != '\0')
+                aw_log(AW_LOG_INFO, "made a self-signed certificate, SHA-256 fingerprint %s",
+                       server->options->fingerprint);
         for (i = 0; i < server->count; i++) {
                 if (start_accepting(server, server->listeners[i]) == -1) {
                         aw_log(AW_LOG_ERROR, "%s", strerror(errno));
@@ -191,11 +252,9 @@ drain(struct server *server)
 static async int
 serve(struct server *server)
 {
-        struct aw_task *signals = aw_spawn("signals", watch_signals, server);
         int status = 1;
 
-        if (signals == NULL)
-                return 1;
+        server->serving = true;
         aw_group_init(&server->group);
         if (start(server) == 0) {
                 await(aw_event_wait(&server->stop, AW_NEVER));
@@ -206,30 +265,85 @@ serve(struct server *server)
         }
         if (await(drain(server)) == -1)
                 aw_log(AW_LOG_INFO, "dropped the connections that did not close");
+        return status;
+}
+
+/* libwebsockets has its other back ends in packages of their own. */
+static void
+warn_of_poll(const struct server_options *options)
+{
+        if (strcmp(options->loop, "auto") == 0 &&
+            strcmp(aw_loop_backend(aw_loop_get()), "poll") == 0)
+                aw_log(AW_LOG_WARNING,
+                       "the event loop is poll, which is slow with thousands of connections: "
+                       "install libwebsockets' plug-in for libev or libuv (on Debian "
+                       "libwebsockets-evlib-ev), or ask for it with --loop poll");
+}
+
+static void
+close_listeners(struct server *server)
+{
+        size_t i;
+
+        for (i = 0; i < server->count; i++)
+                ws_listener_close(server->listeners[i]);
+        free(server->listeners);
+}
+
+/*
+ * Stopped while it waited for a name. The resolver cannot be interrupted: aw_run() would wait for
+ * its thread, which may take a minute.
+ */
+static void
+leave_at_once(struct server *server)
+{
+        aw_log(AW_LOG_INFO, "stopping");
+        close_listeners(server);
+        _exit(0);
+}
+
+static async int
+listen_and_serve(struct server *server)
+{
+        struct aw_task *signals = aw_spawn("signals", watch_signals, server);
+        int status;
+
+        if (signals == NULL) {
+                aw_log(AW_LOG_ERROR, "%s", strerror(errno));
+                return 1;
+        }
+        warn_of_poll(server->options);
+        status = await(listen_on_all(server));
+        if (status == 0)
+                status = await(serve(server));
+        else if (aw_event_is_set(&server->stop))
+                leave_at_once(server);
         aw_cancel(signals);
         await(aw_join(signals));
+        close_listeners(server);
         return status;
 }
 
 async int
 server_run(void *argument)
 {
-        static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1};
-        struct server server = {.options = argument, .main = aw_task_current()};
+        static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
+        const struct server_options *options = argument;
+        struct server server = {.options = options,
+                                .main = aw_task_current(),
+                                .page = {.self_signed = options->cert == NULL}};
         int status = 1;
-        size_t i;
 
         /* Before anyone can know that it listens. */
         server.signals = aw_signals_open(numbers, sizeof(numbers) / sizeof(numbers[0]));
         if (server.signals == NULL)
                 aw_log(AW_LOG_ERROR, "signals: %s", strerror(errno));
         else
-                status = await(listen_on_all(&server));
-        if (status == 0)
-                status = await(serve(&server));
-        for (i = 0; i < server.count; i++)
-                ws_listener_close(server.listeners[i]);
-        free(server.listeners);
+                status = await(listen_and_serve(&server));
+        /* One that comes from now on is late: all is done, and that is what the status says. */
+        signal(SIGTERM, SIG_IGN);
+        signal(SIGINT, SIG_IGN);
+        signal(SIGQUIT, SIG_IGN);
         aw_signals_close(server.signals);
         return status;
 }

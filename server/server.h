@@ -6,19 +6,31 @@
 #include <stdint.h>
 
 #include "await/task.h"
+#include "await/tls.h"
 #include "cli/opt.h"
 
 struct server_options {
         struct aw_opt_strings listen; /* URLs; none: SERVER_URL */
         const char *cert, *key;       /* files, PEM; NULL: a certificate made at start */
-        uint64_t max_message;         /* bytes */
-        const char *loop;             /* the back end */
+        uint64_t max_message;
+        uint64_t max_memory;     /* bytes */
+        const char *subprotocol; /* first, none, or a name */
+        const char *socket_mode; /* octal, or NULL */
+        const char *loop;        /* the back end */
         const char *log_level;
         int64_t slow_task;          /* microseconds; 0: off */
         struct aw_tls_context *tls; /* of server_load(), whoever calls that frees it; or NULL */
+        /* Of a certificate made at start; "" if there is none. */
+        char fingerprint[AW_TLS_FINGERPRINT_SIZE];
 };
 
 #define SERVER_URL "wss://localhost:7681"
+
+/* Whether a URL to listen on, or the default one, begins with this ("wss:"); without case. */
+bool server_has_scheme(const struct server_options *options, const char *scheme);
+
+/* The mode that is written in octal, 01 to 0777; 0 if it is none. */
+unsigned server_socket_mode(const char *text);
 
 /*
  * Loads or makes the certificate, if a URL is wss. Before the loop, on the program's own stack: OpenSSL

@@ -39,7 +39,7 @@ AW_API struct aw_executor *aw_thread_pool_create(const struct aw_thread_pool_opt
 /* What a thread is to do. */
 struct aw_job {
         /*
-         * Called on a worker thread. Its value is the job's: 0 or a count, or -1 with errno.
+         * Called on a thread of the pool. Its value is the job's: 0 or a count, or -1 with errno.
          * *result is NULL before; what is put there goes to whoever awaits the job, unless the
          * value is -1. Of this library it may call aw_loop_now(), aw_log() and
          * aw_call_soon_threadsafe(), and aw_run() for a loop of its own.
@@ -95,10 +95,10 @@ typedef ssize_t aw_process_function(const void *request, size_t length, void *re
                                     size_t reply_size);
 
 /* The most bytes that a request or a reply may have. */
-#define AW_PROCESS_MESSAGE_MOST ((size_t)16 << 20)
+#define AW_PROCESS_MESSAGE_MAX ((size_t)16 << 20)
 
 /* The most workers that a pool may have. */
-#define AW_PROCESS_WORKERS_MOST 256
+#define AW_PROCESS_WORKERS_MAX 256
 
 struct aw_process_pool_options {
         /* This many processes. 0: one per core, as Python's. */
@@ -132,7 +132,7 @@ aw_process_pool_create(const struct aw_process_pool_options *options);
  *
  *   EPIPE      the worker died (BrokenProcessPool); the log says how. Only this job fails: the
  *              worker is replaced. A job is never tried twice.
- *   EMSGSIZE   request or `size` is over AW_PROCESS_MESSAGE_MOST, or the reply is over `size`
+ *   EMSGSIZE   request or `size` is over AW_PROCESS_MESSAGE_MAX, or the reply is over `size`
  *   ECANCELED, ESHUTDOWN, ENOMEM as for threads; EAGAIN not one process can be had
  *
  * Cancellation is delivered at once. A job that has not begun never begins; one that has keeps its

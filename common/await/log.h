@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The log: lines of text on standard error, or wherever a sink puts them. Safe from any thread. */
+/*
+ * The log: lines of text on standard error, or wherever a sink puts them. Safe from any thread, and
+ * it stops none: a line that standard error does not take at once (nobody reads the pipe, the
+ * terminal is stopped, the disk is full) is lost, and the next one that it takes comes behind one
+ * that tells how many were: "program: warning: 57 lines were lost: standard error took no more".
+ * The descriptor's flags stay as they are.
+ */
 #ifndef AW_LOG_H
 #define AW_LOG_H
 
-#include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "api.h"
 
@@ -19,8 +25,29 @@ enum aw_log_level { AW_LOG_ERROR, AW_LOG_WARNING, AW_LOG_INFO, AW_LOG_DEBUG };
 AW_API void aw_log(enum aw_log_level level, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
 
-/* The same whatever the level, and without a sink: what a program has to tell its user. */
-void aw_log_say(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
+/* Lines of one kind: static and zero, or with a rate. Its other members belong to the log. */
+struct aw_log_limit {
+        unsigned per_second; /* 0: 20 */
+        unsigned count;
+        unsigned long left_out;
+        long long begin;
+        struct aw_log_limit *next;
+        enum aw_log_level level;
+        char example[128];
+};
+
+/*
+ * The same for what somebody else can cause as often as he likes: at most so many lines of the kind
+ * a second. "left out N lines like this one: ..." comes before the next line of any kind that is
+ * logged once the second is over. The macro makes each place in the source a kind of its own.
+ */
+AW_API void aw_log_limit(struct aw_log_limit *limit, enum aw_log_level level, const char *format,
+                         ...) __attribute__((format(printf, 3, 4)));
+#define aw_log_limited(...)                                                                        \
+        do {                                                                                       \
+                static struct aw_log_limit aw_log_limit_;                                          \
+                aw_log_limit(&aw_log_limit_, __VA_ARGS__);                                         \
+        } while (0)
 
 /* True if a line of this level would be written: for callers whose arguments are costly. */
 AW_API bool aw_log_enabled(enum aw_log_level level);
@@ -44,5 +71,16 @@ AW_API int aw_log_level_parse(const char *name);
  * of an interface, never for what can go wrong at run time.
  */
 AW_API void aw_log_abort(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+/*
+ * Text that somebody else wrote, as the log shows it: control characters (also U+0080 to U+009F,
+ * and those that turn the direction of text), and bytes that are not UTF-8, become \xNN; but for
+ * the control characters in `keep`, "\n\t" for example. Writes whole characters, at most `size`
+ * bytes with the NUL at the end. *used: of how many bytes of the data that is, so that one can go
+ * on behind them; all, or at least one if size is 5 or more. A character that the data end in the
+ * middle of is not UTF-8. The length without the NUL.
+ */
+AW_API size_t aw_log_escape(const void *data, size_t length, const char *keep, char *out,
+                            size_t size, size_t *used);
 
 #endif

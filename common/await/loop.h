@@ -45,11 +45,26 @@ struct aw_loop_options {
          * negative: off.
          */
         aw_time slow;
+
+        /*
+         * The soft limit of open files (RLIMIT_NOFILE) is set to this, or to the hard limit if that
+         * is lower. 0: 20,000. A connection takes one, and each one that is closed costs more the
+         * higher the limit is.
+         */
+        unsigned descriptors;
+
+        /*
+         * Bytes of address space that aw_run() reserves for the stack of each task, a guard page
+         * included. 0: 256 KiB; else from 16 KiB to 1 GiB. Only the pages that a task touches cost
+         * memory, about 4 KiB for one that sleeps (but with vm.overcommit_memory 2 the system
+         * counts them all). A task that grows past its stack ends the process by SIGSEGV; if
+         * nobody else handles that signal, a sentence says whose stack it was.
+         */
+        size_t stack_size;
 };
 
 /*
- * Makes the loop of this thread. The soft limit of open files is raised to the hard one, at
- * most to 131,072. NULL with errno: EINVAL no such back end, ENOENT the back end's plug-in is not
+ * Makes the loop of this thread, and sets the limit of open files. NULL with errno: EINVAL no such back end, ENOENT the back end's plug-in is not
  * installed, ENOMEM, EBUSY this thread has a loop already.
  */
 AW_API struct aw_loop *aw_loop_create(const struct aw_loop_options *options);
@@ -85,10 +100,12 @@ AW_API void aw_loop_turn(struct aw_loop *loop, bool wait);
 struct aw_handle {
         void (*callback)(void *argument);
         void *argument;
-        aw_time when;                      /* of a timer */
-        uint64_t order;                    /* of timers for the same time */
-        struct aw_handle *next, *previous; /* in the ready queue, or siblings in the heap */
-        struct aw_handle *child;           /* in the heap */
+        aw_time when;   /* of a timer */
+        uint64_t order; /* of timers for the same time */
+        struct {
+                struct aw_handle *next, *previous;
+        } link;                  /* in the ready queue, or siblings in the heap */
+        struct aw_handle *child; /* in the heap */
         uint8_t state;
 };
 

@@ -48,12 +48,12 @@ AW_API bool aw_lock_locked(const struct aw_lock *lock);
 struct aw_queue {
         void **items; /* a ring */
         size_t capacity, head, count;
-        size_t most; /* 0: no bound */
+        size_t max; /* 0: no bound */
         struct aw_semaphore filled, empty;
 };
 
-/* At most `most` items wait in it; 0: any number, and a put never waits. Allocates nothing yet. */
-AW_API void aw_queue_init(struct aw_queue *queue, size_t most);
+/* At most `max` items wait in it; 0: any number, and a put never waits. Allocates nothing yet. */
+AW_API void aw_queue_init(struct aw_queue *queue, size_t max);
 
 /* Frees the ring. Nobody may be waiting; items still in it are forgotten. */
 AW_API void aw_queue_free(struct aw_queue *queue);

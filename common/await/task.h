@@ -20,7 +20,8 @@
  * Cancellation: aw_cancel() makes the await in which the task waits, or its next one, fail with
  * ECANCELED. What it waited for is undone. After that the task may await again, to clean up.
  *
- * A stack is 64 KiB, a guard page included: large arrays belong on the heap.
+ * A stack is 256 KiB, a guard page included, unless aw_loop_options.stack_size says otherwise: large
+ * arrays belong on the heap. aw_task_dump() tells how deep each went.
  */
 #ifndef AW_TASK_H
 #define AW_TASK_H
@@ -35,8 +36,15 @@
 /* Marks a function that may suspend its caller. Python: async def. */
 #define async
 
-/* Marks the point where it may, and records it. An expression with the value of the call. */
+/*
+ * Marks the point where it may, and records it. An expression with the value of the call. Inside
+ * the library it records nothing: what stays recorded is where the program called it.
+ */
+#ifdef AW_LIBRARY
+#define await(call) (call)
+#else
 #define await(call) (aw_await_at(__FILE__ ":" AW_STRING(__LINE__) ": " #call), (call))
+#endif
 
 #define AW_STRING(x)  AW_STRING_(x)
 #define AW_STRING_(x) #x
@@ -57,14 +65,19 @@ typedef int aw_task_function(void *argument);
 /*
  * asyncio.run: makes a loop, runs main(argument) as its first task until it returns, cancels and
  * joins the tasks that are left, shuts the default executor down, and destroys the loop. Returns
- * main's result, with its errno; -1 with the errno of aw_loop_create() if there could be no loop.
+ * main's result, with its errno; -1 with the errno of aw_loop_create() if there could be no loop, or
+ * EINVAL if the size of stacks is out of bounds.
  */
 AW_API int aw_run(const struct aw_loop_options *options, aw_task_function *main, void *argument);
 
 /*
  * asyncio.create_task: a task that will call function(argument) from the next turn on, never
  * before. The name is copied, cut to 31 bytes. Every task has an owner, who joins it (aw_join and
- * the others in task_wait.h) or detaches it. NULL with errno ENOMEM.
+ * the others in task_wait.h) or detaches it. The argument is the task's from then on: the function
+ * is called whatever happens, even if the task is cancelled before it starts.
+ *
+ * NULL with errno ENOMEM: the argument is still the caller's. The functions for tasks take NULL for
+ * one that is done and has failed with ENOMEM, so aw_join(aw_spawn(...)) needs no check.
  */
 AW_API struct aw_task *aw_spawn(const char *name, aw_task_function *function, void *argument);
 
@@ -89,9 +102,9 @@ AW_API bool aw_task_done(const struct aw_task *task);
 AW_API int aw_task_result(struct aw_task *task);
 
 /*
- * Task.cancel. Delivered at the task's present or next suspension point; a task that has not
- * started ends without starting; a task that joins another cancels that one. False if it was done
- * already.
+ * Task.cancel. Delivered at the task's present or next suspension point: a task that has not started
+ * starts, and its first await that has to wait fails (Trio's rule; in asyncio it would never start);
+ * a task that joins another cancels that one. False if it was done already.
  */
 AW_API bool aw_cancel(struct aw_task *task);
 
@@ -128,8 +141,9 @@ AW_API void aw_timeout_enter(struct aw_timeout *timeout, aw_time when);
 AW_API int aw_timeout_exit(struct aw_timeout *timeout, int result);
 
 /*
- * Prints the tree of tasks: of each its name, age, state and await site (python3.14 -m asyncio
- * pstree, Task.print_stack).
+ * Prints the tree of tasks: of each its name, state, age and await site (python3.14 -m asyncio
+ * pstree, Task.print_stack), and how much of its stack has memory, which is how deep it went: in
+ * whole pages, and perhaps an earlier task's, for stacks are used again.
  */
 AW_API void aw_task_dump(FILE *out);
 

@@ -11,7 +11,7 @@
 /*
  * asyncio.wait_for: aw_join() with a deadline. When it passes the task is cancelled and its end is
  * waited for; then -1 with ETIMEDOUT, unless the task came to a result all the same. The task is
- * freed in any case.
+ * freed in any case. One whose deadline has passed already is cancelled before it runs on.
  */
 AW_API async int aw_wait_for(struct aw_task *task, aw_time deadline);
 
@@ -19,7 +19,7 @@ AW_API async int aw_wait_for(struct aw_task *task, aw_time deadline);
  * asyncio.gather: waits for all, takes their results into results[] (which may be NULL) in order,
  * frees them and sets the entries of tasks[] to NULL. At the first failure it returns at once, -1
  * with that task's errno: those that are done are freed and NULL then, the others run on, still the
- * caller's. If the caller is cancelled all are cancelled and waited for: -1 with ECANCELED, all
+ * caller's. An entry that is NULL is a task that has failed with ENOMEM. If the caller is cancelled all are cancelled and waited for: -1 with ECANCELED, all
  * freed.
  */
 AW_API async int aw_gather(struct aw_task *tasks[], size_t count, int results[]);
@@ -49,10 +49,11 @@ AW_API async int aw_wait(struct aw_task *tasks[], size_t count, enum aw_wait_whe
 struct aw_group {
         struct aw_task *parent;
         struct aw_waiters ended;
-        struct aw_task *tasks; /* those that run */
-        struct aw_task **last; /* where the next one is put */
-        int error;             /* of the first that failed */
-        unsigned cancels;      /* of the parent at init */
+        struct {
+                struct aw_task *first, *last;
+        } tasks;          /* those that run */
+        int error;        /* of the first that failed */
+        unsigned cancels; /* of the parent at init */
         bool joining;
         bool interrupted; /* the parent was cancelled on the group's behalf */
 };
@@ -60,7 +61,7 @@ AW_API void aw_group_init(struct aw_group *group);
 
 /*
  * A task that the group owns: it is not joined by anyone else. 0, or -1 with ENOMEM, or ECANCELED
- * if a task has failed already.
+ * if a task has failed already; the argument is still the caller's then.
  */
 AW_API int aw_group_spawn(struct aw_group *group, const char *name, aw_task_function *function,
                           void *argument);

@@ -18,19 +18,26 @@
 #ifndef WS_H
 #define WS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "api.h"
 #include "task.h"
 
-struct aw_http_head;
 struct aw_tls_context;
 struct ws;
 struct ws_buffer;
 struct ws_listener;
 
 #define WS_MESSAGE_MAX ((uint64_t)16 << 20) /* bytes; what a max_message of 0 means */
+
+/*
+ * What one connection holds at most, in bytes: a message in each direction, because two peers that
+ * send at once must both be able to receive; and the rest, which is bounded: queues, what the kernel
+ * did not take, what was read in one go.
+ */
+#define WS_CONNECTION_MAX(max_message) (2 * (uint64_t)(max_message) + ((uint64_t)4 << 20))
 
 /* Status codes of a Close frame (section 7.4.1, and IANA's registry). */
 enum ws_close_code {
@@ -44,6 +51,7 @@ enum ws_close_code {
         WS_POLICY_VIOLATION = 1008,
         WS_TOO_LARGE = 1009,
         WS_INTERNAL_ERROR = 1011,
+        WS_TRY_AGAIN_LATER = 1013, /* no memory for large messages now: see ws_set_max_memory() */
 };
 
 enum ws_type { WS_TEXT = 1, WS_BINARY = 2 };
@@ -90,16 +98,16 @@ AW_API async int ws_ping(struct ws *ws, aw_time deadline);
 /*
  * Closes (section 7) and frees the connection, whatever its state: sends a Close frame with code
  * and reason (at most 123 bytes of UTF-8, or NULL) unless one was sent already, waits for the
- * peer's up to 5 s, drops messages that come meanwhile, and ends the TCP connection. No other task
- * may be waiting in the connection (aborts). 0 if both Close frames were exchanged; -1 with errno
+ * peer's up to 5 s, drops messages that come meanwhile, and ends the TCP connection. Other tasks
+ * that wait in it get EPIPE. It is freed, so they must not use it again. 0 if both Close frames were exchanged; -1 with errno
  * EPIPE (lost), ETIMEDOUT or ECANCELED (then the connection was dropped). Freed in any case. NULL
  * does nothing.
  */
 AW_API async int ws_close(struct ws *ws, unsigned code, const char *reason);
 
 /*
- * Drops the connection without a Close frame, and frees it. Does not wait. No task may be waiting
- * in it. NULL does nothing.
+ * Drops the connection without a Close frame, and frees it. Does not wait. Tasks that wait in it get
+ * EPIPE. NULL does nothing.
  */
 AW_API void ws_drop(struct ws *ws);
 
@@ -114,8 +122,24 @@ AW_API const struct ws_peer_close *ws_peer_close(const struct ws *ws);
 /* The peer, for logs: "127.0.0.1:40312", "[::1]:40312", "unix". */
 AW_API const char *ws_peer(const struct ws *ws);
 
+/*
+ * The subprotocol that both sides agreed on (section 1.9), or NULL. The connection's, as long as it
+ * is there.
+ */
+AW_API const char *ws_subprotocol(const struct ws *ws);
+
 /* One line about the connection: "TLSv1.3, ...", or "plain". */
 AW_API void ws_describe(const struct ws *ws, char *out, size_t size);
+
+/*
+ * What the connections of this process may take together, in bytes; 0: as much as there is, which
+ * is what it begins with. Over it a message of more than 64 KiB fails with ENOMEM and is refused
+ * with 1013, and a listener answers new handshakes with 503. Any thread.
+ */
+AW_API void ws_set_max_memory(uint64_t bytes);
+
+/* What they take now: messages, and 32 KiB for each connection. Any thread. */
+AW_API uint64_t ws_memory(void);
 
 /* Why listening or connecting failed. */
 enum ws_failure {
@@ -158,27 +182,103 @@ AW_API async struct ws *ws_connect(const struct ws_connect_options *options, str
 
 /* Server */
 
-/* An answer to a request that is not for a WebSocket. */
+struct ws_field {
+        const char *name, *value;
+};
+
+/*
+ * A request that came to a listener, for a WebSocket or for something else. All texts are
+ * terminated and as the client wrote them: nothing is decoded. It holds up to 40 KiB, most of them
+ * about 1.
+ */
+struct ws_request {
+        const char *method;            /* "GET" */
+        const char *target;            /* "/chat?room=1", "http://example.com/chat", "*" */
+        const char *path;              /* "/chat"; "*" if that is the target; of CONNECT "" */
+        const char *query;             /* "room=1"; NULL if there is no '?' */
+        int minor_version;             /* of HTTP/1: 0, or 1 also for what is higher */
+        bool upgrade;                  /* a right opening handshake (section 4.2.1) */
+        bool secure;                   /* it came over TLS */
+        const char *peer;              /* as ws_peer() */
+        const struct ws_field *fields; /* in their order; values without white space around them */
+        size_t field_count;
+};
+
+/*
+ * The value of a field, whose name is compared without case: the first one with index 0, and with
+ * 1, 2, ... those that repeat the name. NULL if there are not so many.
+ */
+AW_API const char *ws_request_field(const struct ws_request *request, const char *name,
+                                    size_t index);
+
+/* Whether the client offers the subprotocol, compared with case. */
+AW_API bool ws_request_offers(const struct ws_request *request, const char *subprotocol);
+
+/*
+ * The request that opened a listener's connection. The connection's, until that is freed. NULL for
+ * a client's.
+ */
+AW_API const struct ws_request *ws_request(const struct ws *ws);
+
+/*
+ * How a request is answered. All it points to is borrowed until `done` is called, or for good if
+ * that is NULL.
+ */
 struct ws_answer {
-        int status;               /* 200, 404, ... */
-        const char *content_type; /* borrowed, a literal */
-        const char *body;         /* borrowed, a literal */
+        /* 101 accepts a handshake; 200 to 599 is the status of a response that ends the matter. */
+        int status;
+        /* With 101: one that the client offers, or NULL for none. */
+        const char *subprotocol;
+        /*
+         * Further fields, "Name: value". Not those that the library writes: Connection, Upgrade,
+         * Sec-WebSocket-*, Date, Content-Length, Content-Type, X-Content-Type-Options.
+         */
+        const char *const *fields;
+        size_t field_count;
+        /* The rest is not for 101. NULL: "text/plain; charset=utf-8". */
+        const char *content_type;
+        const char *body; /* NULL: none. HEAD gets its length only */
+        size_t length;    /* bytes of the body; 0: it is terminated */
+        /* Called when all of it has been copied; frees what the handler allocated. NULL: nothing */
+        void (*done)(struct ws_answer *answer);
+        void *data; /* for `done` */
 };
 
 struct ws_listen_options {
-        /* wss://HOST:PORT, ws://HOST:PORT or unix:/PATH; port 0: any that is free. */
+        /*
+         * wss://HOST:PORT, ws://HOST:PORT, unix:/PATH or ws+unix:/PATH. Port 0: any that is free.
+         * HOST "*" or empty: all addresses of the machine. There is no path behind it.
+         */
         const char *url;
         /* For wss: from aw_tls_context_server(); the listener takes a reference. */
         struct aw_tls_context *tls;
         uint64_t max_message; /* bytes; 0: WS_MESSAGE_MAX */
 
-        /* Answers plain HTTP requests, on the loop's stack. NULL: 426 Upgrade Required. */
-        void (*answer)(const struct aw_http_head *request, struct ws_answer *answer);
+        /*
+         * The subprotocol for a client that offers some. NULL: the first that it offers; "": none;
+         * anything else: that one, if it is offered. Borrowed for as long as the listener listens.
+         */
+        const char *subprotocol;
+
+        /* Of a Unix socket: who may connect, as chmod(2); 0: by the umask. */
+        unsigned socket_mode;
+
+        /*
+         * Decides on each request that is right HTTP, on the loop's stack, before anything is sent.
+         * *answer holds what happens if it is left alone: 101 with the subprotocol as above for a
+         * handshake (request->upgrade), 426 Upgrade Required for anything else. An answer that
+         * cannot be sent (a field with a line end, 101 for what is no handshake) is logged, and the
+         * client gets 500. Both pointers are good until the handler returns; then ws_request() has
+         * the request. NULL: every handshake is accepted.
+         */
+        void (*handler)(const struct ws_request *request, struct ws_answer *answer, void *argument);
+        void *argument;
 };
 
 /*
- * Binds every address of the host and listens, from the next turn on. NULL with errno and *error. A
- * stale Unix socket is replaced, one in use is not.
+ * Binds every address of the host, each once, and listens, from the next turn on. NULL with errno
+ * and *error. A stale Unix socket is replaced, one in use is not. Port 0 is the same free one for
+ * all addresses.
  */
 AW_API async struct ws_listener *ws_listen(const struct ws_listen_options *options,
                                            struct ws_error *error);
@@ -199,7 +299,8 @@ AW_API async struct ws *ws_accept(struct ws_listener *listener, aw_time deadline
 AW_API void ws_listener_drain(struct ws_listener *listener);
 
 /*
- * Drains, if that was not done, and frees the listener. Its connections may outlive it. NULL does
+ * Drains, if that was not done, and frees the listener. Its connections may outlive it. The address
+ * is free at once; a Unix socket's file is removed if it is still the one that was made. NULL does
  * nothing.
  */
 AW_API void ws_listener_close(struct ws_listener *listener);

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "await/log.h"
-
-#define MESSAGE_MAX 1000 /* bytes, escaped, without the NUL */
-#define PROGRAM_MAX 100
+#include "base/private.h"
+#include "base/say.h"
 
 typedef void (*log_sink)(enum aw_log_level level, const char *message);
 
@@ -20,90 +18,50 @@ static atomic_int log_level = AW_LOG_INFO;
 static _Atomic(const char *) log_program;
 static _Atomic(log_sink) current_sink;
 
-static bool
-continues(unsigned char byte)
-{
-        return (byte & 0xc0) == 0x80;
-}
-
-/*
- * How many bytes at `s` form one character that may be shown as it is; 0 if the first must be
- * escaped. The C1 controls (U+0080 to U+009F) count as control characters: terminals obey them.
- * The NUL at the end is no continuation byte, so nothing behind it is read.
- */
-static size_t
-printable(const unsigned char *s)
-{
-        if (s[0] < 0x80)
-                return s[0] >= 0x20 && s[0] != 0x7f;
-        if (s[0] < 0xc2 || s[0] > 0xf4 || !continues(s[1]))
-                return 0;
-        if (s[0] < 0xe0)
-                return s[0] == 0xc2 && s[1] < 0xa0 ? 0 : 2;
-        /* No overlong forms, no surrogates, nothing over U+10FFFF. */
-        if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-            (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) || !continues(s[2]))
-                return 0;
-        if (s[0] < 0xf0)
-                return 3;
-        return continues(s[3]) ? 4 : 0;
-}
-
-/* Writes `raw` to `out` with control characters escaped, whole characters only. */
+/* Control characters escaped; what is too long ends in "...". */
 static void
-escape(const char *raw, char out[MESSAGE_MAX + 1])
+escape(const char *raw, char out[AW_LOG_MESSAGE_MAX + 1])
 {
-        static const char hex[] = "0123456789abcdef";
-        const unsigned char *s = (const unsigned char *)raw;
-        size_t length = 0, fits = 0; /* fits: how much may stay in front of "..." */
+        size_t length = strlen(raw), used;
 
-        while (*s != '\0') {
-                size_t shown = printable(s);
-                size_t needed = shown > 0 ? shown : 4;
-
-                if (length + needed > MESSAGE_MAX) {
-                        memcpy(out + fits, "...", 4);
-                        return;
-                }
-                if (shown > 0) {
-                        memcpy(out + length, s, shown);
-                } else {
-                        out[length] = '\\';
-                        out[length + 1] = 'x';
-                        out[length + 2] = hex[*s >> 4];
-                        out[length + 3] = hex[*s & 0xf];
-                }
-                s += shown > 0 ? shown : 1;
-                length += needed;
-                if (length <= MESSAGE_MAX - 3)
-                        fits = length;
-        }
-        out[length] = '\0';
+        aw_log_escape(raw, length, "", out, AW_LOG_MESSAGE_MAX + 1, &used);
+        if (used < length)
+                strcpy(out + aw_log_escape(raw, length, "", out, AW_LOG_MESSAGE_MAX + 1 - 3, &used),
+                       "...");
 }
 
-static void
-format_message(char out[MESSAGE_MAX + 1], const char *format, va_list ap)
+void
+aw_log_format(char out[AW_LOG_MESSAGE_MAX + 1], const char *format, va_list arguments)
 {
-        char raw[MESSAGE_MAX + 2]; /* one byte too many fits, so that escape() sees the excess */
+        char raw[AW_LOG_MESSAGE_MAX +
+                 2]; /* one byte too many fits, so that escape() sees the excess */
 
-        if (vsnprintf(raw, sizeof(raw), format, ap) < 0)
+        if (vsnprintf(raw, sizeof(raw), format, arguments) < 0)
                 snprintf(raw, sizeof(raw), "(a message that cannot be formatted)");
         escape(raw, out);
 }
 
-static void
-write_line(enum aw_log_level level, const char *message)
+const char *
+aw_log_program(void)
 {
-        const char *program = atomic_load(&log_program);
-        const char *word = level == AW_LOG_INFO ? "" : level_names[level];
-        char line[PROGRAM_MAX + 16 + MESSAGE_MAX];
-        int length;
+        return atomic_load(&log_program);
+}
 
-        length = snprintf(line, sizeof(line), "%.*s%s%s%s%s\n", PROGRAM_MAX,
-                          program != NULL ? program : "", program != NULL ? ": " : "", word,
-                          *word != '\0' ? ": " : "", message);
-        while (write(STDERR_FILENO, line, (size_t)length) == -1 && errno == EINTR)
-                ;
+const char *
+aw_log_level_name(enum aw_log_level level)
+{
+        return level_names[level];
+}
+
+void
+aw_log_emit(enum aw_log_level level, const char *message)
+{
+        log_sink sink = atomic_load(&current_sink);
+
+        if (sink != NULL)
+                sink(level, message);
+        else
+                aw_log_write(level, message);
 }
 
 bool
@@ -116,20 +74,17 @@ void
 aw_log(enum aw_log_level level, const char *format, ...)
 {
         int saved_errno = errno;
-        char message[MESSAGE_MAX + 1];
-        log_sink sink;
-        va_list ap;
+        char message[AW_LOG_MESSAGE_MAX + 1];
+        va_list arguments;
 
         if (!aw_log_enabled(level))
                 return;
-        va_start(ap, format);
-        format_message(message, format, ap);
-        va_end(ap);
-        sink = atomic_load(&current_sink);
-        if (sink != NULL)
-                sink(level, message);
-        else
-                write_line(level, message);
+        aw_log_limit_report();
+        errno = saved_errno; /* for %m */
+        va_start(arguments, format);
+        aw_log_format(message, format, arguments);
+        va_end(arguments);
+        aw_log_emit(level, message);
         errno = saved_errno;
 }
 
@@ -137,10 +92,10 @@ void
 aw_log_say(const char *format, va_list arguments)
 {
         int saved_errno = errno;
-        char message[MESSAGE_MAX + 1];
+        char message[AW_LOG_MESSAGE_MAX + 1];
 
-        format_message(message, format, arguments);
-        write_line(AW_LOG_INFO, message);
+        aw_log_format(message, format, arguments);
+        aw_log_write(AW_LOG_INFO, message);
         errno = saved_errno;
 }
 
@@ -174,17 +129,17 @@ aw_log_level_parse(const char *name)
 void
 aw_log_abort(const char *format, ...)
 {
-        char message[MESSAGE_MAX + 1];
+        char message[AW_LOG_MESSAGE_MAX + 1];
         log_sink sink;
-        va_list ap;
+        va_list arguments;
 
-        va_start(ap, format);
-        format_message(message, format, ap);
-        va_end(ap);
+        va_start(arguments, format);
+        aw_log_format(message, format, arguments);
+        va_end(arguments);
         /* The sink is taken away first: it may be what is at fault and end up here again. */
         sink = atomic_exchange(&current_sink, NULL);
         if (sink != NULL)
                 sink(AW_LOG_ERROR, message);
-        write_line(AW_LOG_ERROR, message);
+        aw_log_write(AW_LOG_ERROR, message);
         abort();
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* What a program prints about its options. */
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "cli/private.h"
@@ -11,33 +13,6 @@
 
 #define HELP_WIDTH 80
 #define LABEL_MAX  26 /* a longer label has its line to itself */
-
-enum { HELP, VERSION, COMPLETION, BUILTINS };
-
-static const struct aw_opt builtin_options[] = {
-        [HELP] = {"help", 'h', AW_OPT_FLAG, NULL, "print this help and exit", 0, 0, 0},
-        [VERSION] = {"version", 0, AW_OPT_FLAG, NULL, "print the version and exit", 0, 0, 0},
-        [COMPLETION] = {"completion", 0, AW_OPT_CHOICE, "bash", NULL, 0, 0, 0},
-        [BUILTINS] = {NULL, 0, AW_OPT_FLAG, NULL, NULL, 0, 0, 0},
-};
-
-const struct aw_opt *
-aw_opt_next(const struct aw_opt_program *program, const struct aw_opt *option)
-{
-        option = option == NULL ? program->options : option + 1;
-        if (option->name == NULL && option != &builtin_options[BUILTINS])
-                option = builtin_options;
-        return option->name != NULL ? option : NULL;
-}
-
-bool
-aw_opt_is_builtin(const struct aw_opt *option)
-{
-        for (int i = 0; i < BUILTINS; i++)
-                if (option == &builtin_options[i])
-                        return true;
-        return false;
-}
 
 /* Prints text from `column` on, broken at spaces so that lines end before HELP_WIDTH. */
 static void
@@ -108,55 +83,6 @@ aw_opt_help(const struct aw_opt_program *program, FILE *out)
                 fprintf(out, "\n%s\n", program->epilogue);
 }
 
-/* The arm of the script's `case` for what follows an option. */
-static void
-print_completion_arm(const struct aw_opt *option)
-{
-        fputs("    ", stdout);
-        if (option->letter != 0)
-                printf("-%c | ", option->letter);
-        printf("--%s)", option->name);
-        if (option->kind == AW_OPT_CHOICE) {
-                fputs(" COMPREPLY=($(compgen -W '", stdout);
-                for (const char *c = option->argument; *c != '\0'; c++)
-                        putchar(*c == '|' ? ' ' : *c);
-                fputs("' -- \"$word\"));", stdout);
-        }
-        puts(" return ;;");
-}
-
-/*
- * A script for bash. It leaves all but options and choices to the completion of file names. bash
- * takes '=' for a word, so with --name=VALUE the name is two words back.
- */
-static void
-print_completion(const struct aw_opt_program *program)
-{
-        const struct aw_opt *option = NULL;
-
-        printf("_%s() {\n"
-               "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
-               "    if [ \"$before\" = = ]; then before=${COMP_WORDS[COMP_CWORD - 2]}; fi\n"
-               "    if [ \"$word\" = = ]; then word=; fi\n"
-               "    COMPREPLY=()\n"
-               "    case $before in\n",
-               program->name);
-        while ((option = aw_opt_next(program, option)) != NULL)
-                if (option->help != NULL && option->kind != AW_OPT_FLAG)
-                        print_completion_arm(option);
-        fputs("    esac\n"
-              "    case $word in -*) ;; *) return ;; esac\n"
-              "    COMPREPLY=($(compgen -W '",
-              stdout);
-        while ((option = aw_opt_next(program, option)) != NULL)
-                if (option->help != NULL)
-                        printf("--%s ", option->name);
-        printf("' -- \"$word\"))\n"
-               "}\n"
-               "complete -o default -F _%s %s\n",
-               program->name, program->name);
-}
-
 /* Whether all that was printed on standard output got there, as far as can be known here. */
 static enum aw_opt_status
 finish_output(const struct aw_opt_program *program)
@@ -171,14 +97,24 @@ enum aw_opt_status
 aw_opt_run_builtin(const struct aw_opt_program *program, const struct aw_opt *option,
                    const char *text)
 {
-        if (text != NULL && strcmp(text, option->argument) != 0)
-                return aw_opt_usage_error(program, "option '--%s' must be %s, not '%s'",
-                                          option->name, option->argument, text);
-        if (option == &builtin_options[HELP])
+        if (option == &aw_opt_builtin[AW_OPT_HELP])
                 aw_opt_help(program, stdout);
-        else if (option == &builtin_options[VERSION])
+        else if (option == &aw_opt_builtin[AW_OPT_VERSION])
                 printf("%s %s\n", program->name, AW_VERSION);
         else
-                print_completion(program);
+                aw_opt_completion(program, text);
         return finish_output(program);
+}
+
+enum aw_opt_status
+aw_opt_usage_error(const struct aw_opt_program *program, const char *format, ...)
+{
+        va_list arguments;
+
+        fprintf(stderr, "%s: ", program->name);
+        va_start(arguments, format);
+        vfprintf(stderr, format, arguments);
+        va_end(arguments);
+        fprintf(stderr, "\ntry '%s --help'\n", program->name);
+        return AW_OPT_USAGE;
 }

@@ -1,118 +1,127 @@
 /* SPDX-License-Identifier: MIT */
+/* The command line, taken apart by getopt_long() as the table says. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
+#include <getopt.h>
 #include <string.h>
 
+#include "cli/opt.h"
+
+#include "await/log.h"
 #include "cli/private.h"
+
+#define OPTIONS_MAX 64
+
+/*
+ * What getopt_long() returns: LONG and the place in the table, a letter, OPERAND, MISSING or
+ * WRONG.
+ */
+enum { LONG = 256, OPERAND = 1, MISSING = ':', WRONG = '?' };
 
 struct parser {
         const struct aw_opt_program *program;
-        int argc;
-        char **argv;
-        int next; /* index of the first word not taken yet */
         void *values;
+        const struct aw_opt *options[OPTIONS_MAX];
+        size_t count;
+        struct option names[OPTIONS_MAX + 1]; /* of the same options */
+        char letters[2 * OPTIONS_MAX + 3];
 };
 
-enum aw_opt_status
-aw_opt_usage_error(const struct aw_opt_program *program, const char *format, ...)
+/* A hidden option is known only where it is written out: it is nobody's rival. */
+static bool
+is_written_out(const char *name, int argc, char **argv)
 {
-        va_list ap;
+        size_t length = strlen(name);
 
-        fprintf(stderr, "%s: ", program->name);
-        va_start(ap, format);
-        vfprintf(stderr, format, ap);
-        va_end(ap);
-        fprintf(stderr, "\ntry '%s --help'\n", program->name);
-        return AW_OPT_USAGE;
+        for (int i = 1; i < argc; i++)
+                if (strncmp(argv[i], "--", 2) == 0 && strncmp(argv[i] + 2, name, length) == 0 &&
+                    (argv[i][2 + length] == '\0' || argv[i][2 + length] == '='))
+                        return true;
+        return false;
 }
 
-static enum aw_opt_status
-store(const struct parser *parser, const struct aw_opt *option, const char *text)
+static void
+add_option(struct parser *parser, const struct aw_opt *option)
 {
-        if (aw_opt_is_builtin(option))
-                return aw_opt_run_builtin(parser->program, option, text);
-        return aw_opt_store(parser->program, option, text, parser->values);
+        bool flag = option->kind == AW_OPT_FLAG;
+        char letter[] = {option->letter, flag ? '\0' : ':', '\0'};
+
+        if (parser->count == OPTIONS_MAX)
+                aw_log_abort("aw_opt_parse(): more than %d options", OPTIONS_MAX);
+        parser->options[parser->count] = option;
+        parser->names[parser->count] =
+                (struct option){.name = option->name,
+                                .has_arg = flag ? no_argument : required_argument,
+                                .val = LONG + (int)parser->count};
+        parser->count++;
+        strcat(parser->letters, letter);
 }
 
-/* Stores `text`, or the next word if it is NULL. */
-static enum aw_opt_status
-store_argument(struct parser *parser, const struct aw_opt *option, const char *text)
-{
-        if (text == NULL && parser->next < parser->argc)
-                text = parser->argv[parser->next++];
-        if (text == NULL)
-                return aw_opt_usage_error(parser->program, "option '--%s' needs an argument: %s",
-                                          option->name, option->argument);
-        return store(parser, option, text);
-}
-
-/*
- * The option whose name is the first `length` bytes of `name`, or the only one that begins with
- * them. If there is none, rivals says why: two that begin with them, or NULL.
- */
-static const struct aw_opt *
-find_long(const struct aw_opt_program *program, const char *name, size_t length,
-          const struct aw_opt *rivals[2])
+static void
+read_table(struct parser *parser, int argc, char **argv)
 {
         const struct aw_opt *option = NULL;
 
-        rivals[0] = rivals[1] = NULL;
-        while ((option = aw_opt_next(program, option)) != NULL) {
-                if (strncmp(option->name, name, length) != 0)
-                        continue;
-                if (option->name[length] == '\0')
-                        return option;
-                if (option->help == NULL || length == 0)
-                        continue;
-                rivals[rivals[0] != NULL] = option;
-        }
-        return rivals[1] == NULL ? rivals[0] : NULL;
+        /* Operands in their places among the options, and a missing argument told apart. */
+        strcpy(parser->letters, "-:");
+        while ((option = aw_opt_next(parser->program, option)) != NULL)
+                if (option->help != NULL || is_written_out(option->name, argc, argv))
+                        add_option(parser, option);
 }
 
-/* `name` is what follows the two dashes. */
-static enum aw_opt_status
-take_long(struct parser *parser, const char *name)
+/* The option that getopt_long() means; NULL: none. */
+static const struct aw_opt *
+option_of(const struct parser *parser, int code)
 {
-        const struct aw_opt *option, *rivals[2];
-        const char *equals = strchrnul(name, '=');
+        if (code >= LONG)
+                return parser->options[code - LONG];
+        for (size_t i = 0; i < parser->count; i++)
+                if (parser->options[i]->letter == code && code != 0)
+                        return parser->options[i];
+        return NULL;
+}
 
-        option = find_long(parser->program, name, (size_t)(equals - name), rivals);
-        if (option == NULL && rivals[0] == NULL)
-                return aw_opt_usage_error(parser->program, "unknown option '--%.*s'",
-                                          (int)(equals - name), name);
-        if (option == NULL)
-                return aw_opt_usage_error(
-                        parser->program, "option '--%.*s' may be '--%s' or '--%s'",
-                        (int)(equals - name), name, rivals[0]->name, rivals[1]->name);
-        if (option->kind != AW_OPT_FLAG)
-                return store_argument(parser, option, *equals == '=' ? equals + 1 : NULL);
-        if (*equals == '=')
+/* `name` is no option's, or the beginning of several. */
+static enum aw_opt_status
+refuse_name(const struct parser *parser, const char *name)
+{
+        const char *rivals[2] = {NULL, NULL};
+        int length = (int)strcspn(name, "=");
+
+        for (size_t i = 0; i < parser->count && length > 0; i++)
+                if (strncmp(parser->names[i].name, name, (size_t)length) == 0)
+                        rivals[rivals[0] != NULL] = parser->names[i].name;
+        if (rivals[1] == NULL)
+                return aw_opt_usage_error(parser->program, "unknown option '--%.*s'", length, name);
+        return aw_opt_usage_error(parser->program, "option '--%.*s' may be '--%s' or '--%s'",
+                                  length, name, rivals[0], rivals[1]);
+}
+
+/* Says what is wrong with the word, of which getopt_long() made WRONG. */
+static enum aw_opt_status
+refuse_word(const struct parser *parser, const char *word)
+{
+        if (optopt >= LONG)
                 return aw_opt_usage_error(parser->program, "option '--%s' takes no argument",
-                                          option->name);
-        return store(parser, option, NULL);
+                                          option_of(parser, optopt)->name);
+        if (strncmp(word, "--", 2) == 0)
+                return refuse_name(parser, word + 2);
+        /* All that is left: the letter may be the first byte of several. */
+        return aw_opt_usage_error(parser->program, "unknown option '-%s'",
+                                  strchr(word + 1, (char)optopt));
 }
 
-/* `letters` is what follows the one dash: flags, at most one option with an argument at the end. */
 static enum aw_opt_status
-take_short(struct parser *parser, const char *letters)
+take_code(const struct parser *parser, int code, const char *word)
 {
-        enum aw_opt_status status = AW_OPT_RUN;
+        const struct aw_opt *option = option_of(parser, code == MISSING ? optopt : code);
 
-        for (const char *letter = letters; *letter != '\0' && status == AW_OPT_RUN; letter++) {
-                const struct aw_opt *option = aw_opt_next(parser->program, NULL);
-
-                while (option != NULL && option->letter != *letter)
-                        option = aw_opt_next(parser->program, option);
-                if (option == NULL)
-                        /* All that is left: the letter may be the first byte of several. */
-                        return aw_opt_usage_error(parser->program, "unknown option '-%s'", letter);
-                if (option->kind != AW_OPT_FLAG)
-                        return store_argument(parser, option,
-                                              letter[1] != '\0' ? letter + 1 : NULL);
-                status = store(parser, option, NULL);
-        }
-        return status;
+        if (code == WRONG)
+                return refuse_word(parser, word);
+        if (code == MISSING)
+                return aw_opt_usage_error(parser->program, "option '--%s' needs an argument: %s",
+                                          option->name, option->argument);
+        return aw_opt_store(parser->program, option, optarg, parser->values);
 }
 
 void
@@ -140,24 +149,26 @@ enum aw_opt_status
 aw_opt_parse(const struct aw_opt_program *program, int argc, char **argv, void *values,
              int *operands)
 {
-        struct parser parser = {program, argc, argv, 1, values};
+        struct parser parser = {.program = program, .values = values};
         enum aw_opt_status status = AW_OPT_RUN;
-        bool only_operands = false;
-        int count = 0;
+        const char *word;
+        int count = 0, code = 0;
 
-        while (parser.next < argc && status == AW_OPT_RUN) {
-                char *word = argv[parser.next++];
-
-                if (only_operands || word[0] != '-' || word[1] == '\0')
-                        /* Never ahead of the word being read. */
-                        argv[1 + count++] = word;
-                else if (strcmp(word, "--") == 0)
-                        only_operands = true;
-                else if (word[1] == '-')
-                        status = take_long(&parser, word + 2);
-                else
-                        status = take_short(&parser, word + 1);
+        read_table(&parser, argc, argv);
+        opterr = 0;
+        optind = 0; /* begins anew, at 1 */
+        while (status == AW_OPT_RUN && code != -1) {
+                word = argc > 1 ? argv[optind == 0 ? 1 : optind] : "";
+                code = getopt_long(argc, argv, parser.letters, parser.names, NULL);
+                /* Operands move to the front, never ahead of the word being read. */
+                if (code == OPERAND)
+                        argv[1 + count++] = optarg;
+                else if (code != -1)
+                        status = take_code(&parser, code, word);
         }
+        /* Those behind "--". */
+        while (status == AW_OPT_RUN && optind < argc && argc > 0)
+                argv[1 + count++] = argv[optind++];
         if (status != AW_OPT_RUN) {
                 free_lists(&parser);
                 count = 0;

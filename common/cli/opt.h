@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Command line options as a table. The table is the one place where an option is described:
+ * Command line options as a table, read by getopt_long(). The table is the one place where an option is described:
  * parsing, --help, the shell completion and the check of the man page all follow it.
  */
 #ifndef AW_CLI_OPT_H
@@ -22,7 +22,8 @@ enum aw_opt_kind {
         AW_OPT_SIZE,
         /*
          * int64_t, microseconds: 500us, 250ms, 10s, 2m, 1h; a plain number is seconds; fractions
-         * work and are rounded down.
+         * work and are rounded down, but to no less than a microsecond. At most some 146,000
+         * years, so that the time now may be added.
          */
         AW_OPT_DURATION,
         /* uint64_t, decimal. */
@@ -67,7 +68,7 @@ struct aw_opt_program {
         const char *summary;
         /*
          * Ends with name NULL. Added to every table: help (-h), version, and the hidden
-         * completion, which takes "bash" and prints the completion script for that shell.
+         * completion, which takes "bash" or "zsh" and prints the script for that shell.
          */
         const struct aw_opt *options;
         /* After the options, printed as it is and ended with a newline; or NULL. */

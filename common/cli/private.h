@@ -1,21 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files behind opt.h share. */
+/* What the files behind opt.h share; each may call those above it here. */
 #ifndef AW_CLI_PRIVATE_H
 #define AW_CLI_PRIVATE_H
 
 #include "cli/opt.h"
 
+/* table.c: the options that every program has. */
+enum { AW_OPT_HELP, AW_OPT_VERSION, AW_OPT_COMPLETION, AW_OPT_BUILTINS };
+extern const struct aw_opt aw_opt_builtin[];
+bool aw_opt_is_builtin(const struct aw_opt *option);
+
 /* The program's options, then the built-in ones; begins with and ends in NULL. */
 const struct aw_opt *aw_opt_next(const struct aw_opt_program *program, const struct aw_opt *option);
 
-/* True for the options that every program has. */
-bool aw_opt_is_builtin(const struct aw_opt *option);
+/* completion.c: prints the script for a shell of the option's choice on standard output. */
+void aw_opt_completion(const struct aw_opt_program *program, const char *shell);
 
-/* Does what a built-in option says: AW_OPT_DONE, or what went wrong. */
+/*
+ * help.c: does what a built-in option says, whose argument is a right one: AW_OPT_DONE or
+ * AW_OPT_FAILED.
+ */
 enum aw_opt_status aw_opt_run_builtin(const struct aw_opt_program *program,
                                       const struct aw_opt *option, const char *text);
 
-/* Checks the text (NULL for a flag) and stores what it says in the option's field. */
+/*
+ * value.c: checks the text (NULL for a flag) and stores what it says in the option's field, or does
+ * what a built-in option says.
+ */
 enum aw_opt_status aw_opt_store(const struct aw_opt_program *program, const struct aw_opt *option,
                                 const char *text, void *values);
 

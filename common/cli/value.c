@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* What the arguments of options say. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,12 +21,15 @@ static const struct unit duration_units[] = {
         {"h", 3600000000}, {"m", 60000000}, {"s", 1000000}, {"ms", 1000}, {"us", 1},
 };
 
+/* The time now and this together are still a time. */
+#define DURATION_MAX (INT64_MAX / 2)
+
 #define UNIT_COUNT 5
 _Static_assert(sizeof(size_units) / sizeof(size_units[0]) == UNIT_COUNT, "sizes");
 _Static_assert(sizeof(duration_units) / sizeof(duration_units[0]) == UNIT_COUNT, "durations");
 
 static bool
-is_digit(char c)
+value_is_digit(char c)
 {
         return c >= '0' && c <= '9';
 }
@@ -35,7 +39,7 @@ static const char *
 read_digits(const char *text, uint64_t *number)
 {
         *number = 0;
-        for (; is_digit(*text); text++)
+        for (; value_is_digit(*text); text++)
                 if (__builtin_mul_overflow(*number, (uint64_t)10, number) ||
                     __builtin_add_overflow(*number, (uint64_t)(*text - '0'), number))
                         return NULL;
@@ -43,7 +47,7 @@ read_digits(const char *text, uint64_t *number)
 }
 
 static int
-fail(int error)
+bad_value(int error)
 {
         errno = error;
         return -1;
@@ -64,9 +68,9 @@ aw_opt_number(const char *text, uint64_t *number)
         uint64_t value;
 
         if (*text == '\0' || text[strspn(text, "0123456789")] != '\0')
-                return fail(EINVAL);
+                return bad_value(EINVAL);
         if (read_digits(text, &value) == NULL)
-                return fail(ERANGE);
+                return bad_value(ERANGE);
         *number = value;
         return 0;
 }
@@ -79,10 +83,10 @@ aw_opt_size(const char *text, uint64_t *bytes)
         uint64_t value;
 
         if (digits == 0 || unit == NULL)
-                return fail(EINVAL);
+                return bad_value(EINVAL);
         if (read_digits(text, &value) == NULL ||
             __builtin_mul_overflow(value, unit->factor, &value))
-                return fail(ERANGE);
+                return bad_value(ERANGE);
         *bytes = value;
         return 0;
 }
@@ -94,7 +98,8 @@ read_fraction(const char *digits)
         uint64_t fraction = 0;
 
         for (int i = 0; i < 9; i++)
-                fraction = fraction * 10 + (is_digit(*digits) ? (uint64_t)(*digits++ - '0') : 0);
+                fraction =
+                        fraction * 10 + (value_is_digit(*digits) ? (uint64_t)(*digits++ - '0') : 0);
         return fraction;
 }
 
@@ -109,17 +114,19 @@ aw_opt_duration(const char *text, int64_t *microseconds)
         uint64_t value;
 
         if (unit == NULL || whole + digits == 0 || (*point == '.' && digits == 0))
-                return fail(EINVAL);
+                return bad_value(EINVAL);
         if (read_digits(text, &value) == NULL ||
             __builtin_mul_overflow(value, unit->factor, &value))
-                return fail(ERANGE);
+                return bad_value(ERANGE);
         /* At most a billion times an hour's 3.6e9 microseconds: that fits. */
         if (digits > 0 &&
             __builtin_add_overflow(value, read_fraction(point + 1) * unit->factor / 1000000000,
                                    &value))
-                return fail(ERANGE);
-        if (value > INT64_MAX)
-                return fail(ERANGE);
+                return bad_value(ERANGE);
+        if (value > DURATION_MAX)
+                return bad_value(ERANGE);
+        if (value == 0 && strpbrk(text, "123456789") != NULL)
+                value = 1;
         *microseconds = (int64_t)value;
         return 0;
 }
@@ -226,6 +233,8 @@ aw_opt_store(const struct aw_opt_program *program, const struct aw_opt *option, 
         if (option->kind == AW_OPT_CHOICE && !is_choice(option->argument, text))
                 return aw_opt_usage_error(program, "option '--%s' must be %s, not '%s'",
                                           option->name, option->argument, text);
+        if (aw_opt_is_builtin(option))
+                return aw_opt_run_builtin(program, option, text);
         switch (option->kind) {
         case AW_OPT_FLAG:
                 *(bool *)field = true;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdint.h>
+#include <sys/mman.h>
 
 #include "coro/coro.h"
 
 #include "await/log.h"
-#include "coro/sanitize.h"
-#include "coro/stack.h"
-#include "coro/switch.h"
+#include "coro/overflow_private.h"
+#include "coro/sanitize_private.h"
+#include "coro/stack_private.h"
+#include "coro/switch_private.h"
 
 /*
  * How much of a canary is looked at on every suspension: all of it would take too long, but calls
@@ -22,9 +24,10 @@ struct aw_coro {
         void *context;
         struct aw_coro_pool *pool;
         struct aw_coro_stack *stack;
-        void (*entry)(void *arg);
-        void *arg;
+        void (*entry)(void *argument);
+        void *argument;
         void *reserved;
+        const char *name;
         enum state state;
         bool has_canary;
         struct fiber fiber;
@@ -65,19 +68,20 @@ leave(struct aw_coro *coro, bool for_good)
 
 /* The outermost function of every coroutine. */
 static void
-run(void *arg)
+coro_run(void *argument)
 {
-        struct aw_coro *coro = arg;
+        struct aw_coro *coro = argument;
 
         fiber_arrive(&coro->fiber, &coro->pool->resumer_fiber);
         coro->state = STARTED;
-        coro->entry(coro->arg);
+        coro->entry(coro->argument);
         coro->state = FINISHED;
         leave(coro, true);
 }
 
 struct aw_coro *
-aw_coro_create(struct aw_coro_pool *pool, void (*entry)(void *arg), void *arg, size_t reserve)
+aw_coro_create(struct aw_coro_pool *pool, void (*entry)(void *argument), void *argument,
+               size_t reserve)
 {
         struct aw_coro_stack *stack;
         struct aw_coro *coro;
@@ -92,12 +96,13 @@ aw_coro_create(struct aw_coro_pool *pool, void (*entry)(void *arg), void *arg, s
         top = stack_top(pool, stack) - sizeof(*coro);
         coro = (struct aw_coro *)(void *)top;
         top -= (reserve + 15) & ~(size_t)15;
-        coro->context = aw_coro_switch_prepare(stack->low, top, run, coro);
+        coro->context = aw_coro_switch_prepare(stack->low, top, coro_run, coro);
         coro->pool = pool;
         coro->stack = stack;
         coro->entry = entry;
-        coro->arg = arg;
+        coro->argument = argument;
         coro->reserved = top;
+        coro->name = "a coroutine";
         coro->state = FRESH;
         coro->has_canary = stack->guard == AW_CORO_GUARD_CANARY;
         fiber_open(&coro->fiber, stack->low, pool->usable);
@@ -108,6 +113,44 @@ void *
 aw_coro_reserved(struct aw_coro *coro)
 {
         return coro->reserved;
+}
+
+void
+aw_coro_set_name(struct aw_coro *coro, const char *name)
+{
+        coro->name = name;
+}
+
+const char *
+aw_coro_overflowed(const struct aw_coro_pool *pool, uintptr_t address)
+{
+        const struct aw_coro *coro = pool->running;
+
+        if (coro == NULL || address >= (uintptr_t)coro->stack->low ||
+            address < (uintptr_t)coro->stack->low - pool->page)
+                return NULL;
+        return coro->name;
+}
+
+size_t
+aw_coro_depth(const struct aw_coro *coro)
+{
+        const struct aw_coro_pool *pool = coro->pool;
+        unsigned char present[64];
+        size_t left = pool->usable / pool->page, count;
+
+        /* From the far end up, until a page is there. */
+        while (left > 0) {
+                count = left < sizeof(present) ? left : sizeof(present);
+                if (mincore(coro->stack->low + pool->usable - left * pool->page, count * pool->page,
+                            present) != 0)
+                        break;
+                for (size_t i = 0; i < count; i++)
+                        if ((present[i] & 1) != 0)
+                                return (left - i) * pool->page;
+                left -= count;
+        }
+        return 0;
 }
 
 void
@@ -124,7 +167,7 @@ static void
 check_canary(const struct aw_coro *coro, size_t depth)
 {
         if (!aw_coro_stack_intact(coro->stack, depth))
-                aw_log_abort("a coroutine overflowed its stack of %zu bytes", coro->pool->usable);
+                aw_log_abort("the stack of '%s' has overflowed" AW_CORO_OVERFLOW_CURE, coro->name);
 }
 
 void

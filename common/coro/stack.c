@@ -8,9 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "coro/stack.h"
-
 #include "await/log.h"
+#include "coro/stack_private.h"
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
@@ -68,15 +67,22 @@ affordable_guards(void)
 }
 
 struct aw_coro_pool *
-aw_coro_pool_create(void)
+aw_coro_pool_create(size_t stack_size)
 {
-        struct aw_coro_pool *pool = calloc(1, sizeof(*pool));
+        struct aw_coro_pool *pool;
 
+        if (stack_size == 0)
+                stack_size = AW_CORO_STACK_SIZE;
+        if (stack_size < AW_CORO_STACK_MIN || stack_size > AW_CORO_STACK_MAX) {
+                errno = EINVAL;
+                return NULL;
+        }
+        pool = calloc(1, sizeof(*pool));
         if (pool == NULL)
                 return NULL;
         pool->page = (size_t)sysconf(_SC_PAGESIZE);
         /* Where a page is 64 KiB, the guard must not be all there is. */
-        pool->slot = AW_CORO_STACK_SIZE > pool->page ? AW_CORO_STACK_SIZE : 2 * pool->page;
+        pool->slot = round_up(stack_size > pool->page ? stack_size : 2 * pool->page, pool->page);
         pool->usable = pool->slot - pool->page;
         pool->best_guard = kernel_has_guards() ? AW_CORO_GUARD_INSTALL : AW_CORO_GUARD_PROTECT;
         pool->protect_limit = affordable_guards();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The switch for processors that have no assembly here. Two system calls each: slow but right. */
-#include "coro/switch.h"
+#include "coro/switch_private.h"
 
 #ifdef AW_CORO_UCONTEXT
 
@@ -11,34 +11,34 @@
 
 struct start {
         ucontext_t context;
-        void (*function)(void *arg);
-        void *arg;
+        void (*function)(void *argument);
+        void *argument;
 };
 
 /* makecontext() passes ints only, so the pointer comes in two pieces. */
 static void
-start(unsigned first, unsigned second)
+ucontext_start(unsigned first, unsigned second)
 {
         struct start *start = NULL;
 
         memcpy(&start, (unsigned[]){first, second}, sizeof(start));
-        start->function(start->arg);
+        start->function(start->argument);
 }
 
 void *
-aw_coro_switch_prepare(char *low, char *top, void (*function)(void *arg), void *arg)
+aw_coro_switch_prepare(char *low, char *top, void (*function)(void *argument), void *argument)
 {
         uintptr_t address = ((uintptr_t)top - sizeof(struct start)) & ~(uintptr_t)63;
         struct start *new = (struct start *)(void *)(top - ((uintptr_t)top - address));
         unsigned pieces[2] = {0};
 
         new->function = function;
-        new->arg = arg;
+        new->argument = argument;
         getcontext(&new->context);
         new->context.uc_link = NULL;
         new->context.uc_stack = (stack_t){.ss_sp = low, .ss_size = address - (uintptr_t)low};
         memcpy(pieces, &new, sizeof(new));
-        makecontext(&new->context, (void (*)(void))start, 2, pieces[0], pieces[1]);
+        makecontext(&new->context, (void (*)(void))ucontext_start, 2, pieces[0], pieces[1]);
         return &new->context;
 }
 

@@ -16,7 +16,7 @@
 
         .text
 
-/* void *aw_coro_switch_prepare(char *low, char *top, void (*function)(void *), void *arg) */
+/* void *aw_coro_switch_prepare(char *low, char *top, void (*function)(void *), void *argument) */
         .globl  aw_coro_switch_prepare
         .hidden aw_coro_switch_prepare
         .type   aw_coro_switch_prepare, @function

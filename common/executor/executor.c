@@ -5,12 +5,16 @@
 #include "await/executor.h"
 
 #include "await/log.h"
+#include "base/list.h"
 #include "executor/private.h"
-#include "loop/private.h"
-#include "task/private.h"
+#include "loop/turn.h"
+#include "task/run.h"
 
-static _Thread_local struct aw_executor *all;
-static _Thread_local struct aw_executor *default_executor;
+static _Thread_local struct {
+        struct aw_executor *first, *last;
+} all;
+static void executors_leave(void);
+static _Thread_local struct aw_at_exit at_exit = {.leave = executors_leave};
 
 void
 aw_executor_init(struct aw_executor *executor, const struct aw_executor_kind *kind)
@@ -19,22 +23,17 @@ aw_executor_init(struct aw_executor *executor, const struct aw_executor_kind *ki
         executor->loop = aw_loop_get();
         if (executor->loop == NULL)
                 aw_log_abort("a %s needs an event loop: create it in aw_run()", kind->name);
-        executor->next = all;
-        executor->link = &all;
-        if (all != NULL)
-                all->link = &executor->next;
-        all = executor;
+        aw_list_append(&all, executor, link);
+        aw_at_exit(&at_exit);
 }
 
 void
 aw_executor_ended(struct aw_executor *executor)
 {
-        *executor->link = executor->next;
-        if (executor->next != NULL)
-                executor->next->link = executor->link;
+        aw_list_remove(&all, executor, link);
         aw_wake_all(&executor->ended);
         /* The end of aw_run() may be waiting for this one. */
-        aw_loop_hurry(executor->loop);
+        aw_loop_wake(executor->loop);
         executor->kind->free(executor);
 }
 
@@ -50,16 +49,17 @@ aw_executor_check(const struct aw_executor *executor, const struct aw_executor_k
 size_t
 aw_executor_cores(void)
 {
+        int error = errno;
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
+        /* Where there is no /sys, the C library counts in another way, and leaves ENOENT behind. */
+        errno = error;
         return cores < 1 ? 1 : (size_t)cores;
 }
 
 static void
 executor_close(struct aw_executor *executor, bool cancel_futures)
 {
-        if (default_executor == executor)
-                default_executor = NULL;
         executor->closing = true;
         executor->kind->close(executor, cancel_futures);
 }
@@ -78,76 +78,35 @@ aw_executor_release(struct aw_executor *executor)
                 executor_close(executor, false);
 }
 
-struct aw_executor *
-aw_executor_default(void)
-{
-        static const struct aw_thread_pool_options options = {.thread_name_prefix = "await"};
-
-        if (default_executor == NULL)
-                default_executor = aw_thread_pool_create(&options);
-        return default_executor;
-}
-
-int
-aw_set_default_executor(struct aw_executor *executor)
-{
-        struct aw_executor *old = default_executor;
-
-        if (executor == NULL || executor->kind != &aw_executor_threads) {
-                errno = EINVAL;
-                return -1;
-        }
-        if (executor->closing) {
-                errno = ESHUTDOWN;
-                return -1;
-        }
-        default_executor = executor;
-        if (old != executor)
-                aw_executor_release(old);
-        return 0;
-}
-
-/* At the end of aw_run(), for all there are. Those that their owner closed may still be busy. */
-void
-aw_executor_shutdown_default(void)
+/* At the end of aw_run(). Those that their owner closed may still be busy. */
+static void
+executors_leave(void)
 {
         struct aw_executor *executor;
 
-        while (all != NULL) {
-                for (executor = all; executor != NULL; executor = executor->next)
+        while (all.first != NULL) {
+                for (executor = all.first; executor != NULL; executor = executor->link.next)
                         if (!executor->closing)
                                 aw_executor_release(executor);
-                aw_loop_turn(all->loop, true);
+                aw_loop_turn(all.first->loop, true);
         }
 }
 
 /* Jobs. */
 
 void
-aw_executor_queue_init(struct aw_executor_queue *queue)
-{
-        *queue = (struct aw_executor_queue){.last = &queue->first};
-}
-
-void
 aw_executor_queue_put(struct aw_executor_queue *queue, struct aw_executor_job *job)
 {
-        job->next = NULL;
-        job->link = queue->last;
-        *queue->last = job;
-        queue->last = &job->next;
+        aw_list_append(queue, job, link);
+        job->queued = true;
         queue->count++;
 }
 
 void
 aw_executor_queue_remove(struct aw_executor_queue *queue, struct aw_executor_job *job)
 {
-        *job->link = job->next;
-        if (job->next != NULL)
-                job->next->link = job->link;
-        else
-                queue->last = job->link;
-        job->link = NULL;
+        aw_list_remove(queue, job, link);
+        job->queued = false;
         queue->count--;
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The other side of process pools: the server, a copy of the program that has a single thread and
+ * The other side of process pools: the forker, a copy of the program that has a single thread and
  * forks the workers, and the workers.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -19,34 +21,75 @@
 
 #include "executor/process_private.h"
 
-/* The socket of each of these processes; all descriptors above are closed. */
-#define SOCKET 3
+/*
+ * The descriptors of these processes, under numbers that were free in the process that made the
+ * pool, and kept for all time. A number that was not free may be remembered: a library's fork
+ * handler (libuv has one) closes the descriptors of its own and makes new ones, by number, in each
+ * child. What had come to stand there meanwhile would be lost.
+ */
+enum { CONTROL, DEATHS, POOL_END, WORKER_END, OWN };
+static int own[OWN];
 
 /* Exit statuses of a process that could not do its work. */
-enum { LOST_SOCKET = 125, LOST_MEMORY = 126, LOST_PARENT = 127 };
+enum { LOST_MEMORY = 126, LOST_PARENT = 127 };
 
 /*
  * What a new process does first; nothing here takes a lock. It ends when its parent dies, even in
  * the middle of a job. The parent may have died before it could say so.
  */
 static void
-process_begin(pid_t parent, int socket)
+process_begin(pid_t parent)
 {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
                 _exit(LOST_PARENT);
-        if (socket != SOCKET && dup3(socket, SOCKET, O_CLOEXEC) == -1)
-                _exit(LOST_SOCKET);
-        closefrom(SOCKET + 1);
+}
+
+/* Where the system call is missing, the limit of open files tells the last number. */
+static void
+close_between(unsigned first, unsigned last)
+{
+        struct rlimit limit;
+
+        if (first > last || close_range(first, last, 0) == 0 ||
+            getrlimit(RLIMIT_NOFILE, &limit) != 0)
+                return;
+        for (; first <= last && first < limit.rlim_cur; first++)
+                close((int)first);
+}
+
+/* Closes all that was open in the parent, but for the standard streams. */
+static void
+close_others(void)
+{
+        unsigned first = STDERR_FILENO + 1, last;
+
+        do {
+                last = UINT_MAX;
+                for (size_t i = 0; i < OWN; i++)
+                        if ((unsigned)own[i] >= first && (unsigned)own[i] <= last)
+                                last = (unsigned)own[i];
+                close_between(first, last == UINT_MAX ? last : last - 1);
+                first = last + 1;
+        } while (last != UINT_MAX);
+}
+
+/* Puts a descriptor under the number that is kept for it. */
+static int
+keep(int descriptor, int number)
+{
+        int result = dup3(descriptor, number, O_CLOEXEC);
+
+        close(descriptor);
+        return result;
 }
 
 static void
 reset_signals(void)
 {
         struct sigaction standard = {.sa_handler = SIG_DFL};
-        int number;
 
-        for (number = 1; number <= SIGRTMAX; number++)
+        for (int number = 1; number <= SIGRTMAX; number++)
                 sigaction(number, &standard, NULL);
 }
 
@@ -71,7 +114,7 @@ receive_all(void *to, size_t length)
         ssize_t count;
 
         while (length > 0) {
-                count = recv(SOCKET, at, length, 0);
+                count = recv(own[WORKER_END], at, length, 0);
                 if (count == -1 && errno == EINTR)
                         continue;
                 if (count <= 0)
@@ -88,7 +131,7 @@ send_all(const void *from, size_t length)
         ssize_t count;
 
         while (length > 0) {
-                count = send(SOCKET, at, length, MSG_NOSIGNAL);
+                count = send(own[WORKER_END], at, length, MSG_NOSIGNAL);
                 if (count == -1 && errno == EINTR)
                         continue;
                 if (count == -1)
@@ -133,12 +176,19 @@ work(const struct aw_process_request *request)
         free(question);
 }
 
+/*
+ * It closes what is the forker's, and nothing else: the fork handlers have run, and what they have
+ * opened is theirs.
+ */
 _Noreturn static void
-worker_main(pid_t server, int socket)
+worker_main(pid_t forker)
 {
         struct aw_process_request request;
 
-        process_begin(server, socket);
+        process_begin(forker);
+        close(own[CONTROL]);
+        close(own[DEATHS]);
+        close(own[POOL_END]);
         set_mask(0);
         for (;;) {
                 receive_all(&request, sizeof(request));
@@ -146,17 +196,17 @@ worker_main(pid_t server, int socket)
         }
 }
 
-/* The server. */
+/* The forker. */
 
 /* The pool reads all that is sent here, so this does not block for long. */
 static void
-report(const struct aw_process_report *message, int descriptor)
+forker_report(const struct aw_forker_report *message, int descriptor)
 {
         union {
                 struct cmsghdr align;
                 char bytes[CMSG_SPACE(sizeof(int))];
         } control = {.bytes = {0}};
-        struct aw_process_report copy = *message;
+        struct aw_forker_report copy = *message;
         struct iovec vector = {.iov_base = &copy, .iov_len = sizeof(copy)};
         struct msghdr header = {.msg_iov = &vector, .msg_iovlen = 1};
         struct cmsghdr *extra;
@@ -170,29 +220,48 @@ report(const struct aw_process_report *message, int descriptor)
                 extra->cmsg_len = CMSG_LEN(sizeof(int));
                 memcpy(CMSG_DATA(extra), &descriptor, sizeof(descriptor));
         }
-        while (sendmsg(SOCKET, &header, MSG_NOSIGNAL) == -1 && errno == EINTR)
+        while (sendmsg(own[CONTROL], &header, MSG_NOSIGNAL) == -1 && errno == EINTR)
                 continue;
+}
+
+/* The two ends of a worker's socket under their numbers. 0, or the errno. */
+static int
+make_pair(void)
+{
+        int pair[2], error = 0;
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+                return errno;
+        if (keep(pair[0], own[POOL_END]) == -1)
+                error = errno;
+        if (keep(pair[1], own[WORKER_END]) == -1)
+                error = errno;
+        return error;
+}
+
+/* The numbers stay taken. */
+static void
+drop_pair(void)
+{
+        dup3(own[CONTROL], own[POOL_END], O_CLOEXEC);
+        dup3(own[CONTROL], own[WORKER_END], O_CLOEXEC);
 }
 
 static void
 start_worker(void)
 {
-        struct aw_process_report started = {.what = AW_PROCESS_STARTED, .pid = -1};
-        pid_t server = getpid();
-        int pair[2];
+        struct aw_forker_report started = {.what = AW_FORKER_STARTED, .pid = -1};
+        pid_t forker = getpid();
 
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
+        started.status = make_pair();
+        if (started.status == 0) {
+                started.pid = fork();
                 started.status = errno;
-                report(&started, -1);
-                return;
         }
-        started.pid = fork();
-        started.status = errno;
         if (started.pid == 0)
-                worker_main(server, pair[1]);
-        report(&started, started.pid == -1 ? -1 : pair[0]);
-        close(pair[0]);
-        close(pair[1]);
+                worker_main(forker);
+        forker_report(&started, started.pid == -1 ? -1 : own[POOL_END]);
+        drop_pair();
 }
 
 /* What was waited for is no child any more, and its pid may be somebody else's. */
@@ -207,52 +276,52 @@ kill_worker(pid_t pid)
 
 /* False if there will be no more. */
 static bool
-take_order(void)
+take_request(void)
 {
-        struct aw_process_order order;
-        ssize_t count = recv(SOCKET, &order, sizeof(order), 0);
+        struct aw_forker_request request;
+        ssize_t count = recv(own[CONTROL], &request, sizeof(request), 0);
 
         if (count == -1 && errno == EINTR)
                 return true;
-        if (count != (ssize_t)sizeof(order))
+        if (count != (ssize_t)sizeof(request))
                 return false;
-        if (order.kill == 0)
+        if (request.kill == 0)
                 start_worker();
         else
-                kill_worker(order.kill);
+                kill_worker(request.kill);
         return true;
 }
 
 static void
 report_ended(int deaths)
 {
-        struct aw_process_report ended = {.what = AW_PROCESS_ENDED};
+        struct aw_forker_report ended = {.what = AW_FORKER_ENDED};
         struct signalfd_siginfo info;
 
         /* One signal may stand for several. */
         if (read(deaths, &info, sizeof(info)) == -1)
                 return;
         while ((ended.pid = waitpid(-1, &ended.status, WNOHANG)) > 0)
-                report(&ended, -1);
+                forker_report(&ended, -1);
 }
 
 _Noreturn static void
-server_main(void)
+forker_main(void)
 {
-        struct pollfd events[2] = {{.fd = SOCKET, .events = POLLIN}, {.events = POLLIN}};
+        struct pollfd events[2] = {{.fd = own[CONTROL], .events = POLLIN},
+                                   {.fd = own[DEATHS], .events = POLLIN}};
         sigset_t deaths;
 
         sigemptyset(&deaths);
         sigaddset(&deaths, SIGCHLD);
-        events[1].fd = signalfd(-1, &deaths, SFD_NONBLOCK | SFD_CLOEXEC);
-        if (events[1].fd == -1)
+        if (keep(signalfd(-1, &deaths, SFD_NONBLOCK | SFD_CLOEXEC), own[DEATHS]) == -1)
                 _exit(LOST_MEMORY);
         for (;;) {
                 if (poll(events, 2, -1) == -1)
                         continue;
                 if (events[1].revents != 0)
                         report_ended(events[1].fd);
-                if (events[0].revents != 0 && !take_order())
+                if (events[0].revents != 0 && !take_request())
                         break;
         }
         while (wait(NULL) != -1 || errno == EINTR)
@@ -260,27 +329,53 @@ server_main(void)
         _exit(0);
 }
 
+/* Takes numbers that are free now. -1 with errno and none taken. */
+static int
+take_numbers(int numbers[OWN], int control)
+{
+        int i, error;
+
+        for (i = 0; i < OWN; i++) {
+                numbers[i] = fcntl(control, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+                if (numbers[i] == -1)
+                        break;
+        }
+        if (i == OWN)
+                return 0;
+        error = errno;
+        while (i > 0)
+                close(numbers[--i]);
+        errno = error;
+        return -1;
+}
+
 pid_t
-aw_process_server_fork(int control)
+aw_forker_start(int control)
 {
         sigset_t all, before;
         pid_t parent = getpid(), pid;
-        int error;
+        int numbers[OWN], error;
 
+        if (take_numbers(numbers, control) == -1)
+                return -1;
         /* Or it would be printed by the workers once more. */
         fflush(stdout);
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
         pid = fork();
         if (pid == 0) {
-                process_begin(parent, control);
+                process_begin(parent);
+                memcpy(own, numbers, sizeof(own));
+                close_others();
                 setpgid(0, 0);
                 reset_signals();
                 set_mask(SIGCHLD);
-                server_main();
+                forker_main();
         }
         error = errno;
         pthread_sigmask(SIG_SETMASK, &before, NULL);
+        for (size_t i = 0; i < OWN; i++)
+                close(numbers[i]);
         errno = error;
         return pid;
 }

@@ -9,9 +9,9 @@ struct aw_executor_kind {
         const char *name; /* for people */
 
         /*
-         * No new jobs come. Once those that are there have ended, and all that works for the
-         * executor is gone, aw_executor_ended() is to be called by a callback of the loop, never
-         * inside this call. It may be called again before that.
+         * Takes no more jobs. When the last job has ended, and all that works for the executor is
+         * gone, calls aw_executor_ended(), from a callback of the loop, never from here. It may be
+         * called again before that.
          */
         void (*close)(struct aw_executor *executor, bool cancel_futures);
 
@@ -24,7 +24,9 @@ extern const struct aw_executor_kind aw_executor_threads, aw_executor_processes;
 struct aw_executor {
         const struct aw_executor_kind *kind;
         struct aw_loop *loop;
-        struct aw_executor *next, **link; /* all of this thread's */
+        struct {
+                struct aw_executor *next, *previous;
+        } link; /* all of this thread's */
         struct aw_waiters ended;
         bool closing;
 };
@@ -38,25 +40,25 @@ void aw_executor_ended(struct aw_executor *executor);
 /* Aborts if the executor is not of this kind or not of this thread. */
 void aw_executor_check(const struct aw_executor *executor, const struct aw_executor_kind *kind);
 
-/* The default executor, made if need be; NULL with errno ENOMEM. */
-struct aw_executor *aw_executor_default(void);
-
+/* How many processors there are. Keeps errno. */
 size_t aw_executor_cores(void);
 
 /* What every job begins with. It is on the heap, for it may live on after its task's await. */
 struct aw_executor_job {
-        struct aw_executor_job *next, **link; /* in the queue; link is NULL if it is in none */
+        struct {
+                struct aw_executor_job *next, *previous;
+        } link;
+        bool queued;
         struct aw_waiters waiters;
         bool done;
         bool abandoned; /* nobody will take its result */
 };
 
-/* Jobs that have not begun, first come first served. */
+/* Jobs that have not begun, first come first served. Zeroed it is empty. */
 struct aw_executor_queue {
-        struct aw_executor_job *first, **last;
+        struct aw_executor_job *first, *last;
         size_t count;
 };
-void aw_executor_queue_init(struct aw_executor_queue *queue);
 void aw_executor_queue_put(struct aw_executor_queue *queue, struct aw_executor_job *job);
 void aw_executor_queue_remove(struct aw_executor_queue *queue, struct aw_executor_job *job);
 

@@ -11,10 +11,10 @@
 #include "await/executor.h"
 #include "await/log.h"
 #include "executor/process_private.h"
-#include "task/private.h"
+#include "task/suspend.h"
 
 static struct aw_process_pool *
-pool_of(struct aw_executor *executor)
+process_pool_of(struct aw_executor *executor)
 {
         aw_executor_check(executor, &aw_executor_processes);
         return (struct aw_process_pool *)executor;
@@ -23,17 +23,17 @@ pool_of(struct aw_executor *executor)
 /* The pool. */
 
 static void
-pool_close(struct aw_executor *executor, bool cancel_futures)
+process_pool_close(struct aw_executor *executor, bool cancel_futures)
 {
-        struct aw_process_pool *pool = pool_of(executor);
+        struct aw_process_pool *pool = process_pool_of(executor);
 
         if (cancel_futures)
-                aw_process_crew_fail(pool, ECANCELED);
-        aw_process_crew_go_on(pool);
+                aw_process_supervisor_fail(pool, ECANCELED);
+        aw_process_supervisor_go_on(pool);
 }
 
 static void
-pool_free(struct aw_executor *executor)
+process_pool_free(struct aw_executor *executor)
 {
         struct aw_process_pool *pool = (struct aw_process_pool *)executor;
 
@@ -43,14 +43,14 @@ pool_free(struct aw_executor *executor)
 
 const struct aw_executor_kind aw_executor_processes = {
         .name = "process pool",
-        .close = pool_close,
-        .free = pool_free,
+        .close = process_pool_close,
+        .free = process_pool_free,
 };
 
 static struct aw_process_pool *
-pool_allocate(const struct aw_process_pool_options *options, size_t most)
+process_pool_allocate(const struct aw_process_pool_options *options, size_t max)
 {
-        struct aw_process_pool *pool = calloc(1, sizeof(*pool) + most * sizeof(pool->workers[0]));
+        struct aw_process_pool *pool = calloc(1, sizeof(*pool) + max * sizeof(pool->workers[0]));
         size_t size = options->function_count * sizeof(pool->functions[0]);
 
         if (pool == NULL)
@@ -62,8 +62,7 @@ pool_allocate(const struct aw_process_pool_options *options, size_t most)
         }
         memcpy(pool->functions, options->functions, size);
         pool->function_count = options->function_count;
-        pool->most = most;
-        aw_executor_queue_init(&pool->queue);
+        pool->max = max;
         return pool;
 }
 
@@ -71,15 +70,14 @@ static void
 close_all(const int descriptors[], size_t count)
 {
         int error = errno;
-        size_t i;
 
-        for (i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++)
                 close(descriptors[i]);
         errno = error;
 }
 
 static int
-pool_open_epoll(struct aw_process_pool *pool)
+process_pool_open_epoll(struct aw_process_pool *pool)
 {
         struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = pool}};
 
@@ -87,30 +85,29 @@ pool_open_epoll(struct aw_process_pool *pool)
         if (pool->epoll == -1)
                 return -1;
         if (epoll_ctl(pool->epoll, EPOLL_CTL_ADD, pool->control, &event) == 0)
-                pool->watch = aw_watch_open(pool->epoll, aw_process_crew_ready, pool);
+                pool->watch = aw_watch_open(pool->epoll, aw_process_supervisor_ready, pool);
         if (pool->watch == NULL)
                 close_all(&pool->epoll, 1);
         return pool->watch == NULL ? -1 : 0;
 }
 
 static int
-pool_open(struct aw_process_pool *pool)
+process_pool_open(struct aw_process_pool *pool)
 {
         int pair[2];
-        size_t i;
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
                 return -1;
         pool->control = pair[0];
-        if (pool_open_epoll(pool) == -1)
+        if (process_pool_open_epoll(pool) == -1)
                 goto fail;
-        pool->server = aw_process_server_fork(pair[1]);
-        if (pool->server == -1)
+        pool->forker = aw_forker_start(pair[1]);
+        if (pool->forker == -1)
                 goto fail_watch;
         close(pair[1]);
-        for (i = 0; i < pool->most; i++)
+        for (size_t i = 0; i < pool->max; i++)
                 pool->workers[i] = (struct aw_process_worker){.socket = -1, .epoll = pool->epoll};
-        aw_process_crew_start(pool, pool->most);
+        aw_process_supervisor_start(pool, pool->max);
         return 0;
 fail_watch:
         aw_watch_close(pool->watch);
@@ -119,7 +116,7 @@ fail:
         return -1;
 }
 
-/* A task cannot do it by itself: the processes would be left with the task's small stack. */
+/* A task cannot do it by itself: the processes would run their functions on the task's stack. */
 struct opening {
         struct aw_handle handle;
         struct aw_waiters waiters;
@@ -133,7 +130,7 @@ open_now(void *argument)
 {
         struct opening *opening = argument;
 
-        opening->result = pool_open(opening->pool);
+        opening->result = process_pool_open(opening->pool);
         opening->error = errno;
         opening->done = true;
         aw_wake_one(&opening->waiters);
@@ -157,15 +154,15 @@ open_on_loop(struct aw_process_pool *pool)
 async struct aw_executor *
 aw_process_pool_create(const struct aw_process_pool_options *options)
 {
-        size_t most = options->max_workers == 0 ? aw_executor_cores() : options->max_workers;
+        size_t max = options->max_workers == 0 ? aw_executor_cores() : options->max_workers;
         struct aw_process_pool *pool;
         int error;
 
-        if (most > AW_PROCESS_WORKERS_MOST || options->function_count == 0) {
+        if (max > AW_PROCESS_WORKERS_MAX || options->function_count == 0) {
                 errno = EINVAL;
                 return NULL;
         }
-        pool = pool_allocate(options, most);
+        pool = process_pool_allocate(options, max);
         if (pool == NULL)
                 return NULL;
         aw_executor_init(&pool->executor, &aw_executor_processes);
@@ -182,9 +179,7 @@ aw_process_pool_create(const struct aw_process_pool_options *options)
 static bool
 is_registered(const struct aw_process_pool *pool, aw_process_function *function)
 {
-        size_t i;
-
-        for (i = 0; i < pool->function_count; i++)
+        for (size_t i = 0; i < pool->function_count; i++)
                 if (pool->functions[i] == function)
                         return true;
         return false;
@@ -198,12 +193,12 @@ refusal(const struct aw_process_pool *pool, size_t length, size_t size)
                 return ESHUTDOWN;
         if (pool->control == -1)
                 return EPIPE;
-        return length > AW_PROCESS_MESSAGE_MOST || size > AW_PROCESS_MESSAGE_MOST ? EMSGSIZE : 0;
+        return length > AW_PROCESS_MESSAGE_MAX || size > AW_PROCESS_MESSAGE_MAX ? EMSGSIZE : 0;
 }
 
 static struct aw_process_job *
-job_create(aw_process_function *function, const void *request, size_t length, void *reply,
-           size_t size)
+process_job_create(aw_process_function *function, const void *request, size_t length, void *reply,
+                   size_t size)
 {
         struct aw_process_job *job = malloc(sizeof(*job) + length);
 
@@ -217,12 +212,12 @@ job_create(aw_process_function *function, const void *request, size_t length, vo
 
 /* Its task leaves before its end. */
 static void
-job_abandon(struct aw_process_pool *pool, struct aw_process_job *job)
+process_job_abandon(struct aw_process_pool *pool, struct aw_process_job *job)
 {
-        if (job->job.link != NULL) {
+        if (job->job.queued) {
                 aw_executor_queue_remove(&pool->queue, &job->job);
                 free(job);
-                aw_process_crew_go_on(pool);
+                aw_process_supervisor_go_on(pool);
         } else {
                 job->job.abandoned = true;
         }
@@ -230,7 +225,7 @@ job_abandon(struct aw_process_pool *pool, struct aw_process_job *job)
 
 /* Frees a job that is done. */
 static ssize_t
-job_result(struct aw_process_job *job, bool cancelled)
+process_job_result(struct aw_process_job *job, bool cancelled)
 {
         ssize_t result = cancelled ? -1 : job->result.result;
         int error = cancelled ? ECANCELED : job->result.error;
@@ -244,7 +239,7 @@ async ssize_t
 aw_run_in_process(struct aw_executor *executor, aw_process_function *function, const void *request,
                   size_t length, void *reply, size_t size)
 {
-        struct aw_process_pool *pool = pool_of(executor);
+        struct aw_process_pool *pool = process_pool_of(executor);
         struct aw_process_job *job;
         bool cancelled;
 
@@ -253,16 +248,16 @@ aw_run_in_process(struct aw_executor *executor, aw_process_function *function, c
         errno = refusal(pool, length, size);
         if (errno != 0)
                 return -1;
-        job = job_create(function, request, length, reply, size);
+        job = process_job_create(function, request, length, reply, size);
         if (job == NULL)
                 return -1;
         aw_executor_queue_put(&pool->queue, &job->job);
-        aw_process_crew_go_on(pool);
+        aw_process_supervisor_go_on(pool);
         cancelled = aw_wait_in(&job->job.waiters, AW_NEVER, NULL) == -1;
         /* It may be done all the same: this task was ready, but had not run yet. */
         if (job->job.done)
-                return job_result(job, cancelled);
-        job_abandon(pool, job);
+                return process_job_result(job, cancelled);
+        process_job_abandon(pool, job);
         errno = ECANCELED;
         return -1;
 }

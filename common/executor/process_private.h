@@ -17,21 +17,21 @@ struct aw_process_reply {
 };
 
 /* To and from the process that forks the workers, in packets. */
-struct aw_process_order {
+struct aw_forker_request {
         pid_t kill; /* 0: start a worker */
 };
-struct aw_process_report {
-        enum { AW_PROCESS_STARTED, AW_PROCESS_ENDED } what;
+struct aw_forker_report {
+        enum { AW_FORKER_STARTED, AW_FORKER_ENDED } what;
         pid_t pid;  /* -1: none could be started */
         int status; /* of an end, as waitpid() gives it; of a start that failed, the errno */
 };
 
 /*
- * Forks the process that forks the workers. It takes orders from `control` until that is shut
+ * Forks the process that forks the workers. It takes requests from `control` until that is shut
  * down, then waits for the workers' end, and ends. With the report of a start comes the socket to
  * the worker. The pid, or -1 with errno.
  */
-pid_t aw_process_server_fork(int control);
+pid_t aw_forker_start(int control);
 
 struct aw_process_job {
         struct aw_executor_job job;
@@ -75,28 +75,28 @@ struct aw_process_pool {
         size_t function_count;
         struct aw_watch *watch;
         int epoll;   /* of all sockets here: so one watch serves them all, and for output too */
-        int control; /* to the fork server; -1: that is gone */
-        pid_t server;
+        int control; /* to the forker; -1: that is gone */
+        pid_t forker;
         struct aw_executor_queue queue;
-        size_t most, starting; /* workers */
-        bool finishing;        /* the workers and the server were told to end */
+        size_t max, starting; /* workers */
+        bool finishing;       /* the workers and the forker were told to end */
         struct aw_handle end;
         struct aw_process_worker workers[];
 };
 
 /* The watch's callback; its argument is the pool. Sees what has happened on the sockets. */
-void aw_process_crew_ready(void *argument);
+void aw_process_supervisor_ready(void *argument);
 
 /*
  * Gives jobs to idle workers, starts workers if there are too few, and ends them all if the pool
  * is closing and nothing is left to do.
  */
-void aw_process_crew_go_on(struct aw_process_pool *pool);
+void aw_process_supervisor_go_on(struct aw_process_pool *pool);
 
 /* Starts so many workers, if there is room for them. */
-void aw_process_crew_start(struct aw_process_pool *pool, size_t wanted);
+void aw_process_supervisor_start(struct aw_process_pool *pool, size_t wanted);
 
 /* All jobs that have not begun fail. */
-void aw_process_crew_fail(struct aw_process_pool *pool, int error);
+void aw_process_supervisor_fail(struct aw_process_pool *pool, int error);
 
 #endif

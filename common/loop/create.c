@@ -2,6 +2,7 @@
 /* Making a loop: which back end, and the libwebsockets context on it. */
 #include <errno.h>
 #include <libwebsockets.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -10,11 +11,8 @@
 #include "loop/private.h"
 #include "loop/socket.h"
 
-#define SLOW_DEFAULT     (100 * AW_MILLISECOND)
-#define DESCRIPTORS_MOST 131072 /* libwebsockets keeps 16 bytes for each that could be open */
-
-/* Bytes that one read takes at most: a few whole TLS records. */
-#define READ_SIZE 65536
+#define SLOW_DEFAULT (100 * AW_MILLISECOND)
+#define DESCRIPTORS  20000
 
 static const struct aw_loop_backend *const backends[] = {&aw_loop_ev, &aw_loop_uv, &aw_loop_poll};
 #define BACKENDS (sizeof(backends) / sizeof(backends[0]))
@@ -23,18 +21,23 @@ static _Atomic(const char *) policy = "auto";
 
 /*
  * libwebsockets sizes its tables by the limit of open files, and is slow if told of any other
- * number.
+ * number. At each close it looks through all of them: so the limit is no higher than needed.
  */
-static void
-limit_descriptors(void)
+static int
+limit_descriptors(unsigned wanted)
 {
         struct rlimit limit;
 
         if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-                return;
-        limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MOST ? limit.rlim_max : DESCRIPTORS_MOST;
+                return INT_MAX;
+        if (wanted == 0)
+                wanted = DESCRIPTORS;
+        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
                 aw_log(AW_LOG_DEBUG, "setrlimit: %s", strerror(errno));
+        return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT_MAX
+                       ? (int)limit.rlim_cur
+                       : INT_MAX;
 }
 
 /*
@@ -50,6 +53,16 @@ log_line(int level, const char *line)
         aw_log(AW_LOG_DEBUG, "libwebsockets: %.*s", (int)length, line);
 }
 
+static void
+close_backend(struct aw_loop *loop)
+{
+        struct aw_wakeup wakeup;
+
+        aw_wakeup_find(&wakeup, loop->context);
+        loop->backend->close(loop);
+        aw_wakeup_close(&wakeup);
+}
+
 static int
 create_context(struct aw_loop *loop)
 {
@@ -57,7 +70,6 @@ create_context(struct aw_loop *loop)
                 .port = CONTEXT_PORT_NO_LISTEN_SERVER,
                 .protocols = aw_socket_protocols,
                 .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
-                .pt_serv_buf_size = READ_SIZE + LWS_PRE,
                 .gid = (gid_t)-1,
                 .uid = (uid_t)-1,
         };
@@ -70,7 +82,7 @@ create_context(struct aw_loop *loop)
         if (loop->vhost != NULL)
                 return 0;
         /* A plug-in that is not there is the likely cause; poll needs none. */
-        loop->backend->close(loop);
+        close_backend(loop);
         errno = loop->backend == &aw_loop_poll ? ENOMEM : ENOENT;
         return -1;
 }
@@ -84,9 +96,7 @@ is_auto(const char *name)
 static const struct aw_loop_backend *
 find_backend(const char *name)
 {
-        size_t i;
-
-        for (i = 0; i < BACKENDS; i++)
+        for (size_t i = 0; i < BACKENDS; i++)
                 if (strcmp(backends[i]->name, name) == 0)
                         return backends[i];
         errno = EINVAL;
@@ -106,13 +116,11 @@ aw_loop_set_policy(const char *backend)
 static int
 choose_backend(struct aw_loop *loop, const char *name)
 {
-        size_t i;
-
         if (!is_auto(name)) {
                 loop->backend = find_backend(name);
                 return loop->backend == NULL ? -1 : create_context(loop);
         }
-        for (i = 0; i < BACKENDS; i++) {
+        for (size_t i = 0; i < BACKENDS; i++) {
                 loop->backend = backends[i];
                 if (create_context(loop) == 0)
                         return 0;
@@ -137,11 +145,10 @@ aw_loop_create(const struct aw_loop_options *options)
         loop = calloc(1, sizeof(*loop));
         if (loop == NULL)
                 return NULL;
-        loop->flush_last = &loop->flush_first;
         loop->slow = options->slow == 0 ? SLOW_DEFAULT : options->slow;
         loop->watch = loop->slow > 2 * AW_LOOP_TICK ? CLOCK_MONOTONIC_COARSE : CLOCK_MONOTONIC;
         pthread_mutex_init(&loop->remote_lock, NULL);
-        limit_descriptors();
+        loop->descriptors = limit_descriptors(options->descriptors);
         lws_set_log_level(LLL_ERR | LLL_WARN, log_line);
         if (choose_backend(loop, options->backend == NULL ? policy : options->backend) == -1) {
                 error = errno;
@@ -163,7 +170,7 @@ aw_loop_destroy(struct aw_loop *loop)
         if (loop != aw_loop_current)
                 aw_log_abort("aw_loop_destroy(): the loop of another thread");
         aw_socket_close_all();
-        loop->backend->close(loop);
+        close_backend(loop);
         pthread_mutex_destroy(&loop->remote_lock);
         free(loop);
         aw_loop_current = NULL;

@@ -5,8 +5,9 @@
 #include "await/loop.h"
 
 #include "await/log.h"
+#include "base/list.h"
 #include "loop/private.h"
-#include "loop/timers.h"
+#include "loop/timers_private.h"
 
 /* While something is ready, the poller is asked every so many turns only. */
 #define TURNS_UNPOLLED 16
@@ -74,38 +75,11 @@ aw_loop_foreign(struct aw_loop *loop)
         return loop->foreign;
 }
 
-/* Queues: doubly linked, so that a handle can be taken out from the middle. */
-
-static void
-queue_put(struct aw_handles *queue, struct aw_handle *handle)
-{
-        handle->next = NULL;
-        handle->previous = queue->last;
-        if (queue->last != NULL)
-                queue->last->next = handle;
-        else
-                queue->first = handle;
-        queue->last = handle;
-}
-
-static void
-queue_remove(struct aw_handles *queue, struct aw_handle *handle)
-{
-        if (handle->previous != NULL)
-                handle->previous->next = handle->next;
-        else
-                queue->first = handle->next;
-        if (handle->next != NULL)
-                handle->next->previous = handle->previous;
-        else
-                queue->last = handle->previous;
-}
-
 static void
 make_ready(struct aw_loop *loop, struct aw_handle *handle)
 {
         handle->state = HANDLE_READY;
-        queue_put(&loop->ready, handle);
+        aw_list_append(&loop->ready, handle, link);
 }
 
 void
@@ -117,7 +91,7 @@ aw_handle_cancel(struct aw_handle *handle)
                 aw_log_abort(
                         "a callback scheduled by aw_call_soon_threadsafe() cannot be cancelled");
         if (handle->state == HANDLE_READY)
-                queue_remove(&loop->ready, handle);
+                aw_list_remove(&loop->ready, handle, link);
         else if (handle->state == HANDLE_TIMER)
                 loop->timers = aw_timer_heap_remove(loop->timers, handle);
         handle->state = HANDLE_IDLE;
@@ -166,7 +140,7 @@ aw_call_soon_threadsafe(struct aw_loop *loop, struct aw_handle *handle,
         handle->state = HANDLE_REMOTE;
         pthread_mutex_lock(&loop->remote_lock);
         first = loop->remote.first == NULL;
-        queue_put(&loop->remote, handle);
+        aw_list_append(&loop->remote, handle, link);
         atomic_store(&loop->remote_pending, true);
         /*
          * One wake-up serves all that come before the loop looks. Under the lock, the loop cannot
@@ -182,7 +156,7 @@ static void
 take_remote(struct aw_loop *loop)
 {
         struct aw_handles taken;
-        struct aw_handle *handle, *next;
+        struct aw_handle *handle;
 
         if (!atomic_exchange(&loop->remote_pending, false))
                 return;
@@ -190,10 +164,8 @@ take_remote(struct aw_loop *loop)
         taken = loop->remote;
         loop->remote = (struct aw_handles){NULL, NULL};
         pthread_mutex_unlock(&loop->remote_lock);
-        for (handle = taken.first; handle != NULL; handle = next) {
-                next = handle->next;
+        while ((handle = aw_list_take(&taken, link)) != NULL)
                 make_ready(loop, handle);
-        }
 }
 
 void
@@ -202,51 +174,37 @@ aw_loop_flush(struct aw_flush *flush)
         if (flush->queued)
                 return;
         flush->queued = true;
-        flush->next = NULL;
-        *aw_loop_current->flush_last = flush;
-        aw_loop_current->flush_last = &flush->next;
+        aw_list_append(&aw_loop_current->flushes, flush, link);
 }
 
 void
 aw_loop_unflush(struct aw_flush *flush)
 {
-        struct aw_flush **link;
-
         if (!flush->queued)
                 return;
-        for (link = &aw_loop_current->flush_first; *link != flush; link = &(*link)->next)
-                continue;
-        *link = flush->next;
-        if (flush->next == NULL)
-                aw_loop_current->flush_last = link;
         flush->queued = false;
+        aw_list_remove(&aw_loop_current->flushes, flush, link);
 }
 
 /* What is served may ask to be served again: that is for the next turn. */
 static void
 flush_all(struct aw_loop *loop)
 {
-        struct aw_flush marker = {.queued = true};
         struct aw_flush *flush;
 
-        if (loop->flush_first == NULL)
+        if (loop->flushes.first == NULL)
                 return;
-        *loop->flush_last = &marker;
-        loop->flush_last = &marker.next;
-        while ((flush = loop->flush_first) != &marker) {
-                loop->flush_first = flush->next;
+        aw_list_append(&loop->flushes, &loop->flush_end, link);
+        while ((flush = aw_list_take(&loop->flushes, link)) != &loop->flush_end) {
                 flush->queued = false;
                 flush->serve(flush);
         }
-        loop->flush_first = marker.next;
-        if (marker.next == NULL)
-                loop->flush_last = &loop->flush_first;
 }
 
 void
-aw_loop_hurry(struct aw_loop *loop)
+aw_loop_wake(struct aw_loop *loop)
 {
-        loop->hurry = true;
+        loop->woken = true;
 }
 
 aw_time
@@ -281,17 +239,13 @@ run_handle(struct aw_loop *loop, struct aw_handle *handle)
 static void
 run_ready(struct aw_loop *loop)
 {
-        struct aw_handle marker = {.state = HANDLE_READY};
         struct aw_handle *handle;
 
         if (loop->ready.first == NULL)
                 return;
-        queue_put(&loop->ready, &marker);
-        while ((handle = loop->ready.first) != &marker) {
-                queue_remove(&loop->ready, handle);
+        aw_list_append(&loop->ready, &loop->ready_end, link);
+        while ((handle = aw_list_take(&loop->ready, link)) != &loop->ready_end)
                 run_handle(loop, handle);
-        }
-        queue_remove(&loop->ready, &marker);
 }
 
 static void
@@ -312,7 +266,7 @@ run_timers(struct aw_loop *loop)
 static aw_time
 poll_until(const struct aw_loop *loop, bool wait)
 {
-        if (!wait || loop->hurry || loop->ready.first != NULL || loop->flush_first != NULL)
+        if (!wait || loop->woken || loop->ready.first != NULL || loop->flushes.first != NULL)
                 return 0;
         return loop->timers == NULL ? AW_NEVER : loop->timers->when;
 }
@@ -325,7 +279,7 @@ poll_once(struct aw_loop *loop, bool wait)
                 return;
         loop->unpolled = 0;
         loop->backend->poll(loop, poll_until(loop, wait));
-        loop->hurry = false;
+        loop->woken = false;
 }
 
 void

@@ -8,12 +8,13 @@
 #include <time.h>
 
 #include "await/loop.h"
+#include "loop/turn.h"
 
 struct lws_context;
 struct lws_vhost;
 struct lws_context_creation_info;
 
-/* A way to poll. One static table each in loop_ev.c, loop_uv.c and loop_poll.c. */
+/* A way to poll. One static table each in ev.c, uv.c and poll.c. */
 struct aw_loop_backend {
         const char *name;
 
@@ -29,23 +30,40 @@ struct aw_loop_backend {
 
 extern const struct aw_loop_backend aw_loop_ev, aw_loop_uv, aw_loop_poll;
 
-/* Handles in a row: doubly linked, so that one can be taken out from the middle. */
 struct aw_handles {
         struct aw_handle *first, *last;
 };
+
+/* Something to be served in the flush of this turn, once, however often it is asked for. */
+struct aw_flush {
+        void (*serve)(struct aw_flush *flush);
+        struct {
+                struct aw_flush *next, *previous;
+        } link;
+        bool queued;
+};
+void aw_loop_flush(struct aw_flush *flush);
+void aw_loop_unflush(struct aw_flush *flush); /* before the owner is freed */
 
 struct aw_loop {
         const struct aw_loop_backend *backend;
         struct lws_context *context;
         struct lws_vhost *vhost;
         void *foreign;
+        int descriptors; /* libwebsockets takes none from this number on */
 
         struct aw_handles ready;
         struct aw_handle *timers; /* root of the heap */
         uint64_t order;
-        struct aw_flush *flush_first, **flush_last;
+        struct {
+                struct aw_flush *first, *last;
+        } flushes;
 
-        bool hurry;        /* this turn does not wait */
+        /* Where the turn that runs ends, in each of the two lists. */
+        struct aw_handle ready_end;
+        struct aw_flush flush_end;
+
+        bool woken;        /* this turn does not wait */
         unsigned unpolled; /* turns since the last poll */
 
         aw_time slow;    /* the limit; negative: off */
@@ -61,38 +79,21 @@ struct aw_loop {
 /* The loop of this thread, or NULL. */
 extern _Thread_local struct aw_loop *aw_loop_current;
 
-/* Something to be served in the flush of this turn, once, however often it is asked for. */
-struct aw_flush {
-        void (*serve)(struct aw_flush *flush);
-        struct aw_flush *next;
-        bool queued;
+/*
+ * The descriptor that wakes a context up. Found before the context is destroyed, it is closed
+ * afterwards if libwebsockets has not. None is found where /proc is missing.
+ */
+struct aw_wakeup {
+        int descriptor; /* -1: none, or libwebsockets closes it */
+        unsigned long long id;
 };
-void aw_loop_flush(struct aw_flush *flush);
-void aw_loop_unflush(struct aw_flush *flush); /* before the owner is freed */
+void aw_wakeup_find(struct aw_wakeup *wakeup, struct lws_context *context);
+void aw_wakeup_close(const struct aw_wakeup *wakeup);
 
 struct lws_context *aw_loop_context(struct aw_loop *loop);
 struct lws_vhost *aw_loop_vhost(struct aw_loop *loop);
 void *aw_loop_foreign(struct aw_loop *loop);
 
-/* The loop of this thread; aborts if there is none. */
-struct aw_loop *aw_loop_need(void);
-
-/*
- * The time at the last tick of the kernel's clock, at most AW_LOOP_TICK ago: much cheaper to ask
- * for than the time now.
- */
-#define AW_LOOP_TICK (10 * AW_MILLISECOND)
-aw_time aw_loop_now_about(void);
 aw_time aw_loop_clock(clockid_t clock);
-
-/* The turn in progress does not wait: what the caller of aw_loop_turn() waited for has happened. */
-void aw_loop_hurry(struct aw_loop *loop);
-
-/*
- * For the slow-callback watch: how long (microseconds) the callback that runs has taken since the
- * last such question, if that is over the limit, else 0. Whoever runs something that has a name
- * asks, so that the report can tell it.
- */
-aw_time aw_loop_slow(struct aw_loop *loop);
 
 #endif

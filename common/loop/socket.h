@@ -1,80 +1,73 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stream sockets on the loop: libwebsockets polls and reads them (its raw role), the owner is
- * called back on the loop's own stack. What is read is plain bytes; TLS is put on top by the owner.
+ * A descriptor on the loop: it is ready, or not. Reading and writing are the owner's business.
  *
- * Call these on the loop's stack only (a handle's callback, a flush, a callback below), never in a
- * coroutine.
+ * libwebsockets polls it, in its raw file role: its raw socket role reads by itself, takes the end
+ * of one direction as the end of both, and does not read while it holds output.
+ *
+ * Unless said otherwise these are for the loop's stack (a handle's callback, a flush, a callback
+ * below); those that may be called in a task as well only take a note, which this turn's flush
+ * carries out.
  */
 #ifndef AW_LOOP_SOCKET_H
 #define AW_LOOP_SOCKET_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
+
+#include "loop/private.h"
 
 struct aw_socket;
 
+/* None may be NULL. */
 struct aw_socket_callbacks {
-        /* Bytes came; they are valid during the call. */
-        void (*data)(void *owner, const uint8_t *data, size_t length);
+        /* There is something to read, or the end of it, or an error. As long as that is so. */
+        void (*readable)(struct aw_socket *socket);
 
-        /*
-         * Time to write, with aw_socket_write(): after aw_socket_want_write(), and when what was
-         * held has gone out.
-         */
-        void (*writable)(void *owner);
+        /* The kernel takes output again, or there is an error. Once for each time it was asked. */
+        void (*writable)(struct aw_socket *socket);
 
-        /* A connection in progress is established. */
-        void (*connected)(void *owner);
+        /* In the flush of the turn in which aw_socket_ask() was called. */
+        void (*flush)(struct aw_socket *socket);
 
-        /*
-         * The socket is gone, and with it the struct aw_socket: the last call. error is an errno
-         * value: 0 end of stream or closed by aw_socket_close(), ECONNREFUSED and the like for a
-         * connection in progress.
-         */
-        void (*closed)(void *owner, int error);
+        /* The descriptor is closed, and the loop has forgotten the socket: the last call. */
+        void (*closed)(struct aw_socket *socket);
+};
+
+/* Part of its owner, who finds itself by it. The fields are socket.c's. */
+struct aw_socket {
+        const struct aw_socket_callbacks *callbacks;
+        struct lws *wsi; /* NULL: libwebsockets has let go of it */
+        struct aw_flush flush;
+        struct {
+                struct aw_socket *next, *previous;
+        } link; /* all of this thread's */
+        int fd;
+        bool reading, writing;      /* what the owner wants to know */
+        bool polled_in, polled_out; /* what libwebsockets was asked for */
+        bool asked;                 /* for flush() */
+        bool closing;
 };
 
 /*
- * Takes a connected (or, with `connecting`, connecting) non-blocking stream socket; its descriptor
- * is the socket's now, and is closed even if this fails: NULL with errno ENOMEM or EMFILE.
+ * Takes a non-blocking descriptor that can be polled, which is closed with the socket; not if this
+ * fails: -1 with errno EMFILE. readable() is wanted. Also in a task.
  */
-struct aw_socket *aw_socket_adopt(int fd, bool connecting,
-                                  const struct aw_socket_callbacks *callbacks, void *owner);
+int aw_socket_open(struct aw_socket *socket, int fd, const struct aw_socket_callbacks *callbacks);
 
-/* Another owner, on the loop's stack or in a coroutine. */
-void aw_socket_set_owner(struct aw_socket *socket, const struct aw_socket_callbacks *callbacks,
-                         void *owner);
+/* Whether readable() is wanted. Also in a task. */
+void aw_socket_read(struct aw_socket *socket, bool wanted);
 
-/*
- * Asks for callbacks->writable() in this turn's flush, on the loop's stack. May be called in a
- * coroutine.
- */
-void aw_socket_want_write(struct aw_socket *socket);
+/* Asks for writable(), once. Also in a task. */
+void aw_socket_want_writable(struct aw_socket *socket);
 
-/*
- * Writes. What the kernel does not take is copied and held until it does; reading goes on
- * meanwhile. 0: all is with the kernel; 1: some is held, stop writing and wait for writable(); -1:
- * broken, closed() will come, after data() with what the peer had sent before.
- */
-int aw_socket_write(struct aw_socket *socket, const uint8_t *data, size_t length);
+/* Asks for flush() in this turn, once. Also in a task. */
+void aw_socket_ask(struct aw_socket *socket);
 
-/* Stops and resumes reading. May be called in a coroutine. */
-void aw_socket_pause(struct aw_socket *socket, bool pause);
-
-/*
- * Closes in this turn's flush: closed() comes then, data() and writable() no more. May be called in
- * a coroutine.
- */
+/* Closes in this turn's flush: closed() comes then, and nothing else before. Also in a task. */
 void aw_socket_close(struct aw_socket *socket);
 
-/* Ends the sending direction (FIN), once what is held has gone out. */
-void aw_socket_shutdown(struct aw_socket *socket);
-
-int aw_socket_fd(const struct aw_socket *socket);
-
-/* For loop.c. */
+/* For loop/create.c. */
 struct lws_protocols;
 extern const struct lws_protocols *const aw_socket_protocols;
 void aw_socket_close_all(void);

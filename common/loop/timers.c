@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "loop/timers.h"
+#include "loop/timers_private.h"
 
 static bool
 earlier(const struct aw_handle *a, const struct aw_handle *b)
@@ -8,7 +8,7 @@ earlier(const struct aw_handle *a, const struct aw_handle *b)
 }
 
 /*
- * The later of two heaps becomes the first child of the other. `previous` of a first child is its
+ * The later of two heaps becomes the first child of the other. `link.previous` of a first child is its
  * parent.
  */
 static struct aw_handle *
@@ -20,10 +20,10 @@ meld(struct aw_handle *a, struct aw_handle *b)
                 return a == NULL ? b : a;
         parent = earlier(a, b) ? a : b;
         child = parent == a ? b : a;
-        child->previous = parent;
-        child->next = parent->child;
-        if (child->next != NULL)
-                child->next->previous = child;
+        child->link.previous = parent;
+        child->link.next = parent->child;
+        if (child->link.next != NULL)
+                child->link.next->link.previous = child;
         parent->child = child;
         return parent;
 }
@@ -38,18 +38,18 @@ meld_children(struct aw_handle *first)
         struct aw_handle *pairs = NULL, *root = NULL, *a, *b, *next;
 
         for (a = first; a != NULL; a = next) {
-                b = a->next;
-                next = b == NULL ? NULL : b->next;
-                a->next = a->previous = NULL;
+                b = a->link.next;
+                next = b == NULL ? NULL : b->link.next;
+                a->link.next = a->link.previous = NULL;
                 if (b != NULL)
-                        b->next = b->previous = NULL;
+                        b->link.next = b->link.previous = NULL;
                 a = meld(a, b);
-                a->next = pairs;
+                a->link.next = pairs;
                 pairs = a;
         }
         for (a = pairs; a != NULL; a = next) {
-                next = a->next;
-                a->next = NULL;
+                next = a->link.next;
+                a->link.next = NULL;
                 root = meld(root, a);
         }
         return root;
@@ -58,7 +58,7 @@ meld_children(struct aw_handle *first)
 struct aw_handle *
 aw_timer_heap_insert(struct aw_handle *root, struct aw_handle *handle)
 {
-        handle->next = handle->previous = handle->child = NULL;
+        handle->link.next = handle->link.previous = handle->child = NULL;
         return meld(root, handle);
 }
 
@@ -70,14 +70,14 @@ aw_timer_heap_remove(struct aw_handle *root, struct aw_handle *handle)
         if (handle == root) {
                 root = orphans;
         } else {
-                if (handle->previous->child == handle)
-                        handle->previous->child = handle->next;
+                if (handle->link.previous->child == handle)
+                        handle->link.previous->child = handle->link.next;
                 else
-                        handle->previous->next = handle->next;
-                if (handle->next != NULL)
-                        handle->next->previous = handle->previous;
+                        handle->link.previous->link.next = handle->link.next;
+                if (handle->link.next != NULL)
+                        handle->link.next->link.previous = handle->link.previous;
                 root = meld(root, orphans);
         }
-        handle->next = handle->previous = handle->child = NULL;
+        handle->link.next = handle->link.previous = handle->child = NULL;
         return root;
 }

@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "net/connect.h"
 
-#include "loop/socket.h"
 #include "net/resolve.h"
-#include "task/private.h"
+#include "net/transport.h"
+#include "task/suspend.h"
 
 /* Before the next address is tried as well (RFC 8305 section 5: the Connection Attempt Delay). */
 #define ATTEMPT_DELAY (250 * AW_MILLISECOND)
 
 struct attempt {
         struct race *race;
-        struct aw_socket *socket;
+        struct aw_transport *transport;
 };
 
 struct race {
@@ -35,18 +34,19 @@ attempt_connected(void *owner)
         struct attempt *attempt = owner;
 
         /* What comes meanwhile is for the next owner. */
-        aw_socket_pause(attempt->socket, true);
+        aw_transport_pause(attempt->transport, true);
         if (attempt->race->winner == NULL)
                 attempt->race->winner = attempt;
         aw_wake_all(&attempt->race->waiters);
 }
 
 static void
-attempt_closed(void *owner, int error)
+attempt_closed(void *owner, int error, const char *text)
 {
         struct attempt *attempt = owner;
 
-        attempt->socket = NULL;
+        (void)text;
+        attempt->transport = NULL;
         attempt->race->failed++;
         attempt->race->error = error == 0 ? ECONNABORTED : error;
         if (attempt->race->winner == attempt)
@@ -69,41 +69,32 @@ attempt_data(void *owner, const uint8_t *data, size_t length)
 }
 
 static void
-nobody_closed(void *owner, int error)
+attempt_ended(void *owner, bool truncated)
 {
         (void)owner;
-        (void)error;
+        (void)truncated;
 }
 
-/* The winner's, until it has its new owner. */
-static const struct aw_socket_callbacks nobody_callbacks = {
+static const struct aw_transport_callbacks attempt_callbacks = {
+        .established = attempt_connected,
         .data = attempt_data,
+        .ended = attempt_ended,
         .writable = attempt_nothing,
-        .connected = attempt_nothing,
-        .closed = nobody_closed,
-};
-
-static const struct aw_socket_callbacks attempt_callbacks = {
-        .data = attempt_data,
-        .writable = attempt_nothing,
-        .connected = attempt_connected,
         .closed = attempt_closed,
 };
 
-/* A socket on its way to the address, or NULL with errno. */
-static struct aw_socket *
-start_socket(const struct aw_address *address, struct attempt *attempt)
+/* A connection on its way to the address, or NULL with errno. */
+static struct aw_transport *
+attempt_start(const struct aw_address *address, struct attempt *attempt)
 {
         int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        int on = 1, error;
+        int error;
 
         if (fd == -1)
                 return NULL;
-        /* Has no meaning, and no effect, on a Unix socket. */
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         if (connect(fd, (const struct sockaddr *)&address->storage, address->length) == 0 ||
             errno == EINPROGRESS)
-                return aw_socket_adopt(fd, true, &attempt_callbacks, attempt);
+                return aw_transport_open(fd, true, NULL, &attempt_callbacks, attempt);
         error = errno;
         close(fd);
         errno = error;
@@ -116,9 +107,9 @@ race_start_next(struct race *race)
         struct attempt *attempt = &race->attempts[race->started];
 
         attempt->race = race;
-        attempt->socket = start_socket(&race->addresses->items[race->started], attempt);
+        attempt->transport = attempt_start(&race->addresses->items[race->started], attempt);
         race->started++;
-        if (attempt->socket == NULL) {
+        if (attempt->transport == NULL) {
                 race->failed++;
                 race->error = errno;
         }
@@ -142,16 +133,14 @@ race_wait(struct race *race, aw_time deadline)
 static async void
 race_end(struct race *race)
 {
-        size_t i;
-
-        for (i = 0; i < race->started; i++)
-                if (race->attempts[i].socket != NULL && &race->attempts[i] != race->winner)
-                        aw_socket_close(race->attempts[i].socket);
+        for (size_t i = 0; i < race->started; i++)
+                if (race->attempts[i].transport != NULL && &race->attempts[i] != race->winner)
+                        aw_transport_close(race->attempts[i].transport);
         while (race->failed + (race->winner != NULL) < race->started)
                 aw_suspend_in(&race->waiters, AW_NEVER);
 }
 
-static async struct aw_socket *
+static async struct aw_transport *
 race_run(struct race *race, aw_time deadline)
 {
         bool go_on = true;
@@ -169,7 +158,7 @@ race_run(struct race *race, aw_time deadline)
                 race->winner = NULL;
         await(race_end(race));
         errno = error == 0 ? race->error : error;
-        return race->winner == NULL ? NULL : race->winner->socket;
+        return race->winner == NULL ? NULL : race->winner->transport;
 }
 
 /* Families take turns, in the order that the resolver prefers (RFC 8305 section 4). */
@@ -177,9 +166,9 @@ static void
 interleave(struct aw_addresses *addresses)
 {
         struct aw_address *items = addresses->items, moved;
-        size_t i, j;
+        size_t j;
 
-        for (i = 1; i < addresses->count; i++) {
+        for (size_t i = 1; i < addresses->count; i++) {
                 for (j = i; j < addresses->count; j++)
                         if (items[j].storage.ss_family != items[i - 1].storage.ss_family)
                                 break;
@@ -191,22 +180,22 @@ interleave(struct aw_addresses *addresses)
         }
 }
 
-async struct aw_socket *
+async struct aw_transport *
 aw_connect(struct aw_addresses *addresses, aw_time deadline)
 {
         struct race race = {.addresses = addresses};
-        struct aw_socket *socket;
+        struct aw_transport *transport;
         int error;
 
         interleave(addresses);
         race.attempts = calloc(addresses->count, sizeof(*race.attempts));
         if (race.attempts == NULL)
                 return NULL;
-        socket = await(race_run(&race, deadline));
+        transport = await(race_run(&race, deadline));
         error = errno;
-        if (socket != NULL)
-                aw_socket_set_owner(socket, &nobody_callbacks, NULL);
+        if (transport != NULL)
+                aw_transport_disown(transport);
         free(race.attempts);
         errno = error;
-        return socket;
+        return transport;
 }

@@ -6,15 +6,15 @@
 #include "await/task.h"
 
 struct aw_addresses;
-struct aw_socket;
+struct aw_transport;
 
 /*
  * Tries the addresses one after the other, families in turn, a further one every 250 ms and as soon
- * as one has failed, until one is connected; the others are dropped. The addresses are reordered. A
- * socket that does not read yet and has no owner: call aw_socket_set_owner() before waiting for
- * anything, then aw_socket_pause(socket, false). NULL with errno: that of the last that failed,
- * ETIMEDOUT, ECANCELED or ENOMEM.
+ * as one has failed, until one is connected; the others are dropped. The addresses are reordered. An
+ * established transport that is paused and has no owner: call aw_transport_set_owner() before
+ * waiting for anything, then aw_transport_pause(transport, false) or aw_transport_start_tls(). NULL
+ * with errno: that of the last that failed, ETIMEDOUT, ECANCELED or ENOMEM.
  */
-async struct aw_socket *aw_connect(struct aw_addresses *addresses, aw_time deadline);
+async struct aw_transport *aw_connect(struct aw_addresses *addresses, aw_time deadline);
 
 #endif

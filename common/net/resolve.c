@@ -67,6 +67,28 @@ aw_addresses_free(struct aw_addresses *addresses)
         *addresses = (struct aw_addresses){.items = NULL};
 }
 
+static void
+add_address(struct aw_addresses *addresses, const void *address, socklen_t length)
+{
+        struct aw_address *item = &addresses->items[addresses->count++];
+
+        memcpy(&item->storage, address, length);
+        item->length = length;
+}
+
+/* Two lines of a hosts file may say the same. */
+static bool
+has_address(const struct aw_addresses *addresses, const struct addrinfo *info)
+{
+        size_t i;
+
+        for (i = 0; i < addresses->count; i++)
+                if (addresses->items[i].length == info->ai_addrlen &&
+                    memcmp(&addresses->items[i].storage, info->ai_addr, info->ai_addrlen) == 0)
+                        return true;
+        return false;
+}
+
 static int
 copy_found(const struct addrinfo *found, struct aw_addresses *addresses)
 {
@@ -78,12 +100,26 @@ copy_found(const struct addrinfo *found, struct aw_addresses *addresses)
         addresses->items = calloc(count, sizeof(*addresses->items));
         if (addresses->items == NULL)
                 return -1;
-        for (info = found; info != NULL; info = info->ai_next) {
-                struct aw_address *item = &addresses->items[addresses->count++];
+        for (info = found; info != NULL; info = info->ai_next)
+                if (!has_address(addresses, info))
+                        add_address(addresses, info->ai_addr, info->ai_addrlen);
+        return 0;
+}
 
-                memcpy(&item->storage, info->ai_addr, info->ai_addrlen);
-                item->length = info->ai_addrlen;
-        }
+/* All addresses of the machine, of both families. */
+static int
+any_addresses(uint16_t port, struct aw_addresses *addresses)
+{
+        struct sockaddr_in v4 = {.sin_family = AF_INET};
+        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = in6addr_any};
+
+        v4.sin_addr.s_addr = htonl(INADDR_ANY);
+        v4.sin_port = v6.sin6_port = htons(port);
+        addresses->items = calloc(2, sizeof(*addresses->items));
+        if (addresses->items == NULL)
+                return -1;
+        add_address(addresses, &v4, sizeof(v4));
+        add_address(addresses, &v6, sizeof(v6));
         return 0;
 }
 
@@ -181,6 +217,8 @@ aw_resolve(const struct aw_url *url, bool passive, struct aw_addresses *addresse
         *reason = "out of memory";
         if (url->scheme == AW_URL_UNIX)
                 return unix_address(url->socket, addresses);
+        if (passive && strcmp(url->host, AW_URL_ANY_HOST) == 0)
+                return any_addresses(url->port, addresses);
         job.argument = query_create(url, passive);
         if (job.argument == NULL)
                 return -1;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names to addresses, in a thread of the default executor: getaddrinfo() blocks, and needs more
- * stack than a task has.
+ * Names to addresses, in a thread of the default executor: getaddrinfo() blocks.
  */
 #ifndef AW_NET_RESOLVE_H
 #define AW_NET_RESOLVE_H
@@ -23,8 +22,8 @@ struct aw_addresses {
 };
 
 /*
- * The addresses of the URL's host, or the one of its Unix socket, with its port; `passive`: to
- * listen on. An address in digits needs no thread. 0 and at least one address, to be freed by
+ * The addresses of the URL's host, each once, or the one of its Unix socket, with its port;
+ * `passive`: to listen on, which AW_URL_ANY_HOST is for. An address in digits needs no thread. 0 and at least one address, to be freed by
  * aw_addresses_free(); or -1 with errno and *reason, a literal or a static text of the C library's.
  */
 async int aw_resolve(const struct aw_url *url, bool passive, struct aw_addresses *addresses,

@@ -19,6 +19,8 @@
 #define AW_URL_SOCKET_MAX 107  /* bytes in a Unix socket's path */
 #define AW_URL_TARGET_MAX 8000 /* bytes in a request target */
 
+#define AW_URL_ANY_HOST "*" /* to listen on: all addresses of the machine */
+
 enum aw_url_scheme { AW_URL_WS, AW_URL_WSS, AW_URL_UNIX };
 
 /*
@@ -48,7 +50,7 @@ struct aw_url_error {
  *   - a user name or password,
  *   - names with other than letters, digits, '-', '_' and '.', with an empty label or one over 63
  *     bytes, or with a last label that is a number unless it is an IPv4 address; so a name from
- *     beyond ASCII must be given in its ASCII form (xn--...),
+ *     beyond ASCII must be given in its ASCII form (xn--...); one dot at the end is the root's,
  *   - zones in IPv6 addresses,
  *   - bytes beyond ASCII in path or query (a socket's path may have them),
  *   - what is longer than the maximums above.
@@ -56,5 +58,11 @@ struct aw_url_error {
  * Percent-encoding is left as it is, right or wrong.
  */
 int aw_url_parse(const char *text, struct aw_url *url, struct aw_url_error *error);
+
+/*
+ * The same for a URL to listen on. The host may also be "*", or empty in front of a port: both are
+ * AW_URL_ANY_HOST. A path (but for a single "/") and a query are refused.
+ */
+int aw_url_parse_listen(const char *text, struct aw_url *url, struct aw_url_error *error);
 
 #endif

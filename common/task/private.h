@@ -4,6 +4,7 @@
 #define AW_TASK_PRIVATE_H
 
 #include "await/task.h"
+#include "task/suspend.h"
 
 #define AW_TASK_NAME_SIZE 32
 
@@ -16,9 +17,15 @@ enum aw_task_state { AW_TASK_READY, AW_TASK_RUNNING, AW_TASK_WAITING, AW_TASK_DO
 struct aw_waiter {
         struct aw_task *task;
         struct aw_waiters *waiters; /* the queue it is in, or NULL */
-        struct aw_waiter *next, *previous;
+        struct {
+                struct aw_waiter *next, *previous;
+        } link;
         struct aw_handle timer;
         enum { AW_WAITING, AW_WOKEN, AW_TIMED_OUT, AW_CANCELLED } outcome;
+};
+
+struct aw_tasks {
+        struct aw_task *first, *last;
 };
 
 /* It lives at the top of its own coroutine's stack. */
@@ -31,18 +38,21 @@ struct aw_task {
         struct aw_waiter *waiting;   /* while it waits */
         struct aw_task *joining;     /* the task it waits for, which is cancelled along */
         struct aw_waiters *watchers; /* woken when it ends: those of its owner's wait */
+        void (*ended)(
+                struct aw_task *task); /* its owner's, who frees it then; NULL: joined later */
         struct aw_group *group;
-        struct aw_task *group_next, **group_link; /* the group's tasks */
-        struct aw_task *parent, *children;        /* who spawned whom */
-        struct aw_task *next, *previous;          /* siblings */
+        struct {
+                struct aw_task *next, *previous;
+        } members, siblings;    /* of the group, and of the parent */
+        struct aw_task *parent; /* who spawned it */
+        struct aw_tasks children;
         aw_time born;
-        uint64_t ended; /* how many had ended with this one: tells which of two was first */
+        uint64_t order; /* of its end among those of the others */
         int result, error;
         unsigned cancels; /* calls of aw_cancel() that nobody has taken back */
         enum aw_task_state state;
         bool cancel; /* to be delivered at the next suspension point */
-        bool detached;
-        bool seen; /* somebody looked at its result */
+        bool seen;   /* somebody looked at its result */
         char name[AW_TASK_NAME_SIZE];
 };
 
@@ -50,7 +60,7 @@ struct aw_task {
 struct aw_scheduler {
         struct aw_coro_pool *pool;
         struct aw_task *current; /* the task that runs */
-        struct aw_task *roots;   /* tasks without a parent */
+        struct aw_tasks roots;   /* tasks without a parent */
         struct aw_task *main;    /* the one that aw_run() waits for */
         size_t count;            /* tasks that are not done */
         uint64_t ended;          /* tasks that are */
@@ -64,8 +74,8 @@ struct aw_task *aw_task_need(void);
 void aw_task_step(void *task);
 
 /*
- * The end of a task's life: what nobody looked at is reported; who is still waited for must not be
- * freed.
+ * The end of a task's life: logs an error that nobody looked at; aborts if another task still waits
+ * for this one.
  */
 void aw_task_report_unseen(const struct aw_task *task);
 void aw_task_check_unwatched(const struct aw_task *task);
@@ -75,10 +85,12 @@ void aw_task_free(struct aw_task *task);
 void aw_task_tree_insert(struct aw_task *task, struct aw_task *parent);
 void aw_task_tree_remove(struct aw_task *task);
 
-/* Spawns for a group: the task is freed at its end, after aw_group_ended(). */
+/*
+ * Spawns a task whose end has an owner: ended(task) is called when it is done, and frees it. NULL:
+ * it is joined. `group` is the owner's.
+ */
 struct aw_task *aw_task_spawn(const char *name, aw_task_function *function, void *argument,
-                              struct aw_group *group);
-void aw_group_ended(struct aw_group *group, struct aw_task *task);
+                              void (*ended)(struct aw_task *task), struct aw_group *group);
 
 /*
  * Waits until the task is done or the deadline has passed (-1, ETIMEDOUT), without taking its
@@ -86,9 +98,6 @@ void aw_group_ended(struct aw_group *group, struct aw_task *task);
  * the caller.
  */
 int aw_task_wait_done(struct aw_task *task, aw_time deadline);
-
-/* aw_wait_in() that leaves a cancellation pending. */
-int aw_suspend_in(struct aw_waiters *waiters, aw_time deadline);
 
 /*
  * Enters the queue that is woken when the task ends; a task has one owner, so a second one is
@@ -113,8 +122,5 @@ bool aw_task_take_cancel(void);
  * the last.
  */
 struct aw_task *aw_task_next(struct aw_task *task);
-
-/* The default executor of this thread's loop is shut down at the end of aw_run(). */
-void aw_executor_shutdown_default(void);
 
 #endif

@@ -2,9 +2,36 @@
 /* A loop, its first task, and the end of all that is left. */
 #include <errno.h>
 
+#include "task/run.h"
+
 #include "await/log.h"
+#include "base/list.h"
 #include "coro/coro.h"
 #include "task/private.h"
+
+static _Thread_local struct {
+        struct aw_at_exit *first, *last;
+} exits;
+
+void
+aw_at_exit(struct aw_at_exit *exit)
+{
+        if (exit->queued)
+                return;
+        exit->queued = true;
+        aw_list_append(&exits, exit, link);
+}
+
+static void
+leave_all(void)
+{
+        struct aw_at_exit *exit;
+
+        while ((exit = aw_list_take(&exits, link)) != NULL) {
+                exit->queued = false;
+                exit->leave();
+        }
+}
 
 static void
 cancel_all(void)
@@ -15,13 +42,13 @@ cancel_all(void)
                 aw_cancel(task);
 }
 
-/* Tasks that nobody joined are a mistake of the program's: it is told, and they are freed. */
+/* The program should have joined these tasks: logs that, and frees them. */
 static void
 free_all(void)
 {
         struct aw_task *task;
 
-        while ((task = aw_scheduler.roots) != NULL) {
+        while ((task = aw_scheduler.roots.first) != NULL) {
                 aw_task_report_unseen(task);
                 aw_log(AW_LOG_WARNING, "task '%s' was never joined", task->name);
                 aw_task_free(task);
@@ -44,8 +71,8 @@ aw_run(const struct aw_loop_options *options, aw_task_function *function, void *
 
         if (loop == NULL)
                 return -1;
-        aw_scheduler.pool = aw_coro_pool_create();
-        if (aw_scheduler.pool != NULL)
+        aw_scheduler.pool = aw_coro_pool_create(options == NULL ? 0 : options->stack_size);
+        if (aw_scheduler.pool != NULL && aw_coro_pool_watch(aw_scheduler.pool) == 0)
                 task = aw_scheduler.main = aw_spawn("main", function, argument);
         if (task != NULL) {
                 run_until_done(loop, task);
@@ -55,9 +82,10 @@ aw_run(const struct aw_loop_options *options, aw_task_function *function, void *
         cancel_all();
         run_until_done(loop, NULL);
         free_all();
-        aw_executor_shutdown_default();
+        leave_all();
         /* One more turn lets what was closed in the last one go. */
         aw_loop_turn(loop, false);
+        aw_coro_pool_unwatch(aw_scheduler.pool);
         aw_coro_pool_destroy(aw_scheduler.pool);
         aw_scheduler.pool = NULL;
         aw_loop_destroy(loop);

@@ -25,11 +25,10 @@ static void
 block(const sigset_t *set, sigset_t *blocked)
 {
         sigset_t before;
-        int number;
 
         pthread_sigmask(SIG_BLOCK, set, &before);
         *blocked = *set;
-        for (number = 1; number < NSIG; number++)
+        for (int number = 1; number < NSIG; number++)
                 if (sigismember(&before, number) == 1)
                         sigdelset(blocked, number);
 }
@@ -49,12 +48,11 @@ aw_signals_open(const int numbers[], size_t count)
 {
         struct aw_signals *signals = calloc(1, sizeof(*signals));
         sigset_t set;
-        size_t i;
 
         if (signals == NULL)
                 return NULL;
         sigemptyset(&set);
-        for (i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++)
                 sigaddset(&set, numbers[i]);
         signals->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
         if (signals->fd == -1)

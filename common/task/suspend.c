@@ -1,27 +1,76 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting, and what ends it: the one place where a task is suspended. */
+/* The task that runs, waiting, and what ends it: the one place where a task is suspended. */
 #include <errno.h>
 
 #include "await/log.h"
+#include "base/list.h"
 #include "coro/coro.h"
+#include "loop/turn.h"
 #include "task/private.h"
 
-static void
-waiter_unlink(struct aw_waiter *waiter)
-{
-        struct aw_waiters *waiters = waiter->waiters;
+_Thread_local struct aw_scheduler aw_scheduler;
 
-        if (waiters == NULL)
-                return;
-        if (waiter->previous != NULL)
-                waiter->previous->next = waiter->next;
-        else
-                waiters->first = waiter->next;
-        if (waiter->next != NULL)
-                waiter->next->previous = waiter->previous;
-        else
-                waiters->last = waiter->previous;
-        waiter->waiters = NULL;
+/*
+ * Where await() notes its site when no task runs: such an await aborts, but only once it has to
+ * wait.
+ */
+static const char *nowhere;
+_Thread_local const char **aw_await_site = &nowhere;
+
+struct aw_task *
+aw_task_current(void)
+{
+        return aw_scheduler.current;
+}
+
+struct aw_task *
+aw_task_need(void)
+{
+        if (aw_scheduler.current == NULL)
+                aw_log_abort("await outside a task: only a function that aw_run() or aw_spawn() "
+                             "runs may wait");
+        return aw_scheduler.current;
+}
+
+/* Its owner may free it in ended(). */
+static void
+task_ended(struct aw_task *task)
+{
+        task->state = AW_TASK_DONE;
+        task->order = ++aw_scheduler.ended;
+        aw_scheduler.count--;
+        if (task == aw_scheduler.main || aw_scheduler.count == 0)
+                aw_loop_wake(aw_loop_need());
+        if (task->watchers != NULL)
+                aw_wake_all(task->watchers);
+        if (task->ended != NULL)
+                task->ended(task);
+}
+
+static void
+report_slow(const struct aw_task *task, aw_time took)
+{
+        aw_log(AW_LOG_WARNING, "Executing <Task '%s', last await at %s> took %.3f seconds",
+               task->name, task->site == NULL ? "none" : task->site, (double)took / AW_SECOND);
+}
+
+void
+aw_task_step(void *argument)
+{
+        struct aw_task *task = argument;
+        aw_time took;
+
+        task->state = AW_TASK_RUNNING;
+        aw_scheduler.current = task;
+        aw_await_site = &task->site;
+        aw_coro_resume(task->coro);
+        aw_await_site = &nowhere;
+        aw_scheduler.current = NULL;
+        took = aw_loop_slow(aw_loop_need());
+        if (took > 0)
+                report_slow(task, took);
+        if (aw_coro_finished(task->coro))
+                task_ended(task);
 }
 
 /* Ends a wait in progress; the task goes on in the next turn. */
@@ -29,7 +78,9 @@ static void
 waiter_end(struct aw_waiter *waiter, int outcome)
 {
         waiter->outcome = outcome;
-        waiter_unlink(waiter);
+        if (waiter->waiters != NULL)
+                aw_list_remove(waiter->waiters, waiter, link);
+        waiter->waiters = NULL;
         aw_handle_cancel(&waiter->timer);
         waiter->task->state = AW_TASK_READY;
         aw_call_soon(&waiter->task->ready, aw_task_step, waiter->task);
@@ -39,18 +90,6 @@ static void
 waiter_timer(void *argument)
 {
         waiter_end(argument, AW_TIMED_OUT);
-}
-
-static void
-waiter_append(struct aw_waiters *waiters, struct aw_waiter *waiter)
-{
-        waiter->waiters = waiters;
-        waiter->previous = waiters->last;
-        if (waiters->last != NULL)
-                waiters->last->next = waiter;
-        else
-                waiters->first = waiter;
-        waiters->last = waiter;
 }
 
 /*
@@ -72,9 +111,9 @@ suspend(struct aw_waiter *waiter)
 static int
 wait_outcome(struct aw_waiters *waiters, aw_time deadline)
 {
-        struct aw_waiter waiter = {.task = aw_task_need()};
+        struct aw_waiter waiter = {.task = aw_task_need(), .waiters = waiters};
 
-        waiter_append(waiters, &waiter);
+        aw_list_append(waiters, &waiter, link);
         if (deadline != AW_NEVER)
                 aw_call_at(&waiter.timer, deadline, waiter_timer, &waiter);
         suspend(&waiter);
@@ -182,7 +221,7 @@ cancel_one(struct aw_task *task)
 bool
 aw_cancel(struct aw_task *task)
 {
-        if (task->state == AW_TASK_DONE)
+        if (task == NULL || task->state == AW_TASK_DONE)
                 return false;
         cancel_one(task);
         /* No recursion: a chain of joins may be longer than a stack is deep. */
@@ -195,58 +234,4 @@ aw_cancel(struct aw_task *task)
         if (task->waiting != NULL && task->waiting->outcome == AW_WAITING)
                 waiter_end(task->waiting, AW_CANCELLED);
         return true;
-}
-
-void
-aw_task_watch(struct aw_task *task, struct aw_waiters *watchers)
-{
-        if (watchers != NULL && task == aw_scheduler.current)
-                aw_log_abort("task '%s' joins itself", task->name);
-        if (watchers != NULL)
-                aw_task_check_unwatched(task);
-        if (watchers != NULL && (task->detached || task->group != NULL))
-                aw_log_abort("task '%s' is detached or belongs to a group: it cannot be waited for",
-                             task->name);
-        task->watchers = watchers;
-}
-
-int
-aw_task_wait_done(struct aw_task *task, aw_time deadline)
-{
-        struct aw_task *self = aw_task_need();
-        struct aw_waiters ended = {NULL, NULL};
-        int result = 0;
-
-        if (task->state == AW_TASK_DONE)
-                return 0;
-        aw_task_watch(task, &ended);
-        self->joining = task;
-        if (self->cancel)
-                aw_cancel(task);
-        result = aw_suspend_in(&ended, deadline);
-        /*
-         * A task that was cancelled along is left to its clean-up, the deadline no longer matters.
-         */
-        if (result == -1 && self->cancel)
-                result = aw_suspend_in(&ended, AW_NEVER);
-        self->joining = NULL;
-        aw_task_watch(task, NULL);
-        return task->state == AW_TASK_DONE ? 0 : result;
-}
-
-int
-aw_task_take_joined(struct aw_task *task)
-{
-        int result = aw_task_take(task);
-
-        if (result == -1 && errno == ECANCELED)
-                aw_scheduler.current->cancel = false;
-        return result;
-}
-
-async int
-aw_join(struct aw_task *task)
-{
-        aw_task_wait_done(task, AW_NEVER);
-        return aw_task_take_joined(task);
 }

@@ -128,10 +128,10 @@ aw_lock_locked(const struct aw_lock *lock)
 }
 
 void
-aw_queue_init(struct aw_queue *queue, size_t most)
+aw_queue_init(struct aw_queue *queue, size_t max)
 {
-        *queue = (struct aw_queue){.most = most};
-        aw_semaphore_init(&queue->empty, most);
+        *queue = (struct aw_queue){.max = max};
+        aw_semaphore_init(&queue->empty, max);
 }
 
 void
@@ -169,7 +169,7 @@ static int
 queue_push(struct aw_queue *queue, void *item)
 {
         if (queue->count == queue->capacity && ring_grow(queue) == -1) {
-                if (queue->most > 0)
+                if (queue->max > 0)
                         aw_semaphore_release(&queue->empty);
                 errno = ENOMEM;
                 return -1;
@@ -185,14 +185,14 @@ queue_pop(struct aw_queue *queue, void **item)
         *item = queue->items[queue->head];
         queue->head = (queue->head + 1) % queue->capacity;
         queue->count--;
-        if (queue->most > 0)
+        if (queue->max > 0)
                 aw_semaphore_release(&queue->empty);
 }
 
 int
 aw_queue_put_nowait(struct aw_queue *queue, void *item)
 {
-        if (queue->most > 0 && !aw_semaphore_try(&queue->empty)) {
+        if (queue->max > 0 && !aw_semaphore_try(&queue->empty)) {
                 errno = EAGAIN;
                 return -1;
         }
@@ -213,7 +213,7 @@ aw_queue_get_nowait(struct aw_queue *queue, void **item)
 async int
 aw_queue_put(struct aw_queue *queue, void *item, aw_time deadline)
 {
-        if (queue->most > 0 && semaphore_acquire(&queue->empty, deadline) == -1)
+        if (queue->max > 0 && semaphore_acquire(&queue->empty, deadline) == -1)
                 return -1;
         return queue_push(queue, item);
 }

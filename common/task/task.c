@@ -6,32 +6,8 @@
 
 #include "await/log.h"
 #include "coro/coro.h"
-#include "loop/private.h"
+#include "loop/turn.h"
 #include "task/private.h"
-
-_Thread_local struct aw_scheduler aw_scheduler;
-
-/*
- * Where await() notes its site when no task runs: such an await aborts, but only once it has to
- * wait.
- */
-static const char *nowhere;
-_Thread_local const char **aw_await_site = &nowhere;
-
-struct aw_task *
-aw_task_current(void)
-{
-        return aw_scheduler.current;
-}
-
-struct aw_task *
-aw_task_need(void)
-{
-        if (aw_scheduler.current == NULL)
-                aw_log_abort("await outside a task: only a function that aw_run() or aw_spawn() "
-                             "runs may wait");
-        return aw_scheduler.current;
-}
 
 void
 aw_task_report_unseen(const struct aw_task *task)
@@ -48,66 +24,23 @@ aw_task_free(struct aw_task *task)
         aw_coro_destroy(task->coro);
 }
 
-static void
-task_ended(struct aw_task *task)
-{
-        task->state = AW_TASK_DONE;
-        task->ended = ++aw_scheduler.ended;
-        aw_scheduler.count--;
-        if (task == aw_scheduler.main || aw_scheduler.count == 0)
-                aw_loop_hurry(aw_loop_need());
-        if (task->watchers != NULL)
-                aw_wake_all(task->watchers);
-        if (task->group != NULL) {
-                aw_group_ended(task->group, task);
-                aw_task_free(task);
-        } else if (task->detached) {
-                aw_task_report_unseen(task);
-                aw_task_free(task);
-        }
-}
-
-static void
-report_slow(const struct aw_task *task, aw_time took)
-{
-        aw_log(AW_LOG_WARNING, "Executing <Task '%s', last await at %s> took %.3f seconds",
-               task->name, task->site == NULL ? "none" : task->site, (double)took / AW_SECOND);
-}
-
-/* Runs the task until it waits or ends. On the loop's stack. */
-void
-aw_task_step(void *argument)
-{
-        struct aw_task *task = argument;
-        aw_time took;
-
-        task->state = AW_TASK_RUNNING;
-        aw_scheduler.current = task;
-        aw_await_site = &task->site;
-        aw_coro_resume(task->coro);
-        aw_await_site = &nowhere;
-        aw_scheduler.current = NULL;
-        took = aw_loop_slow(aw_loop_need());
-        if (took > 0)
-                report_slow(task, took);
-        if (aw_coro_finished(task->coro))
-                task_ended(task);
-}
-
-/* The first thing on the task's stack. One that was cancelled before it began never begins. */
+/*
+ * The first thing on the task's stack. One that was cancelled before it began begins all the same:
+ * who else could free its argument?
+ */
 static void
 task_main(void *argument)
 {
         struct aw_task *task = aw_scheduler.current;
 
         (void)argument;
-        errno = ECANCELED;
-        task->result = aw_task_take_cancel() ? -1 : task->function(task->argument);
+        task->result = task->function(task->argument);
         task->error = task->result == -1 ? errno : 0;
 }
 
 struct aw_task *
-aw_task_spawn(const char *name, aw_task_function *function, void *argument, struct aw_group *group)
+aw_task_spawn(const char *name, aw_task_function *function, void *argument,
+              void (*ended)(struct aw_task *task), struct aw_group *group)
 {
         struct aw_coro *coro;
         struct aw_task *task;
@@ -122,10 +55,12 @@ aw_task_spawn(const char *name, aw_task_function *function, void *argument, stru
         *task = (struct aw_task){.coro = coro,
                                  .function = function,
                                  .argument = argument,
+                                 .ended = ended,
                                  .group = group,
                                  .born = aw_loop_now_about(),
                                  .state = AW_TASK_READY};
         memcpy(task->name, name, length);
+        aw_coro_set_name(coro, task->name);
         aw_task_tree_insert(task, aw_scheduler.current);
         aw_scheduler.count++;
         aw_call_soon(&task->ready, aw_task_step, task);
@@ -135,7 +70,7 @@ aw_task_spawn(const char *name, aw_task_function *function, void *argument, stru
 struct aw_task *
 aw_spawn(const char *name, aw_task_function *function, void *argument)
 {
-        return aw_task_spawn(name, function, argument, NULL);
+        return aw_task_spawn(name, function, argument, NULL, NULL);
 }
 
 /* A task has one owner, who alone takes or detaches it. */
@@ -146,15 +81,24 @@ aw_task_check_unwatched(const struct aw_task *task)
                 aw_log_abort("task '%s' is waited for by another task", task->name);
 }
 
+static void
+detached_ended(struct aw_task *task)
+{
+        aw_task_report_unseen(task);
+        aw_task_free(task);
+}
+
+/* Nothing changes for one whose end has an owner already. */
 void
 aw_task_detach(struct aw_task *task)
 {
+        if (task == NULL)
+                return;
         aw_task_check_unwatched(task);
-        task->detached = true;
-        if (task->state == AW_TASK_DONE) {
-                aw_task_report_unseen(task);
-                aw_task_free(task);
-        }
+        if (task->ended == NULL)
+                task->ended = detached_ended;
+        if (task->state == AW_TASK_DONE)
+                detached_ended(task);
 }
 
 const char *
@@ -166,12 +110,16 @@ aw_task_name(const struct aw_task *task)
 bool
 aw_task_done(const struct aw_task *task)
 {
-        return task->state == AW_TASK_DONE;
+        return task == NULL || task->state == AW_TASK_DONE;
 }
 
 int
 aw_task_result(struct aw_task *task)
 {
+        if (task == NULL) {
+                errno = ENOMEM;
+                return -1;
+        }
         if (task->state != AW_TASK_DONE)
                 aw_log_abort("aw_task_result(): task '%s' is not done", task->name);
         task->seen = true;
@@ -183,8 +131,10 @@ aw_task_result(struct aw_task *task)
 int
 aw_task_take(struct aw_task *task)
 {
-        int result = aw_task_result(task), error = task->error;
+        int result = aw_task_result(task), error = errno;
 
+        if (task == NULL)
+                return result;
         aw_task_check_unwatched(task);
         aw_task_free(task);
         if (result == -1)

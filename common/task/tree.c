@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Who spawned whom. Siblings are in the order of their births; `previous` of the first is the last.
- */
+/* Who spawned whom, also for people. Siblings are in the order of their births. */
+#include "base/list.h"
+#include "coro/coro.h"
 #include "task/private.h"
 
-static struct aw_task **
+static struct aw_tasks *
 siblings_of(struct aw_task *parent)
 {
         return parent == NULL ? &aw_scheduler.roots : &parent->children;
@@ -13,32 +13,8 @@ siblings_of(struct aw_task *parent)
 void
 aw_task_tree_insert(struct aw_task *task, struct aw_task *parent)
 {
-        struct aw_task **first = siblings_of(parent);
-
         task->parent = parent;
-        task->next = NULL;
-        if (*first == NULL) {
-                *first = task;
-        } else {
-                task->previous = (*first)->previous;
-                task->previous->next = task;
-        }
-        (*first)->previous = task;
-}
-
-static void
-tree_unlink(struct aw_task *task)
-{
-        struct aw_task **first = siblings_of(task->parent);
-
-        if (task->next != NULL)
-                task->next->previous = task->previous;
-        else
-                (*first)->previous = task->previous;
-        if (*first == task)
-                *first = task->next;
-        else
-                task->previous->next = task->next;
+        aw_list_append(siblings_of(parent), task, siblings);
 }
 
 void
@@ -46,21 +22,49 @@ aw_task_tree_remove(struct aw_task *task)
 {
         struct aw_task *child;
 
-        while ((child = task->children) != NULL) {
-                tree_unlink(child);
+        while ((child = aw_list_take(&task->children, siblings)) != NULL)
                 aw_task_tree_insert(child, task->parent);
-        }
-        tree_unlink(task);
+        aw_list_remove(siblings_of(task->parent), task, siblings);
 }
 
 struct aw_task *
 aw_task_next(struct aw_task *task)
 {
         if (task == NULL)
-                return aw_scheduler.roots;
-        if (task->children != NULL)
-                return task->children;
-        while (task != NULL && task->next == NULL)
+                return aw_scheduler.roots.first;
+        if (task->children.first != NULL)
+                return task->children.first;
+        while (task != NULL && task->siblings.next == NULL)
                 task = task->parent;
-        return task == NULL ? NULL : task->next;
+        return task == NULL ? NULL : task->siblings.next;
+}
+
+static const char *const states[] = {
+        [AW_TASK_READY] = "ready",
+        [AW_TASK_RUNNING] = "running",
+        [AW_TASK_WAITING] = "waiting",
+        [AW_TASK_DONE] = "done, not joined",
+};
+
+static int
+depth_of(const struct aw_task *task)
+{
+        int depth = 0;
+
+        for (task = task->parent; task != NULL; task = task->parent)
+                depth++;
+        return depth;
+}
+
+void
+aw_task_dump(FILE *out)
+{
+        struct aw_task *task = NULL;
+        aw_time now = aw_loop_now();
+
+        while ((task = aw_task_next(task)) != NULL)
+                fprintf(out, "%*s%s (%s, stack %zu KiB, %.1f s)%s%s\n", 2 * depth_of(task), "",
+                        task->name, states[task->state], aw_coro_depth(task->coro) >> 10,
+                        (double)(now - task->born) / AW_SECOND, task->site == NULL ? "" : " at ",
+                        task->site == NULL ? "" : task->site);
 }

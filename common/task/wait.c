@@ -11,7 +11,7 @@ aw_wait_for(struct aw_task *task, aw_time deadline)
         bool late, cancelled;
         int result;
 
-        /* If it is late already the task does not run on, nor start. */
+        /* If it is late already the task gets no turn before it is cancelled. */
         late = deadline <= aw_loop_now() ? !aw_task_done(task)
                                          : aw_task_wait_done(task, deadline) == -1;
         if (late) {
@@ -31,24 +31,35 @@ struct tally {
         bool failed; /* some did otherwise than by cancellation */
 };
 
+/* Of a task that is done. One that could not be spawned has failed before all others. */
+static int
+error_of(const struct aw_task *task)
+{
+        if (task == NULL)
+                return ENOMEM;
+        return task->result == -1 ? task->error : 0;
+}
+
 static struct tally
 count_done(struct aw_task *tasks[], size_t count)
 {
         struct tally tally = {.done = 0};
-        uint64_t first = UINT64_MAX;
-        size_t i;
+        uint64_t first = UINT64_MAX, order;
+        int error;
 
-        for (i = 0; i < count; i++) {
-                if (tasks[i]->state != AW_TASK_DONE)
+        for (size_t i = 0; i < count; i++) {
+                if (!aw_task_done(tasks[i]))
                         continue;
                 tally.done++;
-                if (tasks[i]->result != -1)
+                error = error_of(tasks[i]);
+                if (error == 0)
                         continue;
-                if (tasks[i]->ended < first) {
-                        first = tasks[i]->ended;
-                        tally.error = tasks[i]->error;
+                order = tasks[i] == NULL ? 0 : tasks[i]->order;
+                if (order < first) {
+                        first = order;
+                        tally.error = error;
                 }
-                tally.failed |= tasks[i]->error != ECANCELED;
+                tally.failed |= error != ECANCELED;
         }
         return tally;
 }
@@ -56,10 +67,8 @@ count_done(struct aw_task *tasks[], size_t count)
 static void
 watch_all(struct aw_task *tasks[], size_t count, struct aw_waiters *watchers)
 {
-        size_t i;
-
-        for (i = 0; i < count; i++)
-                if (watchers == NULL || tasks[i]->state != AW_TASK_DONE)
+        for (size_t i = 0; i < count; i++)
+                if (tasks[i] != NULL && (watchers == NULL || !aw_task_done(tasks[i])))
                         aw_task_watch(tasks[i], watchers);
 }
 
@@ -103,9 +112,8 @@ static void
 cancel_and_wait(struct aw_task *tasks[], size_t count)
 {
         struct aw_waiters ended = {NULL, NULL};
-        size_t i;
 
-        for (i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++)
                 aw_cancel(tasks[i]);
         watch_all(tasks, count, &ended);
         while (count_done(tasks, count).done < count)
@@ -117,11 +125,10 @@ cancel_and_wait(struct aw_task *tasks[], size_t count)
 static void
 take_done(struct aw_task *tasks[], size_t count, int results[])
 {
-        size_t i;
         int result;
 
-        for (i = 0; i < count; i++) {
-                if (tasks[i]->state != AW_TASK_DONE)
+        for (size_t i = 0; i < count; i++) {
+                if (!aw_task_done(tasks[i]))
                         continue;
                 result = aw_task_take(tasks[i]);
                 if (results != NULL)
@@ -144,105 +151,4 @@ aw_gather(struct aw_task *tasks[], size_t count, int results[])
         take_done(tasks, count, results);
         errno = error;
         return error == 0 ? 0 : -1;
-}
-
-void
-aw_group_init(struct aw_group *group)
-{
-        struct aw_task *parent = aw_task_current();
-
-        if (parent == NULL)
-                aw_log_abort("aw_group_init() outside a task");
-        *group = (struct aw_group){.parent = parent,
-                                   .last = &group->tasks,
-                                   .cancels = parent->cancels - parent->cancel};
-}
-
-int
-aw_group_spawn(struct aw_group *group, const char *name, aw_task_function *function, void *argument)
-{
-        struct aw_task *task;
-
-        if (group->error != 0) {
-                errno = ECANCELED;
-                return -1;
-        }
-        task = aw_task_spawn(name, function, argument, group);
-        if (task == NULL)
-                return -1;
-        task->group_link = group->last;
-        *group->last = task;
-        group->last = &task->group_next;
-        return 0;
-}
-
-void
-aw_group_cancel(struct aw_group *group)
-{
-        struct aw_task *task;
-
-        for (task = group->tasks; task != NULL; task = task->group_next)
-                aw_cancel(task);
-}
-
-/* The first failure: the rest, and the parent wherever it waits, are told to stop. */
-static void
-group_fail(struct aw_group *group, int error)
-{
-        group->error = error;
-        aw_group_cancel(group);
-        if (!group->joining) {
-                group->interrupted = true;
-                aw_cancel(group->parent);
-        }
-}
-
-void
-aw_group_ended(struct aw_group *group, struct aw_task *task)
-{
-        *task->group_link = task->group_next;
-        if (task->group_next != NULL)
-                task->group_next->group_link = task->group_link;
-        else
-                group->last = task->group_link;
-        /* One that was cancelled has not failed, whoever cancelled it. */
-        if (task->result == -1 && task->error != ECANCELED && group->error == 0)
-                group_fail(group, task->error);
-        if (group->tasks == NULL)
-                aw_wake_all(&group->ended);
-}
-
-/* The cancellation that the group itself sent to its parent ends here, delivered or not. */
-static void
-group_forgive_parent(struct aw_group *group)
-{
-        if (!group->interrupted)
-                return;
-        group->parent->cancels--;
-        if (group->parent->cancels <= group->cancels)
-                group->parent->cancel = false;
-}
-
-async int
-aw_group_join(struct aw_group *group)
-{
-        bool cancelled = false;
-
-        if (group->parent != aw_task_current())
-                aw_log_abort("aw_group_join() by a task that is not the group's parent");
-        group->joining = true;
-        group_forgive_parent(group);
-        if (group->tasks != NULL && aw_wait_in(&group->ended, AW_NEVER, NULL) == -1) {
-                cancelled = true;
-                /*
-                 * If one has failed they were told to stop, and are not disturbed in their
-                 * clean-up.
-                 */
-                if (group->error == 0)
-                        aw_group_cancel(group);
-        }
-        while (group->tasks != NULL)
-                aw_suspend_in(&group->ended, AW_NEVER);
-        errno = cancelled ? ECANCELED : group->error;
-        return cancelled || group->error != 0 ? -1 : 0;
 }

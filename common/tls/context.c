@@ -12,12 +12,12 @@ static const unsigned char alpn_protocols[] = "\x08http/1.1";
 
 static int
 select_protocol(SSL *ssl, const unsigned char **out, unsigned char *length,
-                const unsigned char *offered, unsigned int offered_length, void *arg)
+                const unsigned char *offered, unsigned int offered_length, void *argument)
 {
         unsigned char *chosen;
 
         (void)ssl;
-        (void)arg;
+        (void)argument;
         if (SSL_select_next_proto(&chosen, length, alpn_protocols, ALPN_LENGTH, offered,
                                   offered_length) != OPENSSL_NPN_NEGOTIATED)
                 return SSL_TLSEXT_ERR_ALERT_FATAL;

@@ -20,6 +20,7 @@ static const char no_version[] = "the peer does not speak TLS 1.2 or 1.3";
 static const struct sentence protocol_sentences[] = {
         {SSL_R_WRONG_VERSION_NUMBER, not_tls},
         {SSL_R_PACKET_LENGTH_TOO_LONG, not_tls},
+        {SSL_R_DATA_LENGTH_TOO_LONG, not_tls}, /* the same from OpenSSL 3.2 on */
         {SSL_R_RECORD_LENGTH_MISMATCH, not_tls},
         {SSL_R_BAD_RECORD_TYPE, not_tls},
         {SSL_R_HTTP_REQUEST, "this is not TLS: the peer sent a plain HTTP request"},
@@ -59,22 +60,28 @@ find_sentence(const struct sentence *sentences, size_t count, int reason)
         return NULL;
 }
 
+static const char *
+reason_of(unsigned long error)
+{
+        const char *reason = ERR_reason_error_string(error);
+
+        return reason != NULL ? reason : "unknown error";
+}
+
 const char *
 aw_tls_error_reason(void)
 {
-        const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-
-        return reason != NULL ? reason : "unknown error";
+        return reason_of(ERR_peek_last_error());
 }
 
 int
 aw_tls_error_set(struct aw_tls_error *error, int number, const char *format, ...)
 {
-        va_list ap;
+        va_list arguments;
 
-        va_start(ap, format);
-        vsnprintf(error->text, sizeof(error->text), format, ap);
-        va_end(ap);
+        va_start(arguments, format);
+        vsnprintf(error->text, sizeof(error->text), format, arguments);
+        va_end(arguments);
         ERR_clear_error();
         errno = number;
         return -1;
@@ -82,13 +89,13 @@ aw_tls_error_set(struct aw_tls_error *error, int number, const char *format, ...
 
 static void __attribute__((format(printf, 2, 3))) say(struct aw_tls *tls, const char *format, ...)
 {
-        va_list ap;
+        va_list arguments;
 
         free(tls->error_text);
-        va_start(ap, format);
-        if (vasprintf(&tls->error_text, format, ap) == -1)
+        va_start(arguments, format);
+        if (vasprintf(&tls->error_text, format, arguments) == -1)
                 tls->error_text = NULL;
-        va_end(ap);
+        va_end(arguments);
 }
 
 static void
@@ -109,6 +116,35 @@ explain_refusal(struct aw_tls *tls)
                 say(tls, "the certificate was refused: %s", X509_verify_cert_error_string(result));
 }
 
+static bool
+is_general(unsigned long error)
+{
+#ifdef SSL_R_RECORD_LAYER_FAILURE
+        return ERR_GET_LIB(error) == ERR_LIB_SSL &&
+               ERR_GET_REASON(error) == SSL_R_RECORD_LAYER_FAILURE;
+#else
+        (void)error;
+        return false;
+#endif
+}
+
+/*
+ * Empties the queue of errors. The last one tells what happened, but for the general one that
+ * OpenSSL from 3.2 on puts behind what the record layer says. What lack of memory leads to comes
+ * after it.
+ */
+static unsigned long
+take_cause(void)
+{
+        unsigned long error = ERR_get_error(), cause = error;
+        bool lacks_memory = ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+
+        while ((error = ERR_get_error()) != 0)
+                if (!lacks_memory && !is_general(error))
+                        cause = error;
+        return cause;
+}
+
 static void
 explain_protocol(struct aw_tls *tls, unsigned long error)
 {
@@ -116,8 +152,8 @@ explain_protocol(struct aw_tls *tls, unsigned long error)
         int reason = ERR_GET_REASON(error);
         const char *text = find_sentence(protocol_sentences, COUNT(protocol_sentences), reason);
 
-        /* What lack of memory leads to comes after it. */
-        if (ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE)
+        tls->peer_sent_http = ours && reason == SSL_R_HTTP_REQUEST;
+        if (reason == ERR_R_MALLOC_FAILURE)
                 say(tls, "out of memory");
         else if (ours && text != NULL)
                 say(tls, "%s", text);
@@ -125,16 +161,18 @@ explain_protocol(struct aw_tls *tls, unsigned long error)
                 say(tls, "the peer sent the alert '%s'",
                     SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
         else
-                say(tls, "TLS failed: %s", aw_tls_error_reason());
+                say(tls, "TLS failed: %s", reason_of(error));
 }
 
 void
 aw_tls_error_explain(struct aw_tls *tls, int ssl_error)
 {
-        unsigned long error = ERR_peek_last_error();
+        unsigned long error = take_cause();
 
         if (tls->out_of_memory)
                 say(tls, "out of memory");
+        else if (tls->flooded)
+                say(tls, "the peer sends handshake messages instead of data");
         else if (tls->output == NULL && ssl_error == SSL_ERROR_SYSCALL)
                 say(tls, "the session has output, but no buffer was lent for it");
         else if (ssl_error == SSL_ERROR_ZERO_RETURN)

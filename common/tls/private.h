@@ -23,7 +23,9 @@ struct aw_tls {
         struct aw_tls_buffer *output; /* lent, or NULL */
         size_t output_start;          /* its length when it was lent */
         char *error_text;
-        bool established, closed, failed, refused_peer, out_of_memory;
+        unsigned messages; /* of the handshake protocol, since data came last */
+        bool flooded;      /* too many of them */
+        bool established, closed, failed, refused_peer, peer_sent_http, out_of_memory;
 };
 
 /* Makes a sentence of the arguments, sets errno, empties OpenSSL's error queue; returns -1. */

@@ -13,9 +13,19 @@
 
 #define OUTPUT_MINIMUM 4096 /* bytes: what a buffer begins with */
 
+/*
+ * Messages of the handshake protocol that may come in a row after the handshake, without data:
+ * tickets, key updates. Each costs far more than the bytes it takes.
+ */
+#define MESSAGES_MAX 32
+
 static BIO_METHOD *bio_method;
 
-/* Called around each use of OpenSSL. Looking first is cheap, clearing what is empty is not. */
+/*
+ * Called before each use of OpenSSL that can fail, and after it, but for reading and writing that
+ * went well: they leave no errors, and looking costs as much as a part of the encryption does.
+ * Clearing what is empty would cost more.
+ */
 static void
 clear_errors(void)
 {
@@ -30,6 +40,9 @@ read_input(BIO *bio, char *data, size_t size, size_t *length)
         struct aw_tls *tls = BIO_get_data(bio);
 
         BIO_clear_retry_flags(bio);
+        /* No bytes, and no hope of any: an error. */
+        if (tls->flooded)
+                return 0;
         if (tls->input_length == 0) {
                 BIO_set_retry_read(bio);
                 return 0;
@@ -61,6 +74,18 @@ reserve(struct aw_tls_buffer *buffer, size_t size)
         return true;
 }
 
+int
+aw_tls_buffer_append(struct aw_tls_buffer *buffer, const uint8_t *data, size_t length)
+{
+        if (!reserve(buffer, length)) {
+                errno = ENOMEM;
+                return -1;
+        }
+        memcpy(buffer->data + buffer->length, data, length);
+        buffer->length += length;
+        return 0;
+}
+
 static int
 write_output(BIO *bio, const char *data, size_t size, size_t *length)
 {
@@ -69,12 +94,10 @@ write_output(BIO *bio, const char *data, size_t size, size_t *length)
         BIO_clear_retry_flags(bio);
         if (tls->output == NULL)
                 return 0;
-        if (!reserve(tls->output, size)) {
+        if (aw_tls_buffer_append(tls->output, (const uint8_t *)data, size) == -1) {
                 tls->out_of_memory = true;
                 return 0;
         }
-        memcpy(tls->output->data + tls->output->length, data, size);
-        tls->output->length += size;
         *length = size;
         return 1;
 }
@@ -115,6 +138,32 @@ attach_bio(struct aw_tls *tls)
         return 0;
 }
 
+static bool
+is_read_after_handshake(OSSL_HANDSHAKE_STATE state)
+{
+        return state == TLS_ST_SR_KEY_UPDATE || state == TLS_ST_CR_KEY_UPDATE ||
+               state == TLS_ST_CR_SESSION_TICKET;
+}
+
+/*
+ * OpenSSL tells what its handshake does, also of the messages that come when it is over. In TLS 1.2
+ * each attempt to begin anew is refused with an alert, which could go on without end.
+ */
+static void
+watch_handshake(const SSL *ssl, int where, int value)
+{
+        struct aw_tls *tls = SSL_get_app_data(ssl);
+
+        if (!tls->established)
+                return;
+        if ((where & SSL_CB_LOOP) != 0 && is_read_after_handshake(SSL_get_state(ssl)))
+                tls->messages++;
+        if (tls->messages > MESSAGES_MAX ||
+            (where == SSL_CB_WRITE_ALERT &&
+             value == (SSL3_AL_WARNING << 8 | SSL_AD_NO_RENEGOTIATION)))
+                tls->flooded = true;
+}
+
 /* What a client demands of the certificate, and whom it asks for. */
 static int
 set_host(struct aw_tls *tls, const char *host)
@@ -139,6 +188,23 @@ set_host(struct aw_tls *tls, const char *host)
                        : -1;
 }
 
+/*
+ * OpenSSL from 3.2 on makes the record layers here, and tells of a failure in the queue of errors
+ * only. Without them the session would crash.
+ */
+static int
+set_side(struct aw_tls *tls)
+{
+        SSL_set_app_data(tls->ssl, tls);
+        SSL_set_info_callback(tls->ssl, watch_handshake);
+        clear_errors();
+        if (tls->context->server)
+                SSL_set_accept_state(tls->ssl);
+        else
+                SSL_set_connect_state(tls->ssl);
+        return ERR_peek_error() == 0 ? 0 : -1;
+}
+
 struct aw_tls *
 aw_tls_create(struct aw_tls_context *context, const char *host)
 {
@@ -156,15 +222,11 @@ aw_tls_create(struct aw_tls_context *context, const char *host)
         tls->context = aw_tls_context_ref(context);
         tls->ssl = SSL_new(context->ssl);
         if (tls->ssl == NULL || attach_bio(tls) == -1 ||
-            (host != NULL && set_host(tls, host) == -1)) {
+            (host != NULL && set_host(tls, host) == -1) || set_side(tls) == -1) {
                 aw_tls_free(tls);
                 errno = ENOMEM;
                 return NULL;
         }
-        if (host != NULL)
-                SSL_set_connect_state(tls->ssl);
-        else
-                SSL_set_accept_state(tls->ssl);
         return tls;
 }
 
@@ -179,6 +241,12 @@ aw_tls_free(struct aw_tls *tls)
         free(tls->host);
         free(tls->error_text);
         free(tls);
+}
+
+bool
+aw_tls_is_client(const struct aw_tls *tls)
+{
+        return !tls->context->server;
 }
 
 void
@@ -210,11 +278,25 @@ fail(struct aw_tls *tls, int error)
         return AW_TLS_FAILED;
 }
 
-/* What reading returns after OpenSSL came to a halt. */
+/*
+ * Why OpenSSL came to a halt. It would take an error that somebody else left in the queue for its
+ * own; but if it asked for input, and there was none, that is the reason.
+ */
+static int
+halt_reason(const struct aw_tls *tls, int result)
+{
+        if (tls->flooded)
+                return SSL_ERROR_SSL;
+        if (BIO_should_read(SSL_get_rbio(tls->ssl)))
+                return SSL_ERROR_WANT_READ;
+        return SSL_get_error(tls->ssl, result);
+}
+
+/* What reading returns then. */
 static int
 halt(struct aw_tls *tls, int result)
 {
-        int error = SSL_get_error(tls->ssl, result);
+        int error = halt_reason(tls, result);
 
         tls->closed = error == SSL_ERROR_ZERO_RETURN && tls->established;
         if (error != SSL_ERROR_WANT_READ && !tls->closed)
@@ -263,11 +345,10 @@ aw_tls_read(struct aw_tls *tls, uint8_t *buffer, size_t size)
         /* OpenSSL would only allocate and free a buffer to find this out. */
         if (tls->input_length == 0 && !tls->closed && SSL_pending(tls->ssl) == 0)
                 return AW_TLS_AGAIN;
-        clear_errors();
         result = SSL_read_ex(tls->ssl, buffer, size, &length);
         if (result != 1)
                 return halt(tls, result);
-        clear_errors();
+        tls->messages = 0;
         return (ssize_t)length;
 }
 
@@ -280,11 +361,9 @@ aw_tls_write(struct aw_tls *tls, const uint8_t *data, size_t length)
         if (tls->failed)
                 return AW_TLS_FAILED;
         demand_handshake(tls, "aw_tls_write");
-        clear_errors();
         result = SSL_write_ex(tls->ssl, data, length, &written);
         if (result != 1)
                 return fail(tls, SSL_get_error(tls->ssl, result));
-        clear_errors();
         return 0;
 }
 
@@ -331,6 +410,12 @@ bool
 aw_tls_refused_peer(const struct aw_tls *tls)
 {
         return tls->refused_peer;
+}
+
+bool
+aw_tls_peer_sent_http(const struct aw_tls *tls)
+{
+        return tls->peer_sent_http;
 }
 
 static void

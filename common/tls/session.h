@@ -4,7 +4,7 @@
  * from the network and gives the bytes to send, so that one read and one write per turn carry any
  * number of records.
  *
- * A session may be used by one thread at a time. OpenSSL's error queue is empty after each call.
+ * A session may be used by one thread at a time. It leaves nothing in OpenSSL's error queue.
  */
 #ifndef AW_TLS_SESSION_H
 #define AW_TLS_SESSION_H
@@ -25,6 +25,9 @@ struct aw_tls;
  */
 struct aw_tls *aw_tls_create(struct aw_tls_context *context, const char *host);
 void aw_tls_free(struct aw_tls *tls); /* NULL does nothing */
+
+/* True for a client's session: it speaks first. */
+bool aw_tls_is_client(const struct aw_tls *tls);
 
 /*
  * Input: points the session at bytes from the network, which it consumes in place during the
@@ -79,6 +82,8 @@ struct aw_tls_buffer {
         uint8_t *data; /* malloc'ed, grows as needed; the owner frees it */
         size_t length, capacity;
 };
+int aw_tls_buffer_append(struct aw_tls_buffer *buffer, const uint8_t *data,
+                         size_t length); /* 0, or -1 with errno ENOMEM */
 void aw_tls_output_begin(struct aw_tls *tls, struct aw_tls_buffer *buffer);
 ssize_t aw_tls_output_end(struct aw_tls *tls);
 
@@ -87,6 +92,9 @@ ssize_t aw_tls_output_end(struct aw_tls *tls);
  * Borrowed from the session.
  */
 const char *aw_tls_error_text(const struct aw_tls *tls);
+
+/* True if the failure was that the peer sent a plain HTTP request. */
+bool aw_tls_peer_sent_http(const struct aw_tls *tls);
 
 /* True if the failure was this side's refusal of the peer's certificate or name. */
 bool aw_tls_refused_peer(const struct aw_tls *tls);

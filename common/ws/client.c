@@ -7,6 +7,7 @@
 
 #include "net/connect.h"
 #include "net/resolve.h"
+#include "net/transport.h"
 #include "net/url.h"
 #include "ws/private.h"
 
@@ -35,14 +36,14 @@ fail_waiting(struct ws_error *error, const struct aw_url *url, const char *doing
                              strerror(errno));
 }
 
-static async struct aw_socket *
+static async struct aw_transport *
 connect_any(const struct aw_url *url, struct aw_addresses *addresses, struct ws_error *error,
             aw_time deadline)
 {
-        struct aw_socket *socket = await(aw_connect(addresses, deadline));
+        struct aw_transport *transport = await(aw_connect(addresses, deadline));
 
-        if (socket != NULL)
-                return socket;
+        if (transport != NULL)
+                return transport;
         if (errno == ETIMEDOUT || errno == ECANCELED)
                 fail_waiting(error, url, "connecting to");
         else
@@ -55,7 +56,7 @@ connect_any(const struct aw_url *url, struct aw_addresses *addresses, struct ws_
 /* The opening handshake. */
 
 static void
-client_failed(struct ws *ws, enum ws_failure failure, const char *text)
+opening_failed(struct ws *ws, enum ws_failure failure, const char *text)
 {
         struct ws_opening *opening = ws->opening;
 
@@ -63,13 +64,14 @@ client_failed(struct ws *ws, enum ws_failure failure, const char *text)
                 return;
         opening->failed = true;
         ws_error_set(opening->error, failure, EPROTO, "%s", text);
-        aw_wake_all(&ws->closer);
+        aw_wake_all(&ws->watchers);
 }
 
 static void
-client_check_response(struct ws *ws, const struct aw_http_head *head)
+opening_response(struct ws *ws, const struct aw_http_head *head)
 {
         struct ws_opening *opening = ws->opening;
+        const struct aw_http_text *protocol;
         const char *problem;
         char text[256];
 
@@ -78,32 +80,39 @@ client_check_response(struct ws *ws, const struct aw_http_head *head)
                 snprintf(text, sizeof(text), "the server refused the handshake: HTTP %d%s%.*s",
                          head->status, head->reason.length > 0 ? " " : "", (int)head->reason.length,
                          head->reason.data);
-                client_failed(ws, WS_FAILED_HANDSHAKE, text);
+                opening_failed(ws, WS_FAILED_HANDSHAKE, text);
                 return;
         }
         problem = ws_handshake_check_response(head, opening->key, opening->options);
         if (problem != NULL) {
-                client_failed(ws, WS_FAILED_HANDSHAKE, problem);
+                opening_failed(ws, WS_FAILED_HANDSHAKE, problem);
+                return;
+        }
+        protocol = aw_http_field(head, "Sec-WebSocket-Protocol");
+        if (protocol != NULL)
+                ws->subprotocol = strndup(protocol->data, protocol->length);
+        if (protocol != NULL && ws->subprotocol == NULL) {
+                opening_failed(ws, WS_FAILED_MEMORY, "out of memory");
                 return;
         }
         opening->open = true;
-        ws_opened(ws, head->length);
-        aw_wake_all(&ws->closer);
+        ws_connection_open(ws, head->length);
+        aw_wake_all(&ws->watchers);
 }
 
 static void
-client_http(struct ws *ws)
+opening_head(struct ws *ws)
 {
         struct aw_http_head head;
 
         switch (aw_http_parse_response(ws->head, ws->head_length, &head)) {
         case AW_HTTP_OK:
-                client_check_response(ws, &head);
+                opening_response(ws, &head);
                 break;
         case AW_HTTP_INCOMPLETE:
                 break;
         default:
-                client_failed(ws, WS_FAILED_HANDSHAKE, "the server does not speak HTTP/1.1");
+                opening_failed(ws, WS_FAILED_HANDSHAKE, "the server does not speak HTTP/1.1");
                 break;
         }
 }
@@ -149,56 +158,48 @@ build_request(const struct ws_opening *opening)
 }
 
 static void
-client_ready(struct ws *ws)
+opening_established(struct ws *ws)
 {
         char *request = NULL;
 
         if (ws_handshake_key(ws->opening->key) == 0)
                 request = build_request(ws->opening);
         if (request == NULL)
-                client_failed(ws, WS_FAILED_MEMORY, "out of memory");
+                opening_failed(ws, WS_FAILED_MEMORY, "out of memory");
         else
-                ws_send_raw(ws, request, strlen(request));
+                ws_connection_send_head(ws, request, strlen(request));
         free(request);
 }
 
 static void
-client_tls_failed(struct ws *ws, const char *text)
+opening_tls_failed(struct ws *ws, const char *text)
 {
-        client_failed(ws, WS_FAILED_TLS, text);
+        opening_failed(ws, WS_FAILED_TLS, text);
 }
 
 /* Whoever waits for the connection sees that it is dead. */
 static void
-client_lost(struct ws *ws)
+opening_lost(struct ws *ws)
 {
         (void)ws;
 }
 
-static const struct ws_role client_role = {
-        .ready = client_ready,
-        .http = client_http,
-        .tls_failed = client_tls_failed,
-        .lost = client_lost,
+static const struct ws_role opening_role = {
+        .established = opening_established,
+        .head = opening_head,
+        .tls_failed = opening_tls_failed,
+        .lost = opening_lost,
 };
-
-/* On the loop's stack, where TLS belongs. */
-static void
-client_begin(void *argument)
-{
-        ws_begin(argument);
-}
 
 /* Waits until the connection is open, has failed or is lost. */
 static async int
-client_open(struct ws *ws, aw_time deadline)
+opening_wait(struct ws *ws, aw_time deadline)
 {
         struct ws_opening *opening = ws->opening;
         int result = 0;
 
-        aw_call_soon(&ws->timer, client_begin, ws);
-        while (result == 0 && !opening->open && !opening->failed && ws->state != WS_STATE_DEAD)
-                result = aw_wait_in(&ws->closer, deadline, NULL);
+        while (result == 0 && !opening->open && !opening->failed && ws->transport != NULL)
+                result = ws_connection_wait(ws, &ws->watchers, deadline);
         /* A cancellation that comes together with the answer is not lost. */
         if (opening->open && (result == 0 || errno != ECANCELED))
                 return 0;
@@ -213,38 +214,47 @@ client_open(struct ws *ws, aw_time deadline)
         return -1;
 }
 
-/* The socket becomes the connection's. */
+/* The transport becomes the connection's. */
 static struct ws *
-client_create(struct ws_opening *opening, struct aw_socket *socket)
+opening_begin(struct ws_opening *opening, struct aw_transport *transport)
 {
         const struct aw_url *url = opening->url;
-        struct aw_tls_context *tls = url->scheme == AW_URL_WSS ? opening->options->tls : NULL;
-        struct ws *ws = ws_create(true, tls, url->host, opening->options->max_message);
+        struct ws *ws = ws_connection_create(true, opening->options->max_message);
+        struct aw_tls *tls;
 
         if (ws == NULL)
                 return NULL;
         ws->app = true;
         ws->opening = opening;
-        ws->role = &client_role;
-        ws->socket = socket;
+        ws->role = &opening_role;
         snprintf(ws->peer, sizeof(ws->peer), "%.63s", url->host_header);
-        aw_socket_set_owner(socket, &ws_io_callbacks, ws);
-        aw_socket_pause(socket, false);
+        if (url->scheme == AW_URL_WSS) {
+                tls = aw_tls_create(opening->options->tls, url->host);
+                if (tls == NULL) {
+                        ws_drop(ws);
+                        return NULL;
+                }
+                /* The transport now owns it. */
+                aw_transport_start_tls(transport, tls);
+        }
+        ws->transport = transport;
+        aw_transport_set_owner(transport, &ws_connection_callbacks, ws);
+        aw_transport_pause(transport, false);
         return ws;
 }
 
 static async struct ws *
-connect_to(struct ws_opening *opening, struct aw_socket *socket, aw_time deadline)
+connect_to(struct ws_opening *opening, struct aw_transport *transport, aw_time deadline)
 {
-        struct ws *ws = client_create(opening, socket);
+        struct ws *ws = opening_begin(opening, transport);
         int error;
 
         if (ws == NULL) {
-                aw_socket_close(socket);
+                aw_transport_close(transport);
                 ws_error_set(opening->error, WS_FAILED_MEMORY, ENOMEM, "out of memory");
                 return NULL;
         }
-        if (await(client_open(ws, deadline)) == -1) {
+        if (await(opening_wait(ws, deadline)) == -1) {
                 error = errno;
                 ws_drop(ws);
                 errno = error;
@@ -275,7 +285,7 @@ connect_url(struct ws_opening *opening, struct aw_url *url, aw_time deadline)
         struct aw_addresses addresses = {.items = NULL};
         struct aw_url_error url_error;
         struct aw_timeout timeout;
-        struct aw_socket *socket;
+        struct aw_transport *transport;
         const char *reason;
         int result;
 
@@ -313,9 +323,9 @@ connect_url(struct ws_opening *opening, struct aw_url *url, aw_time deadline)
                              url->host, reason);
                 return NULL;
         }
-        socket = await(connect_any(url, &addresses, opening->error, deadline));
+        transport = await(connect_any(url, &addresses, opening->error, deadline));
         aw_addresses_free(&addresses);
-        return socket == NULL ? NULL : await(connect_to(opening, socket, deadline));
+        return transport == NULL ? NULL : await(connect_to(opening, transport, deadline));
 }
 
 async struct ws *

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "ws/frame.h"
+#include "ws/frame_private.h"
 
-/* Bytes in a block, and in 8-byte words: what compilers turn into vector instructions. */
-enum { BLOCK = 32, WORDS = BLOCK / 8 };
+/* Two of these are a block: as wide as the registers are, or made of what is there. */
+typedef uint64_t vector __attribute__((vector_size(32), aligned(1), may_alias));
+#define BLOCK (2 * sizeof(vector))
 
 static uint64_t
 read_number(const uint8_t *data, size_t size)
@@ -88,16 +89,45 @@ ws_frame_build(uint8_t out[WS_FRAME_HEADER_MAX], enum ws_opcode opcode, uint64_t
         return size;
 }
 
-/* All loads come before the stores, so that the compiler need not know whether to == from. */
-static void
-mask_block(uint8_t *to, const uint8_t *from, uint64_t key)
+/*
+ * XORs whole blocks with the key, and returns how many bytes that were. The loads of a block come
+ * before its stores, so that the compiler need not know whether to == from.
+ */
+static inline size_t
+mask_blocks(uint8_t *to, const uint8_t *from, size_t length, uint64_t key)
 {
-        uint64_t words[WORDS];
+        const vector keys = {key, key, key, key};
+        size_t i;
 
-        memcpy(words, from, BLOCK);
-        for (int i = 0; i < WORDS; i++)
-                words[i] ^= key;
-        memcpy(to, words, BLOCK);
+        for (i = 0; length - i >= BLOCK; i += BLOCK) {
+                vector low = *(const vector *)(from + i);
+                vector high = *(const vector *)(from + i + sizeof(vector));
+
+                *(vector *)(to + i) = low ^ keys;
+                *(vector *)(to + i + sizeof(vector)) = high ^ keys;
+        }
+        return i;
+}
+
+/* The same with registers of 32 bytes, which not every processor has. */
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static size_t
+mask_blocks_avx2(uint8_t *to, const uint8_t *from, size_t length, uint64_t key)
+{
+        return mask_blocks(to, from, length, key);
+}
+#endif
+
+static size_t
+mask_most(uint8_t *to, const uint8_t *from, size_t length, uint64_t key)
+{
+        if (length < BLOCK)
+                return 0;
+#ifdef __x86_64__
+        if (__builtin_cpu_supports("avx2"))
+                return mask_blocks_avx2(to, from, length, key);
+#endif
+        return mask_blocks(to, from, length, key);
 }
 
 unsigned
@@ -105,14 +135,16 @@ ws_frame_mask(uint8_t *to, const uint8_t *from, size_t length, const uint8_t mas
               unsigned phase)
 {
         uint8_t bytes[8];
+        uint32_t turned;
         uint64_t key, word;
-        size_t i = 0;
+        size_t i;
 
-        for (unsigned j = 0; j < 8; j++)
-                bytes[j] = mask[(phase + j) % 4];
-        memcpy(&key, bytes, 8);
-        for (; length - i >= BLOCK; i += BLOCK)
-                mask_block(to + i, from + i, key);
+        memcpy(bytes, mask, 4);
+        memcpy(bytes + 4, mask, 4);
+        memcpy(&turned, bytes + phase, 4);
+        key = (uint64_t)turned << 32 | turned;
+        memcpy(bytes, &key, 8);
+        i = mask_most(to, from, length, key);
         for (; length - i >= 8; i += 8) {
                 memcpy(&word, from + i, 8);
                 word ^= key;
@@ -121,87 +153,6 @@ ws_frame_mask(uint8_t *to, const uint8_t *from, size_t length, const uint8_t mas
         for (; i < length; i++)
                 to[i] = from[i] ^ bytes[i % 4];
         return (unsigned)((phase + length) % 4);
-}
-
-/*
- * The states of the UTF-8 automaton, as the bit positions of their entries in a row of the table:
- * the next state is the row of the byte, shifted by the state. One load and one shift per byte,
- * no branch.
- */
-enum {
-        ACCEPT = 0, /* between characters */
-        ONE = 6,    /* one continuation byte to come */
-        TWO = 12,
-        THREE = 18,
-        AFTER_E0 = 24, /* the next byte must not make an overlong form */
-        AFTER_ED = 30, /* ... a surrogate */
-        AFTER_F0 = 36, /* ... an overlong form */
-        AFTER_F4 = 42, /* ... a number over 0x10ffff */
-        REJECT = 48,
-        STATE_BITS = 63,
-};
-
-#define ROW(accept, one, two, three, e0, ed, f0, f4)                                               \
-        ((uint64_t)(accept) << ACCEPT | (uint64_t)(one) << ONE | (uint64_t)(two) << TWO |          \
-         (uint64_t)(three) << THREE | (uint64_t)(e0) << AFTER_E0 | (uint64_t)(ed) << AFTER_ED |    \
-         (uint64_t)(f0) << AFTER_F0 | (uint64_t)(f4) << AFTER_F4 | (uint64_t)REJECT << REJECT)
-#define FIRST(next) ROW(next, REJECT, REJECT, REJECT, REJECT, REJECT, REJECT, REJECT)
-
-static const uint64_t rows[256] = {
-        [0x00 ... 0x7f] = FIRST(ACCEPT),
-        [0x80 ... 0x8f] = ROW(REJECT, ACCEPT, ONE, TWO, REJECT, ONE, REJECT, TWO),
-        [0x90 ... 0x9f] = ROW(REJECT, ACCEPT, ONE, TWO, REJECT, ONE, TWO, REJECT),
-        [0xa0 ... 0xbf] = ROW(REJECT, ACCEPT, ONE, TWO, ONE, REJECT, TWO, REJECT),
-        [0xc0 ... 0xc1] = FIRST(REJECT),
-        [0xc2 ... 0xdf] = FIRST(ONE),
-        [0xe0] = FIRST(AFTER_E0),
-        [0xe1 ... 0xec] = FIRST(TWO),
-        [0xed] = FIRST(AFTER_ED),
-        [0xee ... 0xef] = FIRST(TWO),
-        [0xf0] = FIRST(AFTER_F0),
-        [0xf1 ... 0xf3] = FIRST(THREE),
-        [0xf4] = FIRST(AFTER_F4),
-        [0xf5 ... 0xff] = FIRST(REJECT),
-};
-
-static uint64_t
-step(uint64_t state, const uint8_t *data, size_t length)
-{
-        for (size_t i = 0; i < length; i++)
-                state = rows[data[i]] >> (state & STATE_BITS);
-        return state & STATE_BITS;
-}
-
-static bool
-is_ascii_block(const uint8_t *data)
-{
-        uint64_t words[WORDS], all = 0;
-
-        memcpy(words, data, BLOCK);
-        for (int i = 0; i < WORDS; i++)
-                all |= words[i];
-        return (all & UINT64_C(0x8080808080808080)) == 0;
-}
-
-bool
-ws_utf8_feed(struct ws_utf8 *utf8, const uint8_t *data, size_t length)
-{
-        uint64_t state = utf8->state;
-        size_t i = 0;
-
-        for (; length - i >= BLOCK && state != REJECT; i += BLOCK)
-                if (state != ACCEPT || !is_ascii_block(data + i))
-                        state = step(state, data + i, BLOCK);
-        if (state != REJECT)
-                state = step(state, data + i, length - i);
-        utf8->state = (uint8_t)state;
-        return state != REJECT;
-}
-
-bool
-ws_utf8_complete(const struct ws_utf8 *utf8)
-{
-        return utf8->state == ACCEPT;
 }
 
 bool

@@ -63,19 +63,83 @@ is_key(const struct aw_http_text *key)
         return true;
 }
 
+#define NGINX                                                                                      \
+        "nginx needs proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "         \
+        "\"upgrade\"; proxy_http_version 1.1"
+
+/*
+ * For a WebSocket, if the fields that concern only the next hop (RFC 9110 section 7.6.1) had
+ * arrived: a proxy that isn't told to pass them on drops them.
+ */
+static bool
+is_remnant(const struct aw_http_head *request)
+{
+        return aw_http_text_is(&request->method, "GET") &&
+               (aw_http_field(request, "Sec-WebSocket-Key") != NULL ||
+                aw_http_field(request, "Sec-WebSocket-Version") != NULL);
+}
+
+/* True if an element of the list is "websocket/13" or the like. */
+static bool
+names_version(const struct aw_http_head *request)
+{
+        static const char name[] = "websocket/";
+        const struct aw_http_text *value = aw_http_field(request, "Upgrade");
+        struct aw_http_text start;
+
+        if (value == NULL || value->length < strlen(name))
+                return false;
+        start = (struct aw_http_text){value->data, strlen(name)};
+        return aw_http_text_is_nocase(&start, name);
+}
+
+/* The request's Upgrade does not name the protocol: what it lacks, or -1 if it wants none. */
+static int
+check_without_upgrade(const struct aw_http_head *request, const char **reason)
+{
+        if (names_version(request))
+                *reason = "write Upgrade: websocket; the version is in Sec-WebSocket-Version";
+        else if (aw_http_field(request, "Upgrade") == NULL && is_remnant(request))
+                *reason = "a proxy between us dropped the Upgrade field: " NGINX;
+        else if (is_remnant(request))
+                *reason = "the field Upgrade does not say websocket";
+        else
+                return -1;
+        return 426;
+}
+
+static bool
+has_body(const struct aw_http_head *request)
+{
+        const struct aw_http_text *length = aw_http_field(request, "Content-Length");
+        size_t i;
+
+        for (i = 0; length != NULL && i < length->length; i++)
+                if (length->data[i] != '0')
+                        return true;
+        return aw_http_field(request, "Transfer-Encoding") != NULL;
+}
+
 int
 ws_handshake_check_request(const struct aw_http_head *request, const char **reason)
 {
         const struct aw_http_text *key = aw_http_field(request, "Sec-WebSocket-Key");
         const struct aw_http_text *version = aw_http_field(request, "Sec-WebSocket-Version");
 
-        if (!aw_http_field_has_token(request, "Upgrade", "websocket"))
-                return -1;
         *reason = NULL;
+        if (!aw_http_field_has_token(request, "Upgrade", "websocket"))
+                return check_without_upgrade(request, reason);
+        if (request->minor_version >= 1 && is_remnant(request) &&
+            !aw_http_field_has_token(request, "Connection", "Upgrade")) {
+                *reason = "a proxy between us dropped Upgrade from the Connection field: " NGINX;
+                return 426;
+        }
         if (!aw_http_text_is(&request->method, "GET"))
                 *reason = "a WebSocket handshake is a GET";
         else if (request->minor_version < 1)
-                *reason = "a WebSocket handshake needs HTTP/1.1";
+                *reason = "a WebSocket handshake needs HTTP/1.1: " NGINX;
+        else if (has_body(request))
+                *reason = "a WebSocket handshake has no body";
         else if (aw_http_field_count(request, "Host") != 1)
                 *reason = "there must be one field Host";
         else if (!aw_http_field_has_token(request, "Connection", "Upgrade"))

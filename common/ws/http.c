@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "ws/http.h"
+#include "ws/http_private.h"
 
 /* What a byte may be part of. */
 enum {
@@ -36,6 +36,27 @@ static bool
 is_class(char byte, unsigned char class)
 {
         return (classes[(unsigned char)byte] & class) != 0;
+}
+
+static bool
+is_all_class(const char *data, size_t length, unsigned char class)
+{
+        for (size_t i = 0; i < length; i++)
+                if (!is_class(data[i], class))
+                        return false;
+        return true;
+}
+
+bool
+aw_http_is_token(const char *data, size_t length)
+{
+        return length > 0 && is_all_class(data, length, TOKEN);
+}
+
+bool
+aw_http_is_value(const char *data, size_t length)
+{
+        return is_all_class(data, length, TEXT);
 }
 
 /* The next byte, or -1 if there is none or the parse has failed. */
@@ -119,8 +140,11 @@ take_version(struct cursor *cursor, struct aw_http_head *head)
         major = take_digit(cursor, '0', '9');
         expect(cursor, ".");
         head->minor_version = take_digit(cursor, '0', '9');
-        if (cursor->result == AW_HTTP_OK && (major != 1 || head->minor_version > 1))
+        if (cursor->result == AW_HTTP_OK && major != 1)
                 cursor->result = AW_HTTP_BAD_VERSION;
+        /* What the future has in store is compatible with 1.1 (RFC 9110 section 2.5). */
+        if (head->minor_version > 1)
+                head->minor_version = 1;
 }
 
 static void

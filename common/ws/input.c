@@ -7,99 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "await/log.h"
-#include "loop/private.h"
 #include "ws/private.h"
 
 /* A message's buffer begins with at most this, and grows when so much has really come. */
 #define FIRST_CAPACITY ((size_t)64 << 10)
 
+/* What remains of the frame that is being read is skipped. */
 void
-ws_input_free(struct ws_reader *reader)
+ws_input_forget(struct ws *ws)
 {
+        struct ws_reader *reader = &ws->in.reader;
+
         ws_buffer_unref(reader->message);
         ws_buffer_unref(reader->control);
         reader->message = reader->control = NULL;
-        reader->in_payload = false;
+        reader->target = NULL;
 }
 
-/* Pings, and the end. */
-
-static void input_overdue(void *argument);
-
-/*
- * Nothing more will be received. What was received whole is still delivered, and the reply to it
- * goes out before our Close frame.
- */
-static void
-input_end(struct ws *ws, int error, unsigned code, const char *reason)
-{
-        ws->error = error;
-        ws->due_code = code;
-        ws->due_reason = reason;
-        aw_wake_all(&ws->receiver);
-        aw_wake_all(&ws->closer);
-        aw_wake_all(&ws->pingers);
-        aw_call_soon(&ws->overdue, input_overdue, ws);
-}
-
-/* Nothing more that comes can be understood, or is wanted. */
-void
-ws_fail(struct ws *ws, unsigned code, int error, const char *reason)
-{
-        aw_log(AW_LOG_INFO, "%s: closing with %u: %s", ws->peer, code, reason);
-        ws->state = WS_STATE_FAILED;
-        ws_input_free(&ws->reader);
-        input_end(ws, error, code, reason);
-}
-
-void
-ws_answer_ping(struct ws *ws, struct ws_buffer *ping)
-{
-        if (!ws->close_sent && ws->socket != NULL)
-                ws_queue_control(ws, WS_OP_PONG, ping->data, ping->length);
-        ws_buffer_unref(ping);
-}
-
-/*
- * The receiver has had its turn. If it did not come as far as the pings in the inbox it is busy
- * with something else, and they are answered out of their order. The same goes for a Close frame,
- * unless the task still has a message to reply to. A new connection's task may still be on its way.
- */
-static void
-input_overdue(void *argument)
-{
-        struct ws *ws = argument;
-        struct ws_queue before = ws->inbox;
-        struct ws_buffer *buffer;
-
-        if (ws->grace > 0 && ws->receiver.first == NULL) {
-                ws->grace--;
-                aw_call_soon(&ws->overdue, input_overdue, ws);
-                return;
-        }
-        if (before.first == NULL)
-                before.last = &before.first;
-        ws_queue_init(&ws->inbox);
-        while ((buffer = ws_queue_take(&before)) != NULL)
-                if (buffer->opcode == WS_OP_PING)
-                        ws_answer_ping(ws, buffer);
-                else
-                        ws_queue_put(&ws->inbox, buffer);
-        if (ws->inbox.first == NULL && ws->current == NULL && ws->receiver.first == NULL)
-                ws_queue_due_close(ws);
-}
-
-static void
-input_ping(struct ws *ws, struct ws_buffer *ping)
-{
-        if (ws->inbox.first == NULL && ws->current == NULL) {
-                ws_answer_ping(ws, ping);
-                return;
-        }
-        ws_queue_put(&ws->inbox, ping);
-        aw_call_soon(&ws->overdue, input_overdue, ws);
-}
+/* Control frames. */
 
 /*
  * Our pings carry a number in decimal; a Pong answers that one and all before it (section 5.5.3).
@@ -114,49 +39,49 @@ input_pong(struct ws *ws, const struct ws_buffer *pong)
         memcpy(text, pong->data, pong->length);
         text[pong->length] = '\0';
         number = strtoull(text, &end, 10);
-        if (pong->length == 0 || *end != '\0' || number > ws->ping_sent ||
-            number <= ws->ping_answered)
+        if (pong->length == 0 || *end != '\0' || number > ws->out.ping_sent ||
+            number <= ws->out.ping_answered)
                 return;
-        ws->ping_answered = number;
+        ws->out.ping_answered = number;
         aw_wake_all(&ws->pingers);
 }
 
+/* Nothing more is to be read after it, whether it is a right one or not. */
 static void
 input_close(struct ws *ws, const struct ws_buffer *buffer)
 {
         struct ws_peer_close *peer = &ws->peer_close;
-        struct ws_utf8 utf8 = {0};
-        unsigned code;
+        struct aw_utf8 utf8 = {0};
+        unsigned code = WS_NO_STATUS;
 
-        if (buffer->length == 0) {
-                peer->code = WS_NO_STATUS;
-        } else {
+        ws->in.state = WS_IN_CLOSED;
+        if (buffer->length > 0) {
                 code = buffer->length < 2 ? 0 : (unsigned)buffer->data[0] << 8 | buffer->data[1];
                 if (!ws_close_code_valid(code)) {
-                        ws_fail(ws, WS_PROTOCOL_ERROR, EPROTO, "bad code in a Close frame");
+                        ws_order_fail(ws, WS_PROTOCOL_ERROR, EPROTO, "bad code in a Close frame");
                         return;
                 }
-                if (!ws_utf8_feed(&utf8, buffer->data + 2, buffer->length - 2) ||
-                    !ws_utf8_complete(&utf8)) {
-                        ws_fail(ws, WS_INVALID_DATA, EPROTO, "invalid UTF-8 in a Close frame");
+                if (!aw_utf8_feed(&utf8, buffer->data + 2, buffer->length - 2) ||
+                    !aw_utf8_complete(&utf8)) {
+                        ws_order_fail(ws, WS_INVALID_DATA, EPROTO,
+                                      "invalid UTF-8 in a Close frame");
                         return;
                 }
-                peer->code = code;
                 memcpy(peer->reason, buffer->data + 2, buffer->length - 2);
         }
-        ws->close_received = true;
-        input_end(ws, EPIPE, peer->code, NULL);
+        peer->code = code;
+        ws_order_close(ws, EPIPE, code, NULL);
 }
 
 static void
 input_control(struct ws *ws)
 {
-        struct ws_buffer *buffer = ws->reader.control;
+        struct ws_buffer *buffer = ws->in.reader.control;
 
-        ws->reader.control = NULL;
+        ws->in.reader.control = NULL;
         switch (buffer->opcode) {
         case WS_OP_PING:
-                input_ping(ws, buffer);
+                ws_order_ping(ws, buffer);
                 return;
         case WS_OP_PONG:
                 input_pong(ws, buffer);
@@ -173,45 +98,55 @@ input_control(struct ws *ws)
 static void
 input_message(struct ws *ws)
 {
-        struct ws_buffer *message = ws->reader.message;
+        struct ws_reader *reader = &ws->in.reader;
+        struct ws_buffer *message = reader->message;
 
-        if (message->opcode == WS_OP_TEXT && !ws_utf8_complete(&ws->reader.utf8)) {
-                ws_fail(ws, WS_INVALID_DATA, EPROTO, "a text ends in the middle of a character");
+        if (message->opcode == WS_OP_TEXT && !aw_utf8_complete(&reader->utf8)) {
+                ws_order_fail(ws, WS_INVALID_DATA, EPROTO,
+                              "a text ends in the middle of a character");
                 return;
         }
-        ws->reader.message = NULL;
-        /* After our Close frame nobody waits for messages any more. */
-        if (ws->close_sent) {
-                ws_buffer_unref(message);
-                return;
-        }
-        ws_queue_put(&ws->inbox, message);
+        reader->message = NULL;
+        ws_queue_put(&ws->in.inbox, ws_buffer_shrink(message));
         aw_wake_one(&ws->receiver);
 }
 
-/* Room for `more` bytes of the message, which may become `expected` bytes long. */
-static int
-input_reserve(struct ws_buffer **message, size_t more, uint64_t expected)
+/*
+ * Room for `more` bytes of the message. The peer has to send what it announces: each step takes at
+ * most four times of what has come. 0; or the code and reason to fail with.
+ */
+static unsigned
+input_reserve(struct ws *ws, size_t more, const char **reason)
 {
-        size_t need = (*message)->length + more, capacity = (*message)->capacity;
-        struct ws_buffer *larger;
+        struct ws_reader *reader = &ws->in.reader;
+        struct ws_buffer **target = reader->target, *larger;
+        size_t need = (*target)->length + more, capacity = (*target)->capacity;
+        uint64_t announced = (*target)->length + reader->left;
 
         if (need <= capacity)
                 return 0;
-        /*
-         * The second time the peer has shown that it means it, and what is not touched costs
-         * nothing. A message in many fragments grows by doubling.
-         */
-        capacity = 2 * capacity > expected ? 2 * capacity : (size_t)expected;
-        if (need <= FIRST_CAPACITY)
-                capacity = FIRST_CAPACITY;
-        larger = realloc(*message, sizeof(**message) + capacity);
-        if (larger == NULL)
-                return -1;
-        larger->capacity = capacity;
-        *message = larger;
+        capacity = capacity < FIRST_CAPACITY / 2 ? 2 * capacity : 4 * capacity;
+        /* More than is announced comes only if the message has more fragments. */
+        if (capacity > announced && reader->frame.final)
+                capacity = (size_t)announced;
+        if (capacity > ws->max_message)
+                capacity = (size_t)ws->max_message;
+        if (capacity < need)
+                capacity = need;
+        if (capacity > FIRST_CAPACITY && ws_memory_full()) {
+                *reason = "no memory for large messages now";
+                return WS_TRY_AGAIN_LATER;
+        }
+        larger = ws_buffer_resize(*target, capacity);
+        if (larger == NULL) {
+                *reason = "out of memory";
+                return WS_INTERNAL_ERROR;
+        }
+        *target = larger;
         return 0;
 }
+
+/* Frames. */
 
 static bool
 is_control(const struct ws_frame_header *frame)
@@ -223,7 +158,7 @@ is_control(const struct ws_frame_header *frame)
 static const char *
 frame_error(const struct ws *ws, const struct ws_frame_header *frame)
 {
-        bool begun = ws->reader.message != NULL;
+        bool begun = ws->in.reader.message != NULL;
 
         if (frame->reserved != 0)
                 return "reserved bits in a frame";
@@ -247,80 +182,106 @@ frame_error(const struct ws *ws, const struct ws_frame_header *frame)
         }
 }
 
+/* Where the frame's payload goes. 0, or -1. */
 static int
 begin_buffer(struct ws *ws)
 {
-        struct ws_reader *reader = &ws->reader;
+        struct ws_reader *reader = &ws->in.reader;
         const struct ws_frame_header *frame = &reader->frame;
-        struct ws_buffer **target = is_control(frame) ? &reader->control : &reader->message;
         size_t capacity = frame->length < FIRST_CAPACITY ? (size_t)frame->length : FIRST_CAPACITY;
 
+        reader->target = is_control(frame) ? &reader->control : &reader->message;
         if (frame->opcode == WS_OP_CONTINUATION)
                 return 0;
         if (!is_control(frame))
-                reader->utf8 = (struct ws_utf8){0};
-        *target = ws_buffer_create(frame->opcode, capacity);
-        return *target == NULL ? -1 : 0;
+                reader->utf8 = (struct aw_utf8){0};
+        *reader->target = ws_buffer_create(frame->opcode, capacity);
+        return *reader->target == NULL ? -1 : 0;
+}
+
+/* A frame that is of no interest any more, unless it is a Close frame. */
+static void
+begin_skipped(struct ws *ws)
+{
+        struct ws_reader *reader = &ws->in.reader;
+        const struct ws_frame_header *frame = &reader->frame;
+
+        reader->target = NULL;
+        if (frame->opcode != WS_OP_CLOSE || frame->length > WS_FRAME_CONTROL_MAX)
+                return;
+        reader->control = ws_buffer_create(frame->opcode, (size_t)frame->length);
+        if (reader->control != NULL)
+                reader->target = &reader->control;
 }
 
 static void
 begin_frame(struct ws *ws)
 {
-        struct ws_reader *reader = &ws->reader;
+        struct ws_reader *reader = &ws->in.reader;
         const struct ws_frame_header *frame = &reader->frame;
         uint64_t so_far = reader->message == NULL ? 0 : reader->message->length;
-        const char *error = frame_error(ws, frame);
+        const char *error;
 
-        if (error != NULL) {
-                ws_fail(ws, WS_PROTOCOL_ERROR, EPROTO, error);
-        } else if (!is_control(frame) && frame->length > ws->max_message - so_far) {
-                ws_fail(ws, WS_TOO_LARGE, EMSGSIZE, "a message over the limit");
-        } else if (begin_buffer(ws) == -1) {
-                ws_fail(ws, WS_INTERNAL_ERROR, ENOMEM, "out of memory");
-        } else {
-                reader->in_payload = true;
-                reader->phase = 0;
-                reader->left = frame->length;
+        reader->in_payload = true;
+        reader->phase = 0;
+        reader->left = frame->length;
+        if (ws->in.state == WS_IN_SKIP) {
+                begin_skipped(ws);
+                return;
         }
+        error = frame_error(ws, frame);
+        if (error != NULL)
+                ws_order_fail(ws, WS_PROTOCOL_ERROR, EPROTO, error);
+        else if (!is_control(frame) && frame->length > ws->max_message - so_far)
+                ws_order_fail(ws, WS_TOO_LARGE, EMSGSIZE, "a message over the limit");
+        else if (begin_buffer(ws) == -1)
+                ws_order_fail(ws, WS_INTERNAL_ERROR, ENOMEM, "out of memory");
 }
 
 static void
 end_frame(struct ws *ws)
 {
-        struct ws_reader *reader = &ws->reader;
+        struct ws_reader *reader = &ws->in.reader;
 
         reader->in_payload = false;
-        if (is_control(&reader->frame))
+        if (reader->target == &reader->control)
                 input_control(ws);
-        else if (reader->frame.final)
+        else if (reader->target != NULL && reader->frame.final)
                 input_message(ws);
+}
+
+static void
+take_payload(struct ws *ws, const uint8_t *data, size_t length)
+{
+        struct ws_reader *reader = &ws->in.reader;
+        const char *reason;
+        unsigned code = input_reserve(ws, length, &reason);
+        struct ws_buffer *buffer;
+        uint8_t *to;
+
+        if (code != 0) {
+                ws_order_fail(ws, code, ENOMEM, reason);
+                return;
+        }
+        buffer = *reader->target;
+        to = buffer->data + buffer->length;
+        /* An unmasked frame has a mask of zeros. */
+        reader->phase = ws_frame_mask(to, data, length, reader->frame.mask, reader->phase);
+        buffer->length += length;
+        if (buffer->opcode == WS_OP_TEXT && !aw_utf8_feed(&reader->utf8, to, length))
+                ws_order_fail(ws, WS_INVALID_DATA, EPROTO, "invalid UTF-8 in a text");
 }
 
 /* Takes payload from the data; returns how much. */
 static size_t
 input_payload(struct ws *ws, const uint8_t *data, size_t length)
 {
-        struct ws_reader *reader = &ws->reader;
-        struct ws_buffer **target =
-                is_control(&reader->frame) ? &reader->control : &reader->message;
+        struct ws_reader *reader = &ws->in.reader;
         size_t taken = length < reader->left ? length : (size_t)reader->left;
-        uint8_t *to;
 
-        if (input_reserve(target, taken, (*target)->length + reader->left) == -1) {
-                ws_fail(ws, WS_INTERNAL_ERROR, ENOMEM, "out of memory");
-                return length;
-        }
-        to = (*target)->data + (*target)->length;
-        /* An unmasked frame has a mask of zeros. */
-        reader->phase = ws_frame_mask(to, data, taken, reader->frame.mask, reader->phase);
-        (*target)->length += taken;
+        if (reader->target != NULL)
+                take_payload(ws, data, taken);
         reader->left -= taken;
-        if ((*target)->opcode == WS_OP_TEXT && !ws_utf8_feed(&reader->utf8, to, taken)) {
-                ws_fail(ws, WS_INVALID_DATA, EPROTO, "invalid UTF-8 in a text");
-                return length;
-        }
-        if (reader->left == 0)
-                end_frame(ws);
         return taken;
 }
 
@@ -328,7 +289,7 @@ input_payload(struct ws *ws, const uint8_t *data, size_t length)
 static size_t
 input_header(struct ws *ws, const uint8_t *data, size_t length)
 {
-        struct ws_reader *reader = &ws->reader;
+        struct ws_reader *reader = &ws->in.reader;
         size_t before = reader->head_length, more = sizeof(reader->head) - before;
         int result;
 
@@ -340,7 +301,9 @@ input_header(struct ws *ws, const uint8_t *data, size_t length)
                 result = ws_frame_parse(reader->head, before + more, &reader->frame);
         }
         if (result == -1) {
-                ws_fail(ws, WS_PROTOCOL_ERROR, EPROTO, "bad length of a frame");
+                if (ws->in.state == WS_IN_OPEN)
+                        ws_order_fail(ws, WS_PROTOCOL_ERROR, EPROTO, "bad length of a frame");
+                ws->in.state = WS_IN_LOST;
                 return length;
         }
         if (result == 0) {
@@ -359,14 +322,14 @@ ws_input(struct ws *ws, const uint8_t *data, size_t length)
 {
         size_t taken;
 
-        while (length > 0 && ws->state == WS_STATE_OPEN && !ws->close_received) {
-                taken = ws->reader.in_payload ? input_payload(ws, data, length)
-                                              : input_header(ws, data, length);
+        while (length > 0 && (ws->in.state == WS_IN_OPEN || ws->in.state == WS_IN_SKIP)) {
+                taken = ws->in.reader.in_payload ? input_payload(ws, data, length)
+                                                 : input_header(ws, data, length);
                 data += taken;
                 length -= taken;
                 /* A frame without payload is complete with its header. */
-                if (ws->reader.in_payload && ws->reader.left == 0)
+                if (ws->in.reader.in_payload && ws->in.reader.left == 0)
                         end_frame(ws);
         }
-        ws_update_reading(ws);
+        ws_flow_update(ws);
 }

@@ -1,77 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What goes to the peer: buffers, the outbox, and the pieces in which it is sent. */
-#include <errno.h>
+/* What goes to the peer: the outbox, which is sent once in a turn. */
 #include <openssl/rand.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "await/log.h"
 #include "ws/private.h"
 
-/* Frames of which this much is left are sent from where they are; smaller ones are gathered. */
-#define DIRECT_MIN 4096
-
-struct ws_buffer *
-ws_buffer_create(uint8_t opcode, size_t capacity)
-{
-        struct ws_buffer *buffer = malloc(sizeof(*buffer) + capacity);
-
-        if (buffer == NULL)
-                return NULL;
-        *buffer = (struct ws_buffer){.references = 1, .opcode = opcode, .capacity = capacity};
-        return buffer;
-}
-
-void
-ws_buffer_unref(struct ws_buffer *buffer)
-{
-        if (buffer != NULL && --buffer->references == 0)
-                free(buffer);
-}
-
-void
-ws_queue_init(struct ws_queue *queue)
-{
-        *queue = (struct ws_queue){.last = &queue->first};
-}
-
-static size_t
-cost_of(const struct ws_buffer *buffer)
-{
-        return sizeof(*buffer) + buffer->length;
-}
-
-void
-ws_queue_put(struct ws_queue *queue, struct ws_buffer *buffer)
-{
-        buffer->next = NULL;
-        *queue->last = buffer;
-        queue->last = &buffer->next;
-        queue->bytes += cost_of(buffer);
-}
-
-struct ws_buffer *
-ws_queue_take(struct ws_queue *queue)
-{
-        struct ws_buffer *buffer = queue->first;
-
-        if (buffer == NULL)
-                return NULL;
-        queue->first = buffer->next;
-        if (queue->first == NULL)
-                queue->last = &queue->first;
-        queue->bytes -= cost_of(buffer);
-        return buffer;
-}
-
-void
-ws_queue_clear(struct ws_queue *queue)
-{
-        struct ws_buffer *buffer;
-
-        while ((buffer = ws_queue_take(queue)) != NULL)
-                ws_buffer_unref(buffer);
-}
+/* Frames up to this are put together; larger ones are sent from where they are. */
+#define SMALL_MAX 4096
 
 /*
  * Done when the frame's turn has come, on the loop's stack. A client's frames are masked with a key
@@ -91,20 +27,23 @@ build_header(struct ws_buffer *buffer, bool client)
         memcpy(buffer->data - buffer->header, header, buffer->header);
 }
 
+bool
+ws_output_open(const struct ws *ws)
+{
+        return ws->out.state == WS_OUT_OPEN && !ws->closing.begun;
+}
+
 void
-ws_queue_frame(struct ws *ws, struct ws_buffer *buffer)
+ws_output_queue(struct ws *ws, struct ws_buffer *buffer)
 {
         buffer->header = 0;
         buffer->queued = true;
-        ws_queue_put(&ws->outbox, buffer);
-        if (buffer->opcode == WS_OP_PONG)
-                ws->pongs += cost_of(buffer);
-        aw_socket_want_write(ws->socket);
-        ws_update_reading(ws);
+        ws_queue_put(&ws->out.outbox, buffer);
+        aw_transport_want_write(ws->transport);
 }
 
 int
-ws_queue_control(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length)
+ws_output_queue_control(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length)
 {
         struct ws_buffer *buffer = ws_buffer_create(opcode, length);
 
@@ -113,113 +52,112 @@ ws_queue_control(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t leng
         buffer->length = length;
         if (length > 0)
                 memcpy(buffer->data, data, length);
-        ws_queue_frame(ws, buffer);
+        ws_output_queue(ws, buffer);
         return 0;
 }
 
-void
-ws_queue_close(struct ws *ws, unsigned code, const char *reason)
-{
-        uint8_t payload[WS_FRAME_CONTROL_MAX];
-        size_t length = 0;
-
-        if (ws->close_sent || ws->socket == NULL)
-                return;
-        /* A code that only stands for the lack of one is answered with the lack of one. */
-        if (ws_close_code_valid(code)) {
-                payload[0] = (uint8_t)(code >> 8);
-                payload[1] = (uint8_t)code;
-                length = 2;
-                if (reason != NULL) {
-                        length += strnlen(reason, sizeof(payload) - 2);
-                        memcpy(payload + 2, reason, length - 2);
-                }
-        }
-        ws->close_sent = true;
-        if (ws_queue_control(ws, WS_OP_CLOSE, payload, length) == -1)
-                ws_abort(ws);
-        aw_wake_all(&ws->senders);
-}
-
-void
-ws_queue_due_close(struct ws *ws)
-{
-        if (ws->due_code != 0)
-                ws_queue_close(ws, ws->due_code, ws->due_reason);
-}
-
 /*
- * The outbox's first has been sent. It stays in place for the write to come, until the next piece
- * is asked for.
+ * A peer that sends more pings than it takes Pongs gets one for the last of them (section 5.5.3):
+ * reading cannot stop for them, or two such peers would each wait for the other one to read.
  */
-static void
-output_done(struct ws *ws)
+void
+ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping)
 {
-        ws->sending = ws_queue_take(&ws->outbox);
-        ws->sending->queued = false;
-        if (ws->sending->opcode == WS_OP_PONG)
-                ws->pongs -= cost_of(ws->sending);
-        ws->out_offset = 0;
+        struct ws_out *out = &ws->out;
+        struct ws_buffer *pong = out->pong;
+
+        if (out->pongs > WS_QUEUE_HIGH && pong != NULL && pong->header == 0) {
+                pong->length = ping->length;
+                memcpy(pong->data, ping->data, ping->length);
+                return;
+        }
+        /* Room for any other one. */
+        pong = ws_buffer_create(WS_OP_PONG, WS_FRAME_CONTROL_MAX);
+        if (pong == NULL)
+                return;
+        pong->length = ping->length;
+        memcpy(pong->data, ping->data, ping->length);
+        out->pong = pong;
+        out->pongs += ws_buffer_cost(pong);
+        ws_output_queue(ws, pong);
 }
 
+/* The outbox's first has been sent. */
 static void
-output_release(struct ws *ws)
+output_done(struct ws_out *out)
 {
-        ws_buffer_unref(ws->sending);
-        ws->sending = NULL;
+        struct ws_buffer *buffer = ws_queue_take(&out->outbox);
+
+        buffer->queued = false;
+        if (buffer->opcode == WS_OP_PONG)
+                out->pongs -= ws_buffer_cost(buffer);
+        if (buffer == out->pong)
+                out->pong = NULL;
+        out->offset = 0;
+        ws_buffer_unref(buffer);
 }
 
 /* The outbox's first, with its header. */
 static struct ws_buffer *
 output_first(struct ws *ws)
 {
-        struct ws_buffer *buffer = ws->outbox.first;
+        struct ws_buffer *buffer = ws->out.outbox.first;
 
         if (buffer != NULL && buffer->header == 0)
                 build_header(buffer, ws->client);
         return buffer;
 }
 
-/* Takes up to `most` bytes of the outbox's first. */
-static size_t
-output_take(struct ws *ws, size_t most, uint8_t **data)
+/* Puts small frames together, as many as go into one piece. */
+static void
+send_small(struct ws *ws)
+{
+        struct ws_buffer *buffer;
+        size_t size, room = 0, done = 0;
+        uint8_t *to = NULL;
+
+        while ((buffer = output_first(ws)) != NULL) {
+                size = buffer->header + buffer->length;
+                if (size > SMALL_MAX || ws->out.offset > 0 || (to != NULL && size > room - done))
+                        break;
+                if (to == NULL && (to = aw_transport_room(ws->transport, size, &room)) == NULL)
+                        return;
+                memcpy(to + done, buffer->data - buffer->header, size);
+                done += size;
+                output_done(&ws->out);
+        }
+        if (to != NULL)
+                aw_transport_put(ws->transport, done);
+}
+
+/* Sends of the outbox's first what can be sent now. False: enough for now. */
+static bool
+send_first(struct ws *ws)
 {
         struct ws_buffer *buffer = output_first(ws);
         size_t size = buffer->header + buffer->length;
-        size_t length = size - ws->out_offset < most ? size - ws->out_offset : most;
+        ssize_t taken;
 
-        *data = buffer->data - buffer->header + ws->out_offset;
-        ws->out_offset += length;
-        if (ws->out_offset == size)
-                output_done(ws);
-        return length;
+        taken = aw_transport_write(ws->transport, buffer->data - buffer->header + ws->out.offset,
+                                   size - ws->out.offset);
+        if (taken < 0)
+                return false;
+        ws->out.offset += (size_t)taken;
+        if (ws->out.offset < size)
+                return false;
+        output_done(&ws->out);
+        return true;
 }
 
-static bool
-output_is_large(struct ws *ws)
+void
+ws_output_send(struct ws *ws)
 {
-        const struct ws_buffer *buffer = output_first(ws);
+        bool more = true;
 
-        return buffer->header + buffer->length - ws->out_offset >= DIRECT_MIN;
-}
-
-size_t
-ws_output_next(struct ws *ws, uint8_t *staging, size_t most, uint8_t **data)
-{
-        uint8_t *piece;
-        size_t length, total = 0;
-
-        output_release(ws);
-        if (ws->outbox.first == NULL)
-                return 0;
-        if (output_is_large(ws))
-                return output_take(ws, most, data);
-        while (ws->outbox.first != NULL && !output_is_large(ws) && total < most) {
-                length = output_take(ws, most - total, &piece);
-                memcpy(staging + total, piece, length);
-                output_release(ws);
-                total += length;
+        while (more && ws->out.outbox.first != NULL && !aw_transport_full(ws->transport)) {
+                send_small(ws);
+                more = ws->out.outbox.first == NULL || send_first(ws);
         }
-        *data = staging;
-        return total;
+        if (ws->senders.first != NULL && ws->out.outbox.bytes <= WS_QUEUE_LOW)
+                aw_wake_all(&ws->senders);
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the WebSocket layer share. */
+/* What the files of the WebSocket layer share. connection.c tells the life of a connection. */
 #ifndef AW_WS_PRIVATE_H
 #define AW_WS_PRIVATE_H
 
 #include "await/ws.h"
-#include "loop/socket.h"
+#include "base/utf8.h"
+#include "net/transport.h"
 #include "tls/session.h"
-#include "ws/frame.h"
-#include "ws/http.h"
+#include "ws/buffer_private.h"
+#include "ws/frame_private.h"
+#include "ws/http_private.h"
 
 #define WS_HANDSHAKE_TIME (10 * AW_SECOND) /* for TLS and the opening handshake, of a server */
 #define WS_CLOSE_TIME     (5 * AW_SECOND)  /* for the peer's Close frame */
@@ -20,46 +22,23 @@
 #define WS_QUEUE_HIGH ((size_t)256 << 10)
 #define WS_QUEUE_LOW  ((size_t)64 << 10)
 
-/*
- * Turns that pass at most before a new connection's task receives: it is accepted, gets its task,
- * which then runs.
- */
-#define WS_GRACE_TURNS 3
-
-/*
- * One message or control frame. The header is built in front of the payload, so the two go out as
- * one piece.
- */
-struct ws_buffer {
-        struct ws_buffer *next;
-        unsigned references;
-        uint8_t opcode;
-        bool queued;    /* in an outbox: it cannot be in another one */
-        uint8_t header; /* bytes of the header, which ends where the payload begins */
-        size_t length, capacity;
-        uint8_t room[WS_FRAME_HEADER_MAX];
-        uint8_t data[];
+/* The peer's direction. It only goes forward. */
+enum ws_in_state {
+        WS_IN_HEAD,   /* TLS, and the head of the HTTP message */
+        WS_IN_OPEN,   /* frames become messages */
+        WS_IN_SKIP,   /* frames: only a Close frame is still of interest */
+        WS_IN_LOST,   /* where a frame begins is not known any more */
+        WS_IN_CLOSED, /* the peer's Close frame has come, or its request is refused */
+        WS_IN_ENDED,  /* the peer has ended the stream, or the connection is gone */
 };
 
-struct ws_buffer *ws_buffer_create(uint8_t opcode, size_t capacity);
-void ws_buffer_unref(struct ws_buffer *buffer); /* NULL does nothing */
-
-struct ws_queue {
-        struct ws_buffer *first, **last;
-        size_t bytes; /* what it costs in memory, about */
-};
-void ws_queue_init(struct ws_queue *queue);
-void ws_queue_put(struct ws_queue *queue, struct ws_buffer *buffer);
-struct ws_buffer *ws_queue_take(struct ws_queue *queue);
-void ws_queue_clear(struct ws_queue *queue);
-
-enum ws_state {
-        WS_STATE_TLS,  /* TLS handshake */
-        WS_STATE_HTTP, /* opening handshake */
-        WS_STATE_OPEN,
-        WS_STATE_FAILED, /* we gave the connection up: what comes is ignored */
-        WS_STATE_LINGER, /* nothing more to send: waiting for the end of stream */
-        WS_STATE_DEAD,   /* the socket is gone */
+/* Ours. It only goes forward. */
+enum ws_out_state {
+        WS_OUT_HEAD,    /* the HTTP message */
+        WS_OUT_OPEN,    /* messages can be sent */
+        WS_OUT_CLOSING, /* our Close frame is the last one in the outbox, or has been sent */
+        WS_OUT_FINISH,  /* the stream is to end when the outbox is empty */
+        WS_OUT_ENDED,   /* it has, or the connection is gone */
 };
 
 /* Frames being read. */
@@ -70,100 +49,141 @@ struct ws_reader {
         unsigned phase; /* of the mask */
         struct ws_frame_header frame;
         uint64_t left;             /* bytes of the frame's payload still to come */
+        struct ws_buffer **target; /* one of the next two, or NULL: it is skipped */
         struct ws_buffer *message; /* begun, not complete */
         struct ws_buffer *control; /* likewise: it may come between a message's frames */
-        struct ws_utf8 utf8;
+        struct aw_utf8 utf8;
+};
+
+struct ws_in {
+        enum ws_in_state state;
+        bool paused; /* too much waits */
+        int error;   /* what ws_receive() fails with once the inbox is empty */
+        struct ws_reader reader;
+        struct ws_queue inbox;
+        struct ws_buffer *current; /* the message that the task has */
+};
+
+struct ws_out {
+        enum ws_out_state state;
+        struct ws_queue outbox;
+        size_t offset;          /* bytes of the outbox's first that have been sent */
+        size_t pongs;           /* what those in the outbox cost */
+        struct ws_buffer *pong; /* the last of them */
+        uint64_t ping_sent, ping_answered;
+};
+
+/* Pings and Close frames that wait for their turn: see order.c. */
+struct ws_order {
+        struct aw_handle overdue; /* the receiver should have come to them by then */
+        unsigned grace;           /* turns that a new connection's task still has for that */
+        unsigned code;            /* of the Close frame that is due, or 0 */
+        const char *reason;       /* a literal */
+};
+
+/* See close.c. */
+struct ws_closing {
+        bool begun;             /* by ws_close() or ws_drop(): nobody else may wait in it */
+        bool late;              /* the peer has had its time */
+        struct aw_handle timer; /* looks whether it has */
+        aw_time time, deadline;
+        uint64_t delivered; /* what the peer had taken when that was looked at last */
 };
 
 /* What a client and a server do differently until the connection is open. Loop's stack. */
 struct ws_role {
-        void (*ready)(struct ws *ws); /* time for the client's request */
-        void (*http)(struct ws *ws);  /* the head has grown */
+        void (*established)(struct ws *ws); /* time for the client's request */
+        void (*head)(struct ws *ws);        /* the head has grown */
         void (*tls_failed)(struct ws *ws, const char *text);
-        void (*lost)(struct ws *ws); /* the socket is gone */
+        void (*lost)(struct ws *ws); /* the transport is gone */
 };
 
 struct ws {
         const struct ws_role *role;
-        enum ws_state state;
+        struct aw_transport *transport; /* NULL when it is gone */
         bool client;
-        bool app; /* a task has it, or will get it from ws_accept() */
-        bool draining;
-        bool ended;    /* the peer ended its side: nothing more comes */
-        uint8_t grace; /* turns that the task still has to begin receiving */
-        bool close_sent, close_received;
-        bool paused;
-        int error;                /* what ws_receive() fails with once the inbox is empty */
-        unsigned due_code;        /* of the Close frame that is due then, or 0 */
-        const char *due_reason;   /* a literal */
-        struct aw_socket *socket; /* NULL when it is gone */
-        struct aw_tls *tls;       /* NULL: plain */
-        struct aw_handle timer;   /* handshake, linger */
-        struct aw_handle overdue; /* pings in the inbox that the receiver did not come to */
+        bool app;      /* a task has it, or will get it from ws_accept() */
+        bool draining; /* the listener is */
+        uint64_t max_message;
+
+        struct ws_in in;
+        struct ws_out out;
+        struct ws_order order;
+        struct ws_closing closing;
+
+        /*
+         * Tasks that wait for a message; for room in the outbox; for a Pong; for the connection to
+         * open or to end.
+         */
+        struct aw_waiters receiver, senders, pingers, watchers;
+        unsigned waiting; /* tasks that are in one of them, or were just woken */
+
+        char *head; /* of the HTTP message, while it is read */
+        size_t head_length, head_capacity;
+        size_t head_parsed;         /* how much of it the parser has seen */
+        struct aw_handle late;      /* a server's: the handshake takes too long */
+        struct ws_opening *opening; /* a client's, until it is open */
+        struct ws_request *request; /* a server's */
+        char *subprotocol;          /* the one agreed on, or NULL */
 
         struct ws_listener *listener;
         struct ws *next, **link; /* the listener's connections */
         struct ws *accept_next;  /* those ready to be accepted */
 
-        char *head; /* of the HTTP message, while it is read */
-        size_t head_length;
-        struct ws_opening *opening; /* a client's, until it is open */
-
-        struct ws_reader reader;
-        uint64_t max_message;
-        struct ws_queue inbox, outbox;
-        size_t pongs;              /* what those in the outbox cost */
-        size_t out_offset;         /* bytes of the outbox's first that have been sent */
-        struct ws_buffer *sending; /* the last piece sent is of this one */
-        uint64_t sent;             /* bytes in all */
-        aw_time progress;          /* when something was sent last, once it is being closed */
-        bool finishing; /* nothing more will be queued: end the stream when all is sent */
-        struct ws_buffer *current; /* the message that the task has */
-        struct aw_waiters receiver, senders, closer, pingers;
-        unsigned waiting; /* tasks that are in one of them, or were just woken */
-        uint64_t ping_sent, ping_answered;
-
         struct ws_peer_close peer_close;
         char peer[64];
 };
 
-/* ws_io.c: the connection's life on its socket. Loop's stack. */
-extern const struct aw_socket_callbacks ws_io_callbacks;
-struct ws *ws_create(bool client, struct aw_tls_context *tls, const char *host,
-                     uint64_t max_message);
-void ws_begin(struct ws *ws);                      /* the socket is connected: TLS, then HTTP */
-void ws_opened(struct ws *ws, size_t head_length); /* the opening handshake is complete; what
-                                                      follows the head is frames */
-void ws_demand_idle(const struct ws *ws, const char *caller); /* no task may be waiting in it */
-void ws_abort(struct ws *ws);  /* drops the TCP connection. Any stack */
-void ws_finish(struct ws *ws); /* sends what is queued, ends the stream, lingers. Any stack */
-void ws_update_reading(struct ws *ws);
-int ws_send_raw(struct ws *ws, const char *data, size_t length); /* HTTP, before it is open */
+/* connection.c. Loop's stack, unless said otherwise. */
+extern const struct aw_transport_callbacks ws_connection_callbacks;
+struct ws *ws_connection_create(bool client, uint64_t max_message);          /* Any stack */
+int ws_connection_send_head(struct ws *ws, const char *data, size_t length); /* HTTP: 0 or -1 */
 
-/* ws_output.c: any stack. */
-void ws_queue_frame(struct ws *ws, struct ws_buffer *buffer); /* takes the reference */
-int ws_queue_control(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length);
-void ws_queue_close(struct ws *ws, unsigned code,
-                    const char *reason); /* once; later calls do nothing */
-void ws_queue_due_close(struct ws *ws);
+/* The opening handshake is complete; what follows the head is frames. */
+void ws_connection_open(struct ws *ws, size_t head_length);
+
+/* All who wait look again: something has ended. Any stack. */
+void ws_connection_wake(struct ws *ws);
+
+/* Frees it if nobody has any business with it: see connection.c. Any stack. */
+void ws_connection_release(struct ws *ws);
 
 /*
- * The next piece to be sent, at most `most` bytes: at *data, or gathered into `staging` (of that
- * size); 0 if there is none. It counts as sent.
+ * As aw_wait_in(), in a queue of the connection's. If the connection was dropped meanwhile this is
+ * -1 with EPIPE (or ECANCELED), and it may be freed: return at once.
  */
-size_t ws_output_next(struct ws *ws, uint8_t *staging, size_t most, uint8_t **data);
+int ws_connection_wait(struct ws *ws, struct aw_waiters *waiters, aw_time deadline);
 
-/* ws_input.c: frames from the peer. Loop's stack. */
+/* flow.c: stops and resumes reading. Any stack. */
+void ws_flow_update(struct ws *ws);
+
+/* output.c. Any stack, but for the last. */
+void ws_output_queue(struct ws *ws, struct ws_buffer *buffer); /* takes the reference */
+int ws_output_queue_control(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length);
+void ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping);
+bool ws_output_open(const struct ws *ws); /* messages can be sent */
+void ws_output_send(struct ws *ws);
+
+/* input.c: frames from the peer. Loop's stack. */
 void ws_input(struct ws *ws, const uint8_t *data, size_t length);
-void ws_input_free(struct ws_reader *reader);
-void ws_fail(struct ws *ws, unsigned code, int error, const char *reason);
-void ws_answer_ping(struct ws *ws, struct ws_buffer *ping); /* takes the reference */
+void ws_input_forget(struct ws *ws); /* the message that is being read */
 
-/* ws.c: says why listening or connecting failed; sets errno and returns -1. */
+/* order.c: whose turn it is. Any stack. */
+struct ws_buffer *ws_order_next(struct ws *ws); /* the next message, or NULL; answers pings */
+void ws_order_ping(struct ws *ws, struct ws_buffer *ping); /* takes the reference */
+void ws_order_fail(struct ws *ws, unsigned code, int error, const char *reason);
+void ws_order_close(struct ws *ws, int error, unsigned code, const char *reason);
+void ws_order_close_now(struct ws *ws); /* the Close frame that is due, if one is */
+
+/* close.c. Any stack. */
+void ws_close_queue(struct ws *ws, unsigned code, const char *reason); /* once */
+void ws_close_stream(struct ws *ws); /* ends the stream when all is sent, and then the connection */
+
+/* error.c: says why listening or connecting failed; sets errno and returns -1. */
 int ws_error_set(struct ws_error *error, enum ws_failure failure, int number, const char *format,
                  ...) __attribute__((format(printf, 4, 5)));
 
-/* ws_handshake.c: the opening handshake's texts (section 4). */
+/* handshake.c: the opening handshake's texts (section 4). */
 #define WS_KEY_SIZE    25 /* base64 of 16 bytes, and a NUL */
 #define WS_ACCEPT_SIZE 29 /* base64 of 20 bytes, and a NUL */
 int ws_handshake_key(char key[WS_KEY_SIZE]);

@@ -1,60 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* A server's connection: its opening handshake, and its place in its listener's list. */
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "await/log.h"
 #include "net/resolve.h"
-#include "ws/listener.h"
+#include "ws/listener_private.h"
+#include "ws/request_private.h"
+#include "ws/response_private.h"
 
 /* The opening handshake. */
-
-static void
-refuse(struct ws *ws, int status, const char *content_type, const char *more, const char *body,
-       bool with_body)
-{
-        char head[512];
-        int length = snprintf(head, sizeof(head),
-                              "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-                              "%sConnection: close\r\n\r\n",
-                              status, aw_http_reason(status), content_type, strlen(body), more);
-
-        if (ws_send_raw(ws, head, (size_t)length) == 0 && with_body)
-                ws_send_raw(ws, body, strlen(body));
-        ws->state = WS_STATE_FAILED;
-        ws_finish(ws);
-}
-
-static void
-refuse_text(struct ws *ws, int status, const char *reason)
-{
-        char body[256];
-
-        aw_log(AW_LOG_INFO, "%s: refused with %d: %s", ws->peer, status, reason);
-        snprintf(body, sizeof(body), "%d %s: %s\n", status, aw_http_reason(status), reason);
-        refuse(ws, status, "text/plain; charset=utf-8",
-               status == 426 ? "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" : "", body,
-               true);
-}
-
-/* A request for something else than a WebSocket. */
-static void
-answer_plain(struct ws *ws, const struct aw_http_head *request)
-{
-        struct ws_answer answer = {.status = 0};
-
-        if (ws->listener->answer != NULL)
-                ws->listener->answer(request, &answer);
-        if (answer.status == 0)
-                refuse_text(ws, 426, "this is a WebSocket server");
-        else
-                refuse(ws, answer.status, answer.content_type, "", answer.body,
-                       !aw_http_text_is(&request->method, "HEAD"));
-}
 
 /* Now it can be accepted: ws_accept() has it from here. */
 static void
@@ -69,43 +26,115 @@ server_opened(struct ws *ws)
         aw_wake_one(&listener->acceptors);
 }
 
-static void
-upgrade(struct ws *ws, const struct aw_http_head *request)
+static bool
+is_head(const struct aw_http_head *head)
 {
-        const struct aw_http_text *key = aw_http_field(request, "Sec-WebSocket-Key");
-        char accept[WS_ACCEPT_SIZE], head[256];
-        int length;
+        return aw_http_text_is(&head->method, "HEAD");
+}
 
-        if (ws_handshake_accept(key->data, key->length, accept) == -1) {
-                refuse_text(ws, 500, "out of memory");
+static void
+accept_handshake(struct ws *ws, const struct aw_http_head *head, const struct ws_answer *answer)
+{
+        const struct aw_http_text *key = aw_http_field(head, "Sec-WebSocket-Key");
+        char accept[WS_ACCEPT_SIZE], *subprotocol = NULL;
+
+        if (answer->subprotocol != NULL)
+                subprotocol = strdup(answer->subprotocol);
+        if (ws_handshake_accept(key->data, key->length, accept) == -1 ||
+            (answer->subprotocol != NULL && subprotocol == NULL)) {
+                free(subprotocol);
+                ws_response_refuse(ws, 500, "out of memory", false);
                 return;
         }
-        length = snprintf(head, sizeof(head),
-                          "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                          "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
-                          accept);
-        if (ws_send_raw(ws, head, (size_t)length) == -1)
+        /* The connection now owns it. */
+        ws->subprotocol = subprotocol;
+        if (ws_response_switch(ws, accept, answer, ws_request_expects_continue(head)) == -1)
                 return;
         server_opened(ws);
-        ws_opened(ws, request->length);
+        ws_connection_open(ws, head->length);
+}
+
+/* The answer to what is no handshake, if nobody has another one. */
+static const char not_for_us[] = "426 Upgrade Required: this is a WebSocket server\n";
+
+/* Asks the handler, and does as it says. */
+static void
+answer_request(struct ws *ws, const struct aw_http_head *head, struct ws_answer *answer)
+{
+        const struct ws_listener *listener = ws->listener;
+        const char *wrong = NULL;
+
+        if (listener->handler != NULL) {
+                listener->handler(ws->request, answer, listener->argument);
+                wrong = ws_response_wrong(ws->request, answer);
+        }
+        if (wrong != NULL) {
+                aw_log(AW_LOG_ERROR, "%s: the handler's answer to %s %s cannot be sent: %s",
+                       ws->peer, ws->request->method, ws->request->target, wrong);
+                ws_response_refuse(ws, 500, "the answer cannot be sent", is_head(head));
+        } else if (answer->status == 101) {
+                accept_handshake(ws, head, answer);
+        } else {
+                if (ws->request->upgrade || answer->body == not_for_us)
+                        aw_log_limited(AW_LOG_INFO, "%s: refused with %d", ws->peer,
+                                       answer->status);
+                ws_response_send(ws, answer, is_head(head));
+        }
+        if (answer->done != NULL)
+                answer->done(answer);
 }
 
 static void
-server_request(struct ws *ws, const struct aw_http_head *request)
+server_handshake(struct ws *ws, const struct aw_http_head *head)
 {
+        struct ws_answer answer = {.status = 101};
+        char *subprotocol;
+
+        ws->request->upgrade = true;
+        if (ws_subprotocol_choose(ws->request, ws->listener->subprotocol, &subprotocol) == 0) {
+                answer.subprotocol = subprotocol;
+                answer_request(ws, head, &answer);
+                free(subprotocol);
+        } else if (errno == EINVAL) {
+                ws_response_refuse(ws, 400, "the field Sec-WebSocket-Protocol is no list of names",
+                                   false);
+        } else {
+                ws_response_refuse(ws, 500, "out of memory", false);
+        }
+}
+
+static void
+server_request(struct ws *ws, const struct aw_http_head *head)
+{
+        struct ws_answer plain = {.status = 426, .body = not_for_us};
         const char *reason = NULL;
-        int status = ws_handshake_check_request(request, &reason);
+        int status = ws_request_check(head, &reason);
 
         if (status == 0)
-                upgrade(ws, request);
-        else if (status == -1)
-                answer_plain(ws, request);
+                status = ws_handshake_check_request(head, &reason);
+        if (status == 0 && ws_memory_full()) {
+                status = 503;
+                reason = "the server has no memory for another connection: try again later";
+        }
+        if (status > 0) {
+                ws_response_refuse(ws, status, reason, is_head(head));
+                return;
+        }
+        ws->request = ws_request_create(head);
+        if (ws->request == NULL) {
+                ws_response_refuse(ws, 500, "out of memory", is_head(head));
+                return;
+        }
+        ws->request->secure = aw_transport_tls(ws->transport) != NULL;
+        ws->request->peer = ws->peer;
+        if (status == 0)
+                server_handshake(ws, head);
         else
-                refuse_text(ws, status, reason);
+                answer_request(ws, head, &plain);
 }
 
 static void
-server_http(struct ws *ws)
+server_head(struct ws *ws)
 {
         struct aw_http_head head;
 
@@ -116,15 +145,21 @@ server_http(struct ws *ws)
         case AW_HTTP_INCOMPLETE:
                 break;
         case AW_HTTP_TOO_LARGE:
-                refuse_text(ws, 431, "the head of the request is too large");
+                ws_response_refuse(ws, 431, "the head of the request is too large", false);
                 break;
         case AW_HTTP_BAD_VERSION:
-                refuse_text(ws, 505, "the HTTP version is neither 1.0 nor 1.1");
+                ws_response_refuse(ws, 505, "the HTTP version is neither 1.0 nor 1.1", false);
                 break;
         case AW_HTTP_BAD:
-                refuse_text(ws, 400, "this is not an HTTP request");
+                ws_response_refuse(ws, 400, "this is not an HTTP request", false);
                 break;
         }
+}
+
+const struct ws_request *
+ws_request(const struct ws *ws)
+{
+        return ws->request;
 }
 
 /* Connections of a listener. */
@@ -156,27 +191,40 @@ handshake_late(void *argument)
 {
         struct ws *ws = argument;
 
-        aw_log(AW_LOG_INFO, "%s: no complete handshake in %d s", ws->peer,
-               (int)(WS_HANDSHAKE_TIME / AW_SECOND));
-        ws_abort(ws);
+        aw_log_limited(AW_LOG_INFO, "%s: no complete handshake in %d s", ws->peer,
+                       (int)(WS_HANDSHAKE_TIME / AW_SECOND));
+        aw_transport_close(ws->transport);
 }
 
 /* A server waits for the client's request. */
 static void
-server_ready(struct ws *ws)
+server_established(struct ws *ws)
 {
         (void)ws;
+}
+
+/* Who speaks plain HTTP understands nothing else: the answer goes out without TLS. */
+static void
+refuse_plain_http(struct ws *ws)
+{
+        struct ws_answer answer = {
+                .status = 400,
+                .body = "400 Bad Request: this is a port for TLS: use https:// or wss://\n"};
+
+        ws_response_send(ws, &answer, false);
 }
 
 static void
 server_tls_failed(struct ws *ws, const char *text)
 {
-        aw_log(AW_LOG_INFO, "%s: TLS: %s", ws->peer, text);
+        aw_log_limited(AW_LOG_INFO, "%s: TLS: %s", ws->peer, text);
+        if (aw_tls_peer_sent_http(aw_transport_tls(ws->transport)))
+                refuse_plain_http(ws);
 }
 
 static const struct ws_role server_role = {
-        .ready = server_ready,
-        .http = server_http,
+        .established = server_established,
+        .head = server_head,
         .tls_failed = server_tls_failed,
         .lost = server_lost,
 };
@@ -189,26 +237,29 @@ ws_server_forget(struct ws_listener *listener)
 }
 
 int
-ws_server_begin(struct ws_listener *listener, int fd, const struct sockaddr_storage *address)
+ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address)
 {
-        struct ws *ws = ws_create(false, listener->tls, NULL, listener->max_message);
-        int on = 1;
+        struct ws_listener *listener = owner;
+        struct ws *ws = ws_connection_create(false, listener->max_message);
+        struct aw_tls *tls = NULL;
 
-        if (ws == NULL) {
+        if (ws != NULL && listener->tls != NULL)
+                tls = aw_tls_create(listener->tls, NULL);
+        if (ws == NULL || (listener->tls != NULL && tls == NULL)) {
+                ws_drop(ws);
                 close(fd);
+                errno = ENOMEM;
                 return -1;
         }
-        /* Has no meaning, and no effect, on a Unix socket. */
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         aw_address_format(address, ws->peer, sizeof(ws->peer));
         ws->role = &server_role;
-        ws->socket = aw_socket_adopt(fd, false, &ws_io_callbacks, ws);
-        if (ws->socket == NULL) {
+        ws->transport = aw_transport_open(fd, false, tls, &ws_connection_callbacks, ws);
+        if (ws->transport == NULL) {
                 ws_drop(ws);
                 errno = EMFILE;
                 return -1;
         }
         server_link(listener, ws);
-        aw_call_later(&ws->timer, WS_HANDSHAKE_TIME, handshake_late, ws);
+        aw_call_later(&ws->late, WS_HANDSHAKE_TIME, handshake_late, ws);
         return 0;
 }

@@ -62,7 +62,7 @@ suspend_often(void *argument)
 static void
 measure_switch(void)
 {
-        struct aw_coro_pool *pool = aw_coro_pool_create();
+        struct aw_coro_pool *pool = aw_coro_pool_create(0);
         struct aw_coro *coro;
         double begin;
 

@@ -139,7 +139,7 @@ memory_cost(struct aw_coro_pool *pool)
 int
 main(void)
 {
-        struct aw_coro_pool *pool = aw_coro_pool_create();
+        struct aw_coro_pool *pool = aw_coro_pool_create(0);
 
         if (pool == NULL)
                 return 1;

@@ -37,6 +37,7 @@ struct load {
         enum phase phase;
         int64_t now, until, begin, end;
         uint64_t messages, errors;
+        uint64_t begun; /* messages that were queued */
         double servers_cpu, own_cpu;
         struct aw_histogram latencies; /* nanoseconds */
 };
@@ -101,6 +102,16 @@ end_measuring(struct load *load)
         load->phase = DONE;
 }
 
+/* The next message, unless all that were wanted are on their way. */
+static void
+queue_next(struct load *load, struct link *link)
+{
+        if (load->options.messages > 0 && load->begun == load->options.messages)
+                return;
+        load->begun++;
+        link_queue(link, load->now);
+}
+
 /* One message, or with --connect-rate one connection, is done. */
 static void
 count(struct load *load, int64_t since)
@@ -125,7 +136,7 @@ on_echo(struct link *link, int64_t sent)
                 load->ready++;
         } else {
                 count(load, sent);
-                link_queue(link, load->now);
+                queue_next(load, link);
         }
 }
 
@@ -192,13 +203,15 @@ begin_traffic(struct load *load)
 {
         load->now = clock_ns(CLOCK_MONOTONIC);
         enter(load, WARMING, load->options.warm_up * 1000);
+        if (load->options.messages > 0)
+                begin_measuring(load);
         if (load->options.connect_rate)
                 return;
         for (size_t i = load->options.idle; i < load->count; i++) {
                 struct link *link = &load->links[i];
 
                 for (uint64_t k = 0; k < load->options.in_flight && link->state == LINK_OPEN; k++)
-                        link_queue(link, load->now);
+                        queue_next(load, link);
                 if (link->state == LINK_OPEN)
                         link_flush(link);
         }
@@ -341,8 +354,8 @@ static const struct aw_opt table[] = {
          FIELD(in_flight), 1, 4096},
         {"size", 's', AW_OPT_SIZE, "SIZE", "of a message (128)", FIELD(size), 0, 1 << 30},
         {"duration", 'd', AW_OPT_DURATION, "TIME", "of measuring (2s)", FIELD(duration), 0, 0},
-        {"messages", 'n', AW_OPT_NUMBER, "N", "to measure at most (no limit)", FIELD(messages), 0,
-         0},
+        {"messages", 'n', AW_OPT_NUMBER, "N", "to send at most, without warming up (no limit)",
+         FIELD(messages), 0, 0},
         {"warm-up", 'w', AW_OPT_DURATION, "TIME", "before measuring (500ms)", FIELD(warm_up), 0, 0},
         {"connect-rate", 'r', AW_OPT_FLAG, NULL,
          "each connection connects, echoes once and closes, over and over", FIELD(connect_rate), 0,

@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 
 #include "net/url.h"
-#include "ws/frame.h"
+#include "ws/frame_private.h"
 
 #define PEER_INPUT 65536
 

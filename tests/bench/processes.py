@@ -28,22 +28,23 @@ def raise_file_limit():
 
 
 def spawn(command, cpu, **options):
-    """In a session of its own: Ctrl-C is for us, who then end it. Its pipes are unbuffered."""
+    """In a session of its own: Ctrl-C is for us, who then end it. Its pipes are unbuffered. It
+    stays on the one processor, or with None goes where it will."""
     return subprocess.Popen(
         command,
         bufsize=0,
         start_new_session=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, {cpu}),
+        preexec_fn=None if cpu is None else lambda: os.sched_setaffinity(0, {cpu}),
         **options,
     )
 
 
-def end(process):
+def end(process, patience=STOP_LIMIT):
     """Kindly, then not."""
     if process.poll() is None:
         process.terminate()
         try:
-            process.wait(STOP_LIMIT)
+            process.wait(patience)
         except subprocess.TimeoutExpired:
             process.kill()
     process.wait()
@@ -64,13 +65,15 @@ def read_line(stream, seconds):
 
 
 class Server:
-    """A running server: `url` and `pid`. Its standard error is read on, and its last lines kept."""
+    """A running server: `url` and `pid`. Its standard error is read on, and its last lines kept.
+    With `patience`, in seconds, it may take that long to start and to stop."""
 
-    def __init__(self, command):
+    def __init__(self, command, pin=True, patience=None):
+        self.patience = patience
         try:
             self.process = spawn(
                 command,
-                SERVER_CPU,
+                SERVER_CPU if pin else None,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -82,7 +85,7 @@ class Server:
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
         try:
-            if not self.known.wait(START_LIMIT) or not self.url:
+            if not self.known.wait(patience or START_LIMIT) or not self.url:
                 raise Failed(self.complaint())
         except BaseException:
             self.stop()
@@ -104,7 +107,7 @@ class Server:
         return (errors or self.said or ["it says nothing"])[0]
 
     def stop(self):
-        end(self.process)
+        end(self.process, self.patience or STOP_LIMIT)
         self.reader.join()
         self.process.stderr.close()
 
@@ -132,11 +135,12 @@ class Server:
 class Load:
     """The load generator on a server, as a context."""
 
-    def __init__(self, program, server, options, hold=False):
+    def __init__(self, program, server, options, hold=False, pin=True):
         command = [program, *options, *(["--hold"] if hold else [])]
         command += [word for pid in server.pids() for word in ("--cpu-of", str(pid))]
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        self.process = spawn([*command, server.url], LOAD_CPU, **pipes)
+        cpu = LOAD_CPU if pin else None
+        self.process = spawn([*command, server.url], cpu, **pipes)
 
     def __enter__(self):
         return self

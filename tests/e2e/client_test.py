@@ -312,11 +312,23 @@ def _():
         equal(client.stdout.readline(), b"one\n")
         client.send_signal(signal.SIGUSR1)
         lines = [client.stderr.readline().decode() for _ in range(4)]
-        for task, call in (("main", "aw_wait|session_lines"), ("send lines", "input_line|aw_wait"),
+        for task, call in (("main", "aw_wait|session_lines"), ("send lines", "aw_stream_read_line"),
                            ("print replies", "ws_receive")):
             match(rf"(?m)^ *{task} \(waiting, .* s\) at client/\w+\.c:\d+: .*({call})",
                   "".join(lines))
         finish(client).expect(0)
+
+
+@test("the tree shows where the program waits, not where in the library")
+def _():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with started(*client_command(f"ws://127.0.0.1:{silent.getsockname()[1]}", "one")) as client:
+            with silent.accept()[0] as peer:
+                match("^GET", peer.recv(4096).decode())
+                client.send_signal(signal.SIGUSR1)
+                match(r"^main \(waiting, .* s\) at client/\w+\.c:\d+: .*ws_connect",
+                      client.stderr.readline().decode())
+            finish(client).expect(3)
 
 
 @test("SIGTERM and SIGINT end it as they end any program")

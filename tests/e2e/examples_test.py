@@ -2,8 +2,8 @@
 """Tests of common/examples: each prints, line by line, what the same program prints on asyncio.
 
 That is in examples/NAME.out, with what goes to standard error in its place among the rest if the
-program is in MERGED. Where the Python programs are at hand, in the directory $ORACLE or in
-../shared/oracle beside this tree, they run at the same time and are compared too. Prints TAP; how
+program is in MERGED. Where the Python programs are at hand, in examples/, in the directory $ORACLE
+or in ../shared/oracle beside this tree, they run at the same time and are compared too. Prints TAP; how
 long both took is told in comments.
 """
 
@@ -18,6 +18,7 @@ import support
 from support import BUILD, ROOT, Server, certificates, equal, match, run, test
 
 ORACLE = pathlib.Path(os.environ.get("ORACLE") or ROOT.parent / "shared/oracle")
+HERE = ROOT / "tests/e2e/examples"
 SOURCES = sorted((ROOT / "common/examples").glob("*.c"))
 MERGED = {"blocking"}
 # What is ordered by time alone may come out of order on a machine that stands still for a moment.
@@ -25,7 +26,7 @@ ATTEMPTS = 3
 
 
 def stored(name):
-    return (ROOT / "tests/e2e/examples" / f"{name}.out").read_text()
+    return (HERE / f"{name}.out").read_text()
 
 
 def lines_of(name, *command):
@@ -41,7 +42,9 @@ def example(name, *words):
 
 def oracle(name, *words):
     """The same by CPython, or what was stored of that."""
-    program = ORACLE / f"{name}.py"
+    program = HERE / f"{name}.py"
+    if not program.exists():
+        program = ORACLE / f"{name}.py"
     if not program.exists() or (name == "echo" and not importlib.util.find_spec("aiohttp")):
         return stored(name), None
     return lines_of(name, sys.executable, program, *words)
@@ -74,7 +77,7 @@ def declare(name):
 
 
 for source in SOURCES:
-    if source.stem not in ("together", "echo"):
+    if source.stem not in ("together", "echo", "line_echo"):
         declare(source.stem)
 
 
@@ -92,6 +95,14 @@ for loop in ("ev", "uv", "poll"):
 def _():
     ended = run(BUILD / "examples/together", "0", "nonesuch").expect(2, b"")
     match(r"^nonesuch: .*\n$", ended.err)
+
+
+@test("line_echo prints the lines of its asyncio program")
+def _():
+    files = [str(certificates() / name) for name in ("localhost.pem", "localhost.key", "ca.pem")]
+    ours, theirs = compare("line_echo", files)
+    equal(ours, stored("line_echo"), "what line_echo prints")
+    equal(theirs, stored("line_echo"), "what CPython prints")
 
 
 server = Server(listen=("wss://127.0.0.1:0",))
@@ -126,10 +137,11 @@ def _():
         length = len(path.read_text().splitlines())
         if length >= 60:
             raise AssertionError(f"{path.name} has {length} lines")
-    expected = {path.stem for path in (ROOT / "tests/e2e/examples").glob("*.out")}
+    expected = {path.stem for path in HERE.glob("*.out")}
     equal({path.stem for path in SOURCES}, expected, "the set of examples")
     if ORACLE.is_dir():
-        equal(expected, {path.stem for path in ORACLE.glob("*.py")}, "the set of programs")
+        programs = {path.stem for folder in (ORACLE, HERE) for path in folder.glob("*.py")}
+        equal(expected, programs, "the set of programs")
 
 
 support.main(threads=4)

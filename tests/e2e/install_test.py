@@ -114,7 +114,9 @@ def _():
     files = below(PREFIX)
     expected = {"bin/wsecho", "bin/wsechod", "lib/libawait.a", "lib/libawait.so",
                 "lib/libawait.so.0", "lib/pkgconfig/await.pc", "share/man/man1/wsecho.1",
-                "share/man/man3/await.3", "share/man/man8/wsechod.8"}
+                "share/man/man3/await.3", "share/man/man8/wsechod.8",
+                "share/bash-completion/completions/wsecho", "share/bash-completion/completions/wsechod",
+                "share/zsh/site-functions/_wsecho", "share/zsh/site-functions/_wsechod"}
     equal(expected - files, set(), "the set of what is missing")
     headers = {f"include/await/{name}.h" for name in PUBLIC}
     equal({name for name in files if name.startswith("include/")}, headers, "the set of headers")
@@ -129,6 +131,17 @@ def _():
 def _():
     for program in ("wsecho", "wsechod"):
         match(rf"^{program} \d", run(PREFIX / "bin" / program, "--version").expect(0).out.decode())
+
+
+@test("the shells take the completions")
+def _():
+    for name in ("wsecho", "wsechod"):
+        scripts = {"bash": PREFIX / "share/bash-completion/completions" / name,
+                   "zsh": PREFIX / f"share/zsh/site-functions/_{name}"}
+        for shell, script in scripts.items():
+            match(rf"(?m)^#.*\b{name}$", script.read_text())
+            if shutil.which(shell):
+                run(shell, "-n", script).expect(0)
 
 
 @test("each function has a page")
@@ -166,7 +179,8 @@ def _():
 def _():
     expected = {"await": "Hello, world!\n", "await_task": "fast 0\nfast 1\nfast 2\ntoo slow\n",
                 "await_sync": "one\ntwo\nthree\n", "await_executor": f"{os.uname().nodename}\n",
-                "await_loop": "soon\nlate\n", "await_ws": "Hello World!\n"}
+                "await_loop": "soon\nlate\n", "await_ws": "Hello World!\n",
+                "await_stream": "Hello World!\n", "await_process": "Linux\n"}
     found = {}
     for page in sorted((ROOT / "common/man").glob("*.3")):
         for text in re.findall(r"(?ms)^\.Bd -literal\n(.*?)^\.Ed", page.read_text()):

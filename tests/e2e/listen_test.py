@@ -9,9 +9,8 @@ import socket
 import subprocess
 
 from peer import TEXT, Peer, frame
-from support import (LOOP, WSECHOD, Server, Skip, certificates, equal, eventually, main, match, run,
-                     scratch, sentence, test, wsechod)
-from wire import connect
+from support import (WSECHOD, Log, Server, Skip, certificates, equal, eventually, main, match,
+                     preloaded, run, scratch, sentence, started, test, wsecho, wsechod)
 
 
 def needs_ipv6():
@@ -29,7 +28,7 @@ def check_echo(url):
 
 def refuses(status, *words, says):
     """The server does not start, and says why in one sentence."""
-    done = wsechod(*words).expect(status, b"")
+    done = wsechod("--slow-task", "0", *words).expect(status, b"")  # a busy machine is no matter here
     if status == 2:
         match("\ntry 'wsechod --help'\n$", done.err)
         done.err = done.err.replace("try 'wsechod --help'\n", "")
@@ -85,7 +84,35 @@ def _():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         refuses(1, "--listen", f"ws://127.0.0.1:{port}",
-                says=f"cannot listen on 127.0.0.1:{port}: Address already in use")
+                says=f"cannot listen on 127.0.0.1:{port}: Address already in use: another socket "
+                     "has this port")
+        refuses(1, "--listen", f"ws://localhost:{port}",
+                says=rf"cannot listen on 127.0.0.1:{port} \(localhost\): Address already in use")
+
+
+@test("all addresses of the machine: * or no host at all")
+def _():
+    for host in ("*", ""):
+        with Server(listen=(f"wss://{host}:0",)) as server:
+            port = match(r"^wss://0\.0\.0\.0:(\d+)$", server.urls[0])[1]
+            check_echo(f"wss://127.0.0.1:{port}")
+            for url in server.urls[1:]:
+                equal(url, f"wss://[::]:{port}")
+
+
+@test("a scheme in capitals is the same scheme, with a certificate of its own")
+def _():
+    with Server(listen=("WSS://127.0.0.1:0", "Ws://127.0.0.1:0"), cert=False) as server:
+        check_echo(server.wss)
+        check_echo(server.ws)
+        equal(len(server.log.find("made a self-signed certificate")), 1)
+
+
+@test("a certificate that nothing uses is told of")
+def _():
+    with Server(listen=("ws://127.0.0.1:0",)) as server:
+        server.log.wait("warning: --cert and --key are not used: no --listen is wss://")
+        check_echo(server.ws)
 
 
 @test("if one of several addresses cannot be had, none is served")
@@ -154,6 +181,37 @@ def _():
     refuses(1, "--listen", "unix:/nonexistent/socket", says="No such file or directory")
 
 
+@test("--socket-mode is the mode of a Unix socket, whatever the umask")
+def _():
+    path = scratch() / "mode.sock"
+    for options, mode in (((), 0o755), (("--socket-mode", "666"), 0o666),
+                          (("--socket-mode", "0600"), 0o600)):
+        with Server(*options, listen=(f"unix:{path}",), setup=lambda: os.umask(0o022)) as server:
+            equal(path.stat().st_mode & 0o7777, mode, "the mode")
+            check_echo(server.urls[0])
+
+
+@test("a Unix socket that is another server's by now is left to it")
+def _():
+    path = scratch() / "taken.sock"
+    with Server(listen=(f"unix:{path}",)) as first:
+        path.unlink()
+        with Server(listen=(f"ws+unix:{path}",)) as second:
+            first.stop()
+            check_echo(second.urls[0])
+    equal(path.exists(), False, "that it is there")
+
+
+@test("both programs know both ways to write a Unix socket")
+def _():
+    path = scratch() / "both.sock"
+    for scheme in ("unix:", "ws+unix:", "unix://"):
+        with Server(listen=(f"{scheme}{path}",)) as server:
+            equal(server.urls, [f"unix:{path}"])
+            for other in ("unix:", "ws+unix:", "unix://"):
+                wsecho(f"{other}{path}", "hello").expect(0, b"hello\n")
+
+
 # The command line.
 
 
@@ -167,6 +225,13 @@ def _():
                         (["--loop", "select"], "'--loop'.*'select'"),
                         (["--log-level", "loud"], "'--log-level'.*'loud'"),
                         (["--slow-task", "-1"], "'--slow-task'"),
+                (["--subprotocol", ""], "--subprotocol"),
+                (["--subprotocol", "a b"], "--subprotocol.*'a b'"),
+                (["--socket-mode", "888", "-l", "unix:/x"], "--socket-mode.*'888'"),
+                (["--socket-mode", "0", "-l", "unix:/x"], "--socket-mode.*'0'"),
+                (["--socket-mode", "1777", "-l", "unix:/x"], "--socket-mode.*'1777'"),
+                (["--socket-mode", "", "-l", "unix:/x"], "--socket-mode.*''"),
+                (["--socket-mode", "600"], "--socket-mode: no --listen names a Unix socket"),
                         (["--cert", "x"], "--key is missing"),
                         (["--key", "x"], "--cert is missing"),
                         (["--help=me"], "'--help'")):
@@ -177,7 +242,8 @@ def _():
 def _():
     for url in ("127.0.0.1:80", "http://127.0.0.1:0", "ws://127.0.0.1:65536", "ws://127.0.0.1:x",
                 "ws://", "ws://::1:0", "ws://[::1", "unix:relative", "unix:/" + "x" * 108,
-                "ws://127.0.0.1:0/#x", ""):
+                "ws://127.0.0.1:0/#x", "ws://127.0.0.1:0/path", "ws://127.0.0.1:0?query",
+                "ws://127.0.0.1:0/?", "ws+unix:/nonexistent:/path", "ws://**:0", ""):
         done = wsechod("--listen", url).expect(2, b"")
         match(f"^'{re.escape(url)}': ", sentence(done.err, "wsechod"))
 
@@ -260,16 +326,42 @@ for loop in ("auto", "ev", "uv", "poll"):
     declare_loop(loop)
 
 
-@test("--log-level error says nothing of listening, debug says more than info")
+@test("whatever the level, each address is told once, and with error nothing else")
 def _():
-    quiet = subprocess.Popen([WSECHOD, "--listen", f"unix:{scratch() / 'quiet.sock'}",
-                              "--log-level", "error", *(["--loop", LOOP] if LOOP else [])],
-                             stderr=subprocess.PIPE)
-    eventually((scratch() / "quiet.sock").exists, "it listens")
-    with contextlib.closing(connect(f"unix:{scratch() / 'quiet.sock'}")):
-        quiet.terminate()
-        equal(quiet.communicate(timeout=20), (None, b""), "its log")
-        equal(quiet.returncode, 0, "the status")
+    for level in ("error", "warning", "info", "debug"):
+        with Server("--log-level", level, listen=("ws://127.0.0.1:0",) * 2, cert=False) as quiet:
+            with Peer(quiet.urls[1]) as peer:
+                peer.send(frame(TEXT, rsv=1))
+                peer.expect_close(1002)
+            quiet.stop()
+            equal(len(quiet.log.find("^wsechod: listening on ws://127.0.0.1:[0-9]+$")), 2,
+                  f"the number of addresses with {level}")
+            if level in ("error", "warning"):
+                equal(len(quiet.log.lines), 2, f"the number of lines with {level}")
+
+
+@test("--loop auto warns if there is only poll, and says which package is missing")
+def _():
+    hidden = preloaded("""
+        #define _GNU_SOURCE
+        #include <dlfcn.h>
+        #include <string.h>
+        void *dlopen(const char *name, int flags)
+        {
+                void *(*real)(const char *, int) = dlsym(RTLD_NEXT, "dlopen");
+
+                return name != NULL && strstr(name, "evlib") != NULL ? NULL : real(name, flags);
+        }
+    """)
+    for choice, count in (("auto", 1), ("poll", 0)):
+        with started(*hidden, WSECHOD, "--listen", "ws://127.0.0.1:0", "--loop",
+                     choice) as process:
+            log = Log(process.stderr)
+            check_echo(log.wait("listening on (.*)")[0][1])
+            process.terminate()
+            equal(process.wait(20), 0, "the status")
+            equal(len(log.find("warning: the event loop is poll.*libwebsockets-evlib-ev")), count,
+                  f"the number of warnings with {choice}")
 
 
 @test("--slow-task logs a task that keeps the loop for longer, and 0 turns that off")

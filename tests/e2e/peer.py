@@ -13,7 +13,7 @@ import struct
 import threading
 
 from support import DEADLINE, equal, test
-from wire import Wire, any_certificate, connect, server_context
+from wire import Wire, any_certificate, connect, server_context, wait_ready
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -202,6 +202,29 @@ class Peer(Wire):
         self.expect_close(1000)
         self.expect_end()
         self.close()
+
+
+def stuff(peers, data, most):
+    """Sends the data again and again on each connection, which nobody reads, until none of them
+    takes any more for a while; returns how many bytes each took. Over TLS a peer cannot repeat
+    what it has encrypted, so there `data` is a function of the peer."""
+    rest = {peer: b"" for peer in peers}
+    sent = {peer: 0 for peer in peers}
+    by_socket = {peer.sock: peer for peer in peers}
+    for peer in peers:
+        peer.sock.setblocking(False)
+    while True:
+        waiting = [peer.sock for peer in peers if sent[peer] < most]
+        _, writable = wait_ready([], waiting, 0.2)
+        if not writable:
+            return sent
+        for sock in writable:
+            peer = by_socket[sock]
+            view = rest[peer] or data(peer)
+            with contextlib.suppress(BlockingIOError):
+                count = sock.send(view)
+                sent[peer] += count
+                rest[peer] = view[count:]
 
 
 def peer_test(server, title):

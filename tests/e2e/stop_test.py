@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Signals: the first SIGTERM or SIGINT ends wsechod gently, the second at once; SIGUSR1 shows its
-tasks."""
+"""Signals: the first SIGTERM, SIGINT or SIGQUIT ends wsechod gently, the second at once; SIGUSR1
+shows its tasks; the others that could end it do not."""
 
 import contextlib
 import signal
 
 from peer import BINARY, Peer, frame, header
-from support import Server, client_command, equal, finish, main, match, started, test, wsecho
+from support import (LOOP, WSECHOD, Log, Server, client_command, equal, finish, main, match,
+                     preloaded, scratch, started, test, wsecho)
 from wire import connect
 
 
@@ -30,7 +31,8 @@ def declare_gentle(number, name):
             equal(server.log.lines[-1], "wsechod: stopping", "the last line of the log")
 
 
-for one, called in ((signal.SIGTERM, "SIGTERM"), (signal.SIGINT, "SIGINT")):
+for one, called in ((signal.SIGTERM, "SIGTERM"), (signal.SIGINT, "SIGINT"),
+                    (signal.SIGQUIT, "SIGQUIT")):
     declare_gentle(one, called)
 
 
@@ -150,6 +152,16 @@ def _():
             equal(server.log.lines[-1], "wsechod: dropped the connections that did not close")
 
 
+@test("signals that come while it ends do not change its status")
+def _():
+    for _ in range(10):
+        with Server(listen=("ws://127.0.0.1:0",), cert=False) as server:
+            while server.process.poll() is None:
+                server.signal(signal.SIGTERM)
+                server.signal(signal.SIGINT)
+            equal(server.wait(), 0, "the status")
+
+
 @test("SIGUSR1 prints the tree of tasks, each with its name and where it waits")
 def _():
     with Server() as server, Peer(server.wss) as peer:
@@ -173,6 +185,43 @@ def _():
         for _ in range(100):
             server.signal(signal.SIGUSR1)
             peer.echoes()
+
+
+@test("SIGHUP and SIGUSR2 are ignored, with one line each")
+def _():
+    for number, name in ((signal.SIGHUP, "SIGHUP"), (signal.SIGUSR2, "SIGUSR2")):
+        with Server() as server, Peer(server.wss) as peer:
+            peer.echoes()
+            for _ in range(3):
+                server.signal(number)
+                server.log.wait(f"^wsechod: {name} is ignored: ")
+                peer.echoes()
+
+
+@test("a signal ends it while a name resolves, with status 0 and one line")
+def _():
+    slow = preloaded("""
+        #include <unistd.h>
+        int getaddrinfo(void *name, void *service, void *hints, void *found)
+        {
+                write(2, "resolving\\n", 10);
+                for (;;)
+                        pause();
+        }
+    """)
+    path = scratch() / "resolving.sock"
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        with started(*slow, WSECHOD, "-l", f"unix:{path}",
+                     "-l", "ws://slow.test:0", *(["--loop", LOOP] if LOOP else [])) as process:
+            log = Log(process.stderr)
+            log.wait("^resolving$")
+            for other, name in ((signal.SIGHUP, "SIGHUP"), (signal.SIGUSR1, " signals ")):
+                process.send_signal(other)
+                log.wait(name)
+            process.send_signal(number)
+            equal(process.wait(20), 0, "the status")
+            equal(log.text().splitlines()[-1], "wsechod: stopping", "the last line")
+            equal(path.exists(), False, "that the Unix socket was left behind")
 
 
 @test("SIGPIPE does not end it")

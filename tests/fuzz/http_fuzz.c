@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fuzz.h"
-#include "ws/http.h"
+#include "ws/http_private.h"
+#include "ws/request_private.h"
 
 typedef enum aw_http_result parser(const char *data, size_t length, struct aw_http_head *head);
 
@@ -106,9 +107,39 @@ check_parser(parser *parse, const char *data, size_t length)
         }
 }
 
+/* That a copy says what the head does, and that neither check nor choice reads beyond it. */
+static void
+check_request(const char *data, size_t length)
+{
+        static struct aw_http_head head;
+        struct ws_request *request;
+        const char *reason = NULL;
+        char *chosen = NULL;
+        int status;
+
+        if (aw_http_parse_request(data, length, &head) != AW_HTTP_OK)
+                return;
+        status = ws_request_check(&head, &reason);
+        CHECK((status == 0) == (reason == NULL));
+        request = ws_request_create(&head);
+        CHECK(request != NULL && request->field_count == head.field_count);
+        CHECK(strlen(request->target) == head.target.length);
+        CHECK(strlen(request->path) <= head.target.length + 1);
+        for (size_t i = 0; i < head.field_count; i++) {
+                CHECK(strlen(request->fields[i].name) == head.fields[i].name.length);
+                CHECK(strlen(request->fields[i].value) == head.fields[i].value.length);
+                CHECK(ws_request_field(request, request->fields[i].name, 0) != NULL);
+        }
+        if (ws_subprotocol_choose(request, NULL, &chosen) == 0 && chosen != NULL)
+                CHECK(ws_request_offers(request, chosen));
+        free(chosen);
+        ws_request_free(request);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+        check_request((const char *)data, size);
         check_parser(aw_http_parse_request, (const char *)data, size);
         check_parser(aw_http_parse_response, (const char *)data, size);
         return 0;
@@ -127,6 +158,13 @@ main(int argc, char **argv)
                 FUZZ_WORD("a:b\n"),
                 FUZZ_WORD("a:b\n"),
                 FUZZ_WORD("Upgrade: websocket\r\n"),
+                FUZZ_WORD("GET http://[::1]:80?/ HTTP/1.1\r\n"),
+                FUZZ_WORD("CONNECT h:1 HTTP/1.1\r\n"),
+                FUZZ_WORD("OPTIONS * HTTP/1.0\r\n"),
+                FUZZ_WORD("Host: [::1]:1\r\n"),
+                FUZZ_WORD("Content-Length: 1\r\n"),
+                FUZZ_WORD("Expect: 100-continue\r\n"),
+                FUZZ_WORD("Sec-WebSocket-Protocol: a, b\r\n"),
                 FUZZ_WORD("\r\n"),
         };
 

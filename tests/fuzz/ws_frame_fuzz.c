@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/utf8.h"
 #include "fuzz.h"
-#include "ws/frame.h"
+#include "ws/frame_private.h"
 
 /* A header that was read is written back as it was, but for what is never written. */
 static void
@@ -73,19 +74,19 @@ character(const uint8_t *data, size_t size)
 static void
 check_utf8(const uint8_t *data, size_t size, size_t split)
 {
-        struct ws_utf8 whole = {0}, pieces = {0};
-        bool valid = ws_utf8_feed(&whole, data, size), first;
+        struct aw_utf8 whole = {0}, pieces = {0};
+        bool valid = aw_utf8_feed(&whole, data, size), first;
         int length = 1;
         size_t at = 0;
 
-        first = ws_utf8_feed(&pieces, data, split);
-        CHECK(ws_utf8_feed(&pieces, data + split, size - split) == valid);
+        first = aw_utf8_feed(&pieces, data, split);
+        CHECK(aw_utf8_feed(&pieces, data + split, size - split) == valid);
         CHECK(first || !valid);
-        CHECK(ws_utf8_complete(&pieces) == ws_utf8_complete(&whole));
+        CHECK(aw_utf8_complete(&pieces) == aw_utf8_complete(&whole));
         while (at < size && (length = character(data + at, size - at)) > 0)
                 at += (size_t)length;
         CHECK(valid == (length != 0));
-        CHECK(ws_utf8_complete(&whole) == (length > 0));
+        CHECK(aw_utf8_complete(&whole) == (length > 0));
 }
 
 int

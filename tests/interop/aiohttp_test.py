@@ -85,11 +85,11 @@ async def _(client):
         equal((pong.type, bytes(pong.data)), (aiohttp.WSMsgType.PONG, payload))
 
 
-@connected("aiohttp: subprotocols are offered, and the connection goes on without one",
+@connected("aiohttp: the first of the subprotocols that are offered is chosen",
            protocols=("chat", "superchat"))
 async def _(client):
-    equal(client.websocket.protocol, None)
-    await echoes(client, "no chat")
+    equal(client.websocket.protocol, "chat")
+    await echoes(client, "a chat")
 
 
 @connected("aiohttp: a hundred messages at once come back in order")

@@ -3,14 +3,14 @@
 
 import re
 
-from others import need_program
+from others import localhost, need_program
 from peer import ACCEPT, CLOSE, KEY, PING, PONG, TEXT, close_payload, frame
 from support import (DEADLINE, Log, Server, certificates, equal, main, match, run, scratch,
                      started, test)
 
 CURL = need_program("curl")
-server = Server(listen=("wss://localhost:0", "ws://127.0.0.1:0"))
-https = server.wss.replace("wss:", "https:").replace("127.0.0.1", "localhost") + "/"
+server = Server()
+https = localhost(server.wss).replace("wss:", "https:") + "/"
 UPGRADE = ["-H", "Connection: Upgrade", "-H", "Upgrade: websocket",
            "-H", f"Sec-WebSocket-Key: {KEY}"]
 
@@ -68,14 +68,14 @@ def _():
 
 @test("a WebSocket by hand, byte for byte: the answer, frames, the end")
 def _():
-    # What would be the body of the request are frames here.
+    # What would be the body of the request are frames here: without Content-Length it has none.
     frames = scratch() / "frames"
     frames.write_bytes(frame(TEXT, b"Hello World!") + frame(PING, b"are you there") +
                        frame(TEXT, "äöü".encode()) + frame(CLOSE, close_payload(1000, b"bye")))
     for url in (https, server.ws.replace("ws:", "http:")):
         done = run(CURL, "-sS", "-i", "-N", "--http1.1", "--cacert", certificates() / "ca.pem",
                    *UPGRADE, "-H", "Sec-WebSocket-Version: 13", "-X", "GET", "-H", "Expect:",
-                   "--data-binary", f"@{frames}", url).expect(0)
+                   "-H", "Content-Length:", "--data-binary", f"@{frames}", url).expect(0)
         head, _, rest = done.out.partition(b"\r\n\r\n")
         equal(head.decode().split("\r\n"),
               ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade",
@@ -83,6 +83,21 @@ def _():
         equal(rest, frame(TEXT, b"Hello World!", mask=None) +
               frame(PONG, b"are you there", mask=None) + frame(TEXT, "äöü".encode(), mask=None) +
               frame(CLOSE, close_payload(1000), mask=None), "what came after the head")
+
+
+@test("a handshake with a body is refused with 400, and one that expects 100 is no other")
+def _():
+    for fields in ((), ("-H", "Transfer-Encoding: chunked"), ("-H", "Expect: 100-continue")):
+        head, _ = curl("-i", "--http1.1", *UPGRADE, "-H", "Sec-WebSocket-Version: 13", "-X", "GET",
+                       "--data-binary", "some bytes", *fields, https)
+        match(r"^HTTP/1.1 400 Bad Request\r\n", head)
+        match("no body", head)
+
+
+@test("plain HTTP on the port for TLS is answered with 400 in plain text")
+def _():
+    out, _ = curl("-w", "%{http_code}", https.replace("https:", "http:"))
+    equal(out, "400 Bad Request: this is a port for TLS: use https:// or wss://\n400")
 
 
 @test("another version of WebSocket is refused with 426 and the right one")

@@ -6,6 +6,7 @@ Usage: CERT=FILE KEY=FILE server_websockets.py; it says where it listens on stan
 
 import asyncio
 import http
+import importlib.util
 import os
 import ssl
 import sys
@@ -20,14 +21,22 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-async def act(socket, path, message):
+def request_of(socket):
+    """Path and header fields, by either interface."""
+    if request := getattr(socket, "request", None):
+        return request.path, request.headers
+    return socket.path, socket.request_headers
+
+
+async def act(socket, message):
     """Once per message."""
+    path, headers = request_of(socket)
     if path == "/close":
         await socket.close(4321, "schön")
     elif path == "/drop":
         socket.transport.abort()
     elif path == "/header":
-        await socket.send(socket.request_headers["X-Interop"])
+        await socket.send(headers["X-Interop"])
     elif path == "/subprotocol":
         await socket.send(str(socket.subprotocol))
     elif path == "/ping":
@@ -45,25 +54,51 @@ async def act(socket, path, message):
 async def serve(socket):
     try:
         async for message in socket:
-            await act(socket, socket.path, message)
+            await act(socket, message)
     except websockets.ConnectionClosed:
         pass
-    say(f"{socket.path} closed with {socket.close_code}")
+    say(f"{request_of(socket)[0]} closed with {socket.close_code}")
 
 
-async def refuse(path, _):
-    if path.lstrip("/").isdigit():
-        status = http.HTTPStatus(int(path[1:]))
-        return status, {}, b"no WebSocket for you\n"
-    return None
+def refusal(path):
+    """The status that the path asks for."""
+    digits = path.lstrip("/")
+    return http.HTTPStatus(int(digits)) if digits.isdigit() else None
+
+
+REFUSED = "no WebSocket for you\n"
+
+
+async def refuse_old(path, _):
+    return (refusal(path), {}, REFUSED.encode()) if refusal(path) else None
+
+
+def refuse(socket, request):
+    return socket.respond(refusal(request.path), REFUSED) if refusal(request.path) else None
+
+
+def add_headers(_, request, response):
+    response.headers.update(HEADERS.get(request.path, {}))
+
+
+def choose(_, offered):
+    return "chat" if "chat" in offered else None
+
+
+# websockets has a new interface from 13 on.
+if importlib.util.find_spec("websockets.asyncio"):
+    INTERFACE = {"process_request": refuse, "process_response": add_headers,
+                 "subprotocols": ["chat"], "select_subprotocol": choose}
+else:
+    INTERFACE = {"process_request": refuse_old, "subprotocols": ["chat"],
+                 "extra_headers": lambda path, _: HEADERS.get(path)}
 
 
 async def main():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(os.environ["CERT"], os.environ["KEY"])
     async with websockets.serve(serve, "127.0.0.1", 0, ssl=context, max_size=1 << 21,
-                                process_request=refuse, subprotocols=["chat"],
-                                extra_headers=lambda path, _: HEADERS.get(path)) as server:
+                                **INTERFACE) as server:
         say(f"listening on wss://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         await asyncio.Future()
 

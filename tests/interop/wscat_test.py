@@ -61,6 +61,14 @@ def _():
         run_open(*wscat("-w", "0", "-x", text)).expect(0, text.encode() + b"\n")
 
 
+@test("wscat -s gets the subprotocol that it insists on, and none from a server that chooses none")
+def _():
+    run_open(*wscat("-w", "0", "-s", "chat", "-x", "Hello")).expect(0, b"Hello\n")
+    with Server("--subprotocol", "none") as own:
+        done = run_open(*wscat("-w", "0", "-s", "chat", "-x", "Hello", url=own.wss)).expect(255, b"")
+        match("Server sent no subprotocol", done.err)
+
+
 @test("a line typed at wscat's terminal comes back, and Ctrl-D ends it")
 def _():
     with Terminal() as terminal, started(*wscat(), stdin=terminal.its, stdout=terminal.its,

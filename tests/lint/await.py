@@ -9,8 +9,9 @@ Usage: await.py FILE... (all the headers and sources of a program)
 3. A function that awaits is itself marked async, as is each declaration of it.
 Marks in headers hold for all files, those in a source file for that file.
 
-aw_wait_in(), the one primitive that suspends, is async without being marked, and the library calls
-it without await(), so that what stays recorded is where the library was called.
+aw_wait_in(), the one primitive that suspends, is async without being marked, and the library may
+call it without await(), which records nothing there: what stays recorded is where the program
+called the library.
 """
 
 import sys

@@ -1,18 +1,30 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Checks who includes whom, and that public headers show no type of other libraries.
+"""Checks the borders between the rooms, and that each name has one place.
 
-Each folder of common/ is a room. A room may include the rooms that its row names, and what is
-public of them, which is in common/await/; a header called private.h or NOUN_private.h is its own
-room's.
+Each folder of common/ is a room; common/await/ holds what is public of all of them.
 
-Usage: borders.py FILE...
+1. A room includes only the rooms that its row names, and what is public of them. There are no
+   circles, neither among rooms nor among headers.
+2. A header that no other folder includes is called private.h or NOUN_private.h, and one so called
+   is included by no other folder (but by tests).
+3. A header of a room declares only functions that the room itself defines.
+4. A function that a public header declares is marked AW_API, and no other one is.
+5. No function is defined in two files of the library and the programs, static ones included.
+6. Headers of other libraries are included where FOREIGN allows it, and public headers show none of
+   their types.
+
+Usage: borders.py FILE... (all the headers and sources of the tree)
+       borders.py --exports FILE... (prints the names of all functions marked AW_API)
 """
 
+import collections
 import fnmatch
 import os
 import re
 import sys
+
+from ctokens import functions, tokens
 
 # The rooms of common/, and the rooms that each may include besides itself.
 ROOMS = {
@@ -27,16 +39,13 @@ ROOMS = {
     "ws": "base loop task executor tls net",
 }
 
-# The public headers, and the rooms that they tell of.
-PUBLIC = {"api": "base", "log": "base", "loop": "loop", "task": "task", "task_wait": "task",
-          "sync": "task", "signals": "task", "executor": "executor", "tls": "tls", "ws": "ws"}
-
-# What else may be included: the programs and the tests by their own names.
-OTHERS = {"server": "await cli ws", "client": "await cli", "tests": "await unit bench " + " ".join(ROOMS)}
+# What else may be included, by folder: the programs and the tests by their own names.
+OTHERS = {"server": "await base cli", "client": "await base cli",
+          "tests": "await unit bench " + " ".join(ROOMS)}
 
 # Headers of other libraries, and the files that may include them.
 FOREIGN = [
-    ("libwebsockets.h", "common/loop/*.c tests/bench/*"),
+    ("libwebsockets.h", "common/loop/*.c tests/bench/* tests/interop/*"),
     ("openssl/*", "common/tls/* common/ws/* tests/*"),
     ("ev.h", "common/loop/ev.c"),
     ("uv.h", "common/loop/uv.c"),
@@ -52,24 +61,165 @@ def fits(name, patterns):
     return any(fnmatch.fnmatch(name, pattern) for pattern in patterns.split())
 
 
-def own_include(path, header):
-    """What is wrong with #include "header" in the file at path, or None."""
-    top, room = (path.split("/") + [""])[:2]
-    folder, name = os.path.split(header)
-    if top != "common":
-        if folder.split("/")[0] not in OTHERS[top].split() + [""]:
-            return f"crosses a border: {top} may include {OTHERS[top]}"
-        return "is its room's own" if name.endswith("private.h") and top != "tests" else None
-    if room == "await":
-        return None if folder == "" and name[:-2] in PUBLIC else "is no public header"
-    if room not in ROOMS:
-        return "is in a folder that tests/lint/borders.py does not know"
-    other = PUBLIC.get(name[:-2]) if folder == "await" else folder
-    if other not in ROOMS:
-        return "is no header of common/"
-    if other != room and other not in ROOMS[room].split():
-        return f"crosses a border: {room} may include {ROOMS[room] or 'nothing'}"
-    return None
+def folder_of(path):
+    """await, a room, examples, server, client or tests."""
+    parts = path.split("/")
+    return parts[1] if parts[0] == "common" and len(parts) > 2 else parts[0]
+
+
+def is_private(path):
+    return path.endswith(("/private.h", "_private.h"))
+
+
+def is_product(path):
+    """True for the library and the programs."""
+    return folder_of(path) in [*ROOMS, "await", "server", "client"]
+
+
+class Tree:
+    """All files: path to text."""
+
+    def __init__(self, files):
+        self.files, self.complaints = files, []
+        self.functions = {path: functions(tokens(text)) for path, text in files.items()}
+        self.definitions = collections.defaultdict(list)
+        for path, found in self.functions.items():
+            for function in found:
+                if function.defined and is_product(path):
+                    self.definitions[str(function.name)].append(path)
+
+    def complain(self, path, line, message):
+        self.complaints.append(f"{path}:{line}: {message}")
+
+    def includes(self, path, quote='"'):
+        """Line and header of each #include with such quotes."""
+        text = self.files[path]
+        for match in INCLUDE.finditer(text):
+            if match[1] == quote:
+                yield text.count("\n", 0, match.start()) + 1, match[2]
+
+    def find(self, path, header):
+        """The path of #include "header" in the file at path, or None."""
+        for folder in (os.path.dirname(path), "common", "tests"):
+            found = os.path.normpath(os.path.join(folder, header))
+            if found in self.files:
+                return found
+        return None
+
+    def rooms_of(self, header):
+        """The rooms that a public header tells of: those of its functions, or of its includes."""
+        rooms = {folder_of(place) for function in self.functions[header]
+                 for place in self.definitions[str(function.name)]} & set(ROOMS)
+        if not rooms:
+            for _, included in self.includes(header):
+                found = self.find(header, included)
+                rooms |= self.rooms_of(found) if found else set()
+        return rooms
+
+    def included(self, path):
+        """The headers of the tree that a file includes."""
+        found = (self.find(path, header) for _, header in self.includes(path))
+        return [header for header in found if header]
+
+    def check_includes(self, path):
+        for line, header in self.includes(path):
+            wrong = self.own_include(path, header)
+            if wrong:
+                self.complain(path, line, f"#include {header} {wrong}")
+        for line, header in self.includes(path, "<"):
+            wrong = foreign_include(path, header)
+            if wrong:
+                self.complain(path, line, f"#include {header} {wrong}")
+
+    def own_include(self, path, header):
+        """What is wrong with #include "header" in the file at path, or None."""
+        folder, other = folder_of(path), os.path.dirname(header).split("/")[0]
+        if folder == "examples" or (folder not in ROOMS and folder not in ("await", *OTHERS)):
+            return "is in a folder that tests/lint/borders.py does not know"
+        if folder in OTHERS:
+            if other not in OTHERS[folder].split() + [""]:
+                return f"crosses a border: {folder} may include {OTHERS[folder]}"
+            return None
+        if folder == "await":
+            return None if other == "" else "is no public header"
+        found = self.find(path, header)
+        if found is None or other not in [*ROOMS, "await"]:
+            return "is no header of common/, by the name of its folder"
+        for room in self.rooms_of(found) if other == "await" else {other}:
+            if room != folder and room not in ROOMS[folder].split():
+                return f"crosses a border: {folder} may include {ROOMS[folder] or 'nothing'}"
+        return None
+
+    def check_private(self):
+        """Rule 2."""
+        users = collections.defaultdict(set)
+        for path in self.files:
+            for header in self.included(path):
+                users[header].add(folder_of(path))
+        for header, folders in users.items():
+            own, strangers = folder_of(header), folders - {"tests"}
+            strangers.discard(own)
+            if own not in ROOMS:
+                continue
+            if is_private(header) and strangers:
+                self.complain(header, 1, f"is private, and included by {' '.join(sorted(strangers))}")
+            if not is_private(header) and not strangers:
+                self.complain(header, 1, "is included by no other folder: call it ..._private.h")
+
+    def check_declarations(self, path):
+        """Rules 3 and 4."""
+        folder = folder_of(path)
+        for function in self.functions[path]:
+            exported = "AW_API" in function.head
+            places = {folder_of(place) for place in self.definitions[str(function.name)]}
+            if exported != (folder == "await") and not function.static and not function.defined:
+                self.complain(path, function.name.line, f"{function.name}() " + (
+                    "is AW_API, and in no public header" if exported else "is not AW_API"))
+            if function.defined or not path.endswith(".h"):
+                continue
+            if folder == "await" and not places & set(ROOMS):
+                self.complain(path, function.name.line, f"{function.name}() is nowhere defined")
+            if folder in ROOMS and folder not in places:
+                self.complain(path, function.name.line,
+                              f"{function.name}() is not defined in common/{folder}/")
+
+    def check_names(self):
+        """Rule 5."""
+        for name, paths in sorted(self.definitions.items()):
+            if name != "main" and len(set(paths)) > 1:
+                self.complain(paths[-1], 1, f"{name}() is also defined in {paths[0]}")
+
+    def check_circles(self):
+        """Among headers. Those among rooms need none: see check_rooms()."""
+        done, way = set(), []
+
+        def walk(path):
+            if path in way:
+                circle = way[way.index(path):] + [path]
+                self.complain(path, 1, "includes itself: " + " -> ".join(circle))
+            elif path not in done:
+                way.append(path)
+                for header in self.included(path):
+                    walk(header)
+                way.pop()
+                done.add(path)
+
+        for path in self.files:
+            walk(path)
+
+    def check(self):
+        for path in self.files:
+            self.check_includes(path)
+            if is_product(path):
+                self.check_declarations(path)
+            if folder_of(path) == "await":
+                text = COMMENT.sub("", self.files[path])
+                for name in sorted(set(FOREIGN_TYPE.findall(text))):
+                    self.complain(path, 1, f"{name} in a public header")
+        self.check_private()
+        self.check_names()
+        self.check_circles()
+        return self.complaints
 
 
 def foreign_include(path, header):
@@ -81,25 +231,43 @@ def foreign_include(path, header):
     return None
 
 
-def check(path, text):
-    complaints = []
-    for match in INCLUDE.finditer(text):
-        quote, header = match.groups()
-        wrong = (own_include if quote == '"' else foreign_include)(path, header)
-        if wrong:
-            line = text.count("\n", 0, match.start()) + 1
-            complaints.append(f'{path}:{line}: #include {header} {wrong}')
-    if path.startswith("common/await/"):
-        for name in sorted(set(FOREIGN_TYPE.findall(COMMENT.sub("", text)))):
-            complaints.append(f"{path}: {name} in a public header")
+def check_rooms(rooms=None):
+    """A room may include only rooms whose rows come before its own: so there is no circle."""
+    known, complaints = [], []
+    for room, others in (rooms or ROOMS).items():
+        complaints += [f"tests/lint/borders.py: {room} may not include {other}, which comes after it"
+                       for other in others.split() if other not in known]
+        known.append(room)
     return complaints
 
 
-def main(paths):
-    complaints = []
-    for path in paths:
-        with open(path, encoding="utf-8") as file:
-            complaints += check(path, file.read())
+def check(files):
+    """files: path to text. Returns the complaints."""
+    return check_rooms() + Tree(files).check()
+
+
+def exports(files):
+    """The names of the functions and variables that public headers mark AW_API."""
+    names = set()
+    for path, text in files.items():
+        if folder_of(path) == "await":
+            found = tokens(text)
+            names.update(str(function.name) for function in functions(found) if "AW_API" in function.head)
+            names.update(str(found[i - 1]) for i in range(2, len(found))
+                         if found[i] == ";" and found[i - 2] == "*" and "AW_API" in found[max(0, i - 8):i])
+    return names
+
+
+def main(arguments):
+    files = {}
+    for path in arguments:
+        if not path.startswith("--"):
+            with open(path, encoding="utf-8") as file:
+                files[path] = file.read()
+    if "--exports" in arguments:
+        print("\n".join(sorted(exports(files))))
+        return 0
+    complaints = check(files)
     for complaint in complaints:
         print(complaint)
     return 1 if complaints else 0

@@ -46,3 +46,53 @@ def closing(found, opening):
         if depth == 0:
             return i
     return len(found)
+
+
+# Words that may stand before a bracket, and are no function's name.
+NO_FUNCTION = {"__attribute__", "_Static_assert", "__typeof__", "typeof", "sizeof", "_Alignas", "alignas",
+               "void", "int", "unsigned", "long", "char", "bool", "short", "const", "double", "float"}
+
+
+class Function:
+    """A function as it is declared, or defined, at the top level of a file."""
+
+    def __init__(self, name, head, defined):
+        self.name, self.head, self.defined = name, head, defined
+        self.static = "static" in head
+
+
+def function_of(head, defined):
+    """The function that these tokens, which end before a ';' or a '{', declare; or None."""
+    i = 0
+    while i + 1 < len(head) and "typedef" not in head:
+        if head[i] == "=":
+            return None
+        if head[i + 1] == "(" and is_name(head[i]) and head[i] not in NO_FUNCTION:
+            return Function(head[i], head, defined)
+        if head[i] == "(":
+            i = closing(head, i)
+        i += 1
+    return None
+
+
+def functions(found):
+    """All functions that the tokens of a file declare or define, in their order."""
+    result, start, i = [], 0, 0
+    while i < len(found):
+        if found[i] == "(":
+            i = closing(found, i)
+        elif found[i] == "{" and found[start:i] == ["extern", '"C"']:
+            start = i + 1
+        elif found[i] == "{":
+            function = function_of(found[start:i], True)
+            i = closing(found, i)
+            if function:
+                result.append(function)
+                start = i + 1
+        elif found[i] in (";", "}"):
+            function = function_of(found[start:i], False)
+            if function:
+                result.append(function)
+            start = i + 1
+        i += 1
+    return result

@@ -91,38 +91,113 @@ def a_brace_that_is_not_closed_is_found():
     assert "not closed" in complaints("int f(void)\n{\n#if A\n if (a) {\n#else\n {\n#endif\n }\n}\n")[0]
 
 
+# A small tree without a fault: two rooms, a public header of each, and a program.
+TREE = {
+    "common/await/log.h": "AW_API void aw_log(void);\n",
+    "common/await/loop.h": '#include "log.h"\nAW_API int aw_loop_now(void);\n',
+    "common/await/all.h": '#include "log.h"\n#include "loop.h"\n',
+    "common/base/log.c": '#include "await/log.h"\n#include "base/utf8.h"\nvoid\naw_log(void)\n{\n}\n'
+                         "bool\naw_utf8(void)\n{\n return true;\n}\n",
+    "common/base/utf8.h": "bool aw_utf8(void);\nstatic inline void\nutf8_skip(void)\n{\n}\n",
+    "common/loop/loop.c": '#include "await/loop.h"\n#include "loop/private.h"\n#include "base/utf8.h"\n'
+                          "static int (*table[])(void) = {NULL};\n"
+                          "int\naw_loop_now(void)\n{\n return aw_loop_clock();\n}\n"
+                          "int\naw_loop_clock(void)\n{\n return 0;\n}\n",
+    "common/loop/private.h": "typedef int clock_function(void);\nstruct backend {\n int (*open)(void);\n};\n"
+                             "extern const struct backend aw_backend;\nint aw_loop_clock(void);\n",
+    "common/examples/hello.c": "#include <await/loop.h>\nint\nmain(void)\n{\n}\n",
+    "server/main.c": '#include "await/all.h"\n#include "server.h"\nint\nmain(void)\n{\n}\n',
+    "server/server.h": "int server_run(void);\n",
+    "client/main.c": '#include "await/loop.h"\nint\nmain(void)\n{\n}\n',
+    "tests/unit/loop_test.c": '#include "loop/private.h"\nint\nmain(void)\n{\n}\n',
+}
+
+
+def with_files(**changes):
+    """The tree with files added or replaced: folder__name_h=text."""
+    tree = dict(TREE)
+    for name, text in changes.items():
+        path, _, ending = name.replace("__", "/").rpartition("_")
+        tree[path + "." + ending] = text
+    return borders.check(tree)
+
+
 def borders_are_kept():
-    good = ('#include "await/task.h"\n#include "await/log.h"\n#include "loop/socket.h"\n\n'
-            '#include <stdio.h>\n')
-    assert not borders.check("common/ws/connection.c", good)
-    assert not borders.check("common/coro/coro.c", '#include "coro/coro.h"\n#include "await/log.h"\n')
-    assert not borders.check("common/loop/socket.c", "#include <libwebsockets.h>\n")
-    assert not borders.check("common/await/task.h", '#include "loop.h"\n')
-    assert not borders.check("server/main.c", '#include "await/ws.h"\n#include "server.h"\n')
+    assert not borders.check(TREE), borders.check(TREE)
+    assert not with_files(common__loop__socket_c="#include <libwebsockets.h>\n")
+
+
+def found_once(found, *words):
+    assert len(found) == 1 and all(word in found[0] for word in words), (found, words)
 
 
 def a_border_that_is_crossed_is_found():
-    for path, include in (("common/coro/coro.c", '"await/task.h"'),
-                          ("common/loop/uv.c", '"task/private.h"'),
-                          ("common/task/task.c", '"await/ws.h"'),
-                          ("common/tls/session.c", '"await/loop.h"'),
-                          ("common/base/log.c", '"../server/main.h"'),
-                          ("common/ws/ws.c", '"listener.h"'),
+    for path, include in (("common/base/log.c", '"await/loop.h"'),
+                          ("common/base/new.c", '"await/all.h"'),
+                          ("common/coro/coro.c", '"await/loop.h"'),
+                          ("common/base/new.c", '"../server/server.h"'),
+                          ("common/loop/new.c", '"private.h"'),
                           ("common/new/new.c", '"await/log.h"'),
-                          ("common/await/task.h", '"loop/private.h"'),
-                          ("common/task/task.c", "<libwebsockets.h>"),
-                          ("common/ws/ws.c", "<libwebsockets.h>"),
-                          ("common/examples/hello.c", "<task/private.h>"),
-                          ("server/main.c", '"ws/private.h"'),
+                          ("common/await/new.h", '"base/utf8.h"'),
+                          ("common/loop/new.c", "<uv.h>"),
+                          ("common/base/new.c", "<libwebsockets.h>"),
+                          ("common/examples/hello.c", "<base/utf8.h>"),
+                          ("common/examples/hello.c", '"await/log.h"'),
+                          ("server/main.c", '"loop/loop.h"'),
                           ("server/main.c", "<openssl/ssl.h>"), ("client/main.c", "<uv.h>")):
-        found = borders.check(path, f"/* comment */\n  # include {include}\n")
-        assert len(found) == 1 and found[0].startswith(f"{path}:2: "), (path, include, found)
+        tree = dict(TREE)
+        tree[path] = "/* comment */\n  # include " + include + "\n" + tree.get(path, "")
+        found = [line for line in borders.check(tree) if line.startswith(f"{path}:2: ")]
+        assert len(found) == 1, (path, include, borders.check(tree))
+
+
+def a_private_header_is_its_rooms_own():
+    found_once(with_files(client__main_c='#include "base/private.h"\n', common__base__private_h="",
+                          common__base__new_c='#include "base/private.h"\n'),
+               "common/base/private.h:1:", "included by client")
+    found_once(with_files(common__loop__heap_h="", common__loop__heap_c='#include "loop/heap.h"\n'),
+               "common/loop/heap.h:1:", "call it ..._private.h")
+    assert not with_files(common__loop__heap_private_h="", common__loop__heap_c='#include "loop/heap_private.h"\n')
+
+
+def a_header_declares_what_its_room_defines():
+    text = TREE["common/loop/private.h"]
+    found_once(with_files(common__loop__private_h=text + "void aw_log(void);\n"),
+               "common/loop/private.h:7: aw_log()", "not defined in common/loop/")
+    found_once(with_files(common__loop__private_h=text + "void aw_gone(void) __attribute__((noreturn));\n"),
+               "aw_gone()", "not defined in common/loop/")
+
+
+def what_is_public_is_exported_and_the_other_way_round():
+    found_once(with_files(common__await__log_h="AW_API void aw_log(void);\nvoid aw_log_say(void);\n",
+                          common__base__say_c="void\naw_log_say(void)\n{\n}\n"),
+               "common/await/log.h:2: aw_log_say()", "is not AW_API")
+    found_once(with_files(common__base__utf8_h="AW_API bool aw_utf8(void);\n"), "in no public header")
+    found_once(with_files(common__await__log_h="AW_API void aw_log(void);\nAW_API int aw_none(int x);\n"),
+               "aw_none()", "nowhere defined")
+    text = "AW_API async int aw_a(int);\nAW_API __thread const char **aw_v;\nint aw_b(void);\n"
+    assert borders.exports({"common/await/a.h": text, "common/base/a.h": text}) == {"aw_a", "aw_v"}
+
+
+def a_name_that_stands_twice_is_found():
+    found_once(with_files(common__base__new_c="static void\nstart(void)\n{\n}\n",
+                          client__new_c="static void\nstart(int x)\n{\n}\n"),
+               "start() is also defined in")
+    assert not with_files(common__base__new_c="static void\nstart(void)\n{\n}\n",
+                          tests__unit__new_c="static void\nstart(int x)\n{\n}\n")
+
+
+def a_circle_is_found():
+    found = with_files(common__base__a_h='#include "base/b.h"\n', common__base__b_h='#include "base/a.h"\n',
+                       common__loop__new_c='#include "base/a.h"\n#include "base/b.h"\n')
+    found_once(found, "common/base/a.h -> common/base/b.h -> common/base/a.h")
+    assert not borders.check_rooms()
+    found_once(borders.check_rooms({"base": "loop", "loop": "base"}), "base may not include loop")
 
 
 def a_foreign_type_in_a_public_header_is_found():
-    text = "/* lws_service() */\nAW_API void aw_f(struct lws *wsi, SSL_CTX *tls);\n"
-    assert len(borders.check("common/await/task.h", text)) == 2
-    assert not borders.check("common/task/private.h", "struct lws_context *context;\n")
+    text = "/* lws_service() */\nAW_API void aw_log(struct lws *wsi, SSL_CTX *tls);\n"
+    assert len(with_files(common__await__log_h=text)) == 2
 
 
 def ran(*scripts, options=()):
@@ -190,7 +265,7 @@ def the_loop_is_handed_on():
 
 def main():
     tests = [value for name, value in globals().items()
-             if callable(value) and name not in ("complaints", "ran", "main")]
+             if callable(value) and name not in ("complaints", "ran", "main", "with_files", "found_once")]
     print(f"1..{len(tests)}")
     failed = 0
     for number, test in enumerate(tests, 1):

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MIT */
+/* Wraps: malloc calloc realloc free mmap munmap sysconf. */
 /* LDFLAGS: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=mmap,--wrap=munmap */
 /*
  * Memory runs out at the first request, at the second, and so on until a run needs no more: each
  * run fails with ENOMEM, leaks nothing and leaves nothing open. The linker leads our own calls here,
  * not those of other libraries.
  */
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "await/executor.h"
+#include "await/process.h"
 #include "await/signals.h"
 #include "await/task_wait.h"
-#include "loop/socket.h"
+#include "net/transport.h"
 #include "unit/task/task_test.h"
 
 #define LINKED __attribute__((weak)) /* or not, see main() */
@@ -24,12 +28,14 @@ void __real_free(void *memory) LINKED;
 void *__real_mmap(void *address, size_t length, int protection, int flags, int fd,
                   off_t offset) LINKED;
 int __real_munmap(void *address, size_t length) LINKED;
+long __real_sysconf(int name) LINKED;
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void __wrap_free(void *memory);
 void *__wrap_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);
 int __wrap_munmap(void *address, size_t length);
+long __wrap_sysconf(int name);
 
 #define LIVE_MOST 4096
 
@@ -125,6 +131,20 @@ __wrap_munmap(void *address, size_t length)
 {
         taken_back(address);
         return __real_munmap(address, length);
+}
+
+/*
+ * Counting processors leaves errno behind as it does where there is no /sys; a caller who has an
+ * error to report must not lose it over that.
+ */
+long
+__wrap_sysconf(int name)
+{
+        long result = __real_sysconf(name);
+
+        if (name == _SC_NPROCESSORS_ONLN)
+                errno = ENOENT;
+        return result;
 }
 
 /* What is done without memory. Each step may fail with ENOMEM, and then all that was begun is ended. */
@@ -269,13 +289,22 @@ ignore_data(void *owner, const uint8_t *data, size_t length)
 }
 
 static void
-ignore_end(void *owner, int error)
+ignore_end(void *owner, bool truncated)
 {
-        (void)owner, (void)error;
+        (void)owner, (void)truncated;
 }
 
-static const struct aw_socket_callbacks ignore_all = {
-        .data = ignore_data, .writable = ignore, .connected = ignore, .closed = ignore_end};
+static void
+ignore_close(void *owner, int error, const char *text)
+{
+        (void)owner, (void)error, (void)text;
+}
+
+static const struct aw_transport_callbacks ignore_all = {.established = ignore,
+                                                         .data = ignore_data,
+                                                         .ended = ignore_end,
+                                                         .writable = ignore,
+                                                         .closed = ignore_close};
 
 static async int
 open_much(NOTHING)
@@ -291,13 +320,118 @@ open_much(NOTHING)
         }
         /* One is closed by its owner, the other by the end of the loop. */
         expect_int(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-        if (aw_socket_adopt(ends[0], false, &ignore_all, NULL) == NULL)
+        if (aw_transport_open(ends[0], false, NULL, &ignore_all, NULL) == NULL)
                 error = errno;
-        if (aw_socket_adopt(ends[1], false, &ignore_all, NULL) == NULL)
+        if (aw_transport_open(ends[1], false, NULL, &ignore_all, NULL) == NULL)
                 error = errno;
         await(yield(3));
         aw_watch_close(watch);
         aw_signals_close(signals);
+        errno = error;
+        return error == 0 ? 0 : -1;
+}
+
+/* The first error counts. */
+static void
+note(int *error, bool failed)
+{
+        if (failed && *error == 0)
+                *error = errno;
+}
+
+/* A line through a pipe, and through a file, which may take a thread. */
+static async int
+use_streams(NOTHING)
+{
+        char path[] = "/tmp/await-XXXXXX", *line;
+        int ends[2], file = mkstemp(path), error = 0, i;
+        struct aw_stream *streams[3];
+
+        unlink(path);
+        expect_int(write(file, "line\n", 5), 5);
+        lseek(file, 0, SEEK_SET);
+        expect_int(pipe2(ends, O_CLOEXEC), 0);
+        streams[0] = aw_stream_open(ends[0], NULL);
+        note(&error, streams[0] == NULL);
+        streams[1] = aw_stream_open(ends[1], NULL);
+        note(&error, streams[1] == NULL);
+        streams[2] = aw_stream_open(file, NULL);
+        note(&error, streams[2] == NULL);
+        if (error == 0)
+                note(&error,
+                     await(aw_stream_write(streams[1], "line\n", 5, AW_NEVER)) == -1 ||
+                             await(aw_stream_flush(streams[1], AW_NEVER)) == -1 ||
+                             await(aw_stream_read_line(streams[0], &line, AW_NEVER)) != 5 ||
+                             await(aw_stream_read_line(streams[2], &line, AW_NEVER)) != 5 ||
+                             await(aw_stream_write(streams[2], "more\n", 5, AW_NEVER)) == -1);
+        for (i = 2; i >= 0; i--)
+                note(&error, await(aw_stream_close(streams[i], AW_NEVER)) == -1);
+        close(ends[0]);
+        close(ends[1]);
+        close(file);
+        errno = error == EAGAIN ? ENOMEM : error;
+        return error == 0 ? 0 : -1;
+}
+
+/* To a socket that accepts into its backlog. */
+static async int
+connect_streams(NOTHING)
+{
+        struct sockaddr_in bound = {.sin_family = AF_INET,
+                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t size = sizeof(bound);
+        char address[32];
+        struct aw_stream_connect_options there = {.address = address};
+        struct aw_stream_listen_options here = {.address = "127.0.0.1:0"};
+        struct aw_stream_listener *listener = await(aw_stream_listen(&here, NULL));
+        struct aw_stream *stream;
+        int error = 0, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        note(&error, listener == NULL);
+        aw_stream_listener_close(listener);
+        expect_int(bind(fd, (struct sockaddr *)&bound, size), 0);
+        expect_int(listen(fd, 1), 0);
+        expect_int(getsockname(fd, (struct sockaddr *)&bound, &size), 0);
+        snprintf(address, sizeof(address), "127.0.0.1:%u", ntohs(bound.sin_port));
+        stream = await(aw_stream_connect(&there, NULL, AW_NEVER));
+        note(&error, stream == NULL);
+        if (stream != NULL)
+                note(&error, await(aw_stream_write(stream, "line\n", 5, AW_NEVER)) == -1 ||
+                                     await(aw_stream_flush(stream, AW_NEVER)) == -1);
+        aw_stream_drop(stream);
+        close(fd);
+        errno = error;
+        return error == 0 ? 0 : -1;
+}
+
+static async int
+run_a_program(NOTHING)
+{
+        static const char *const words[] = {"cat", NULL};
+        struct aw_process_options options = {
+                .argv = words, .input = {.kind = AW_STDIO_PIPE}, .output = {.kind = AW_STDIO_PIPE}};
+        struct aw_process *process = aw_process_start(&options, NULL);
+        struct aw_process_status status;
+        char *line;
+        int error = 0;
+
+        note(&error, process == NULL);
+        if (process == NULL)
+                return -1;
+        note(&error,
+             await(aw_stream_write(aw_process_input(process), "line\n", 5, AW_NEVER)) == -1);
+        aw_stream_shutdown(aw_process_input(process));
+        if (error == 0)
+                note(&error,
+                     await(aw_stream_read_line(aw_process_output(process), &line, AW_NEVER)) != 5);
+        if (error == 0)
+                note(&error, await(aw_process_wait(process, &status, AW_NEVER)) == -1);
+        /* One that runs on is reaped later, by a task, for which there may be no memory. */
+        if (error != 0) {
+                aw_process_signal(process, SIGKILL);
+                waitid(P_PID, (id_t)aw_process_pid(process), &(siginfo_t){0}, WEXITED | WNOWAIT);
+        }
+        aw_process_free(process);
         errno = error;
         return error == 0 ? 0 : -1;
 }
@@ -353,9 +487,10 @@ int
 main(void)
 {
         const struct CMUnitTest tests[] = {
-                without_memory(gather_tasks), without_memory(fill_a_queue),
-                without_memory(join_a_group), without_memory(use_executors),
-                without_memory(open_much),
+                without_memory(gather_tasks),    without_memory(fill_a_queue),
+                without_memory(join_a_group),    without_memory(use_executors),
+                without_memory(open_much),       without_memory(use_streams),
+                without_memory(connect_streams), without_memory(run_a_program),
         };
         const char *loop = getenv("AW_TEST_LOOP");
 

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -29,7 +30,7 @@
 #include "await/log.h"
 #include "await/loop.h"
 #include "await/task.h"
-#include "coro/sanitize.h"
+#include "coro/sanitize_private.h"
 
 #define NOTHING void *nothing __attribute__((unused))
 
@@ -197,9 +198,9 @@ test_loop(void)
         return loop;
 }
 
-/* That the function aborts, with this in its last words; in a child, run as a main task. */
+/* That the function is ended by the signal, with this in its last words; in a child, as a main task. */
 static inline void
-test_aborts(aw_task_function *function, const char *sentence)
+test_dies(aw_task_function *function, int number, const char *sentence)
 {
         struct rlimit no_core = {0, 0};
         char words[2000] = "";
@@ -213,6 +214,7 @@ test_aborts(aw_task_function *function, const char *sentence)
         assert_int_not_equal(pid, -1);
         if (pid == 0) {
                 setrlimit(RLIMIT_CORE, &no_core);
+                signal(SIGSEGV, SIG_DFL); /* the sanitizers are to stay out of it */
                 dup2(channel[1], STDERR_FILENO);
                 test_run(function, NULL);
                 _exit(0);
@@ -223,9 +225,15 @@ test_aborts(aw_task_function *function, const char *sentence)
                 length += (size_t)got;
         close(channel[0]);
         assert_int_equal(waitpid(pid, &status, 0), pid);
-        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT || strstr(words, sentence) == NULL)
-                fail_msg("status %#x, not SIGABRT, or not '%s' in '%s'", (unsigned)status, sentence,
-                         words);
+        if (!WIFSIGNALED(status) || WTERMSIG(status) != number || strstr(words, sentence) == NULL)
+                fail_msg("status %#x, not signal %d, or not '%s' in '%s'", (unsigned)status, number,
+                         sentence, words);
+}
+
+static inline void
+test_aborts(aw_task_function *function, const char *sentence)
+{
+        test_dies(function, SIGABRT, sentence);
 }
 
 static inline size_t

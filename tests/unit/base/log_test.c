@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: it needs no loop. */
+/* Threads: it has several, so ThreadSanitizer checks it too. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -43,13 +45,20 @@ restore(void)
         close(stderr_copy);
 }
 
+/* Lines that an earlier test lost are told of here. */
 static int
 reset(void **state)
 {
+        int null = open("/dev/null", O_WRONLY);
+
         (void)state;
         aw_log_set_level(AW_LOG_INFO);
         aw_log_set_program(NULL);
         aw_log_set_sink(NULL);
+        redirect(null);
+        aw_log(AW_LOG_INFO, "before a test");
+        restore();
+        close(null);
         return 0;
 }
 
@@ -210,6 +219,8 @@ a_sink_gets_the_message_without_prefix_and_newline(void **state)
 static void
 errno_is_preserved(void **state)
 {
+        struct aw_log_limit limit = {.per_second = 1};
+
         (void)state;
         errno = ENOENT;
         aw_log_set_sink(keep);
@@ -224,6 +235,10 @@ errno_is_preserved(void **state)
         aw_log(AW_LOG_ERROR, "to nobody");
         assert_int_equal(errno, ENOENT);
         restore();
+        aw_log_set_sink(keep);
+        aw_log_limit(&limit, AW_LOG_ERROR, "%m");
+        assert_int_equal(errno, ENOENT);
+        assert_string_equal(sunk, "No such file or directory");
 }
 
 static void

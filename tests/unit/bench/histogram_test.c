@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: it needs no loop. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

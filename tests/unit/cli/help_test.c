@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: it needs no loop. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -112,8 +113,9 @@ hidden_options_work_but_only_in_full(void **state)
         assert_accepted(&r);
         assert_true(r.values.verbose);
         assert_refused(RUN("--hidden"), "unknown option '--hidden'");
-        assert_refused(RUN("--completion"), "option '--completion' needs an argument: bash");
-        assert_refused(RUN("--completion=fish"), "option '--completion' must be bash, not 'fish'");
+        assert_refused(RUN("--completion"), "option '--completion' needs an argument: bash|zsh");
+        assert_refused(RUN("--completion=fish"),
+                       "option '--completion' must be bash|zsh, not 'fish'");
 }
 
 static void
@@ -179,6 +181,29 @@ bash_completes_options_and_choices(void **state)
         assert_completes(script, "test -k --ti", 2, "--timeout");
 }
 
+static void
+zsh_is_told_of_options_and_choices(void **state)
+{
+        static const char *const lines[] = {
+                "#compdef test\n_arguments -s -S \\\n",
+                "  '(-k --insecure)'{-k,--insecure}'[do not check the certificate]' \\\n",
+                "  '(-o --origin)'{-o+,--origin=}'[the Origin field (default\\: none)]:URL:' \\\n",
+                "  '*'{-H+,--header=}'[a header field",
+                "]:NAME\\:VALUE:' \\\n",
+                "  '--loop=[what waits for events (default\\: auto)]:word:(auto ev uv poll)' \\\n",
+                "  '*: :_default'\n",
+        };
+        struct run r = RUN("--completion=zsh");
+        size_t i;
+
+        (void)state;
+        assert_int_equal(r.status, AW_OPT_DONE);
+        for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+                if (strstr(r.out, lines[i]) == NULL)
+                        fail_msg("'%s' is not in '%s'", lines[i], r.out);
+        assert_null(strstr(r.out, "hidden"));
+}
+
 int
 main(void)
 {
@@ -191,6 +216,7 @@ main(void)
                 cmocka_unit_test(hidden_options_work_but_only_in_full),
                 cmocka_unit_test(a_table_may_have_a_help_of_its_own),
                 cmocka_unit_test(bash_completes_options_and_choices),
+                cmocka_unit_test(zsh_is_told_of_options_and_choices),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: it needs no loop. */
 #include <errno.h>
 #include <inttypes.h>
 #include <setjmp.h>
@@ -60,8 +61,18 @@ durations_have_units_and_fractions(void **state)
         assert_duration("0.0000019", 1);
         assert_duration("1.999999999999us", 1);
         assert_duration("0.99999999h", 3599999964);
-        assert_duration("9223372036854.775807", INT64_MAX);
-        assert_duration("9223372036854775807us", INT64_MAX);
+        assert_duration("4611686018427.387903", INT64_MAX / 2);
+        assert_duration("4611686018427387903us", INT64_MAX / 2);
+}
+
+static void
+a_positive_duration_is_never_rounded_to_nothing(void **state)
+{
+        (void)state;
+        assert_duration("0.1us", 1);
+        assert_duration("0.0000000000000001", 1);
+        assert_duration("0.0000000000000001h", 1);
+        assert_duration("00.000us", 0);
 }
 
 static void
@@ -101,7 +112,8 @@ what_does_not_fit_is_ERANGE(void **state)
 {
         static const char *const sizes[] = {"18446744073709551616", "16777216T",
                                             "99999999999999999999999999K"};
-        static const char *const durations[] = {"9223372036854.775808", "9223372036854775808us",
+        static const char *const durations[] = {"4611686018427.387904", "4611686018427387904us",
+                                                "2562047788h",          "9223372036854775807us",
                                                 "18446744073709.9",     "18446744073709551615.9us",
                                                 "9999999999999999999h", "99999999999999999999"};
         uint64_t value = 77;
@@ -131,6 +143,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(sizes_are_powers_of_1024),
                 cmocka_unit_test(durations_have_units_and_fractions),
+                cmocka_unit_test(a_positive_duration_is_never_rounded_to_nothing),
                 cmocka_unit_test(what_is_not_of_the_form_is_EINVAL),
                 cmocka_unit_test(what_does_not_fit_is_ERANGE),
         };

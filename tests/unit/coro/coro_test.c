@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: coroutines know no loop. */
 #include <unwind.h>
 
 #include "unit/coro/coro_test.h"
@@ -350,7 +351,7 @@ a_hundred_thousand_coroutines_live_at_once(void **state)
 static void
 two_pools_can_be_used_in_turn(void **state)
 {
-        struct aw_coro_pool *other = aw_coro_pool_create();
+        struct aw_coro_pool *other = aw_coro_pool_create(0);
         struct job a = {0}, b = {0};
 
         assert_non_null(other);

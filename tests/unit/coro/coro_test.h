@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "coro/coro.h"
-#include "coro/stack.h"
+#include "coro/stack_private.h"
 
 #define with_pool(test) cmocka_unit_test_setup_teardown(test, make_stacks, drop_pool)
 
@@ -32,7 +32,7 @@ struct job {
 static inline int
 make_stacks(void **state)
 {
-        *state = aw_coro_pool_create();
+        *state = aw_coro_pool_create(0);
         return *state == NULL ? -1 : 0;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: coroutines know no loop. */
 #include <sys/mman.h>
 
 #include "unit/coro/coro_test.h"
@@ -93,8 +94,8 @@ an_overwritten_canary_aborts(void **state)
 {
         aw_coro_stack_force_guard(*state, AW_CORO_GUARD_CANARY, 0);
         assert_int_equal(run_digger(*state, 1024, false), 0);
-        assert_aborts(overflow, *state, "a coroutine overflowed its stack");
-        assert_aborts(overflow_and_suspend, *state, "a coroutine overflowed its stack");
+        assert_aborts(overflow, *state, "the stack of 'a coroutine' has overflowed: ");
+        assert_aborts(overflow_and_suspend, *state, "the stack of 'a coroutine' has overflowed: ");
 }
 
 static int
@@ -115,7 +116,8 @@ static void
 the_whole_canary_is_checked_in_the_end(void **state)
 {
         aw_coro_stack_force_guard(*state, AW_CORO_GUARD_CANARY, 0);
-        assert_aborts(write_to_the_far_end_of_the_guard, *state, "a coroutine overflowed");
+        assert_aborts(write_to_the_far_end_of_the_guard, *state,
+                      "the stack of 'a coroutine' has overflowed");
 }
 
 /* A stack with the guard that the pool comes by now; it stays in use. */
@@ -137,7 +139,7 @@ mprotect_stops_at_its_limit(void **state)
         ending = in_child(overflow, pool);
         assert_killed(&ending, SIGSEGV);
         use_up_a_guard(pool, &jobs[1]);
-        assert_aborts(overflow, pool, "a coroutine overflowed its stack");
+        assert_aborts(overflow, pool, "the stack of 'a coroutine' has overflowed: ");
         end(&jobs[0]);
         end(&jobs[1]);
 }
@@ -146,7 +148,7 @@ static void
 a_destroyed_pool_returns_its_mprotected_guards(void **state)
 {
         for (int i = 0; i < 3; i++) {
-                struct aw_coro_pool *pool = aw_coro_pool_create();
+                struct aw_coro_pool *pool = aw_coro_pool_create(0);
                 struct job jobs[3] = {{0}};
                 struct ending ending;
 
@@ -157,7 +159,7 @@ a_destroyed_pool_returns_its_mprotected_guards(void **state)
                 ending = in_child(overflow, pool);
                 assert_killed(&ending, SIGSEGV);
                 use_up_a_guard(pool, &jobs[2]);
-                assert_aborts(overflow, pool, "a coroutine overflowed its stack");
+                assert_aborts(overflow, pool, "the stack of 'a coroutine' has overflowed: ");
                 for (int j = 0; j < 3; j++)
                         end(&jobs[j]);
                 aw_coro_pool_destroy(pool);
@@ -201,7 +203,7 @@ guards_outlive_the_memory(void **state)
         static const enum aw_coro_guard guards[] = {AW_CORO_GUARD_INSTALL, AW_CORO_GUARD_PROTECT};
 
         for (size_t i = 0; i < 2; i++) {
-                struct aw_coro_pool *pool = aw_coro_pool_create();
+                struct aw_coro_pool *pool = aw_coro_pool_create(0);
                 struct job jobs[1500] = {{0}};
                 struct ending ending;
 
@@ -220,6 +222,149 @@ guards_outlive_the_memory(void **state)
         (void)state;
 }
 
+static int
+overflow_watched(struct aw_coro_pool *pool)
+{
+        if (aw_coro_pool_watch(pool) == -1)
+                return 1;
+        return overflow(pool);
+}
+
+static void
+say_nothing(int number)
+{
+        _exit(number == SIGSEGV ? 7 : 1);
+}
+
+/* The handler needs a stack that has not overflowed, which is there now. */
+static int
+overflow_handled_by_another(struct aw_coro_pool *pool)
+{
+        struct sigaction action = {.sa_handler = say_nothing, .sa_flags = SA_ONSTACK};
+
+        sigaction(SIGSEGV, &action, NULL);
+        return overflow_watched(pool);
+}
+
+static void
+name_and_crash(void *argument)
+{
+        struct job *job = argument;
+
+        aw_coro_set_name(job->self, "wrong pointer");
+        *(volatile char *)(uintptr_t)job->value = 1;
+}
+
+static int
+fault_elsewhere(struct aw_coro_pool *pool)
+{
+        struct job job = {.value = 16};
+
+        if (aw_coro_pool_watch(pool) == -1)
+                return 1;
+        aw_coro_resume(start(&job, pool, name_and_crash)->self);
+        return 0;
+}
+
+static int
+be_sent_the_signal(struct aw_coro_pool *pool)
+{
+        if (aw_coro_pool_watch(pool) == -1)
+                return 1;
+        kill(getpid(), SIGSEGV);
+        return 0;
+}
+
+static void
+dig_with_a_name(void *argument)
+{
+        struct digger *digger = argument;
+
+        aw_coro_set_name(digger->job.self, "greedy");
+        dig(digger->floor);
+}
+
+static int
+overflow_with_a_name(struct aw_coro_pool *pool)
+{
+        struct digger digger = {.suspend = false};
+
+        if (aw_coro_pool_watch(pool) == -1)
+                return 1;
+        start(&digger.job, pool, dig_with_a_name);
+        digger.floor = stack_low(pool, digger.job.self) - 2048;
+        aw_coro_resume(digger.job.self);
+        return 0;
+}
+
+static void
+an_overflow_says_whose_stack_it_was(void **state)
+{
+        static const char sentence[] = ": error: the stack of 'greedy' has overflowed: large "
+                                       "arrays belong on the heap, or "
+                                       "aw_loop_options.stack_size must be larger\n";
+        struct ending ending = in_child(overflow_with_a_name, *state);
+
+        assert_killed(&ending, SIGSEGV);
+        if (strstr(ending.text, sentence) == NULL)
+                fail_msg("'%s' is not in '%s'", sentence, ending.text);
+        ending = in_child(overflow_watched, *state);
+        assert_killed(&ending, SIGSEGV);
+        assert_non_null(strstr(ending.text, "the stack of 'a coroutine' has overflowed"));
+}
+
+static void
+another_fault_is_no_overflow(void **state)
+{
+        struct ending ending = in_child(fault_elsewhere, *state);
+
+        assert_killed(&ending, SIGSEGV);
+        assert_string_equal(ending.text, "");
+        ending = in_child(be_sent_the_signal, *state);
+        assert_killed(&ending, SIGSEGV);
+        assert_string_equal(ending.text, "");
+}
+
+static void
+a_handler_that_is_there_stays(void **state)
+{
+        struct ending ending = in_child(overflow_handled_by_another, *state);
+
+        assert_true(WIFEXITED(ending.status));
+        assert_int_equal(WEXITSTATUS(ending.status), 7);
+        assert_string_equal(ending.text, "");
+}
+
+/* 0 if the signal and its stack are as they were. */
+static int
+watch_and_unwatch(struct aw_coro_pool *pool)
+{
+        struct sigaction before, during, after;
+        stack_t stack_before, stack_after;
+
+        sigaction(SIGSEGV, NULL, &before);
+        sigaltstack(NULL, &stack_before);
+        if (aw_coro_pool_watch(pool) == -1)
+                return 1;
+        sigaction(SIGSEGV, NULL, &during);
+        aw_coro_pool_unwatch(pool);
+        aw_coro_pool_unwatch(pool);
+        aw_coro_pool_unwatch(NULL);
+        sigaction(SIGSEGV, NULL, &after);
+        sigaltstack(NULL, &stack_after);
+        if (before.sa_handler != SIG_DFL || during.sa_handler == SIG_DFL)
+                return 1;
+        return after.sa_handler != SIG_DFL || stack_before.ss_flags != stack_after.ss_flags ? 2 : 0;
+}
+
+static void
+the_signal_is_given_back(void **state)
+{
+        struct ending ending = in_child(watch_and_unwatch, *state);
+
+        assert_int_equal(ending.status, 0);
+}
+
 int
 main(void)
 {
@@ -233,6 +378,10 @@ main(void)
                 cmocka_unit_test(a_destroyed_pool_returns_its_mprotected_guards),
                 with_pool(locked_memory_is_guarded_all_the_same),
                 cmocka_unit_test(guards_outlive_the_memory),
+                with_pool(an_overflow_says_whose_stack_it_was),
+                with_pool(another_fault_is_no_overflow),
+                with_pool(a_handler_that_is_there_stays),
+                with_pool(the_signal_is_given_back),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: coroutines know no loop. */
 #include "unit/coro/coro_test.h"
 
 static int
@@ -81,7 +82,7 @@ misuse_aborts_with_a_sentence(void **state)
         assert_aborts(resume_finished, *state, "aw_coro_resume: the coroutine has finished");
         assert_aborts(resume_inside, *state, "aw_coro_resume: called by a coroutine");
         assert_aborts(suspend_outside, *state, "aw_coro_suspend: the coroutine is not the one");
-        assert_aborts(reserve_everything, *state, "aw_coro_create: a reserve of 65536 bytes");
+        assert_aborts(reserve_everything, *state, "aw_coro_create: a reserve of 262144 bytes");
         assert_aborts(destroy_pool_in_use, *state, "aw_coro_pool_destroy: 1 coroutines");
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: coroutines know no loop. */
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "coro/switch.h"
+#include "coro/switch_private.h"
 #include "unit/coro/coro_test.h"
 
 static size_t
@@ -34,7 +35,7 @@ resident_in_all(void)
 static long
 cost_of_a_thousand(enum aw_coro_guard guard)
 {
-        struct aw_coro_pool *pool = aw_coro_pool_create();
+        struct aw_coro_pool *pool = aw_coro_pool_create(0);
         struct job jobs[1000] = {{0}};
         long before = resident_in_all(), during;
 
@@ -188,7 +189,7 @@ create_without_memory(struct aw_coro_pool *pool)
                 memory = malloc(16);
         while (memory != NULL);
         errno = 0;
-        return out_of_memory(aw_coro_pool_create()) ? 0 : 2;
+        return out_of_memory(aw_coro_pool_create(0)) ? 0 : 2;
 }
 
 static void
@@ -205,6 +206,62 @@ want_of_memory_is_an_error(void **state)
         assert_int_equal(ending.status, 0);
 }
 
+static void
+the_size_of_stacks_is_chosen(void **state)
+{
+        static const size_t sizes[] = {AW_CORO_STACK_MIN, 100000, (size_t)1 << 20,
+                                       AW_CORO_STACK_MAX};
+        struct aw_coro_pool *pool;
+        struct job job = {0};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+                pool = aw_coro_pool_create(sizes[i]);
+                assert_non_null(pool);
+                assert_in_range(pool->slot, sizes[i], sizes[i] + pool->page - 1);
+                assert_int_equal(pool->slot % pool->page, 0);
+                assert_int_equal(pool->usable, pool->slot - pool->page);
+                if (sizes[i] < AW_CORO_STACK_MAX)
+                        end(start(&job, pool, suspend_once));
+                aw_coro_pool_destroy(pool);
+        }
+        errno = 0;
+        assert_null(aw_coro_pool_create(AW_CORO_STACK_MIN - 1));
+        assert_int_equal(errno, EINVAL);
+        errno = 0;
+        assert_null(aw_coro_pool_create(AW_CORO_STACK_MAX + 1));
+        assert_int_equal(errno, EINVAL);
+}
+
+/* Touches the stack so many bytes deep. */
+static void
+touch(void *argument)
+{
+        struct job *job = argument;
+        volatile char *low = (volatile char *)__builtin_alloca((size_t)job->value);
+
+        low[0] = 1;
+        aw_coro_suspend(job->self);
+}
+
+static void
+the_depth_of_a_stack_is_known(void **state)
+{
+        static const long depths[] = {100, 30000, 200000};
+        struct aw_coro_pool *pool = *state;
+        struct job jobs[3] = {{0}};
+
+        for (size_t i = 0; i < 3; i++) {
+                jobs[i].value = depths[i];
+                aw_coro_resume(start(&jobs[i], pool, touch)->self);
+        }
+        assert_in_range(aw_coro_depth(jobs[1].self), 30000, 30000 + 3 * pool->page);
+        assert_in_range(aw_coro_depth(jobs[2].self), 200000, 200000 + 3 * pool->page);
+        assert_in_range(aw_coro_depth(jobs[0].self), pool->page, 3 * pool->page);
+        for (size_t i = 0; i < 3; i++)
+                end(&jobs[i]);
+}
+
 int
 main(void)
 {
@@ -212,6 +269,8 @@ main(void)
                 with_pool(the_last_stack_given_back_is_the_first_reused),
                 with_pool(a_suspended_coroutine_takes_one_page),
                 cmocka_unit_test(a_canary_costs_no_memory),
+                cmocka_unit_test(the_size_of_stacks_is_chosen),
+                with_pool(the_depth_of_a_stack_is_known),
                 with_pool(memory_falls_after_a_burst),
                 with_pool(want_of_memory_is_an_error),
         };

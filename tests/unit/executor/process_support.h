@@ -8,13 +8,11 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "await/executor.h"
 #include "await/task_wait.h"
 #include "unit/support.h"
-
-/* The worker's own socket. */
-#define SOCKET 3
 
 #define LARGE ((size_t)10 << 20)
 
@@ -45,18 +43,60 @@ refuse(const void *request, size_t length, void *reply, size_t reply_size)
 
 struct about {
         pid_t pid, parent, group;
-        int descriptors;
+        int sockets, inherited;
         bool blocked, ignored;
 };
 
-static inline int
-count_descriptors(void)
-{
-        int count = 0, descriptor;
+/* The descriptors of the process that made the pool: what they are, not their numbers. */
+static struct stat parents[100];
 
-        for (descriptor = 0; descriptor < 100; descriptor++)
-                count += fcntl(descriptor, F_GETFD) != -1;
-        return count;
+static inline void
+remember_descriptors(void)
+{
+        int descriptor;
+
+        memset(parents, 0, sizeof(parents));
+        for (descriptor = 3; descriptor < 100; descriptor++)
+                fstat(descriptor, &parents[descriptor]);
+}
+
+static inline bool
+is_inherited(const struct stat *descriptor)
+{
+        int i;
+
+        for (i = 3; i < 100; i++)
+                if (parents[i].st_ino == descriptor->st_ino &&
+                    parents[i].st_dev == descriptor->st_dev)
+                        return true;
+        return false;
+}
+
+/* Those of a worker, but for the standard streams. The worker's own socket is `*socket`. */
+static inline void
+look_at_descriptors(int *sockets, int *inherited, int *socket)
+{
+        struct stat status;
+        int descriptor;
+
+        *sockets = *inherited = 0;
+        for (descriptor = 3; descriptor < 100; descriptor++) {
+                if (fstat(descriptor, &status) == -1)
+                        continue;
+                *inherited += is_inherited(&status);
+                *sockets += S_ISSOCK(status.st_mode);
+                if (S_ISSOCK(status.st_mode))
+                        *socket = descriptor;
+        }
+}
+
+static inline int
+own_socket(void)
+{
+        int sockets, inherited, socket = -1;
+
+        look_at_descriptors(&sockets, &inherited, &socket);
+        return socket;
 }
 
 static inline ssize_t
@@ -65,6 +105,7 @@ about(const void *request, size_t length, void *reply, size_t reply_size)
         struct about *about = reply;
         struct sigaction action;
         sigset_t mask;
+        int socket;
 
         (void)request, (void)length, (void)reply_size;
         sigprocmask(SIG_SETMASK, NULL, &mask);
@@ -72,10 +113,10 @@ about(const void *request, size_t length, void *reply, size_t reply_size)
         *about = (struct about){.pid = getpid(),
                                 .parent = getppid(),
                                 .group = getpgrp(),
-                                .descriptors = count_descriptors(),
                                 .blocked =
                                         sigismember(&mask, SIGUSR2) || sigismember(&mask, SIGCHLD),
                                 .ignored = action.sa_handler != SIG_DFL};
+        look_at_descriptors(&about->sockets, &about->inherited, &socket);
         return sizeof(*about);
 }
 
@@ -112,7 +153,7 @@ static inline ssize_t
 close_socket(const void *request, size_t length, void *reply, size_t reply_size)
 {
         (void)request, (void)length;
-        close(SOCKET);
+        close(own_socket());
         return block(NULL, 0, reply, reply_size);
 }
 
@@ -124,7 +165,7 @@ babble(const void *request, size_t length, void *reply, size_t reply_size)
 
         (void)request, (void)length;
         memset(noise, 0x11, sizeof(noise));
-        send(SOCKET, noise, sizeof(noise), MSG_NOSIGNAL);
+        send(own_socket(), noise, sizeof(noise), MSG_NOSIGNAL);
         return block(NULL, 0, reply, reply_size);
 }
 

@@ -65,14 +65,14 @@ ten_megabytes_go_there_and_back(NOTHING)
 static async int
 what_is_too_large_is_refused(NOTHING)
 {
-        char *huge = calloc(1, AW_PROCESS_MESSAGE_MOST + 1);
+        char *huge = calloc(1, AW_PROCESS_MESSAGE_MAX + 1);
 
         await(make_pool(1));
-        expect_error(await(aw_run_in_process(pool, copy, huge, AW_PROCESS_MESSAGE_MOST + 1, huge,
-                                             AW_PROCESS_MESSAGE_MOST)),
+        expect_error(await(aw_run_in_process(pool, copy, huge, AW_PROCESS_MESSAGE_MAX + 1, huge,
+                                             AW_PROCESS_MESSAGE_MAX)),
                      EMSGSIZE);
         expect_error(
-                await(aw_run_in_process(pool, copy, huge, 0, huge, AW_PROCESS_MESSAGE_MOST + 1)),
+                await(aw_run_in_process(pool, copy, huge, 0, huge, AW_PROCESS_MESSAGE_MAX + 1)),
                 EMSGSIZE);
         expect_error(await(aw_run_in_process(pool, copy, huge, 5, huge, 4)), EMSGSIZE);
         expect_int(await(aw_run_in_process(pool, copy, "hello", 5, huge, 5)), 5);
@@ -134,21 +134,31 @@ cancelled_while_queued_a_job_never_begins(NOTHING)
         return await(end_pool());
 }
 
+/* The worker replies with 'x'. */
+static async int
+await_block_into(void *argument)
+{
+        return (int)await(aw_run_in_process(pool, block, NULL, 0, argument, 1));
+}
+
 static async int
 cancelled_while_it_runs_a_job_goes_on_and_its_reply_is_dropped(NOTHING)
 {
         struct about before, after;
         struct aw_task *task;
+        char reply = '.';
 
         await(make_pool(1));
         before = await(ask());
-        task = await(spawn_block());
+        task = aw_spawn("block", await_block_into, &reply);
+        await(wait_begun(1));
         aw_cancel(task);
         expect_error(await(aw_join(task)), ECANCELED);
         expect_int(shared->now, 1);
         sem_post(&shared->open);
         after = await(ask());
         expect(before.pid == after.pid);
+        expect(reply == '.');
         return await(end_pool());
 }
 
@@ -241,6 +251,25 @@ unknown(const void *request, size_t length, void *reply, size_t reply_size)
         return copy(request, length, reply, reply_size);
 }
 
+/* In a program that runs a loop without tasks. */
+static async void
+a_pool_may_be_made_and_released_outside_of_tasks(void **state)
+{
+        struct aw_loop *loop;
+
+        (void)state;
+        test_begin();
+        loop = test_loop();
+        await(make_pool(2));
+        aw_executor_release(pool);
+        while (waitpid(-1, NULL, WNOHANG) != -1)
+                aw_loop_turn(loop, true);
+        expect_int(errno, ECHILD);
+        aw_loop_turn(loop, false);
+        aw_loop_destroy(loop);
+        test_end();
+}
+
 static async int
 call_unknown(NOTHING)
 {
@@ -280,6 +309,7 @@ main(void)
                 on_loop(a_large_job_may_be_cancelled_on_the_way),
                 on_loop(shutdown_waits_for_what_is_queued_and_refuses_more),
                 on_loop(shutdown_can_cancel_what_is_queued),
+                cmocka_unit_test(a_pool_may_be_made_and_released_outside_of_tasks),
                 on_loop(a_pool_may_end_before_it_has_begun),
                 cmocka_unit_test(misuse_aborts),
         };

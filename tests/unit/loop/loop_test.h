@@ -14,7 +14,7 @@ static size_t ran_count;
 static inline void
 came(void)
 {
-        aw_loop_hurry(aw_loop_get());
+        aw_loop_wake(aw_loop_get());
 }
 
 static inline void

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Threads: it has several, so ThreadSanitizer checks it too. */
 #include "unit/loop/loop_test.h"
 
 /* Other threads. */

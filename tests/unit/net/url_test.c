@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: it needs no loop. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -139,7 +140,8 @@ bad_hosts_are_refused(void **state)
         assert_refused("wss://?x", "no host");
         assert_refused("ws://a..b", "empty label");
         assert_refused("ws://.a", "empty label");
-        assert_refused("ws://a.", "empty label");
+        assert_refused("ws://.", "empty label");
+        assert_refused("ws://a..", "empty label");
         assert_refused("ws://a*b", "letters, digits");
         assert_refused("ws://a%62", "letters, digits");
         assert_refused("ws://a\\b", "letters, digits");
@@ -150,6 +152,12 @@ bad_hosts_are_refused(void **state)
         assert_refused("ws://256.1.1.1", "neither a name nor an IPv4");
         assert_refused("ws://1.2.3", "neither a name nor an IPv4");
         assert_refused("ws://a.1", "neither a name nor an IPv4");
+        /* These are numbers, too, for the resolver. */
+        assert_refused("ws://0x7f000001/", "neither a name nor an IPv4");
+        assert_refused("ws://a.0X1f", "neither a name nor an IPv4");
+        assert_refused("ws://127.0.0.1./", "neither a name nor an IPv4");
+        assert_refused("ws://*:80", "letters, digits");
+        assert_refused("ws://:80", "names no host");
         assert_refused("ws://1111.2222.3333.4", "neither a name nor an IPv4");
 }
 
@@ -176,10 +184,11 @@ static void
 bad_ports_are_refused(void **state)
 {
         static const char *const texts[] = {
-                "ws://h:65536", "ws://h:99999999999999999999",
-                "ws://h:-1",    "ws://h:+1",
-                "ws://h:80x",   "ws://[::1]:x",
-                "ws://h:0x50",  "ws://[::1]:1:2",
+                "ws://h:65536",  "ws://h:99999999999999999999",
+                "ws://h:-1",     "ws://h:+1",
+                "ws://h:80x",    "ws://[::1]:x",
+                "ws://h:0x50",   "ws://[::1]:1:2",
+                "ws://h:80:80/",
         };
 
         (void)state;
@@ -196,7 +205,9 @@ other_schemes_are_refused(void **state)
 
         (void)state;
         for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-                assert_refused(texts[i], "begins with none of ws://, wss://");
+                assert_refused(
+                        texts[i],
+                        "begins with none of ws://, wss://, unix:/ and ws+unix:/: write wss://");
         assert_refused("http://h", "instead of http://");
         assert_refused("HTTPS://h", "instead of https://");
 }
@@ -209,7 +220,7 @@ what_a_websocket_url_never_has_is_refused(void **state)
         assert_refused("ws://h#", "fragment");
         assert_refused("unix:/a#b", "fragment");
         assert_refused("ws://user@h", "user name");
-        assert_refused("ws://user:secret@h:80/", "user name");
+        assert_refused("ws://user:secret@h:80/", "the field Authorization");
         assert_refused("ws://@[::1]", "user name");
         assert_refused("ws://h/a b", "no spaces");
         assert_refused(" ws://h", "no spaces");
@@ -261,6 +272,84 @@ bad_unix_sockets_are_refused(void **state)
         assert_refused("ws+unix:ws.sock", "absolute path");
         assert_refused("ws+unix:/ws.sock:x", "begins with '/'");
         assert_refused("ws+unix:/ws.sock::/x", "begins with '/'");
+}
+
+static void
+a_name_may_end_in_the_dot_of_the_root(void **state)
+{
+        static const struct expected cases[] = {
+                {"ws://localhost./", AW_URL_WS, "localhost.", 80, "/", "localhost."},
+                {"wss://A.b.:1", AW_URL_WSS, "a.b.", 1, "/", "a.b.:1"},
+                {"wss://0xyz", AW_URL_WSS, "0xyz", 443, "/", "0xyz"},
+        };
+
+        (void)state;
+        assert_all_parsed(cases, sizeof cases / sizeof cases[0]);
+}
+
+/* To listen on. */
+
+static void
+all_addresses_have_a_name_to_listen_on(void **state)
+{
+        static const struct expected cases[] = {
+                {"wss://*:7691", AW_URL_WSS, "*", 7691, "/", "*:7691"},
+                {"wss://:7691", AW_URL_WSS, "*", 7691, "/", "*:7691"},
+                {"ws://*", AW_URL_WS, "*", 80, "/", "*"},
+                {"ws://*:0/", AW_URL_WS, "*", 0, "/", "*:0"},
+                {"ws://h:1/", AW_URL_WS, "h", 1, "/", "h:1"},
+                {"ws://[::]:1", AW_URL_WS, "::", 1, "/", "[::]:1"},
+        };
+        struct aw_url_error error;
+        struct aw_url url;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+                memset(&url, 0x5a, sizeof url);
+                if (aw_url_parse_listen(cases[i].text, &url, &error) != 0)
+                        fail_msg("%s: %s", cases[i].text, error.text);
+                assert_int_equal(url.scheme, cases[i].scheme);
+                assert_string_equal(url.host, cases[i].host);
+                assert_int_equal(url.port, cases[i].port);
+                assert_string_equal(url.host_header, cases[i].host_header);
+        }
+}
+
+static void
+what_cannot_be_listened_on_is_refused(void **state)
+{
+        static const char *const texts[][2] = {
+                {"ws://h:1/path", "no path and no query"},
+                {"ws://h:1/?", "no path and no query"},
+                {"ws://h:1?query", "no path and no query"},
+                {"wss://*:1/x", "no path and no query"},
+                {"ws+unix:/a:/x", "no path and no query"},
+                {"ws://h:1/#part", "fragment"},
+                {"ws://", "names no host"},
+                {"ws:///", "names no host"},
+                {"ws://**:1", "letters, digits"},
+                {"ws://*x:1", "letters, digits"},
+                {"ws://*.a:1", "letters, digits"},
+                {"ws://::1:1", "in brackets"},
+                {"ws://:x", "not a number"},
+                {"ws://*:x", "not a number"},
+                {"ws://*:1:2", "letters, digits"},
+        };
+        struct aw_url_error error;
+        struct aw_url url;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+                errno = 0;
+                if (aw_url_parse_listen(texts[i][0], &url, &error) != -1)
+                        fail_msg("%s was not refused", texts[i][0]);
+                assert_int_equal(errno, EINVAL);
+                if (strstr(error.text, texts[i][1]) == NULL)
+                        fail_msg("%s: %s", texts[i][0], error.text);
+        }
+        assert_int_equal(aw_url_parse_listen("unix:/a?b", &url, &error), 0);
+        assert_int_equal(aw_url_parse_listen("ws+unix:/a", &url, &error), 0);
+        assert_string_equal(url.socket, "/a");
 }
 
 /* `before`, then so many times x. */
@@ -323,6 +412,9 @@ main(void)
                 cmocka_unit_test(what_a_websocket_url_never_has_is_refused),
                 cmocka_unit_test(unix_sockets_have_a_path),
                 cmocka_unit_test(bad_unix_sockets_are_refused),
+                cmocka_unit_test(a_name_may_end_in_the_dot_of_the_root),
+                cmocka_unit_test(all_addresses_have_a_name_to_listen_on),
+                cmocka_unit_test(what_cannot_be_listened_on_is_refused),
                 cmocka_unit_test(each_part_has_its_maximum),
         };
 

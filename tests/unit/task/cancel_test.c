@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "await/task_wait.h"
 #include "unit/task/task_test.h"
 
 static async int
@@ -14,13 +15,112 @@ a_cancelled_sleep_fails_with_ecanceled(NOTHING)
 }
 
 static async int
-a_task_cancelled_before_it_starts_never_starts(NOTHING)
+a_task_cancelled_before_it_starts_starts_and_its_first_await_fails(NOTHING)
 {
         struct aw_task *task = aw_spawn("sleeper", sleep_long, NULL);
 
         expect(aw_cancel(task));
         expect_error(await(aw_join(task)), ECANCELED);
-        expect_trace("");
+        expect_trace("cancelled");
+        return 0;
+}
+
+/* Frees its argument, however it ends. */
+static async int
+own(void *argument)
+{
+        int result = await(aw_sleep(0));
+
+        free(argument);
+        trace("freed");
+        return result;
+}
+
+static async int
+fail_at_once(NOTHING)
+{
+        errno = EIO;
+        return -1;
+}
+
+/* A leak checker would find what is not freed. */
+static async int
+an_argument_is_its_tasks_whatever_happens(NOTHING)
+{
+        struct aw_task *task = aw_spawn("late", own, malloc(100));
+        struct aw_group group;
+
+        expect_error(await(aw_wait_for(task, aw_loop_now() - 1)), ETIMEDOUT);
+        expect_trace("freed");
+        aw_group_init(&group);
+        expect_int(aw_group_spawn(&group, "fails", fail_at_once, NULL), 0);
+        expect_int(aw_group_spawn(&group, "owner", own, malloc(100)), 0);
+        expect_error(await(aw_group_join(&group)), EIO);
+        expect_trace("freed");
+        return 0;
+}
+
+static async int
+leave_an_owner(NOTHING)
+{
+        aw_task_detach(aw_spawn("owner", own, malloc(100)));
+        return 0;
+}
+
+static void
+so_it_is_at_the_end_of_aw_run(void **state)
+{
+        (void)state;
+        test_begin();
+        expect_int(test_run(leave_an_owner, NULL), 0);
+        expect_trace("freed");
+        test_end();
+}
+
+static async int
+a_task_that_could_not_be_spawned_has_failed(NOTHING)
+{
+        struct aw_task *tasks[] = {aw_spawn("give", give, NUMBER(3)), NULL};
+        int results[2] = {0, 0};
+
+        expect_error(await(aw_join(NULL)), ENOMEM);
+        expect_error(await(aw_wait_for(NULL, AW_NEVER)), ENOMEM);
+        expect_error(await(aw_wait_for(NULL, aw_loop_now() - 1)), ENOMEM);
+        expect(!aw_cancel(NULL));
+        expect(aw_task_done(NULL));
+        expect_error(aw_task_result(NULL), ENOMEM);
+        aw_task_detach(NULL);
+        expect_int(await(aw_wait(tasks, 2, AW_FIRST_EXCEPTION, AW_NEVER)), 1);
+        expect_int(await(aw_wait(tasks, 2, AW_ALL_COMPLETED, AW_NEVER)), 2);
+        expect_error(await(aw_gather(tasks, 2, results)), ENOMEM);
+        expect_int(results[0], 3);
+        expect_int(results[1], -1);
+        expect(tasks[0] == NULL);
+        return 0;
+}
+
+static async int
+gather_nothing_for_long(void *argument)
+{
+        struct aw_task *tasks[] = {aw_spawn("sleeper", sleep_long, NULL), NULL};
+
+        expect_error(await(aw_gather(tasks, 2, NULL)), ENOMEM);
+        expect(tasks[0] != NULL);
+        aw_event_set(argument);
+        tasks[1] = tasks[0];
+        return await(aw_gather(tasks + 1, 1, NULL));
+}
+
+static async int
+gather_fails_at_once_over_a_task_that_is_missing(NOTHING)
+{
+        struct aw_event event = {.set = false};
+        struct aw_task *task = aw_spawn("gather", gather_nothing_for_long, &event);
+
+        expect_int(await(aw_event_wait(&event, AW_NEVER)), 0);
+        aw_cancel(task);
+        expect_error(await(aw_join(task)), ECANCELED);
+        expect_trace("cancelled");
         return 0;
 }
 
@@ -206,6 +306,30 @@ cancel_beats_a_time_out_that_came_first(NOTHING)
 /* Joining. */
 
 static async int
+join_and_clean_up(void *argument)
+{
+        expect_error(await(aw_join(argument)), ECANCELED);
+        expect_int(await(aw_sleep(0)), 0);
+        expect_int(await(aw_sleep(100)), 0);
+        trace("cleaned");
+        return 4;
+}
+
+/* The task that it joined has received the cancellation, so it is over. */
+static async int
+a_cancelled_joiner_can_wait_in_its_clean_up(NOTHING)
+{
+        struct aw_task *task = aw_spawn("sleeper", sleep_long, NULL);
+        struct aw_task *joiner = aw_spawn("joiner", join_and_clean_up, task);
+
+        await(yield(2));
+        expect(aw_cancel(joiner));
+        expect_int(await(aw_join(joiner)), 4);
+        expect_trace("cancelled cleaned");
+        return 0;
+}
+
+static async int
 join_it(void *argument)
 {
         int result = await(aw_join(argument));
@@ -333,7 +457,11 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 on_loop(a_cancelled_sleep_fails_with_ecanceled),
-                on_loop(a_task_cancelled_before_it_starts_never_starts),
+                on_loop(a_task_cancelled_before_it_starts_starts_and_its_first_await_fails),
+                on_loop(an_argument_is_its_tasks_whatever_happens),
+                cmocka_unit_test(so_it_is_at_the_end_of_aw_run),
+                on_loop(a_task_that_could_not_be_spawned_has_failed),
+                on_loop(gather_fails_at_once_over_a_task_that_is_missing),
                 on_loop(a_task_that_is_done_cannot_be_cancelled),
                 on_loop(after_a_cancellation_a_task_can_clean_up_and_await),
                 on_loop(a_second_cancellation_reaches_the_clean_up),
@@ -343,6 +471,7 @@ main(void)
                 on_loop(a_task_cancelled_after_it_was_woken_fails_with_ecanceled),
                 on_loop(a_task_cancelled_while_it_yields_fails_with_ecanceled),
                 on_loop(a_sleep_cancelled_when_its_time_has_come_fails_with_ecanceled),
+                on_loop(a_cancelled_joiner_can_wait_in_its_clean_up),
                 on_loop(cancel_beats_a_time_out_that_came_first),
                 on_loop(who_joins_passes_a_cancellation_on_and_waits),
                 on_loop(a_cancellation_that_the_joined_task_ignores_is_not_lost),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What tells of tasks: the dump, the slow-task watch; and what aborts. */
+#include "await/sync.h"
 #include "await/task_wait.h"
 #include "unit/task/task_test.h"
 
@@ -55,7 +56,8 @@ the_dump_is_a_tree_with_states_ages_and_await_sites(NOTHING)
                         expect_in(line, ": aw_sleep(0)");
                         break;
                 case 1:
-                        expect(strncmp(line, "  child (waiting, ", 18) == 0);
+                        expect(strncmp(line, "  child (waiting, stack ", 24) == 0);
+                        expect_in(line, " KiB, 0.0 s) at ");
                         expect_in(line, "report_test.c:");
                         expect_in(line, ": aw_event_wait(argument, AW_NEVER)");
                         break;
@@ -119,6 +121,105 @@ hog(NOTHING)
         busy_until(aw_loop_now() + 3 * AW_MILLISECOND);
         await(aw_sleep(0));
         return 0;
+}
+
+/* Stacks. */
+
+#define DEEP (150 * 1024)
+
+static async int
+stay_flat(void *argument)
+{
+        return await(aw_event_wait(argument, AW_NEVER));
+}
+
+static async int
+go_deep(void *argument)
+{
+        volatile char array[DEEP];
+
+        array[0] = 1;
+        return await(aw_event_wait(argument, AW_NEVER)) + array[0] - 1;
+}
+
+/* Of the task whose line this is, in the dump. */
+static int
+stack_of(const char *text, const char *name)
+{
+        const char *line = strstr(text, name);
+
+        return line == NULL ? -1 : atoi(strstr(line, "stack ") + strlen("stack "));
+}
+
+static async int
+the_dump_tells_how_deep_each_stack_went(NOTHING)
+{
+        struct aw_event event = {.set = false};
+        struct aw_task *flat = aw_spawn("flat", stay_flat, &event);
+        struct aw_task *deep = aw_spawn("deep", go_deep, &event);
+        char *text;
+
+        await(aw_sleep(0));
+        text = dump();
+        expect(stack_of(text, "flat (") > 0 && stack_of(text, "flat (") < DEEP / 1024);
+        expect(stack_of(text, "deep (") >= DEEP / 1024 && stack_of(text, "deep (") < 256);
+        free(text);
+        aw_event_set(&event);
+        expect_int(await(aw_join(flat)), 0);
+        expect_int(await(aw_join(deep)), 0);
+        return 0;
+}
+
+static async int
+go_very_deep(NOTHING)
+{
+        volatile char array[900 * 1024];
+
+        array[0] = 1;
+        return await(aw_sleep(0)) + array[0] - 1;
+}
+
+static void
+stacks_have_the_size_that_was_asked_for(void **state)
+{
+        struct aw_loop_options options = {.backend = getenv("AW_TEST_LOOP"), .slow = -1};
+
+        (void)state;
+        test_begin();
+        options.stack_size = (size_t)1 << 20;
+        expect_int(aw_run(&options, go_very_deep, NULL), 0);
+        options.stack_size = 1000;
+        expect_error(aw_run(&options, go_very_deep, NULL), EINVAL);
+        test_end();
+}
+
+/* The whole of it, page by page. */
+static __attribute__((noinline)) int
+fill_stack(const void *argument)
+{
+        volatile char array[4096];
+
+        array[0] = 1;
+        return argument == NULL ? 0 : fill_stack(argument) + array[0];
+}
+
+static async int
+overflow(void *argument)
+{
+        return fill_stack(argument);
+}
+
+static async int
+run_an_overflow(NOTHING)
+{
+        return await(aw_join(aw_spawn("greedy", overflow, NUMBER(1))));
+}
+
+static void
+a_task_that_overflows_its_stack_is_named(void **state)
+{
+        (void)state;
+        test_dies(run_an_overflow, SIGSEGV, "the stack of 'greedy' has overflowed: ");
 }
 
 static async int
@@ -342,6 +443,9 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 on_loop(the_dump_is_a_tree_with_states_ages_and_await_sites),
+                on_loop(the_dump_tells_how_deep_each_stack_went),
+                cmocka_unit_test(stacks_have_the_size_that_was_asked_for),
+                cmocka_unit_test(a_task_that_overflows_its_stack_is_named),
                 on_loop(orphans_are_shown_under_their_grandparent),
                 cmocka_unit_test(a_slow_task_is_reported_with_its_name_and_await_site),
                 cmocka_unit_test(a_slow_task_is_not_reported_when_the_watch_is_off),

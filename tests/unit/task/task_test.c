@@ -240,14 +240,14 @@ leave_some_behind(NOTHING)
         return -1;
 }
 
-/* The late one never began. */
+/* The late one begins, and ends at its first await. */
 static void
 aw_run_cancels_and_waits_for_the_tasks_that_are_left(void **state)
 {
         (void)state;
         test_begin();
         expect_error(test_run(leave_some_behind, NULL), EPROTO);
-        expect_trace("cancelled cancelled cleaned");
+        expect_trace("cancelled cancelled cancelled cleaned");
         expect_log("task 'sleeper' was never joined");
         expect_log("task 'failed' ended with an error nobody looked at: Input/output error");
         expect_log("task 'failed' was never joined");

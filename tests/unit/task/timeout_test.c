@@ -321,6 +321,40 @@ a_timeout_of_a_join_cancels_the_task_and_waits_for_it(NOTHING)
         return 0;
 }
 
+/* A cancellation that a join leaves pending is the time-out's, and ends with it. */
+static async int
+a_timeout_that_a_stubborn_task_ignored_leaves_nothing_behind(NOTHING)
+{
+        struct aw_event event = {.set = false};
+        struct aw_handle handle = {.callback = NULL};
+        struct aw_timeout timeout;
+        struct aw_task *task = aw_spawn("stubborn", be_stubborn, &event);
+
+        aw_timeout_enter(&timeout, aw_loop_now() + 200);
+        aw_call_later(&handle, 2000, set_event, &event);
+        expect_int(aw_timeout_exit(&timeout, await(aw_join(task))), 7);
+        expect_trace("ignored");
+        expect_int(await(aw_sleep(0)), 0);
+        expect_int(await(aw_sleep(1)), 0);
+        return 0;
+}
+
+/* The task that is joined ends, and in the same turn the time comes: nothing waits any more. */
+static async int
+a_timeout_that_fires_when_the_task_is_ready_leaves_nothing_behind(NOTHING)
+{
+        struct aw_timeout timeout;
+        struct aw_task *task;
+
+        aw_timeout_enter(&timeout, aw_loop_now());
+        task = aw_spawn("give", give, NUMBER(5));
+        expect_int(await(aw_join(task)), 5);
+        expect(timeout.fired);
+        expect_int(aw_timeout_exit(&timeout, 5), 5);
+        expect_int(await(aw_sleep(0)), 0);
+        return 0;
+}
+
 /* One wait. */
 
 static async int
@@ -375,6 +409,8 @@ main(void)
                 on_loop(a_cancellation_pending_before_the_timeout_is_not_taken_for_it),
                 on_loop(a_timeout_does_not_swallow_a_cancellation_that_is_pending),
                 on_loop(a_timeout_of_a_join_cancels_the_task_and_waits_for_it),
+                on_loop(a_timeout_that_a_stubborn_task_ignored_leaves_nothing_behind),
+                on_loop(a_timeout_that_fires_when_the_task_is_ready_leaves_nothing_behind),
                 on_loop(the_deadline_of_a_wait_may_have_passed),
                 on_loop(when_the_event_and_the_deadline_come_together_the_first_one_counts),
         };

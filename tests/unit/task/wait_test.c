@@ -180,6 +180,28 @@ wait_for_the_first_exception_takes_no_cancellation_for_one(NOTHING)
 }
 
 static async int
+sleep_and_give(void *argument)
+{
+        expect_int(await(aw_sleep(200)), 0);
+        return await(give(argument));
+}
+
+/* The cancelled one has long ended when the other one does. */
+static async int
+a_cancelled_task_does_not_end_the_wait_for_an_exception(NOTHING)
+{
+        struct aw_task *tasks[] = {aw_spawn("cancelled", sleep_long, NULL),
+                                   aw_spawn("late", sleep_and_give, NUMBER(2))};
+
+        aw_cancel(tasks[0]);
+        expect_int(await(aw_wait(tasks, 2, AW_FIRST_EXCEPTION, AW_NEVER)), 2);
+        expect_error(await(aw_join(tasks[0])), ECANCELED);
+        expect_int(await(aw_join(tasks[1])), 2);
+        expect_trace("cancelled");
+        return 0;
+}
+
+static async int
 wait_ends_at_the_first_exception(NOTHING)
 {
         struct aw_task *tasks[] = {aw_spawn("sleeper", sleep_long, NULL),
@@ -262,6 +284,7 @@ main(void)
                 on_loop(wait_for_all_completed_waits_for_failures_too),
                 on_loop(wait_for_the_first_completed_leaves_the_others_alone),
                 on_loop(wait_for_the_first_exception_takes_no_cancellation_for_one),
+                on_loop(a_cancelled_task_does_not_end_the_wait_for_an_exception),
                 on_loop(wait_ends_at_the_first_exception),
                 on_loop(wait_ends_at_its_deadline),
                 on_loop(a_cancelled_wait_cancels_nothing),

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: TLS does no input or output of its own. */
 #include <openssl/evp.h>
 
 #include "unit/tls/certificate.h"

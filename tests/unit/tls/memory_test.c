@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: TLS does no input or output of its own. */
 /* What sessions allocate, and what they do when there is nothing left. */
 #include <malloc.h>
 #include <openssl/crypto.h>
 
 #include "unit/tls/tls_test.h"
+
+/*
+ * What an idle session may hold, in bytes. With record buffers it would be 30,000 more. From
+ * OpenSSL 3.2 on there are two record layers of 4,424 bytes each.
+ */
+#define IDLE_SESSION (OPENSSL_VERSION_NUMBER < 0x30200000L ? 18000 : 22500)
 
 /* Of OpenSSL's allocations. */
 static size_t bytes_in_use;
@@ -82,8 +89,7 @@ an_idle_session_holds_no_record_buffers(void **state)
         aw_tls_free(pair.server.tls);
         held = before - bytes_in_use;
         pair.server.tls = NULL;
-        /* With the buffers it would be 47,000. */
-        if (held > 18000)
+        if (held > IDLE_SESSION)
                 fail_msg("an idle session of a server holds %zu bytes", held);
         end(&pair);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: TLS does no input or output of its own. */
 #include "unit/tls/tls_test.h"
 
 /* The client's OpenSSL session, to be bent, of a pair that has not begun. */
@@ -316,7 +317,10 @@ a_ticket_resumes_the_session(void **state)
         }
 }
 
-/* One side asks for a new handshake; the other refuses, and that is not the end of its session. */
+/*
+ * One side asks for a new handshake; the other refuses, and ends the session: it would have to
+ * refuse as often as it is asked.
+ */
 static void
 assert_refuses_to_renegotiate(struct pair *pair, struct side *asking, struct side *asked)
 {
@@ -332,11 +336,68 @@ assert_refuses_to_renegotiate(struct pair *pair, struct side *asking, struct sid
         ERR_clear_error();
         assert_true(aw_tls_output_end(asking->tls) > 0);
         assert_true(deliver(asking, asked, SIZE_MAX));
-        assert_int_equal(asked->read, AW_TLS_AGAIN);
+        assert_int_equal(asked->read, AW_TLS_FAILED);
+        assert_string_equal(aw_tls_error_text(asked->tls),
+                            "the peer sends handshake messages instead of data");
         assert_true(deliver(asked, asking, SIZE_MAX));
         assert_int_equal(SSL_num_renegotiations(asked->tls->ssl), 0);
-        assert_int_equal(write_to(asked, "still here", 10), 0);
         end(pair);
+}
+
+static void
+update_keys(struct side *side, int how)
+{
+        aw_tls_output_begin(side->tls, &side->out);
+        assert_int_equal(SSL_key_update(side->tls->ssl, how), 1);
+        assert_int_equal(SSL_do_handshake(side->tls->ssl), 1);
+        assert_true(aw_tls_output_end(side->tls) > 0);
+}
+
+/* Key updates are allowed (RFC 8446 section 4.6.3), but not many without data in between. */
+static void
+assert_key_updates_are_bounded(struct pair *pair, struct side *from, struct side *to, int how)
+{
+        int round, i;
+
+        shake_hands(pair, SIZE_MAX);
+        assert_established(pair);
+        /* A ticket counts as well. */
+        assert_int_equal(write_to(from, "w", 1), 0);
+        exchange(pair, SIZE_MAX);
+        for (round = 0; round < 3; round++) {
+                /* Those that are requested are one more, by the answer to the last. */
+                for (i = 0; i < 32 - how; i++)
+                        update_keys(from, how);
+                assert_int_equal(write_to(from, "x", 1), 0);
+                exchange(pair, SIZE_MAX);
+                assert_int_equal(to->read, AW_TLS_AGAIN);
+                assert_int_equal(write_to(to, "y", 1), 0);
+                exchange(pair, SIZE_MAX);
+                assert_int_equal(from->read, AW_TLS_AGAIN);
+        }
+        for (i = 0; i < 33; i++)
+                update_keys(from, how);
+        exchange(pair, SIZE_MAX);
+        assert_int_equal(to->read, AW_TLS_FAILED);
+        assert_string_equal(aw_tls_error_text(to->tls),
+                            "the peer sends handshake messages instead of data");
+        end(pair);
+}
+
+static void
+key_updates_without_data_are_bounded(void **state)
+{
+        static const int ways[] = {SSL_KEY_UPDATE_NOT_REQUESTED, SSL_KEY_UPDATE_REQUESTED};
+        struct pair pair;
+        int i;
+
+        (void)state;
+        for (i = 0; i < 2; i++) {
+                begin_bent(&pair);
+                assert_key_updates_are_bounded(&pair, &pair.client, &pair.server, ways[i]);
+                begin_bent(&pair);
+                assert_key_updates_are_bounded(&pair, &pair.server, &pair.client, ways[i]);
+        }
 }
 
 static void
@@ -370,6 +431,7 @@ main(void)
                 cmocka_unit_test(every_damaged_byte_of_a_handshake_is_noticed),
                 cmocka_unit_test(a_ticket_resumes_the_session),
                 cmocka_unit_test(nobody_renegotiates),
+                cmocka_unit_test(key_updates_without_data_are_bounded),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: TLS does no input or output of its own. */
 #include "unit/tls/tls_test.h"
 
 #define MEBIBYTE ((size_t)1 << 20)

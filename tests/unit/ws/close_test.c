@@ -97,7 +97,7 @@ unread_messages_are_dropped_when_closing(struct pair *pair)
         uint8_t *data = pattern(size);
         struct ws_message message = message_of(WS_BINARY, data, size);
 
-        while (!pair->server->paused && test_failures == 0)
+        while (!is_paused(pair->server) && test_failures == 0)
                 if (await(ws_send(pair->client, &message, NOW_OR_NOT)) == -1)
                         expect_int(errno, ETIMEDOUT);
         await(close_pair(pair));
@@ -111,8 +111,11 @@ a_dropped_connection_is_lost_to_the_peer(struct pair *pair)
         ws_drop(pair->client);
         pair->client = NULL;
         expect_closed(pair->server, WS_ABNORMAL, "");
-        expect_error(await(ws_send_text(pair->server, "anyone?", SOON)), EPIPE);
         expect_error(await(ws_ping(pair->server, SOON)), EPIPE);
+        /* It could be that the peer ended only its own direction, until it refuses what we send. */
+        while (await(ws_send_text(pair->server, "anyone?", SOON)) == 0)
+                await(aw_sleep(0));
+        expect_int(errno, EPIPE);
         expect_error(await(ws_close(pair->server, WS_NORMAL, NULL)), EPIPE);
         pair->server = NULL;
         return 0;
@@ -197,7 +200,7 @@ messages_before_a_close_frame_are_received_and_replied_to(struct pair *pair)
         raw_text(fd, "one");
         raw_text(fd, "two");
         raw_frame(fd, 0x88, RAW_MASK, "\x03\xe9", 2);
-        wait_until(server->close_received);
+        wait_until(has_peers_close(server));
         expect_int(ws_peer_close(server)->code, 1001);
         expect_int(await(ws_receive(server, &message, SOON)), 0);
         expect_text(&message, "one");
@@ -238,7 +241,7 @@ a_message_cut_short_by_our_close_is_dropped(struct pair *pair)
         struct aw_task *task;
 
         raw_frame(fd, 0x01, RAW_MASK, "begun", 5);
-        wait_until(server->reader.message != NULL);
+        wait_until(half_a_message(server) != NULL);
         task = close_start(&(struct closing){server, WS_NORMAL, NULL});
         raw_expect_close(fd, 1000);
         raw_frame(fd, 0x80, RAW_MASK, "ended", 5);
@@ -373,9 +376,9 @@ closing_waits_as_long_as_the_peer_goes_on_reading(struct pair *pair)
         task = close_start(&(struct closing){server, WS_NORMAL, NULL});
         for (i = 0; i < 4; i++) {
                 await(idle_turns());
-                sent = server->sent;
+                sent = aw_transport_delivered(server->transport);
                 await(clock_advance(WS_CLOSE_TIME - AW_SECOND));
-                while (server->sent == sent)
+                while (aw_transport_delivered(server->transport) == sent)
                         if (!await(raw_read_all(fd, part, 1000)))
                                 break;
                 expect(!aw_task_done(task));
@@ -402,13 +405,13 @@ the_end_waits_as_long_as_the_peer_goes_on_reading(struct pair *pair)
 
         expect_int(await(ws_send(server, &message, SOON)), 0);
         raw_frame(fd, 0x88, RAW_MASK, "\x03\xe8", 2);
-        wait_until(server->close_received);
+        wait_until(has_peers_close(server));
         task = close_start(&(struct closing){server, WS_NORMAL, NULL});
         for (i = 0; i < 4; i++) {
                 await(idle_turns());
-                sent = server->sent;
+                sent = aw_transport_delivered(server->transport);
                 await(clock_advance(WS_LINGER_TIME - AW_SECOND / 2));
-                while (server->sent == sent)
+                while (aw_transport_delivered(server->transport) == sent)
                         if (!await(raw_read_all(fd, part, 1000)))
                                 break;
                 expect(!aw_task_done(task));

@@ -53,10 +53,10 @@ fill(struct ws *ws, const struct ws *peer)
 
         do
                 expect_error(await(flow_send(&flow)), ETIMEDOUT);
-        while (peer != NULL && !peer->paused && test_failures == 0);
+        while (peer != NULL && !is_paused(peer) && test_failures == 0);
         /* What the kernel takes is its affair; here a little more than 256 KiB may wait. */
-        expect(ws->outbox.bytes > WS_QUEUE_LOW);
-        expect(ws->outbox.bytes < WS_QUEUE_HIGH + 2 * PIECE);
+        expect(outbox_bytes(ws) > WS_QUEUE_LOW);
+        expect(outbox_bytes(ws) < WS_QUEUE_HIGH + 2 * PIECE);
         return flow;
 }
 
@@ -70,8 +70,8 @@ a_sender_waits_while_the_peer_does_not_receive(struct pair *pair)
 
         for (i = 0; i < 2; i++) {
                 flow = await(fill(from[i], to[i]));
-                expect(to[i]->inbox.bytes > WS_QUEUE_HIGH);
-                expect(to[i]->inbox.bytes < WS_QUEUE_HIGH + 2 * PIECE + (256U << 10));
+                expect(inbox_bytes(to[i]) > WS_QUEUE_HIGH);
+                expect(inbox_bytes(to[i]) < WS_QUEUE_HIGH + 2 * PIECE + (256U << 10));
                 /* It goes on when the peer does, and nothing was lost or sent twice. */
                 flow.patience = AW_NEVER;
                 flow.most = flow.sent + 100;
@@ -118,7 +118,7 @@ an_echo_to_a_peer_that_does_not_read_holds_a_bounded_amount(struct pair *pair)
         } while (result == 0);
         expect_int(errno, ETIMEDOUT);
         expect_error(await(aw_join(task)), ETIMEDOUT);
-        expect(pair->server->outbox.bytes + pair->server->inbox.bytes <
+        expect(outbox_bytes(pair->server) + inbox_bytes(pair->server) <
                2 * WS_QUEUE_HIGH + 4 * PIECE);
         await(flow_receive(pair->client, 0, back));
         return 0;
@@ -195,33 +195,103 @@ a_sender_that_waits_fails_when_the_peer_breaks_the_protocol(struct pair *pair)
         return 0;
 }
 
-/* Pongs wait for nobody, so their number is bounded by leaving pings unread. */
+/*
+ * A peer that sends pings and does not read: beyond a number of Pongs there is one for the last ping
+ * of many (section 5.5.3), and reading goes on.
+ */
 static async int
-pings_are_not_read_while_too_many_pongs_wait(struct pair *pair)
+of_too_many_pongs_that_wait_only_the_last_are_sent(struct pair *pair)
 {
-        uint8_t ping[6 + 125] = {0x89, 0x80 | 125};
+        uint8_t ping[6 + 125] = {0x89, 0x80 | 125}, last[2 + 125] = {0};
         struct ws *server;
+        struct ws_message message;
         int fd = await(raw_client(pair->listener, &server, 4096));
-        aw_time end = SOON;
-        size_t sent = 0, i;
-        ssize_t more;
+        size_t pings = 40000, pongs = 0, i;
 
-        while (!server->paused && aw_loop_now() < end) {
-                i = sent % sizeof(ping);
-                more = send(fd, ping + i, sizeof(ping) - i, MSG_DONTWAIT | MSG_NOSIGNAL);
-                if (more > 0)
-                        sent += (size_t)more;
-                else
+        for (i = 0; i < pings && test_failures == 0; i++) {
+                memset(ping + 6, 0, 125);
+                memcpy(ping + 6, &i, sizeof(i));
+                raw_send(fd, ping, sizeof(ping));
+                if (i % 100 == 0)
                         await(aw_sleep(0));
         }
-        expect(server->paused);
-        expect(server->outbox.bytes < 2 * WS_QUEUE_HIGH);
-        for (i = 0; i < sent / sizeof(ping) && test_failures == 0; i++)
-                raw_expect_frame(fd, 0x8a, ping + 6, 125);
-        raw_send(fd, ping + sent % sizeof(ping), sizeof(ping) - sent % sizeof(ping));
-        raw_expect_frame(fd, 0x8a, ping + 6, 125);
+        raw_text(fd, "end");
+        expect_int(await(ws_receive(server, &message, SOON)), 0);
+        expect_text(&message, "end");
+        expect(!is_paused(server));
+        expect(outbox_bytes(server) < 2 * WS_QUEUE_HIGH);
+        do {
+                if (!await(raw_read_all(fd, last, sizeof(last))))
+                        break;
+                expect_int(last[0], 0x8a);
+                expect(memcmp(last + 2, &pongs, sizeof(pongs)) == 0 || pongs > 1000);
+                pongs++;
+                memcpy(&i, last + 2, sizeof(i));
+        } while (i != pings - 1 && test_failures == 0);
+        expect(pongs < pings);
         ws_drop(server);
         close(fd);
+        return 0;
+}
+
+struct pinging {
+        struct ws *ws;
+        unsigned number;
+};
+
+static async int
+ping_all(void *argument)
+{
+        struct pinging *pinging = argument;
+        unsigned i;
+
+        for (i = 0; i < pinging->number; i++)
+                if (ws_output_queue_control(pinging->ws, WS_OP_PING, (const uint8_t *)"", 0) == -1)
+                        return -1;
+        return await(ws_ping(pinging->ws, SOON));
+}
+
+/* Far more than either side may keep: neither may stop reading for the other one's sake. */
+static async int
+two_that_flood_each_other_with_pings_get_their_pongs(struct pair *pair)
+{
+        struct pinging up = {pair->client, 20000}, down = {pair->server, 20000};
+        struct aw_task *one = aw_spawn("ping", ping_all, &up);
+        struct aw_task *two = aw_spawn("ping", ping_all, &down);
+
+        expect_int(await(aw_join(one)), 0);
+        expect_int(await(aw_join(two)), 0);
+        await(close_pair(pair));
+        return 0;
+}
+
+static async int
+send_one(void *argument)
+{
+        struct flow *flow = argument;
+        uint8_t *data = pattern(flow->most);
+        struct ws_message message = message_of(WS_BINARY, data, flow->most);
+        int result = await(ws_send(flow->ws, &message, SOON));
+
+        if (result == 0)
+                result = await(ws_receive(flow->ws, &message, SOON));
+        if (result == 0)
+                expect_message(&message, WS_BINARY, data, flow->most);
+        free(data);
+        return result;
+}
+
+static async int
+two_that_send_the_largest_message_at_once_both_get_it(struct pair *pair)
+{
+        struct flow up = {.ws = pair->client, .most = WS_MESSAGE_MAX},
+                    down = {.ws = pair->server, .most = WS_MESSAGE_MAX};
+        struct aw_task *one = aw_spawn("send", send_one, &up);
+        struct aw_task *two = aw_spawn("send", send_one, &down);
+
+        expect_int(await(aw_join(one)), 0);
+        expect_int(await(aw_join(two)), 0);
+        await(close_pair(pair));
         return 0;
 }
 
@@ -332,7 +402,7 @@ a_header_that_announces_too_much_is_refused_at_once(struct pair *pair)
 
         raw_send(fd, exactly, sizeof(exactly) - 1);
         expect_error(await(ws_receive(server, &message, NOW_OR_NOT)), ETIMEDOUT);
-        expect(server->reader.message != NULL && server->reader.message->capacity <= 65536);
+        expect(half_a_message(server) != NULL && half_a_message(server)->capacity <= 65536);
         ws_drop(server);
         close(fd);
         for (i = 0; i < 2; i++) {
@@ -370,7 +440,9 @@ main(void)
                 on_both_pairs(a_sender_that_waits_can_be_cancelled),
                 on_pair(a_sender_that_waits_fails_when_the_connection_is_lost),
                 on_pair(a_sender_that_waits_fails_when_the_peer_breaks_the_protocol),
-                on_pair(pings_are_not_read_while_too_many_pongs_wait),
+                on_pair(of_too_many_pongs_that_wait_only_the_last_are_sent),
+                on_both_pairs(two_that_flood_each_other_with_pings_get_their_pongs),
+                on_both_pairs(two_that_send_the_largest_message_at_once_both_get_it),
                 on_pair(a_slow_reader_gets_everything),
                 limited(a_message_of_the_greatest_length_is_received),
                 limited(a_longer_message_closes_with_1009),

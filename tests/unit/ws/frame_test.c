@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: it needs no loop. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "ws/frame.h"
+#include "ws/frame_private.h"
 
 /* A fixed sequence of numbers that look random. */
 static uint8_t

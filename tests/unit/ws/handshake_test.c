@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: it needs no loop. */
 /* The opening handshake's texts: which are right, and what is said of the others. */
 #include <errno.h>
 #include <setjmp.h>
@@ -76,6 +77,28 @@ struct request {
 };
 
 static void
+assert_checked(const struct request *requests, size_t count)
+{
+        struct aw_http_head head;
+        const char *reason;
+        size_t i;
+
+        for (i = 0; i < count; i++) {
+                const struct request *request = &requests[i];
+
+                assert_int_equal(aw_http_parse_request(request->text, strlen(request->text), &head),
+                                 AW_HTTP_OK);
+                reason = NULL;
+                if (ws_handshake_check_request(&head, &reason) != request->status)
+                        fail_msg("the status is not %d for %s", request->status, request->text);
+                if (request->reason == NULL)
+                        assert_null(reason);
+                else if (reason == NULL || strstr(reason, request->reason) == NULL)
+                        fail_msg("no '%s' in '%s'", request->reason, reason);
+        }
+}
+
+static void
 a_request_is_right_or_it_is_said_what_is_wrong(void **state)
 {
         static const struct request requests[] = {
@@ -88,8 +111,10 @@ a_request_is_right_or_it_is_said_what_is_wrong(void **state)
                 {LINE HOST "Upgrade: h2c, websocket\r\n" CONNECT VERSION WITH_KEY "\r\n", 0, NULL},
                 /* Not for a WebSocket at all. */
                 {LINE HOST "\r\n", -1, NULL},
-                {LINE HOST CONNECT VERSION WITH_KEY "\r\n", -1, NULL},
-                {LINE HOST "Upgrade: websockets\r\n" CONNECT VERSION WITH_KEY "\r\n", -1, NULL},
+                {LINE HOST CONNECT "\r\n", -1, NULL},
+                {LINE HOST "Upgrade: h2c\r\n" CONNECT "\r\n", -1, NULL},
+                {"POST / HTTP/1.1\r\n" HOST WITH_KEY "\r\n", -1, NULL},
+                {"HEAD / HTTP/1.1\r\n" HOST VERSION "\r\n", -1, NULL},
                 /* Wrong ones. */
                 {"POST / HTTP/1.1\r\n" HOST UPGRADE CONNECT VERSION WITH_KEY "\r\n", 400, "GET"},
                 {"get / HTTP/1.1\r\n" HOST UPGRADE CONNECT VERSION WITH_KEY "\r\n", 400, "GET"},
@@ -97,9 +122,10 @@ a_request_is_right_or_it_is_said_what_is_wrong(void **state)
                  "HTTP/1.1"},
                 {LINE UPGRADE CONNECT VERSION WITH_KEY "\r\n", 400, "Host"},
                 {LINE HOST HOST UPGRADE CONNECT VERSION WITH_KEY "\r\n", 400, "Host"},
-                {LINE HOST UPGRADE VERSION WITH_KEY "\r\n", 400, "Connection"},
-                {LINE HOST UPGRADE "Connection: close\r\n" VERSION WITH_KEY "\r\n", 400,
-                 "Connection"},
+                {LINE HOST UPGRADE "\r\n", 400, "Connection"},
+                {LINE HOST UPGRADE "Connection: close\r\n"
+                                   "\r\n",
+                 400, "Connection"},
                 {LINE HOST UPGRADE CONNECT WITH_KEY "\r\n", 400, "Sec-WebSocket-Version"},
                 {LINE HOST UPGRADE CONNECT VERSION VERSION WITH_KEY "\r\n", 400,
                  "Sec-WebSocket-Version"},
@@ -121,24 +147,44 @@ a_request_is_right_or_it_is_said_what_is_wrong(void **state)
                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j*Q==\r\n\r\n",
                  400, "16 bytes"},
         };
-        struct aw_http_head head;
-        const char *reason;
-        size_t i;
 
         (void)state;
-        for (i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
-                const struct request *request = &requests[i];
+        assert_checked(requests, sizeof(requests) / sizeof(requests[0]));
+}
 
-                assert_int_equal(aw_http_parse_request(request->text, strlen(request->text), &head),
-                                 AW_HTTP_OK);
-                reason = NULL;
-                if (ws_handshake_check_request(&head, &reason) != request->status)
-                        fail_msg("the status is not %d for %s", request->status, request->text);
-                if (request->reason == NULL)
-                        assert_null(reason);
-                else if (reason == NULL || strstr(reason, request->reason) == NULL)
-                        fail_msg("no '%s' in '%s'", request->reason, reason);
-        }
+static void
+what_a_proxy_drops_and_what_is_no_handshake_is_told(void **state)
+{
+        static const struct request requests[] = {
+                /* One that a proxy passed on without what was for itself. */
+                {LINE HOST CONNECT VERSION WITH_KEY "\r\n", 426,
+                 "a proxy between us dropped the Upgrade field: nginx needs proxy_set_header "
+                 "Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\"; "
+                 "proxy_http_version 1.1"},
+                {LINE HOST "Connection: close\r\n" WITH_KEY "\r\n", 426, "dropped the Upgrade"},
+                {"GET / HTTP/1.0\r\n" HOST "Connection: close\r\n" VERSION "\r\n", 426,
+                 "dropped the Upgrade"},
+                {LINE HOST UPGRADE VERSION WITH_KEY "\r\n", 426, "from the Connection field"},
+                {LINE HOST UPGRADE "Connection: close\r\n" VERSION WITH_KEY "\r\n", 426,
+                 "from the Connection field"},
+                /* One that names the protocol in another way. */
+                {LINE HOST "Upgrade: WebSocket/13\r\n" CONNECT VERSION WITH_KEY "\r\n", 426,
+                 "write Upgrade: websocket"},
+                {LINE HOST "Upgrade: websocket/13\r\n" CONNECT "\r\n", 426,
+                 "write Upgrade: websocket"},
+                {LINE HOST "Upgrade: websockets\r\n" CONNECT VERSION WITH_KEY "\r\n", 426,
+                 "does not say websocket"},
+                /* A body, even an empty one in chunks, would be taken for frames. */
+                {LINE HOST UPGRADE CONNECT VERSION WITH_KEY "Content-Length: 0\r\n\r\n", 0, NULL},
+                {LINE HOST UPGRADE CONNECT VERSION WITH_KEY "Content-Length: 000\r\n\r\n", 0, NULL},
+                {LINE HOST UPGRADE CONNECT VERSION WITH_KEY "Content-Length: 8\r\n\r\n", 400,
+                 "no body"},
+                {LINE HOST UPGRADE CONNECT VERSION WITH_KEY "Transfer-Encoding: chunked\r\n\r\n",
+                 400, "no body"},
+        };
+
+        (void)state;
+        assert_checked(requests, sizeof(requests) / sizeof(requests[0]));
 }
 
 /* Responses. */
@@ -246,6 +292,7 @@ main(void)
                 cmocka_unit_test(a_key_of_another_length_has_no_accept_value),
                 cmocka_unit_test(keys_differ_and_are_right_ones),
                 cmocka_unit_test(a_request_is_right_or_it_is_said_what_is_wrong),
+                cmocka_unit_test(what_a_proxy_drops_and_what_is_no_handshake_is_told),
                 cmocka_unit_test(a_response_is_right_or_it_is_said_what_is_wrong),
                 cmocka_unit_test(only_a_subprotocol_that_was_offered_may_be_chosen),
         };

@@ -6,7 +6,7 @@
 #include "unit/clock.h"
 #include "unit/names.h"
 #include "unit/ws/raw.h"
-#include "ws/listener.h"
+#include "ws/listener_private.h"
 
 /* Listening. */
 
@@ -312,7 +312,7 @@ a_listener_that_drains_lets_its_connections_go(struct pair *pair)
         struct ws_message message;
 
         expect_int(await(ws_send_text(pair->client, "before", SOON)), 0);
-        wait_until(pair->server->inbox.first != NULL);
+        wait_until(has_inbox(pair->server));
         /* It is served when this one has got as far as this. */
         wait_until(pair->listener->connections->next != NULL);
         ws_listener_drain(pair->listener);
@@ -384,7 +384,7 @@ connections_may_outlive_their_listener(struct pair *pair)
         ws_listener_close(pair->listener);
         pair->listener = NULL;
         expect_int(await(ws_send_text(pair->client, "after", SOON)), 0);
-        wait_until(pair->server->inbox.first != NULL);
+        wait_until(has_inbox(pair->server));
         expect_received(pair->server, "after");
         expect_int(await(ws_send_text(pair->server, "reply", SOON)), 0);
         expect_received(pair->client, "reply");

@@ -28,31 +28,12 @@ receive_in_task(void *ws)
         return await(ws_receive(ws, &message, SOON));
 }
 
-static async int
-ping_in_task(void *ws)
-{
-        return await(ws_ping(ws, SOON));
-}
-
-/* Sends until it has to wait. */
-static async int
-flood_in_task(void *ws)
-{
-        static const uint8_t data[100000];
-        struct ws_message message = message_of(WS_BINARY, data, sizeof(data));
-
-        while (await(ws_send(ws, &message, SOON)) == 0)
-                continue;
-        return -1;
-}
-
 /* Starts a task that goes on to wait in the connection. */
 static async void
 busy(aw_task_function *function, struct ws *ws)
 {
         aw_spawn("busy", function, ws);
-        wait_until(ws->receiver.first != NULL || ws->senders.first != NULL ||
-                   ws->pingers.first != NULL || ws->closer.first != NULL);
+        wait_until(has_waiting_task(ws));
 }
 
 static async int
@@ -69,98 +50,6 @@ two_tasks_must_not_receive_from_one_connection(void **state)
 {
         (void)state;
         aborts(receive_twice, "two tasks receive from one connection");
-}
-
-static async int
-close_while_receiving(struct pair *pair)
-{
-        await(busy(receive_in_task, pair->client));
-        return await(ws_close(pair->client, WS_NORMAL, NULL));
-}
-
-static async int
-close_while_sending(struct pair *pair)
-{
-        await(busy(flood_in_task, pair->client));
-        return await(ws_close(pair->client, WS_NORMAL, NULL));
-}
-
-static async int
-close_while_pinging(struct pair *pair)
-{
-        await(busy(ping_in_task, pair->client));
-        return await(ws_close(pair->client, WS_NORMAL, NULL));
-}
-
-static async int
-close_while_closing(struct pair *pair)
-{
-        await(busy(close_in_task, pair->client));
-        return await(ws_close(pair->client, WS_NORMAL, NULL));
-}
-
-static void
-a_connection_must_not_be_closed_while_a_task_waits_in_it(void **state)
-{
-        static const char sentence[] = "ws_close() while a task waits in the connection";
-
-        (void)state;
-        aborts(close_while_receiving, sentence);
-        aborts(close_while_sending, sentence);
-        aborts(close_while_pinging, sentence);
-        aborts(close_while_closing, sentence);
-}
-
-static async int
-drop_while_receiving(struct pair *pair)
-{
-        await(busy(receive_in_task, pair->client));
-        ws_drop(pair->client);
-        return 0;
-}
-
-/* The one who received was woken, but has not run yet. */
-static async int
-drop_when_woken(struct pair *pair)
-{
-        await(busy(receive_in_task, pair->client));
-        expect_int(await(ws_send_text(pair->server, "wake up", SOON)), 0);
-        wait_until(pair->client->receiver.first == NULL);
-        ws_drop(pair->client);
-        return 0;
-}
-
-static async int
-drop_while_closing(struct pair *pair)
-{
-        await(busy(close_in_task, pair->client));
-        ws_drop(pair->client);
-        return 0;
-}
-
-static void
-a_connection_must_not_be_dropped_while_a_task_waits_in_it(void **state)
-{
-        (void)state;
-        aborts(drop_while_receiving, "ws_drop() while a task waits in the connection");
-        aborts(drop_when_woken, "ws_drop() while a task waits in the connection");
-        aborts(drop_while_closing, "ws_drop() while a task waits in the connection");
-}
-
-static async int
-receive_while_closing(struct pair *pair)
-{
-        struct ws_message message;
-
-        await(busy(close_in_task, pair->client));
-        return await(ws_receive(pair->client, &message, SOON));
-}
-
-static void
-a_connection_that_is_being_closed_must_not_be_received_from(void **state)
-{
-        (void)state;
-        aborts(receive_while_closing, "ws_receive() while another task closes the connection");
 }
 
 static async int
@@ -203,9 +92,6 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(two_tasks_must_not_receive_from_one_connection),
-                cmocka_unit_test(a_connection_must_not_be_closed_while_a_task_waits_in_it),
-                cmocka_unit_test(a_connection_must_not_be_dropped_while_a_task_waits_in_it),
-                cmocka_unit_test(a_connection_that_is_being_closed_must_not_be_received_from),
                 cmocka_unit_test(a_listener_must_not_be_closed_while_a_task_accepts),
         };
 

@@ -46,8 +46,25 @@ what_is_no_handshake_is_refused_with_a_status(NOTHING)
                             "HTTP/1.1 426 ", "\r\nSec-WebSocket-Version: 13\r\n"));
         expect_log("version");
         await(expect_answer(listener, "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n",
-                            "HTTP/1.1 400 Bad Request\r\n", "\r\nConnection: close\r\n"));
+                            "HTTP/1.1 400 Bad Request\r\n",
+                            "\r\nConnection: close\r\n\r\n400 Bad Request: the field "
+                            "Connection does not say Upgrade\n"));
         expect_log("refused with 400");
+        await(expect_answer(listener,
+                            "GET / HTTP/1.0\r\nHost: h\r\nConnection: close\r\n"
+                            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " RAW_KEY "\r\n\r\n",
+                            "HTTP/1.1 426 ", "proxy_http_version 1.1\n"));
+        expect_log("refused with 426: a proxy between us dropped the Upgrade field: nginx needs");
+        await(expect_answer(listener, "GET x HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 400 ",
+                            "400 Bad Request: the request's target is neither"));
+        expect_log("target");
+        await(expect_answer(listener,
+                            "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
+                            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                            "Sec-WebSocket-Protocol: a b\r\n"
+                            "Sec-WebSocket-Key: " RAW_KEY "\r\n\r\n",
+                            "HTTP/1.1 400 ", "Sec-WebSocket-Protocol is no list"));
+        expect_log("Sec-WebSocket-Protocol");
         await(expect_answer(listener, "\x16\x03\x01", "HTTP/1.1 400 ", "not an HTTP request"));
         expect_log("not an HTTP request");
         await(expect_answer(listener, "GET / HTTP/2.0\r\n\r\n", "HTTP/1.1 505 ", "version"));
@@ -58,24 +75,42 @@ what_is_no_handshake_is_refused_with_a_status(NOTHING)
         return 0;
 }
 
+static int answered; /* requests that the handler saw */
+
 static void
-answer(const struct aw_http_head *request, struct ws_answer *reply)
+answer(const struct ws_request *request, struct ws_answer *reply, void *argument)
 {
         static char body[200001];
 
+        expect(argument == &answered);
+        answered++;
+        expect(!request->upgrade && !request->secure);
+        expect(strncmp(request->peer, "127.0.0.1:", 10) == 0);
+        expect_int(reply->status, 426);
         memset(body, 'b', 200000);
-        if (aw_http_text_is(&request->target, "/large"))
-                *reply = (struct ws_answer){200, "text/plain", body};
-        else if (aw_http_text_is(&request->target, "/"))
-                *reply = (struct ws_answer){200, "text/x-test", "the page\n"};
+        if (strcmp(request->target, "/large") == 0)
+                *reply = (struct ws_answer){.status = 200, .body = body};
+        else if (strcmp(request->target, "/") == 0)
+                *reply = (struct ws_answer){
+                        .status = 200, .content_type = "text/x-test", .body = "the page\n"};
+        else if (strcmp(request->target, "/empty") == 0)
+                *reply = (struct ws_answer){.status = 204, .body = "never sent"};
+        else if (strcmp(request->target, "/nothing") == 0)
+                *reply = (struct ws_answer){.status = 404};
+        else if (strcmp(request->target, "/binary") == 0)
+                *reply = (struct ws_answer){.status = 200,
+                                            .content_type = "application/octet-stream",
+                                            .body = "a\0b",
+                                            .length = 3};
         else
-                *reply = (struct ws_answer){404, "text/plain", "no such page\n"};
+                *reply = (struct ws_answer){.status = 404, .body = "no such page\n"};
 }
 
 static async int
 plain_requests_are_answered_by_the_owner(NOTHING)
 {
-        struct ws_listen_options options = {.url = ANY_PORT, .answer = answer};
+        struct ws_listen_options options = {
+                .url = ANY_PORT, .handler = answer, .argument = &answered};
         struct ws_error error;
         struct ws_listener *listener = await(ws_listen(&options, &error));
         char head[4096], *data = malloc(200000);
@@ -84,8 +119,18 @@ plain_requests_are_answered_by_the_owner(NOTHING)
 
         await(expect_answer(listener, "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
                             "HTTP/1.1 200 OK\r\nContent-Type: text/x-test\r\n"
-                            "Content-Length: 9\r\n",
-                            "\r\n\r\nthe page\n"));
+                            "Content-Length: 9\r\nX-Content-Type-Options: nosniff\r\nDate: ",
+                            " GMT\r\nConnection: close\r\n\r\nthe page\n"));
+        await(expect_answer(
+                listener, "GET /empty HTTP/1.1\r\nHost: h\r\n\r\n",
+                "HTTP/1.1 204 No Content\r\nDate: ", " GMT\r\nConnection: close\r\n\r\n"));
+        await(expect_answer(listener, "GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n",
+                            "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nDate: ",
+                            " GMT\r\nConnection: close\r\n\r\n"));
+        await(expect_answer(listener, "GET /binary HTTP/1.1\r\nHost: h\r\n\r\n",
+                            "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
+                            "Content-Length: 3\r\n",
+                            "\r\n\r\na"));
         await(expect_answer(listener, "GET /x HTTP/1.0\r\n\r\n", "HTTP/1.1 404 Not Found\r\n",
                             "\r\n\r\nno such page\n"));
         fd = raw_connect(ws_listener_url(listener, 0), 0);
@@ -105,6 +150,7 @@ plain_requests_are_answered_by_the_owner(NOTHING)
         await(raw_expect_end(fd));
         close(fd);
         free(data);
+        expect_int(answered, 7);
         ws_listener_close(listener);
         return 0;
 }

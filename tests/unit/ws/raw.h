@@ -212,7 +212,7 @@ raw_client(struct ws_listener *listener, struct ws **server, int receive_buffer)
         if (!expect(*server != NULL))
                 return fd;
         if (receive_buffer > 0)
-                setsockopt(aw_socket_fd((*server)->socket), SOL_SOCKET, SO_SNDBUF, &receive_buffer,
+                setsockopt(socket_of(*server), SOL_SOCKET, SO_SNDBUF, &receive_buffer,
                            sizeof(receive_buffer));
         await(raw_read_head(fd, head));
         expect(strstr(head, RAW_ACCEPT) != NULL);

@@ -220,7 +220,7 @@ receiving_in_vain_times_out_and_loses_nothing(struct pair *pair)
         expect_received(pair->server, "late");
         /* What is there already is received whatever the time is. */
         expect_int(await(ws_send_text(pair->client, "there", SOON)), 0);
-        wait_until(pair->server->inbox.first != NULL);
+        wait_until(has_inbox(pair->server));
         expect_int(await(ws_receive(pair->server, &message, 0)), 0);
         expect_text(&message, "there");
         return 0;
@@ -258,7 +258,7 @@ a_cancelled_receiver_takes_nothing(struct pair *pair)
         task = aw_spawn("receive", receive_in_task, &receiving);
         await(aw_sleep(0));
         expect_int(await(ws_send_text(pair->client, "kept too", SOON)), 0);
-        wait_until(pair->server->inbox.first != NULL);
+        wait_until(has_inbox(pair->server));
         aw_cancel(task);
         expect_error(await(aw_join(task)), ECANCELED);
         expect_received(pair->server, "kept too");

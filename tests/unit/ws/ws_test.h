@@ -172,6 +172,70 @@ test_on_tls_pair(void **state)
 #test "_over_tls", test_on_tls_pair, NULL, NULL, (void *)(test)                    \
         }
 
+/* What the tests know of the inside of a connection. */
+
+static inline bool
+is_paused(const struct ws *ws)
+{
+        return ws->in.paused;
+}
+
+static inline bool
+has_peers_close(const struct ws *ws)
+{
+        return ws->in.state == WS_IN_CLOSED;
+}
+
+/* The message of which a part has come, or NULL. */
+static inline const struct ws_buffer *
+half_a_message(const struct ws *ws)
+{
+        return ws->in.reader.message;
+}
+
+static inline bool
+has_inbox(const struct ws *ws)
+{
+        return ws->in.inbox.first != NULL;
+}
+
+static inline size_t
+inbox_bytes(const struct ws *ws)
+{
+        return ws->in.inbox.bytes;
+}
+
+static inline size_t
+outbox_bytes(const struct ws *ws)
+{
+        return ws->out.outbox.bytes;
+}
+
+/* All that is kept for the connection. */
+static inline size_t
+held_bytes(const struct ws *ws)
+{
+        const struct ws_buffer *current = ws->in.current, *half = half_a_message(ws);
+
+        return inbox_bytes(ws) + outbox_bytes(ws) +
+               (current == NULL || current->queued ? 0 : ws_buffer_cost(current)) +
+               (half == NULL ? 0 : ws_buffer_cost(half)) +
+               (ws->transport == NULL ? 0 : aw_transport_held(ws->transport));
+}
+
+static inline bool
+has_waiting_task(const struct ws *ws)
+{
+        return ws->receiver.first != NULL || ws->senders.first != NULL ||
+               ws->pingers.first != NULL || ws->watchers.first != NULL;
+}
+
+static inline int
+socket_of(const struct ws *ws)
+{
+        return aw_transport_fd(ws->transport);
+}
+
 /* Closes both ends, which must go well. */
 static inline async int
 close_in_task(void *ws)

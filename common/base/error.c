@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "await/error.h"
+
+static enum aw_error_kind
+kind_of(int number)
+{
+        switch (number) {
+        case ETIMEDOUT:
+                return AW_ERROR_TIMEOUT;
+        case ECANCELED:
+                return AW_ERROR_CANCELLED;
+        case ENOMEM:
+                return AW_ERROR_MEMORY;
+        default:
+                return AW_ERROR_SYSTEM;
+        }
+}
+
+int
+aw_error_set(struct aw_error *error, enum aw_error_kind kind, int number, const char *format, ...)
+{
+        va_list arguments;
+        int length;
+
+        if (error != NULL) {
+                error->kind = kind == AW_ERROR_NONE ? kind_of(number) : kind;
+                error->number = number;
+                error->status = 0;
+                va_start(arguments, format);
+                length = vsnprintf(error->text, sizeof(error->text), format, arguments);
+                va_end(arguments);
+                if (length >= (int)sizeof(error->text))
+                        memcpy(error->text + sizeof(error->text) - sizeof("..."), "...",
+                               sizeof("..."));
+        }
+        errno = number;
+        return -1;
+}
+
+void
+aw_error_clear(struct aw_error *error)
+{
+        if (error != NULL)
+                *error = (struct aw_error){.kind = AW_ERROR_NONE};
+}
+
+const char *
+aw_error_kind_name(enum aw_error_kind kind)
+{
+        static const char *const names[] = {
+                [AW_ERROR_NONE] = "no error",           [AW_ERROR_USAGE] = "usage",
+                [AW_ERROR_RESOLVE] = "name resolution", [AW_ERROR_CONNECTION] = "connection",
+                [AW_ERROR_LISTEN] = "listening",        [AW_ERROR_TLS] = "TLS",
+                [AW_ERROR_CERTIFICATE] = "certificate", [AW_ERROR_HANDSHAKE] = "handshake",
+                [AW_ERROR_PROTOCOL] = "protocol",       [AW_ERROR_PROCESS] = "process",
+                [AW_ERROR_TIMEOUT] = "time-out",        [AW_ERROR_CANCELLED] = "cancelled",
+                [AW_ERROR_MEMORY] = "out of memory",    [AW_ERROR_SYSTEM] = "system",
+        };
+
+        return (size_t)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* The log, for our own programs. */
+#ifndef AW_BASE_SAY_H
+#define AW_BASE_SAY_H
+
+#include <stdarg.h>
+
+/* aw_log() whatever the level, and without a sink: what a program has to tell its user. */
+void aw_log_say(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
+
+#endif

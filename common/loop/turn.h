@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* What the rooms above know of the loop besides what is public. */
+#ifndef AW_LOOP_TURN_H
+#define AW_LOOP_TURN_H
+
+#include "await/loop.h"
+
+/* The loop of this thread; aborts if there is none. */
+struct aw_loop *aw_loop_need(void);
+
+/*
+ * The time at the last tick of the kernel's clock, at most AW_LOOP_TICK ago: much cheaper to ask
+ * for than the time now.
+ */
+#define AW_LOOP_TICK (10 * AW_MILLISECOND)
+aw_time aw_loop_now_about(void);
+
+/* The turn in progress does not wait: what the caller of aw_loop_turn() waited for has happened. */
+void aw_loop_wake(struct aw_loop *loop);
+
+/*
+ * For the slow-callback watch: how long (microseconds) the callback that runs has taken since the
+ * last such question, if that is over the limit, else 0. Whoever runs something that has a name
+ * asks, so that the report can tell it.
+ */
+aw_time aw_loop_slow(struct aw_loop *loop);
+
+#endif

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/* A listener's sockets: bound, accepted from, and closed. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "net/ports.h"
+
+#include "await/log.h"
+#include "net/resolve.h"
+
+#define ACCEPT_BATCH 64 /* connections accepted at a time, then the others have their turn */
+#define ACCEPT_PAUSE (AW_SECOND / 4) /* when there are no descriptors left */
+#define BACKLOG      4096
+#define PORT_TRIES   16 /* for a port that is free on all addresses */
+
+/* Accepting. */
+
+static void
+port_resume(void *argument)
+{
+        struct aw_port *port = argument;
+
+        aw_watch_pause(port->watch, port->ports->paused);
+}
+
+/* Nothing can be accepted for now, and the poller would tell us of it without end. */
+static void
+port_pause(struct aw_port *port, int error)
+{
+        if (!port->out_of_descriptors)
+                aw_log(AW_LOG_WARNING, "%s: cannot accept connections for now: %s", port->url,
+                       strerror(error));
+        port->out_of_descriptors = true;
+        aw_watch_pause(port->watch, true);
+        aw_call_later(&port->resume, ACCEPT_PAUSE, port_resume, port);
+}
+
+static void
+port_recovered(struct aw_port *port)
+{
+        if (port->out_of_descriptors)
+                aw_log(AW_LOG_INFO, "%s: accepting again", port->url);
+        port->out_of_descriptors = false;
+}
+
+/* Errors that concern one connection only, which is gone, or nothing at all. */
+static bool
+is_harmless(int error)
+{
+        return error == EAGAIN || error == EINTR || error == ECONNABORTED || error == EPROTO ||
+               error == ENETDOWN || error == EHOSTUNREACH || error == ENETUNREACH ||
+               error == ENOPROTOOPT || error == EHOSTDOWN || error == ENONET || error == EPERM;
+}
+
+static void
+port_readable(void *argument)
+{
+        struct aw_port *port = argument;
+        struct sockaddr_storage address;
+        socklen_t size;
+        int fd, i;
+
+        for (i = 0; i < ACCEPT_BATCH && !port->ports->paused; i++) {
+                address.ss_family = AF_UNSPEC;
+                size = sizeof(address);
+                fd = accept4(port->fd, (struct sockaddr *)&address, &size,
+                             SOCK_NONBLOCK | SOCK_CLOEXEC);
+                if (fd == -1 && is_harmless(errno))
+                        return;
+                if (fd == -1 || port->ports->accepted(port->ports->owner, fd, &address) == -1) {
+                        port_pause(port, errno);
+                        return;
+                }
+                port_recovered(port);
+        }
+}
+
+/* Binding. */
+
+/* A socket that nobody answers on was left behind by a process that is gone. */
+static void
+remove_stale_socket(const struct sockaddr_un *address)
+{
+        struct stat status;
+        int fd;
+
+        if (stat(address->sun_path, &status) == -1 || !S_ISSOCK(status.st_mode))
+                return;
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd == -1)
+                return;
+        if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == -1 &&
+            errno == ECONNREFUSED)
+                unlink(address->sun_path);
+        close(fd);
+}
+
+/*
+ * A Unix socket's file. Until its socket listens nobody can connect, so the mode is never wider
+ * than it should be.
+ */
+static int
+settle_file(struct aw_port *port, const char *path)
+{
+        struct stat status;
+        unsigned mode = port->ports->socket_mode;
+
+        if (lstat(path, &status) == -1 || (mode != 0 && chmod(path, (mode_t)mode) == -1))
+                return -1;
+        port->device = status.st_dev;
+        port->inode = status.st_ino;
+        return 0;
+}
+
+/* Removes the file unless another process has put its own there since. */
+static void
+remove_file(const struct aw_port *port)
+{
+        const char *path = port->ports->socket;
+        struct stat status;
+
+        if (port->inode != 0 && lstat(path, &status) == 0 && status.st_dev == port->device &&
+            status.st_ino == port->inode)
+                unlink(path);
+}
+
+static int
+bind_port(struct aw_port *port, const struct aw_address *address)
+{
+        int on = 1;
+
+        if (address->storage.ss_family == AF_UNIX)
+                remove_stale_socket((const struct sockaddr_un *)&address->storage);
+        else
+                setsockopt(port->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+        if (address->storage.ss_family == AF_INET6)
+                setsockopt(port->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+        if (bind(port->fd, (const struct sockaddr *)&address->storage, address->length) == -1)
+                return -1;
+        if (address->storage.ss_family == AF_UNIX && settle_file(port, port->ports->socket) == -1)
+                return -1;
+        return listen(port->fd, BACKLOG);
+}
+
+/* With port 0 the first address gets a free one, and the others take the same. */
+static uint16_t
+free_port(const struct aw_ports *ports)
+{
+        struct sockaddr_storage bound;
+        socklen_t size = sizeof(bound);
+
+        if (ports->count == 0 ||
+            getsockname(ports->items[0].fd, (struct sockaddr *)&bound, &size) == -1)
+                return 0;
+        return aw_address_port(&bound);
+}
+
+static void
+name_port(struct aw_port *port, const struct aw_url *url)
+{
+        struct sockaddr_storage bound;
+        socklen_t size = sizeof(bound);
+        char text[64];
+
+        if (url->scheme == AW_URL_UNIX) {
+                snprintf(port->url, sizeof(port->url), "unix:%s", url->socket);
+                return;
+        }
+        if (getsockname(port->fd, (struct sockaddr *)&bound, &size) == -1)
+                return;
+        aw_address_format(&bound, text, sizeof(text));
+        snprintf(port->url, sizeof(port->url), "%s%s",
+                 port->ports->bare           ? ""
+                 : url->scheme == AW_URL_WSS ? "wss://"
+                                             : "ws://",
+                 text);
+}
+
+/* The next of the listener's ports. */
+static int
+open_port(struct aw_ports *ports, const struct aw_url *url, struct aw_address *address)
+{
+        struct aw_port *port = &ports->items[ports->count];
+        int error;
+
+        *port = (struct aw_port){.ports = ports};
+        if (url->port == 0)
+                aw_address_set_port(address, free_port(ports));
+        port->fd =
+                socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (port->fd == -1)
+                return -1;
+        if (bind_port(port, address) == -1)
+                goto fail;
+        name_port(port, url);
+        port->watch = aw_watch_open(port->fd, port_readable, port);
+        if (port->watch == NULL)
+                goto fail;
+        ports->count++;
+        return 0;
+fail:
+        error = errno;
+        remove_file(port);
+        close(port->fd);
+        errno = error;
+        return -1;
+}
+
+void
+aw_ports_pause(struct aw_ports *ports, bool pause)
+{
+        size_t i;
+
+        ports->paused = pause;
+        /* One that rests goes on by itself. */
+        for (i = 0; i < ports->count; i++)
+                if (pause || ports->items[i].resume.state == 0)
+                        aw_watch_pause(ports->items[i].watch, pause);
+}
+
+void
+aw_ports_close(struct aw_ports *ports)
+{
+        struct aw_port *port;
+
+        while (ports->count > 0) {
+                port = &ports->items[--ports->count];
+                aw_handle_cancel(&port->resume);
+                remove_file(port);
+                /* The watch closes it at the end of this turn; the address is free before that. */
+                shutdown(port->fd, SHUT_RDWR);
+                aw_watch_close(port->watch);
+        }
+}
+
+/* Why it did not work, and what would. */
+
+static const char *
+cure_socket(const char *path, int error)
+{
+        struct stat status;
+
+        if (error == EACCES)
+                return ": this user may not write to the directory";
+        if (error != EADDRINUSE)
+                return "";
+        if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode))
+                return ": another process listens there";
+        return ": the file is not a socket, so it is not replaced";
+}
+
+static const char *
+cure(const struct aw_url *url, int error)
+{
+        if (url->scheme == AW_URL_UNIX)
+                return cure_socket(url->socket, error);
+        if (error == EACCES && url->port < 1024)
+                return ": ports below 1024 need root or CAP_NET_BIND_SERVICE";
+        if (error == EADDRINUSE)
+                return ": another socket has this port ('ss -ltnp' shows whose it is)";
+        if (error == EADDRNOTAVAIL)
+                return ": no interface of this machine has this address";
+        return "";
+}
+
+/* Whether the host stands for its addresses, rather than being one. */
+static bool
+is_host_with_addresses(const char *host)
+{
+        struct in_addr binary;
+
+        return strchr(host, ':') == NULL && inet_pton(AF_INET, host, &binary) != 1 &&
+               strcmp(host, AW_URL_ANY_HOST) != 0;
+}
+
+/* errno says what is wrong with the address. */
+static int
+port_failed(const struct aw_url *url, const struct aw_address *address, struct aw_error *error)
+{
+        int reason = errno;
+        char text[64], name[AW_URL_HOST_MAX + 8] = "";
+
+        if (url->scheme != AW_URL_UNIX) {
+                aw_address_format(&address->storage, text, sizeof(text));
+                if (is_host_with_addresses(url->host))
+                        snprintf(name, sizeof(name), " (%s)", url->host);
+        }
+        return aw_error_set(error, AW_ERROR_LISTEN, reason, "cannot listen on %s%s: %s%s",
+                            url->scheme == AW_URL_UNIX ? url->socket : text, name, strerror(reason),
+                            cure(url, reason));
+}
+
+/* Opens a port for each; *failed is the address that errno is about. */
+static int
+open_ports(struct aw_ports *ports, const struct aw_url *url, struct aw_addresses *addresses,
+           struct aw_address **failed)
+{
+        size_t i;
+
+        for (i = 0; i < addresses->count; i++) {
+                if (open_port(ports, url, &addresses->items[i]) == 0)
+                        continue;
+                *failed = &addresses->items[i];
+                if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
+                        return -1;
+        }
+        return ports->count > 0 ? 0 : -1;
+}
+
+int
+aw_ports_open(struct aw_ports *ports, const struct aw_url *url, struct aw_addresses *addresses,
+              struct aw_error *error)
+{
+        struct aw_address *failed = NULL;
+        int tries;
+
+        memcpy(ports->socket, url->socket, sizeof(ports->socket));
+        if (addresses->count > AW_PORTS_MAX)
+                return aw_error_set(error, AW_ERROR_LISTEN, E2BIG,
+                                    "cannot listen on %s: the name has %zu addresses, and a "
+                                    "listener has at most %d",
+                                    url->host_header, addresses->count, AW_PORTS_MAX);
+        for (tries = 1; open_ports(ports, url, addresses, &failed) == -1; tries++) {
+                /* The port that is free on one address need not be so on the next. */
+                if (url->port != 0 || errno != EADDRINUSE || ports->count == 0 ||
+                    tries == PORT_TRIES) {
+                        port_failed(url, failed, error);
+                        aw_ports_close(ports);
+                        return -1;
+                }
+                aw_ports_close(ports);
+        }
+        return 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* Listening sockets: bound to all addresses of a URL, and accepted from. */
+#ifndef AW_NET_PORTS_H
+#define AW_NET_PORTS_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "await/error.h"
+#include "await/loop.h"
+#include "net/url.h"
+
+#define AW_PORTS_MAX 16 /* addresses that one name may stand for */
+
+struct aw_addresses;
+struct aw_ports;
+
+/* One listening socket. */
+struct aw_port {
+        struct aw_ports *ports;
+        int fd;
+        struct aw_watch *watch;
+        struct aw_handle resume;
+        bool out_of_descriptors; /* that was logged */
+        dev_t device;            /* of a Unix socket's file, which is removed at the end */
+        ino_t inode;
+        char url[AW_URL_HOST_MAX + 32]; /* with its real port */
+};
+
+/* The caller's; zeroed but for the last four it is closed. */
+struct aw_ports {
+        struct aw_port items[AW_PORTS_MAX];
+        size_t count;
+        bool paused;
+        char socket[AW_URL_SOCKET_MAX + 1]; /* of unix: */
+
+        bool bare;            /* `url` is to have no scheme: "127.0.0.1:7681" */
+        unsigned socket_mode; /* of a Unix socket's file; 0: as the umask says */
+
+        /*
+         * A connection was accepted; the descriptor, which does not block, is the owner's now. -1
+         * with errno: there is no room for it, and it was closed; accepting rests for a while.
+         */
+        int (*accepted)(void *owner, int fd, const struct sockaddr_storage *address);
+        void *owner;
+};
+
+/*
+ * Binds all of the addresses, or none, and begins to accept. An address of a family that the
+ * machine lacks is left out, as long as another one works. 0, or -1 with errno and *error.
+ */
+int aw_ports_open(struct aw_ports *ports, const struct aw_url *url, struct aw_addresses *addresses,
+                  struct aw_error *error);
+
+/* Stops and resumes accepting; connections wait in the kernel meanwhile. */
+void aw_ports_pause(struct aw_ports *ports, bool pause);
+
+/* Stops listening: the addresses are free when it returns. */
+void aw_ports_close(struct aw_ports *ports);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks that stand and fall together: asyncio's TaskGroup. */
+#include <errno.h>
+
+#include "await/log.h"
+#include "await/task_wait.h"
+#include "base/list.h"
+#include "task/private.h"
+
+void
+aw_group_init(struct aw_group *group)
+{
+        struct aw_task *parent = aw_task_current();
+
+        if (parent == NULL)
+                aw_log_abort("aw_group_init() outside a task");
+        *group = (struct aw_group){.parent = parent, .cancels = parent->cancels - parent->cancel};
+}
+
+void
+aw_group_cancel(struct aw_group *group)
+{
+        struct aw_task *task;
+
+        for (task = group->tasks.first; task != NULL; task = task->members.next)
+                aw_cancel(task);
+}
+
+/* The first failure: the rest, and the parent wherever it waits, are told to stop. */
+static void
+group_fail(struct aw_group *group, int error)
+{
+        group->error = error;
+        aw_group_cancel(group);
+        if (!group->joining) {
+                group->interrupted = true;
+                aw_cancel(group->parent);
+        }
+}
+
+static void
+member_ended(struct aw_task *task)
+{
+        struct aw_group *group = task->group;
+
+        aw_list_remove(&group->tasks, task, members);
+        /* One that was cancelled has not failed, whoever cancelled it. */
+        if (task->result == -1 && task->error != ECANCELED && group->error == 0)
+                group_fail(group, task->error);
+        if (group->tasks.first == NULL)
+                aw_wake_all(&group->ended);
+        aw_task_free(task);
+}
+
+int
+aw_group_spawn(struct aw_group *group, const char *name, aw_task_function *function, void *argument)
+{
+        struct aw_task *task;
+
+        if (group->error != 0) {
+                errno = ECANCELED;
+                return -1;
+        }
+        task = aw_task_spawn(name, function, argument, member_ended, group);
+        if (task == NULL)
+                return -1;
+        aw_list_append(&group->tasks, task, members);
+        return 0;
+}
+
+/* The cancellation that the group itself sent to its parent ends here, delivered or not. */
+static void
+group_forgive_parent(struct aw_group *group)
+{
+        if (!group->interrupted)
+                return;
+        group->parent->cancels--;
+        if (group->parent->cancels <= group->cancels)
+                group->parent->cancel = false;
+}
+
+async int
+aw_group_join(struct aw_group *group)
+{
+        bool cancelled = false;
+
+        if (group->parent != aw_task_current())
+                aw_log_abort("aw_group_join() by a task that is not the group's parent");
+        group->joining = true;
+        group_forgive_parent(group);
+        if (group->tasks.first != NULL && aw_wait_in(&group->ended, AW_NEVER, NULL) == -1) {
+                cancelled = true;
+                /*
+                 * If one has failed they were told to stop, and are not disturbed in their
+                 * clean-up.
+                 */
+                if (group->error == 0)
+                        aw_group_cancel(group);
+        }
+        while (group->tasks.first != NULL)
+                aw_suspend_in(&group->ended, AW_NEVER);
+        errno = cancelled ? ECANCELED : group->error;
+        return cancelled || group->error != 0 ? -1 : 0;
+}

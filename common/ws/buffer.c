@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "ws/buffer_private.h"
+
+/*
+ * Small buffers come in sizes, and those that are freed wait on a list for the next message: that
+ * is a tenth of what malloc() and free() cost. They stay charged.
+ */
+#define HEAD (offsetof(struct ws_buffer, data))
+#define KEEP ((size_t)256 << 10) /* bytes of each size that wait at most */
+
+static const size_t sizes[] = {192, 1024, 4096 + HEAD, 16384 + HEAD};
+#define SIZES (sizeof(sizes) / sizeof(sizes[0]))
+
+static _Thread_local struct {
+        struct ws_buffer *first;
+        size_t bytes;
+} spare[SIZES];
+
+/* The size that so many bytes fit in; SIZES: none. */
+static uint8_t
+size_of(size_t bytes)
+{
+        uint8_t i;
+
+        for (i = 0; i < SIZES && sizes[i] < bytes; i++)
+                continue;
+        return i;
+}
+
+static size_t
+bytes_of(uint8_t size, size_t bytes)
+{
+        return size < SIZES ? sizes[size] : bytes;
+}
+
+static struct ws_buffer *
+take_spare(uint8_t size)
+{
+        struct ws_buffer *buffer = spare[size].first;
+
+        if (buffer != NULL) {
+                spare[size].first = buffer->link.next;
+                spare[size].bytes -= sizes[size];
+        }
+        return buffer;
+}
+
+/* AddressSanitizer should see each one freed. */
+static bool
+keep_spare(struct ws_buffer *buffer)
+{
+#ifdef __SANITIZE_ADDRESS__
+        (void)buffer;
+        return false;
+#else
+        uint8_t size = buffer->size;
+
+        if (size == SIZES || spare[size].bytes >= KEEP)
+                return false;
+        buffer->link.next = spare[size].first;
+        spare[size].first = buffer;
+        spare[size].bytes += sizes[size];
+        return true;
+#endif
+}
+
+static void
+buffer_free(struct ws_buffer *buffer)
+{
+        ws_memory_charge(-(ptrdiff_t)ws_buffer_cost(buffer));
+        free(buffer);
+}
+
+void
+ws_buffer_forget_spare(void)
+{
+        struct ws_buffer *buffer;
+        uint8_t i;
+
+        for (i = 0; i < SIZES; i++)
+                while ((buffer = take_spare(i)) != NULL)
+                        buffer_free(buffer);
+}
+
+struct ws_buffer *
+ws_buffer_create(uint8_t opcode, size_t capacity)
+{
+        uint8_t size = size_of(HEAD + capacity);
+        size_t bytes = bytes_of(size, HEAD + capacity);
+        struct ws_buffer *buffer = size < SIZES ? take_spare(size) : NULL;
+
+        if (buffer == NULL) {
+                buffer = malloc(bytes);
+                if (buffer == NULL)
+                        return NULL;
+                ws_memory_charge((ptrdiff_t)bytes);
+        }
+        buffer->references = 1;
+        buffer->opcode = opcode;
+        buffer->queued = false;
+        buffer->header = 0;
+        buffer->size = size;
+        buffer->length = 0;
+        buffer->capacity = bytes - HEAD;
+        return buffer;
+}
+
+void
+ws_buffer_unref(struct ws_buffer *buffer)
+{
+        if (buffer == NULL || --buffer->references > 0)
+                return;
+        if (!keep_spare(buffer))
+                buffer_free(buffer);
+}
+
+struct ws_buffer *
+ws_buffer_resize(struct ws_buffer *buffer, size_t capacity)
+{
+        size_t before = ws_buffer_cost(buffer);
+        uint8_t size = size_of(HEAD + capacity);
+        size_t bytes = bytes_of(size, HEAD + capacity);
+
+        buffer = realloc(buffer, bytes);
+        if (buffer == NULL)
+                return NULL;
+        buffer->size = size;
+        buffer->capacity = bytes - HEAD;
+        ws_memory_charge((ptrdiff_t)bytes - (ptrdiff_t)before);
+        return buffer;
+}
+
+/* What it would save has to be worth the trouble. */
+struct ws_buffer *
+ws_buffer_shrink(struct ws_buffer *buffer)
+{
+        size_t cost = ws_buffer_cost(buffer), least = HEAD + buffer->length;
+        struct ws_buffer *smaller;
+
+        if (least + cost / 8 >= cost || buffer->size == 0 ||
+            bytes_of(size_of(least), least) + cost / 8 >= cost)
+                return buffer;
+        smaller = ws_buffer_resize(buffer, buffer->length);
+        return smaller == NULL ? buffer : smaller;
+}
+
+void
+ws_queue_clear(struct ws_queue *queue)
+{
+        struct ws_buffer *buffer;
+
+        while ((buffer = ws_queue_take(queue)) != NULL)
+                ws_buffer_unref(buffer);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages in memory, one after the other, and what all of them may take. */
+#ifndef AW_WS_BUFFER_H
+#define AW_WS_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "ws/frame_private.h"
+
+/*
+ * One message or control frame. The header is built in front of the payload, so the two go out as
+ * one piece.
+ */
+struct ws_buffer {
+        struct {
+                struct ws_buffer *next, *previous;
+        } link;
+        size_t length, capacity;
+        unsigned references;
+        uint8_t opcode;
+        bool queued;    /* in an outbox: it cannot be in another one */
+        uint8_t header; /* bytes of the header, which ends where the payload begins */
+        uint8_t size;   /* which of the sizes that are kept for the next message */
+        uint8_t room[WS_FRAME_HEADER_MAX];
+        uint8_t data[];
+};
+
+/* NULL with errno ENOMEM. The capacity may be larger than asked for. */
+struct ws_buffer *ws_buffer_create(uint8_t opcode, size_t capacity);
+void ws_buffer_unref(struct ws_buffer *buffer); /* NULL does nothing */
+
+/*
+ * Another capacity, at least `capacity`, for a buffer that has one reference and is in no queue.
+ * The buffer, perhaps in another place; or NULL with errno ENOMEM, and it is as it was.
+ */
+struct ws_buffer *ws_buffer_resize(struct ws_buffer *buffer, size_t capacity);
+
+/* Gives back what a complete message does not need, if that is much. The buffer. */
+struct ws_buffer *ws_buffer_shrink(struct ws_buffer *buffer);
+
+/* Frees those that are kept for the next ones. */
+void ws_buffer_forget_spare(void);
+
+/* What it takes in memory. */
+static inline size_t
+ws_buffer_cost(const struct ws_buffer *buffer)
+{
+        return offsetof(struct ws_buffer, data) + buffer->capacity;
+}
+
+struct ws_queue {
+        struct ws_buffer *first, *last;
+        size_t bytes; /* what it takes in memory */
+};
+
+static inline void
+ws_queue_put(struct ws_queue *queue, struct ws_buffer *buffer)
+{
+        aw_list_append(queue, buffer, link);
+        queue->bytes += ws_buffer_cost(buffer);
+}
+
+/* NULL: it is empty. */
+static inline struct ws_buffer *
+ws_queue_take(struct ws_queue *queue)
+{
+        struct ws_buffer *buffer = aw_list_take(queue, link);
+
+        if (buffer != NULL)
+                queue->bytes -= ws_buffer_cost(buffer);
+        return buffer;
+}
+
+void ws_queue_clear(struct ws_queue *queue);
+
+/* memory.c: what the connections of this process take. */
+#define WS_MEMORY_CONNECTION ((size_t)32 << 10) /* of each, besides messages: about */
+void ws_memory_charge(ptrdiff_t bytes);
+
+/* No further connection, and no further large message. */
+bool ws_memory_full(void);
+
+/* A connection begins and ends, on its loop's thread. True: it was the last one there. */
+void ws_memory_begin(void);
+bool ws_memory_end(void);
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end of a connection from our side (section 7): the Close frame, the wait for the peer's, the
+ * end of the stream, and the wait for the end of the peer's.
+ *
+ * The peer has WS_CLOSE_TIME for the one and WS_LINGER_TIME for the other. Both begin anew as long
+ * as it takes what it has not got yet: a slow reader gets all that was sent before we closed.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "ws/private.h"
+
+#define LOOK_TIME AW_SECOND /* how often we look whether the peer takes something */
+
+/* The peer's time. */
+
+/* True if it took something since the last look, and has not got all yet. */
+static bool
+peer_takes(struct ws *ws)
+{
+        uint64_t delivered = aw_transport_delivered(ws->transport);
+        bool more = delivered != ws->closing.delivered;
+
+        ws->closing.delivered = delivered;
+        return more &&
+               (ws->out.outbox.first != NULL || aw_transport_outstanding(ws->transport) > 0);
+}
+
+static void
+time_look(void *argument)
+{
+        struct ws *ws = argument;
+        struct ws_closing *closing = &ws->closing;
+        aw_time now = aw_loop_now(), next;
+
+        if (peer_takes(ws))
+                closing->deadline = now + closing->time;
+        if (now < closing->deadline) {
+                next = now + LOOK_TIME;
+                aw_call_at(&closing->timer, next < closing->deadline ? next : closing->deadline,
+                           time_look, ws);
+                return;
+        }
+        closing->late = true;
+        ws_connection_wake(ws);
+        /* Nobody waits for the end of the stream any longer, but there is one, if we can. */
+        if (ws->out.state >= WS_OUT_FINISH)
+                aw_transport_close(ws->transport);
+        else if (ws->out.outbox.first == NULL)
+                aw_transport_shutdown(ws->transport);
+}
+
+static void
+time_begin(struct ws *ws, aw_time time)
+{
+        struct ws_closing *closing = &ws->closing;
+
+        closing->time = time;
+        closing->deadline = aw_loop_now() + time;
+        closing->delivered = aw_transport_delivered(ws->transport);
+        closing->late = false;
+        aw_call_later(&closing->timer, time < LOOK_TIME ? time : LOOK_TIME, time_look, ws);
+}
+
+/* The Close frame. */
+
+/* A code that only stands for the lack of one is answered with the lack of one. */
+static size_t
+close_payload(uint8_t payload[WS_FRAME_CONTROL_MAX], unsigned code, const char *reason)
+{
+        size_t length;
+
+        if (!ws_close_code_valid(code))
+                return 0;
+        payload[0] = (uint8_t)(code >> 8);
+        payload[1] = (uint8_t)code;
+        length = reason == NULL ? 0 : strnlen(reason, WS_FRAME_CONTROL_MAX - 2);
+        if (length > 0)
+                memcpy(payload + 2, reason, length);
+        return length + 2;
+}
+
+void
+ws_close_queue(struct ws *ws, unsigned code, const char *reason)
+{
+        uint8_t payload[WS_FRAME_CONTROL_MAX];
+        size_t length = close_payload(payload, code, reason);
+
+        if (ws->out.state != WS_OUT_OPEN)
+                return;
+        if (ws_output_queue_control(ws, WS_OP_CLOSE, payload, length) == -1)
+                aw_transport_close(ws->transport);
+        ws->out.state = WS_OUT_CLOSING;
+        /* Nobody waits for messages any more. */
+        if (ws->in.state == WS_IN_OPEN)
+                ws->in.state = WS_IN_SKIP;
+        ws_input_forget(ws);
+        ws_flow_update(ws);
+        aw_wake_all(&ws->senders);
+}
+
+/* The end of the stream. */
+
+void
+ws_close_stream(struct ws *ws)
+{
+        if (ws->out.state >= WS_OUT_FINISH)
+                return;
+        ws->out.state = WS_OUT_FINISH;
+        aw_transport_pause(ws->transport, false);
+        aw_transport_want_write(ws->transport);
+        time_begin(ws, WS_LINGER_TIME);
+}
+
+/* Waits for the peer's Close frame. */
+static int
+wait_for_close(struct ws *ws)
+{
+        int result = 0;
+
+        if (ws->out.state == WS_OUT_CLOSING)
+                time_begin(ws, WS_CLOSE_TIME);
+        while (result == 0 && ws->in.state < WS_IN_CLOSED) {
+                result = ws_connection_wait(ws, &ws->watchers, AW_NEVER);
+                if (result == 0 && ws->closing.late) {
+                        errno = ETIMEDOUT;
+                        result = -1;
+                }
+        }
+        return result;
+}
+
+/* After the Close frames: the end of the TCP connection. */
+static int
+wait_for_end(struct ws *ws)
+{
+        int result = 0;
+
+        ws_close_stream(ws);
+        while (result == 0 && ws->transport != NULL)
+                result = ws_connection_wait(ws, &ws->watchers, AW_NEVER);
+        return result;
+}
+
+static int
+close_handshake(struct ws *ws, unsigned code, const char *reason)
+{
+        int result;
+
+        ws_order_close_now(ws);
+        ws_close_queue(ws, code, reason);
+        ws_queue_clear(&ws->in.inbox);
+        ws_connection_wake(ws);
+        result = wait_for_close(ws);
+        if (result == 0)
+                result = wait_for_end(ws);
+        if (result == 0 && (ws->peer_close.code == 0 || ws->peer_close.code == WS_ABNORMAL ||
+                            ws->out.outbox.first != NULL)) {
+                errno = EPIPE;
+                result = -1;
+        }
+        return result;
+}
+
+async int
+ws_close(struct ws *ws, unsigned code, const char *reason)
+{
+        int result, error;
+
+        if (ws == NULL)
+                return 0;
+        if (ws->closing.begun) {
+                errno = EPIPE;
+                return -1;
+        }
+        ws->closing.begun = true;
+        ws->waiting++;
+        result = close_handshake(ws, code, reason);
+        error = errno;
+        ws->waiting--;
+        /* Another task may have dropped it meanwhile. */
+        if (ws->app)
+                ws_drop(ws);
+        else
+                ws_connection_release(ws);
+        errno = error;
+        return result;
+}
+
+void
+ws_drop(struct ws *ws)
+{
+        if (ws == NULL)
+                return;
+        ws->closing.begun = true;
+        ws->app = false;
+        ws->opening = NULL;
+        if (ws->transport != NULL)
+                aw_transport_close(ws->transport);
+        ws_connection_wake(ws);
+        ws_connection_release(ws);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading stops while too much waits to be received: in the inbox, and the message that the task
+ * has, until it is queued to be sent. It never stops for what waits to be sent, or two peers that
+ * send much at once would each wait for the other one to read. So at most one message of the full
+ * size is in each direction, the rest is bounded by the queues.
+ */
+#include "ws/private.h"
+
+/* What waits to be received, or to be dealt with. */
+static size_t
+flow_waiting(const struct ws *ws)
+{
+        const struct ws_buffer *current = ws->in.current;
+
+        return ws->in.inbox.bytes +
+               (current == NULL || current->queued ? 0 : ws_buffer_cost(current));
+}
+
+void
+ws_flow_update(struct ws *ws)
+{
+        size_t limit = ws->in.paused ? WS_QUEUE_LOW : WS_QUEUE_HIGH;
+        bool pause = ws->in.state == WS_IN_OPEN && flow_waiting(ws) > limit;
+
+        if (pause == ws->in.paused || ws->transport == NULL)
+                return;
+        ws->in.paused = pause;
+        aw_transport_pause(ws->transport, pause);
+}

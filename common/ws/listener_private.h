@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A listener, which two files share: listen.c has its life, server.c the handshakes. net/ports.c
+ * binds its sockets and accepts from them.
+ */
+#ifndef AW_WS_LISTENER_PRIVATE_H
+#define AW_WS_LISTENER_PRIVATE_H
+
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "net/ports.h"
+#include "ws/private.h"
+
+struct ws_listener {
+        struct aw_ports ports;
+        struct aw_tls_context *tls;
+        uint64_t max_message;
+        const char *subprotocol; /* these three as in ws_listen_options */
+        void (*handler)(const struct ws_request *request, struct ws_answer *answer, void *argument);
+        void *argument;
+        bool draining;
+        struct ws *connections;
+        struct ws *accept_first, **accept_last; /* open, for ws_accept() */
+        struct aw_waiters acceptors;
+        unsigned accepting; /* tasks that are among them, or were just woken */
+};
+
+/*
+ * A connection that was accepted begins; the descriptor is its own now. When its handshake is
+ * complete it is put into the listener's list for ws_accept(). 0, or -1 with errno ENOMEM or
+ * EMFILE.
+ */
+int ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address);
+
+/* The listener's connections go on without it. */
+void ws_server_forget(struct ws_listener *listener);
+
+#endif

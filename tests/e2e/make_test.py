@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""What the Makefile's helpers do for those who come new: tests/serve and tests/deps."""
+
+import re
+import shlex
+import shutil
+import signal
+import socket
+
+from support import (BUILD, DEADLINE, ROOT, Log, certificates, equal, main, match, run, scratch,
+                     started, test)
+
+SERVE = ROOT / "tests/serve"
+
+
+def served(url):
+    """tests/serve, which serves the URL."""
+    return started(SERVE, BUILD, certificates(), url)
+
+
+def tried(log):
+    """The command that it says to try."""
+    return shlex.split(log.wait("^Try: (.*)")[0][1])
+
+
+@test("make run says what to try when the server listens; it works from any directory")
+def _():
+    for url in ("wss://localhost:0", "ws://127.0.0.1:0", f"ws+unix:{scratch() / 'serve'}"):
+        with served(url) as process:
+            command = tried(Log(process.stdout))
+            log = Log(process.stderr)
+            equal(len(log.wait("^wsechod: listening on")) > 0, True, "that it listens by then")
+            equal(run(*command, cwd="/").expect(0).out, b"Hello World!\n", "the output")
+            process.send_signal(signal.SIGTERM)
+            equal(process.wait(DEADLINE), 0, "the status")
+            match("(?m)^wsechod: stopping$", log.text())
+            process.stdout = process.stderr = None
+
+
+@test("make run passes the server's failure on, and says what to do about a port in use")
+def _():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"ws://127.0.0.1:{taken.getsockname()[1]}"
+        done = run(SERVE, BUILD, certificates(), url).expect(1, b"")
+        match("Address already in use.*\nAnother process has that port: .*make run port=", done.err)
+
+
+def bare_path():
+    """A PATH with what tests/deps itself needs, and nothing that it looks for."""
+    path = scratch() / "bin"
+    path.mkdir(exist_ok=True)
+    for name in ("sh", "sed", "cat", "id", "grep"):
+        if not (path / name).exists():
+            (path / name).symlink_to(shutil.which(name))
+    return path
+
+
+@test("what builds and installs asks for missing packages, on four systems, and installs none")
+def _():
+    trap = bare_path() / "apt-get"
+    trap.write_text(f"#!/bin/sh\n: >{shlex.quote(str(scratch() / 'installed'))}\n")
+    trap.chmod(0o755)
+    done = run("tests/deps", "--check", "build", cwd=ROOT, env={"PATH": str(bare_path())})
+    done.expect(2, b"")
+    for system, command in (("Debian, Ubuntu", "apt-get install pkg-config libwebsockets-dev"),
+                            ("Fedora", "dnf install"), ("Alpine", "apk add"), ("Arch", "pacman -S")):
+        match(rf"(?m)^  {system}: +{command} .*", done.err)
+    equal((scratch() / "installed").exists(), False, "that apt-get was run")
+    makefile = (ROOT / "Makefile").read_text()
+    allowed = match(r"(?m)^installing := (.*)$", makefile)[1].split()
+    equal({"all", "install", "examples"} & set(allowed), set(), "the goals that install packages")
+
+
+@test("before packages are installed, their number and size are told")
+def _():
+    trap = bare_path() / "apt-get"
+    log = scratch() / "apt"
+    trap.write_text(f"""#!/bin/sh
+echo "$*" >>{shlex.quote(str(log))}
+case "$*" in
+*--print-uris*)
+	echo '0 upgraded, 17 newly installed, 0 to remove and 3 not upgraded.'
+	echo 'Need to get 840 kB/2853 kB of archives.'
+	echo 'After this operation, 10.1 MB of additional disk space will be used.' ;;
+esac
+""")
+    (bare_path() / "sudo").write_text('#!/bin/sh\n[ "$1" = -n ] && shift\n"$@"\n')
+    (bare_path() / "sudo").chmod(0o755)
+    for name in ("tr", "env", "find", "true", "apt-cache"):
+        if found := shutil.which(name):
+            with_name = bare_path() / name
+            if not with_name.exists():
+                with_name.symlink_to(found)
+    done = run("tests/deps", "build", cwd=ROOT, env={"PATH": str(bare_path())}).expect(2, b"")
+    match(r"(?m)^tests/deps: installing pkg-config .*: 17 packages, 2853 kB to download, "
+          r"10\.1 MB on disk$", done.err)
+    commands = log.read_text().splitlines()
+    equal(bool(re.search(r"--no-install-recommends pkg-config", commands[-1])), True,
+          f"that the last command of {commands} installs")
+
+
+main()

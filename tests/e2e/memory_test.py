@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""What connections hold, one by one and together, and what becomes of it."""
+
+import contextlib
+
+from peer import BINARY, TEXT, Peer, frame, header, masked, request, stuff
+from support import Server, equal, eventually, main, memory_counts, test
+
+MIB = 1 << 20
+
+
+def fill(peers, data):
+    """Sends the data on each connection, of which nobody reads, until none takes any more."""
+    streams = {peer: peer.encrypt(data) for peer in peers}
+    return stuff(peers, streams.get, len(next(iter(streams.values()))))
+
+
+@test("no connection holds more than twice --max-message and 4 MiB, whatever its messages are like")
+def _():
+    memory_counts()
+    limit = 4 * MIB
+    halves = frame(BINARY, fin=False) + frame(0, b"x")
+    kinds = {
+        "whole messages": frame(BINARY, bytes(limit)) * 8,
+        "two fragments": halves * 400_000,
+        "empty messages": frame(TEXT) * 1_000_000,
+        "one byte of a header at a time": header(BINARY, limit) * 8,
+        "many fragments": (frame(BINARY, fin=False) + frame(0, bytes(1000), fin=False) * 4000) * 8,
+    }
+    for name, data in kinds.items():
+        for url in ("wss", "ws"):
+            with Server("--max-message", "4M") as server, contextlib.ExitStack() as stack:
+                with Peer(getattr(server, url)) as other:
+                    other.echoes()
+                before = server.memory()
+                peers = [stack.enter_context(Peer(getattr(server, url))) for _ in range(4)]
+                fill(peers, data)
+                grown = (server.memory() - before) / len(peers) / 1024
+                equal(grown < 2 * 4 + 4, True, f"that {grown:.1f} MiB for {name} over {url} is less")
+
+
+@test("memory that a burst took is given back when it is over")
+def _():
+    memory_counts()
+    with Server() as server:
+        with Peer(server.ws) as other:
+            other.echoes()
+            before = server.memory()
+            with contextlib.ExitStack() as stack:
+                peers = [stack.enter_context(Peer(server.ws)) for _ in range(10)]
+                fill(peers, frame(BINARY, bytes(16 * MIB - 1)) * 3)
+                equal(server.memory() - before > 200 * 1024, True, "that the burst took much")
+            eventually(lambda: server.memory() - before < 20 * 1024, "the memory is given back")
+            other.echoes(b"still here")
+
+
+@test("over --max-memory large messages get 1013, new connections 503, and others are served")
+def _():
+    with Server("--max-memory", "7M") as server, contextlib.ExitStack() as stack:
+        other, large, medium, refused = [stack.enter_context(Peer(server.ws)) for _ in range(4)]
+        # Unfinished, they hold 6 MiB and 1 MiB.
+        large.send(header(BINARY, 6 * MIB) + bytes(5 * MIB))
+        medium.send(header(BINARY, MIB) + bytes(MIB - 1))
+
+        def full():
+            with Peer(server.ws, upgrade=False) as peer:
+                peer.send(request())
+                return peer.read_head()[0] == 503
+
+        eventually(full, "that a new connection gets 503")
+        refused.send(header(BINARY, 100_000) + bytes(99_999))
+        refused.expect_close(1013)
+        other.echoes(b"small ones go on")
+        large.close()
+        eventually(lambda: not full(), "that a new connection is served again")
+        medium.send(b"\0")
+        equal(medium.read_frame().payload, bytes(masked(bytes(MIB))), "the echo")
+
+
+main(threads=2)

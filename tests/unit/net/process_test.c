@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "await/process.h"
+#include "await/signals.h"
+#include "unit/net/stream_test.h"
+
+#define PIPES                                                                                      \
+        .input = {.kind = AW_STDIO_PIPE}, .output = {.kind = AW_STDIO_PIPE},                       \
+        .error = {.kind = AW_STDIO_PIPE}
+
+/* A shell that runs this, with pipes. */
+static struct aw_process *
+start_shell(const char *script)
+{
+        const char *const words[] = {"sh", "-c", script, NULL};
+        struct aw_error error = {0};
+        struct aw_process *process =
+                aw_process_start(&(struct aw_process_options){.argv = words, PIPES}, &error);
+
+        test_expect(process != NULL, __FILE__, __LINE__, "%s (%s)", script, error.text);
+        return process;
+}
+
+static async void
+expect_exit(struct aw_process *process, int code, int signal)
+{
+        struct aw_process_status status = {77, 77};
+
+        expect_int(await(aw_process_wait(process, &status, AW_NEVER)), 0);
+        expect_int(status.code, code);
+        expect_int(status.signal, signal);
+}
+
+/* All that it says, as one line. */
+static async void
+expect_output(struct aw_process *process, const char *text)
+{
+        char data[4096];
+        size_t length;
+        int result = await(aw_stream_read_exactly(aw_process_output(process), data,
+                                                  sizeof(data) - 1, &length, AW_NEVER));
+
+        expect(result == -1 && errno == ENODATA);
+        data[length] = '\0';
+        test_expect(strcmp(data, text) == 0, __FILE__, __LINE__, "it says '%s' (it is '%s')", text,
+                    data);
+}
+
+static async int
+a_child_talks_through_pipes(NOTHING)
+{
+        struct aw_process *process = start_shell("read line; echo \"got $line\"; echo no >&2; cat");
+
+        expect(aw_process_pid(process) > 0);
+        expect_int(await(aw_stream_write(aw_process_input(process), "this\n", 5, AW_NEVER)), 0);
+        expect_line(aw_process_output(process), "got this\n");
+        expect_line(aw_process_error(process), "no\n");
+        expect_int(await(aw_stream_write(aw_process_input(process), "rest", 4, AW_NEVER)), 0);
+        aw_stream_shutdown(aw_process_input(process));
+        await(expect_output(process, "rest"));
+        await(expect_exit(process, 0, 0));
+        await(expect_exit(process, 0, 0));
+        aw_process_free(process);
+        aw_process_free(NULL);
+        return 0;
+}
+
+static async int
+the_end_of_a_child_is_told(NOTHING)
+{
+        struct aw_process *process = start_shell("exit 7");
+
+        await(expect_exit(process, 7, 0));
+        expect_error(aw_process_signal(process, SIGTERM), ESRCH);
+        aw_process_free(process);
+        process = start_shell("kill -9 $$");
+        await(expect_exit(process, -1, SIGKILL));
+        aw_process_free(process);
+        process = start_shell("exec sleep 1000");
+        expect_int(aw_process_signal(process, SIGTERM), 0);
+        await(expect_exit(process, -1, SIGTERM));
+        expect_error(aw_process_signal(process, SIGTERM), ESRCH);
+        aw_process_free(process);
+        return 0;
+}
+
+static async int
+wait_for_it(void *process)
+{
+        return await(aw_process_wait(process, NULL, AW_NEVER));
+}
+
+static async int
+the_wait_for_a_child_times_out_and_is_cancelled(NOTHING)
+{
+        struct aw_process *process = start_shell("read line");
+        struct aw_task *first, *second;
+
+        expect_error(await(aw_process_wait(process, NULL, SOON)), ETIMEDOUT);
+        first = aw_spawn("first", wait_for_it, process);
+        second = aw_spawn("second", wait_for_it, process);
+        await(yield(3));
+        aw_cancel(first);
+        expect_error(await(aw_join(first)), ECANCELED);
+        first = aw_spawn("third", wait_for_it, process);
+        await(yield(3));
+        aw_stream_shutdown(aw_process_input(process));
+        expect_int(await(aw_join(second)), 0);
+        expect_int(await(aw_join(first)), 0);
+        aw_process_free(process);
+        return 0;
+}
+
+static async int
+what_cannot_be_run_is_told(NOTHING)
+{
+        static const struct {
+                const char *program, *directory;
+                int error;
+                const char *text;
+        } cases[] = {
+                {"nonesuch", NULL, ENOENT, "cannot run 'nonesuch': No such file or directory"},
+                {"/etc/passwd", NULL, EACCES, "cannot run '/etc/passwd': Permission denied"},
+                {"true", "/nonesuch", ENOENT,
+                 "cannot run 'true' in '/nonesuch': No such file or directory"},
+        };
+        size_t i, before = test_count_descriptors();
+        struct aw_error error;
+
+        for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                const char *const words[] = {cases[i].program, NULL};
+                struct aw_process_options options = {
+                        .argv = words, .directory = cases[i].directory, PIPES};
+
+                expect(aw_process_start(&options, &error) == NULL);
+                expect_int(errno, cases[i].error);
+                expect_int(error.kind, AW_ERROR_PROCESS);
+                test_expect(strcmp(error.text, cases[i].text) == 0, __FILE__, __LINE__, "'%s'",
+                            error.text);
+                expect(aw_process_start(&options, NULL) == NULL);
+                expect_int(errno, cases[i].error);
+        }
+        expect_int(test_count_descriptors(), before);
+        expect_error(waitpid(-1, NULL, WNOHANG), ECHILD);
+        return 0;
+}
+
+static async int
+mistakes_are_told(NOTHING)
+{
+        static const char *const none[] = {NULL}, *const words[] = {"true", NULL};
+        struct aw_process_options options = {.argv = none};
+        struct aw_error error;
+
+        expect(aw_process_start(&options, &error) == NULL && errno == EINVAL);
+        expect_int(error.kind, AW_ERROR_USAGE);
+        options = (struct aw_process_options){0};
+        expect(aw_process_start(&options, NULL) == NULL && errno == EINVAL);
+        options = (struct aw_process_options){.argv = words, .output = {.kind = AW_STDIO_OUTPUT}};
+        expect(aw_process_start(&options, NULL) == NULL && errno == EINVAL);
+        options.output = (struct aw_stdio){AW_STDIO_FD, 12345};
+        expect(aw_process_start(&options, NULL) == NULL && errno == EBADF);
+        return 0;
+}
+
+/* Other threads' and our own blocked signals, and those that are ignored, are not the child's. */
+static async int
+signals_are_as_by_default(NOTHING)
+{
+        static const int numbers[] = {SIGUSR1, SIGTERM};
+        struct aw_signals *signals = aw_signals_open(numbers, 2);
+        struct aw_process *process;
+        int seen = 0;
+        char *line;
+
+        signal(SIGPIPE, SIG_IGN);
+        signal(SIGUSR2, SIG_IGN);
+        process = start_shell("exec cat /proc/self/status");
+        while (await(aw_stream_read_line(aw_process_output(process), &line, AW_NEVER)) > 0) {
+                if (strncmp(line, "SigBlk:", 7) != 0 && strncmp(line, "SigIgn:", 7) != 0)
+                        continue;
+                seen++;
+                /* But for 32 and 33, which are the C library's own. */
+                test_expect((strtoull(line + 7, NULL, 16) & ~0x180000000ULL) == 0, __FILE__,
+                            __LINE__, "%s", line);
+        }
+        expect_int(seen, 2);
+        await(expect_exit(process, 0, 0));
+        aw_process_free(process);
+        signal(SIGUSR2, SIG_DFL);
+        aw_signals_close(signals);
+        return 0;
+}
+
+static async int
+descriptors_are_the_standard_ones(NOTHING)
+{
+        int leak = dup(STDERR_FILENO);
+        struct aw_process *process =
+                start_shell("cd /proc/self/fd; for i in *; do "
+                            "[ -e $i ] && [ $i -le 9 ] && echo $i; done; true");
+
+        await(expect_output(process, "0\n1\n2\n"));
+        await(expect_exit(process, 0, 0));
+        aw_process_free(process);
+        close(leak);
+        return 0;
+}
+
+static async int
+environment_and_directory_are_given(NOTHING)
+{
+        static const char *const words[] = {"/bin/sh", "-c", "echo $WORD; pwd; env | grep -c HOME",
+                                            NULL};
+        static const char *const environment[] = {"WORD=hello", "PATH=/bin:/usr/bin", NULL};
+        struct aw_process *process = aw_process_start(
+                &(struct aw_process_options){
+                        .argv = words, .environment = environment, .directory = "/usr", PIPES},
+                NULL);
+
+        await(expect_output(process, "hello\n/usr\n0\n"));
+        aw_process_free(process);
+        return 0;
+}
+
+static async int
+streams_go_where_they_are_sent(NOTHING)
+{
+        static const char *const words[] = {"sh", "-c", "cat; echo out; echo error >&2", NULL};
+        struct aw_process_options options = {.argv = words,
+                                             .input = {.kind = AW_STDIO_NULL},
+                                             .output = {.kind = AW_STDIO_PIPE},
+                                             .error = {.kind = AW_STDIO_OUTPUT}};
+        struct aw_process *process = aw_process_start(&options, NULL);
+        int ends[2];
+        char data[20];
+
+        expect(aw_process_input(process) == NULL && aw_process_error(process) == NULL);
+        await(expect_output(process, "out\nerror\n"));
+        await(expect_exit(process, 0, 0));
+        aw_process_free(process);
+        /* The same by descriptors of ours, which stay open. */
+        expect_int(pipe2(ends, O_CLOEXEC), 0);
+        options.output = options.error = (struct aw_stdio){AW_STDIO_FD, ends[1]};
+        process = aw_process_start(&options, NULL);
+        await(expect_exit(process, 0, 0));
+        aw_process_free(process);
+        expect_int(close(ends[1]), 0);
+        expect_int(read(ends[0], data, sizeof(data)), 10);
+        expect(memcmp(data, "out\nerror\n", 10) == 0);
+        close(ends[0]);
+        return 0;
+}
+
+/* Our own standard streams are taken for each other, or are closed. */
+static async int
+standard_descriptors_are_crossed(NOTHING)
+{
+        static const char *const words[] = {"sh", "-c", "echo out; echo error >&2", NULL};
+        struct aw_process_options options = {.argv = words,
+                                             .input = {.kind = AW_STDIO_NULL},
+                                             .output = {AW_STDIO_FD, STDERR_FILENO},
+                                             .error = {AW_STDIO_FD, STDOUT_FILENO}};
+        struct aw_process *process;
+        int saved[3], outs[2], errors[2], i;
+        char data[20];
+
+        for (i = 0; i < 3; i++)
+                saved[i] = fcntl(i, F_DUPFD_CLOEXEC, 10);
+        expect_int(pipe2(outs, O_CLOEXEC), 0);
+        expect_int(pipe2(errors, O_CLOEXEC), 0);
+        dup2(outs[1], STDOUT_FILENO);
+        dup2(errors[1], STDERR_FILENO);
+        close(STDIN_FILENO);
+        process = aw_process_start(&options, NULL);
+        for (i = 0; i < 3; i++)
+                dup2(saved[i], i);
+        await(expect_exit(process, 0, 0));
+        aw_process_free(process);
+        expect_int(read(outs[0], data, sizeof(data)), 6);
+        expect(memcmp(data, "error\n", 6) == 0);
+        expect_int(read(errors[0], data, sizeof(data)), 4);
+        expect(memcmp(data, "out\n", 4) == 0);
+        for (i = 0; i < 3; i++)
+                close(saved[i]);
+        for (i = 0; i < 2; i++) {
+                close(outs[i]);
+                close(errors[i]);
+        }
+        return 0;
+}
+
+/* Kept until its reaper has seen it. */
+static async bool
+is_reaped(void)
+{
+        int i;
+
+        for (i = 0; i < 5000; i++) {
+                if (waitid(P_ALL, 0, &(siginfo_t){0}, WEXITED | WNOHANG | WNOWAIT) == -1)
+                        return errno == ECHILD;
+                await(aw_sleep(AW_MILLISECOND));
+        }
+        return false;
+}
+
+static async int
+a_child_that_is_freed_is_killed_and_leaves_no_zombie(NOTHING)
+{
+        aw_process_free(start_shell("exec sleep 1000"));
+        expect(await(is_reaped()));
+        return 0;
+}
+
+/* The loop ends before it can be reaped: the next start does it. */
+static async int
+free_at_once(NOTHING)
+{
+        aw_process_free(start_shell("exec sleep 1000"));
+        return 0;
+}
+
+static async int
+free_soon(NOTHING)
+{
+        aw_process_free(start_shell("exec sleep 1000"));
+        return await(aw_sleep(0));
+}
+
+static void
+the_next_start_reaps_what_was_left(void **state)
+{
+        siginfo_t info = {0};
+
+        (void)state;
+        test_begin();
+        expect_int(test_run(free_at_once, NULL), 0);
+        expect_int(test_run(free_soon, NULL), 0);
+        /* Both have ended, by the signal that they were sent, and are left or reaped. */
+        while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0)
+                continue;
+        expect_int(test_run(a_child_that_is_freed_is_killed_and_leaves_no_zombie, NULL), 0);
+        test_end();
+}
+
+static async int
+few_descriptors_leave_nothing_behind(NOTHING)
+{
+        static const char *const words[] = {"true", NULL};
+        struct aw_process_options options = {.argv = words, PIPES};
+        struct rlimit limit, few;
+        struct aw_process *process = NULL;
+        size_t before = test_count_descriptors();
+        int i, lowest = dup(STDERR_FILENO);
+
+        close(lowest);
+        getrlimit(RLIMIT_NOFILE, &limit);
+        few = limit;
+        for (i = 0; process == NULL && i < 20; i++) {
+                few.rlim_cur = (rlim_t)lowest + (rlim_t)i;
+                setrlimit(RLIMIT_NOFILE, &few);
+                process = aw_process_start(&options, NULL);
+                if (process == NULL && errno != EMFILE)
+                        expect_int(errno, EMFILE);
+                setrlimit(RLIMIT_NOFILE, &limit);
+                if (process == NULL)
+                        expect_int(test_count_descriptors(), before);
+        }
+        expect(i > 5 && process != NULL);
+        await(expect_exit(process, 0, 0));
+        aw_process_free(process);
+        expect_error(waitpid(-1, NULL, WNOHANG), ECHILD);
+        return 0;
+}
+
+static void
+at_fork(void)
+{
+        trace("forked");
+}
+
+static async int
+handlers_of_fork_do_not_run(NOTHING)
+{
+        struct aw_process *process;
+
+        pthread_atfork(at_fork, at_fork, at_fork);
+        process = start_shell("exit 0");
+        await(expect_exit(process, 0, 0));
+        aw_process_free(process);
+        expect_trace("");
+        return 0;
+}
+
+/* Much in both directions at once. */
+static async int
+much_goes_through_a_child(NOTHING)
+{
+        struct aw_process *process = start_shell("exec cat");
+        struct pattern_writer writing = {aw_process_input(process), test_many(2000000)};
+        struct aw_task *task = aw_spawn("writer", write_pattern, &writing);
+
+        await(expect_pattern(aw_process_output(process), writing.length));
+        expect_int(await(aw_join(task)), 0);
+        aw_stream_shutdown(aw_process_input(process));
+        await(expect_exit(process, 0, 0));
+        aw_process_free(process);
+        return 0;
+}
+
+static async int
+a_child_that_does_not_read_breaks_the_pipe(NOTHING)
+{
+        struct aw_process *process = start_shell("exec true");
+
+        await(expect_exit(process, 0, 0));
+        expect_int(await(aw_stream_write(aw_process_input(process), "x", 1, AW_NEVER)), 0);
+        expect_error(await(aw_stream_flush(aw_process_input(process), AW_NEVER)), EPIPE);
+        aw_process_free(process);
+        return 0;
+}
+
+static async int
+free_while_a_task_waits(NOTHING)
+{
+        struct aw_process *process = start_shell("exec sleep 1");
+
+        aw_spawn("waiter", wait_for_it, process);
+        await(yield(3));
+        aw_process_free(process);
+        return 0;
+}
+
+static void
+misuse_aborts(void **state)
+{
+        (void)state;
+        test_aborts(free_while_a_task_waits, "a task waits for the process");
+}
+
+int
+main(void)
+{
+        const struct CMUnitTest tests[] = {
+                on_loop(a_child_talks_through_pipes),
+                on_loop(the_end_of_a_child_is_told),
+                on_loop(the_wait_for_a_child_times_out_and_is_cancelled),
+                on_loop(what_cannot_be_run_is_told),
+                on_loop(mistakes_are_told),
+                on_loop(signals_are_as_by_default),
+                on_loop(descriptors_are_the_standard_ones),
+                on_loop(environment_and_directory_are_given),
+                on_loop(streams_go_where_they_are_sent),
+                on_loop(standard_descriptors_are_crossed),
+                on_loop(a_child_that_is_freed_is_killed_and_leaves_no_zombie),
+                cmocka_unit_test(the_next_start_reaps_what_was_left),
+                on_loop(few_descriptors_leave_nothing_behind),
+                on_loop(handlers_of_fork_do_not_run),
+                on_loop(much_goes_through_a_child),
+                on_loop(a_child_that_does_not_read_breaks_the_pipe),
+                cmocka_unit_test(misuse_aborts),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
