@@ -76,7 +76,7 @@ def declare_lws(name, *words):
 
 
 # Once is enough for what is not ours.
-if LOOP in (None, "ev"):
+if LOOP not in ("uv", "poll"):
     declare_lws("libwebsockets")
     declare_lws("libwebsockets, wss", *pair())
 
