@@ -132,7 +132,7 @@ spawn(const struct aw_process_options *options, const struct ends *ends, pid_t *
         char *const *argv, *const *environment = environ;
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
-        int error = argv.taken == NULL ? EINVAL : posix_spawn_file_actions_init(&actions);
+        int error = posix_spawn_file_actions_init(&actions);
 
         if (error != 0)
                 return error;
