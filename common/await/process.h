@@ -3,7 +3,7 @@
  * Child processes to await, and their standard streams (asyncio.create_subprocess_exec):
  *
  *     static const char *const words[] = {"date", "+%s", NULL};
- *     struct aw_process_options options = {.argv = words, .output = {AW_STDIO_PIPE}};
+ *     struct aw_process_options options = {.argv = words, .output = {.kind = AW_STDIO_PIPE}};
  *     struct aw_process *process = aw_process_start(&options, &error);
  *
  *     length = await(aw_stream_read_line(aw_process_output(process), &line, AW_NEVER));

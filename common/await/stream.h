@@ -189,7 +189,7 @@ AW_API const char *aw_stream_listener_address(const struct aw_stream_listener *l
 /*
  * Waits for the next connection, whose TLS handshake is complete (it has 10 s, and costs no task).
  * NULL with errno ETIMEDOUT, ECANCELED, or ESHUTDOWN: the listener was closed meanwhile. While 64
- * connections wait to be accepted, further ones wait in the kernel.
+ * connections wait to be accepted, or 1,024 are in the handshake, further ones wait in the kernel.
  */
 AW_API aw_async struct aw_stream *aw_stream_accept(struct aw_stream_listener *listener,
                                                 aw_time deadline);

@@ -146,7 +146,7 @@ async struct aw_stream *
 aw_stream_connect(const struct aw_stream_connect_options *options, struct aw_error *error,
                   aw_time deadline)
 {
-        struct aw_url *url = malloc(sizeof(*url));
+        struct aw_url *url = calloc(1, sizeof(*url));
         struct aw_addresses addresses = {.items = NULL};
         struct aw_stream *stream;
         int number;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "ws/frame_private.h"
 
 /*
@@ -22,6 +23,7 @@ struct ws_buffer {
         uint8_t opcode;
         bool queued;    /* in an outbox: it cannot be in another one */
         uint8_t header; /* bytes of the header, which ends where the payload begins */
+        uint8_t size;   /* which of the sizes that are kept for the next message */
         uint8_t room[WS_FRAME_HEADER_MAX];
         uint8_t data[];
 };
@@ -43,14 +45,35 @@ struct ws_buffer *ws_buffer_shrink(struct ws_buffer *buffer);
 void ws_buffer_forget_spare(void);
 
 /* What it takes in memory. */
-size_t ws_buffer_cost(const struct ws_buffer *buffer);
+static inline size_t
+ws_buffer_cost(const struct ws_buffer *buffer)
+{
+        return offsetof(struct ws_buffer, data) + buffer->capacity;
+}
 
 struct ws_queue {
         struct ws_buffer *first, *last;
         size_t bytes; /* what it takes in memory */
 };
-void ws_queue_put(struct ws_queue *queue, struct ws_buffer *buffer);
-struct ws_buffer *ws_queue_take(struct ws_queue *queue); /* or NULL */
+
+static inline void
+ws_queue_put(struct ws_queue *queue, struct ws_buffer *buffer)
+{
+        aw_list_append(queue, buffer, link);
+        queue->bytes += ws_buffer_cost(buffer);
+}
+
+/* NULL: it is empty. */
+static inline struct ws_buffer *
+ws_queue_take(struct ws_queue *queue)
+{
+        struct ws_buffer *buffer = aw_list_take(queue, link);
+
+        if (buffer != NULL)
+                queue->bytes -= ws_buffer_cost(buffer);
+        return buffer;
+}
+
 void ws_queue_clear(struct ws_queue *queue);
 
 /* memory.c: what the connections of this process take. */

@@ -6,6 +6,9 @@
 #include "await/log.h"
 #include "ws/private.h"
 
+/* Frames up to this are put together; larger ones are sent from where they are. */
+#define SMALL_MAX 4096
+
 /*
  * Done when the frame's turn has come, on the loop's stack. A client's frames are masked with a key
  * that cannot be guessed (section 5.3), so its buffers are never shared.
@@ -94,17 +97,47 @@ output_done(struct ws_out *out)
         ws_buffer_unref(buffer);
 }
 
-/* Sends of the outbox's first what can be sent now. False: enough for now. */
-static bool
-output_send_first(struct ws *ws)
+/* The outbox's first, with its header. */
+static struct ws_buffer *
+output_first(struct ws *ws)
 {
         struct ws_buffer *buffer = ws->out.outbox.first;
-        size_t size;
+
+        if (buffer != NULL && buffer->header == 0)
+                build_header(buffer, ws->client);
+        return buffer;
+}
+
+/* Puts small frames together, as many as go into one piece. */
+static void
+send_small(struct ws *ws)
+{
+        struct ws_buffer *buffer;
+        size_t size, room = 0, done = 0;
+        uint8_t *to = NULL;
+
+        while ((buffer = output_first(ws)) != NULL) {
+                size = buffer->header + buffer->length;
+                if (size > SMALL_MAX || ws->out.offset > 0 || (to != NULL && size > room - done))
+                        break;
+                if (to == NULL && (to = aw_transport_room(ws->transport, size, &room)) == NULL)
+                        return;
+                memcpy(to + done, buffer->data - buffer->header, size);
+                done += size;
+                output_done(&ws->out);
+        }
+        if (to != NULL)
+                aw_transport_put(ws->transport, done);
+}
+
+/* Sends of the outbox's first what can be sent now. False: enough for now. */
+static bool
+send_first(struct ws *ws)
+{
+        struct ws_buffer *buffer = output_first(ws);
+        size_t size = buffer->header + buffer->length;
         ssize_t taken;
 
-        if (buffer->header == 0)
-                build_header(buffer, ws->client);
-        size = buffer->header + buffer->length;
         taken = aw_transport_write(ws->transport, buffer->data - buffer->header + ws->out.offset,
                                    size - ws->out.offset);
         if (taken < 0)
@@ -119,9 +152,12 @@ output_send_first(struct ws *ws)
 void
 ws_output_send(struct ws *ws)
 {
-        while (ws->out.outbox.first != NULL && !aw_transport_full(ws->transport))
-                if (!output_send_first(ws))
-                        break;
-        if (ws->out.outbox.bytes <= WS_QUEUE_LOW)
+        bool more = true;
+
+        while (more && ws->out.outbox.first != NULL && !aw_transport_full(ws->transport)) {
+                send_small(ws);
+                more = ws->out.outbox.first == NULL || send_first(ws);
+        }
+        if (ws->senders.first != NULL && ws->out.outbox.bytes <= WS_QUEUE_LOW)
                 aw_wake_all(&ws->senders);
 }
