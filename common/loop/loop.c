@@ -112,7 +112,8 @@ aw_call_at(struct aw_handle *handle, aw_time when, void (*callback)(void *argume
         aw_handle_cancel(handle);
         handle->callback = callback;
         handle->argument = argument;
-        handle->when = when;
+        /* The clock begins at 0: so the differences of times are times, too. */
+        handle->when = when > 0 ? when : 0;
         handle->order = aw_loop_current->order++;
         handle->state = HANDLE_TIMER;
         aw_loop_current->timers = aw_timer_heap_insert(aw_loop_current->timers, handle);
@@ -124,6 +125,8 @@ aw_call_later(struct aw_handle *handle, aw_time delay, void (*callback)(void *ar
 {
         aw_time now = aw_loop_now();
 
+        if (delay < 0)
+                delay = 0;
         aw_call_at(handle, delay > AW_NEVER - now ? AW_NEVER : now + delay, callback, argument);
 }
 
