@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <libwebsockets.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "await/loop.h"
 
@@ -210,6 +211,24 @@ aw_loop_wake(struct aw_loop *loop)
         loop->woken = true;
 }
 
+bool
+aw_loop_is_parents(const struct aw_loop *loop)
+{
+        return loop->process != getpid();
+}
+
+void
+aw_loop_abandon(struct aw_loop *loop)
+{
+        loop->abandoned = true;
+}
+
+bool
+aw_loop_is_abandoned(const struct aw_loop *loop)
+{
+        return loop->abandoned;
+}
+
 aw_time
 aw_loop_slow(struct aw_loop *loop)
 {
@@ -247,7 +266,7 @@ run_ready(struct aw_loop *loop)
         if (loop->ready.first == NULL)
                 return;
         aw_list_append(&loop->ready, &loop->ready_end, link);
-        while ((handle = aw_list_take(&loop->ready, link)) != &loop->ready_end)
+        while (!loop->abandoned && (handle = aw_list_take(&loop->ready, link)) != &loop->ready_end)
                 run_handle(loop, handle);
 }
 
@@ -289,6 +308,8 @@ void
 aw_loop_turn(struct aw_loop *loop, bool wait)
 {
         run_ready(loop);
+        if (loop->abandoned)
+                return;
         flush_all(loop);
         poll_once(loop, wait);
         take_remote(loop);
