@@ -316,6 +316,9 @@ install: all ## install into PREFIX (/usr/local), below DESTDIR
 	install -m 644 $(library:%.so=%.so.$(SOVERSION)) $(call to,lib)
 	ln -sf libawait.so.$(SOVERSION) $(call to,lib/libawait.so)
 	install -m 644 $(PUBLIC) $(call to,include/await)
+	@printf '/* All of the library. */\n$(PUBLIC:common/%=#include <%>\n)' | sed 's/^ //' \
+		>$(BUILD)/await.h
+	install -m 644 $(BUILD)/await.h $(call to,include)
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
 		'Name: libawait' 'Version: $(VERSION)' \
 		'Description: asyncio for C, on the libwebsockets service loop' \
@@ -347,6 +350,7 @@ uninstall: ## remove what install installed
 	rm -f $(foreach f,bin/wsechod bin/wsecho lib/pkgconfig/await.pc \
 		$(addprefix lib/libawait.,a so so.$(SOVERSION)),$(call to,$f))
 	rm -rf $(call to,include/await)
+	rm -f $(call to,include/await.h)
 	rm -f $(foreach name,$(notdir $(programs)),$(call to,$(bash_completions)/$(name)) \
 		$(call to,$(zsh_completions)/_$(name)))
 	rm -f $(foreach n,1 3 8,$(foreach page,$(call pages,$n),\
