@@ -142,7 +142,7 @@ $(unit): private extra = $(cmocka_libs) $(wraps)
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY
 
-$(common_o) $(cli_o) $(server_o) $(client_o): private extra = $(fat)
+$(common_o) $(cli_o) $(server_o) $(client_o): private extra += $(fat)
 $(programs): private whole = $(if $(fat),-flto=auto)
 
 $(programs) $(examples) $(benches) $(unit) $(fuzz):
