@@ -127,6 +127,46 @@ int main()
 }
 """
 
+TASKS = r"""
+#include <await.h>
+#include <stdlib.h>
+
+static int
+inner(int n)
+{
+        return n > 0 ? inner(n - 1) + 1 : await(aw_sleep(AW_SECOND));
+}
+
+static async int
+deep(void *argument)
+{
+        return inner(argument == NULL ? 3 : 0);
+}
+
+static async int
+stop(void *argument)
+{
+        await(aw_sleep(50 * AW_MILLISECOND));
+        abort();
+        return argument != NULL;
+}
+
+static async int
+both(void *argument)
+{
+        struct aw_task *tasks[] = {aw_spawn("deep", deep, argument),
+                                   aw_spawn("stop", stop, argument)};
+
+        return await(aw_gather(tasks, 2, NULL));
+}
+
+int
+main(void)
+{
+        return aw_run(NULL, both, NULL);
+}
+"""
+
 NO_KEYWORDS = r"""
 #define AW_NO_KEYWORDS
 #include <await.h>
@@ -202,7 +242,7 @@ def _():
     files = below(PREFIX)
     expected = {"bin/wsecho", "bin/wsechod", "lib/libawait.a", "lib/libawait.so",
                 "lib/libawait.so.0", "lib/pkgconfig/await.pc", "share/man/man1/wsecho.1",
-                "share/man/man3/await.3", "share/man/man8/wsechod.8",
+                "share/man/man3/await.3", "share/await/gdb.py", "share/man/man8/wsechod.8",
                 "share/bash-completion/completions/wsecho", "share/bash-completion/completions/wsechod",
                 "share/zsh/site-functions/_wsecho", "share/zsh/site-functions/_wsechod"}
     equal(expected - files, set(), "the set of what is missing")
@@ -314,6 +354,24 @@ def _():
     for compiler in compilers:
         source = write("names.c", NO_KEYWORDS)
         run(*compiler, *pkg_config("--cflags", "await"), "-fsyntax-only", source).expect(0)
+
+
+if shutil.which("gdb") and not SANITIZED:
+    @test("gdb tells of the tasks, and where each waits")
+    def _():
+        program = compile_program(write("tasks.c", TASKS), *pkg_config("--libs", "await"),
+                                  compiler=(*CC, *CFLAGS, "-g", "-O0"))
+        script = ("run", f"source {PREFIX}/share/await/gdb.py", "info aw-tasks", "aw-backtrace deep",
+                  "aw-backtrace nobody", "info symbol $pc")
+        shown = run("gdb", "-q", "-nx", "-batch", *(f"-ex={line}" for line in script), program,
+                    env=os.environ | {"LD_LIBRARY_PATH": str(LIBRARY), "HOME": str(scratch())},
+                    stderr=subprocess.STDOUT).out.decode()
+        match(r"(?m)^main \(waiting, stack \d+ bytes\) at .*tasks\.c:\d+: aw_gather\(", shown)
+        match(r"(?m)^  deep \(waiting, stack \d+ bytes\) at .*: aw_sleep\(", shown)
+        match(r"(?m)^  stop \(running\)", shown)
+        match(r"(?m)(^#\d+ .* inner \(n=\d\) at .*tasks\.c.*\n){4}#\d+ .* deep ", shown)
+        match(r"(?m)^there is no task 'nobody'", shown)
+        match(r"(?m)^(__pthread_kill|raise|abort|__GI_)", shown.splitlines()[-1])
 
 
 @test("make uninstall leaves nothing of what make install installed")
