@@ -85,6 +85,7 @@ def declarations():
     """From the headers: each function, to its value and parameters."""
     text = "\n".join(header.read_text() for header in HEADERS)
     text = re.sub(r"/\*.*?\*/|^#.*?$", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = text.replace("aw_async", "async")
     found = re.findall(r"\bAW_API ([^;]*?)\b((?:aw|ws)_\w+)\((.*?)\)(?: __attribute__.*?)?;",
                        re.sub(r"\s+", " ", text))
     return {name: (squeeze(value), parameters(given)) for value, name, given in found}
