@@ -2,7 +2,6 @@
 /* What goes to the peer: the outbox, which is sent once in a turn. */
 #include <string.h>
 
-#include "await/log.h"
 #include "ws/private.h"
 
 /* Frames up to this are put together; larger ones are sent from where they are. */
@@ -17,10 +16,10 @@ build_header(struct ws_buffer *buffer, bool client)
 {
         uint8_t header[WS_FRAME_HEADER_MAX], key[4];
 
-        if (client)
+        if (client) {
                 ws_mask_key(key);
-        if (client)
                 ws_frame_mask(buffer->data, buffer->data, buffer->length, key, 0);
+        }
         buffer->header = (uint8_t)ws_frame_build(header, (enum ws_opcode)buffer->opcode,
                                                  buffer->length, client ? key : NULL);
         memcpy(buffer->data - buffer->header, header, buffer->header);
