@@ -16,7 +16,7 @@
 
 /* Until all is done (0), or the connection is at its end or the task cancelled (-1 with errno). */
 static async int
-converse(struct connection *c)
+echo_until_over(struct connection *c)
 {
         struct worker *worker = c->worker;
         struct ws_message message;
@@ -197,7 +197,7 @@ churn(struct connection *c)
 }
 
 static async void
-live(struct connection *c)
+serve_connection(struct connection *c)
 {
         int error;
 
@@ -205,7 +205,7 @@ live(struct connection *c)
                 return;
         settle(c);
         error = await(aw_event_wait(&c->worker->traffic, AW_NEVER)) == -1 ||
-                                await(converse(c)) == -1
+                                await(echo_until_over(c)) == -1
                         ? errno
                         : 0;
         c->closing = true;
@@ -226,7 +226,7 @@ connection_run(void *argument)
                 if (await(aw_event_wait(&c->worker->traffic, AW_NEVER)) == 0)
                         await(churn(c));
         } else {
-                await(live(c));
+                await(serve_connection(c));
         }
         settle(c);
         c->over = true;

@@ -40,7 +40,7 @@ static const char style[] =
         "font-size:13px;line-height:1.45}";
 
 static void
-print_escaped(const char *text, FILE *out)
+print_markup(const char *text, FILE *out)
 {
         for (; *text != '\0'; text++)
                 switch (*text) {
@@ -193,7 +193,7 @@ print_table(const struct result *result, FILE *out)
         report_table(result, memory);
         if (fclose(memory) == 0) {
                 fputs("<pre>", out);
-                print_escaped(text, out);
+                print_markup(text, out);
                 fputs("</pre>\n", out);
         }
         free(text);
@@ -213,7 +213,7 @@ report_page(const struct result *result, FILE *out)
                 "<meta name='viewport' content='width=device-width,initial-scale=1'>"
                 "<title>wsbench</title><style>%s</style></head><body>\n<h1>",
                 style);
-        print_escaped(result->url, out);
+        print_markup(result->url, out);
         fprintf(out, "</h1><p>wsbench %s, %s</p>\n", AW_VERSION, when);
         print_cards(result, out);
         draw_plots(result, out);

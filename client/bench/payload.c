@@ -97,7 +97,7 @@ label_of(uint32_t connection, uint64_t number)
 }
 
 static size_t
-label_length(size_t size)
+label_room(size_t size)
 {
         return size < LABEL ? size : LABEL;
 }
@@ -174,7 +174,7 @@ payload_matches(const struct payload *payload, uint32_t connection, uint64_t num
                 const uint8_t *data, size_t length)
 {
         struct label label = label_of(connection, number);
-        size_t place, known = label_length(length);
+        size_t place, known = label_room(length);
 
         if (!payload->numbered)
                 return length == payload->length && memcmp(data, payload->text, length) == 0;

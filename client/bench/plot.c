@@ -40,7 +40,7 @@ plot_free(struct plot *plot)
 
 /* The next of 1, 2 and 5 times a power of ten. */
 static double
-round_up(double value)
+round_number(double value)
 {
         double power = value > 0 ? pow(10, floor(log10(value))) : 1;
         double digit = value / power;
@@ -80,7 +80,7 @@ frame_of(const struct plot *plot, FILE *out)
 static void
 draw_y_axis(struct frame *frame)
 {
-        double step = round_up(frame->y_most / TICKS);
+        double step = round_number(frame->y_most / TICKS);
 
         frame->y_most = step * ceil(frame->y_most / step - 1e-9);
         for (int i = 0; i * step <= frame->y_most + step / 2; i++) {
@@ -96,7 +96,7 @@ draw_y_axis(struct frame *frame)
 static void
 draw_x_axis(const struct plot *plot, const struct frame *frame)
 {
-        double step = plot->x_step > 0 ? plot->x_step : round_up(frame->x_most / TICKS);
+        double step = plot->x_step > 0 ? plot->x_step : round_number(frame->x_most / TICKS);
         char label[32];
 
         for (int i = 0; i * step <= frame->x_most * (1 + 1e-9); i++) {

@@ -166,7 +166,7 @@ let_go(struct worker *worker, bool all)
 
 /* What is on its way may still come, for a time. */
 static async void
-drain(struct worker *worker)
+let_drain(struct worker *worker)
 {
         aw_time limit = aw_loop_now() + worker->options->timeout;
         bool churning = worker->options->work == BENCH_CHURN;
@@ -208,7 +208,7 @@ note_arrives(void *argument)
 }
 
 static void
-tell(struct worker *worker, enum worker_stage stage)
+note_to_conductor(struct worker *worker, enum worker_stage stage)
 {
         struct worker_note *note = &worker->notes[stage];
 
@@ -277,7 +277,7 @@ collect_now(void *argument)
 
         *worker->taken = *interval;
         *interval = (struct record_interval){.received = 0};
-        tell(worker, WORKER_COLLECTED);
+        note_to_conductor(worker, WORKER_COLLECTED);
 }
 
 void
@@ -344,7 +344,7 @@ measure(struct worker *worker)
 }
 
 static async int
-worker_main(void *argument)
+load_server(void *argument)
 {
         struct worker *worker = argument;
         struct aw_task *watch;
@@ -355,21 +355,21 @@ worker_main(void *argument)
                 return -1;
         watch = aw_spawn("watchman", watchman, worker);
         worker->opener = aw_spawn("opener", opener, worker);
-        tell(worker, WORKER_STARTED);
+        note_to_conductor(worker, WORKER_STARTED);
         if (worker->options->ramp > 0)
                 begin_traffic(worker);
         if (worker->opener != NULL && await(aw_join(worker->opener)) == -1)
                 worker->error = errno;
         worker->opener = NULL;
-        tell(worker, WORKER_OPENED);
+        note_to_conductor(worker, WORKER_OPENED);
         if (await(aw_event_wait(&worker->go, AW_NEVER)) == 0 && !aw_event_is_set(&worker->over))
                 await(measure(worker));
-        tell(worker, WORKER_OVER);
-        await(drain(worker));
+        note_to_conductor(worker, WORKER_OVER);
+        await(let_drain(worker));
         await(finish_task(watch));
         await(join_connections(worker));
         alarm_close(&worker->alarm);
-        tell(worker, WORKER_DONE);
+        note_to_conductor(worker, WORKER_DONE);
         return await(aw_event_wait(&worker->released, AW_NEVER));
 }
 
@@ -430,10 +430,10 @@ run_worker(void *argument)
         struct worker *worker = argument;
         struct aw_loop_options loop = {.backend = worker->options->loop, .slow = -1};
 
-        if (prepare_worker(worker) == -1 || aw_run(&loop, worker_main, worker) == -1)
+        if (prepare_worker(worker) == -1 || aw_run(&loop, load_server, worker) == -1)
                 worker->error = errno;
         release_connections(worker);
-        tell(worker, WORKER_ENDED);
+        note_to_conductor(worker, WORKER_ENDED);
         return NULL;
 }
 
