@@ -33,7 +33,7 @@ echo_until_over(struct connection *c)
                 traffic_receive(c, &message, now);
                 if (worker->options->work == BENCH_ECHO)
                         await(traffic_pump(c, now, false));
-        } while (!worker_is_over(worker, now) || !traffic_is_idle(c));
+        } while (worker->generating || !worker_is_over(worker, now) || !traffic_is_idle(c));
         return 0;
 }
 

@@ -108,23 +108,31 @@ opener(void *argument)
         return 0;
 }
 
-/* With --rate: sends each message when it is due, whatever became of those before it. */
-static async int
-generator(void *argument)
+/* With --rate: offers each message when it is due, whatever became of those before it. */
+static async void
+generate(struct worker *worker)
 {
-        struct worker *worker = argument;
         int64_t due;
 
         while ((due = worker_due(worker, worker->offered)) < worker->end) {
                 while (clock_now() < due)
                         if (await(alarm_wait(&worker->alarm, due)) == -1)
-                                return 0;
+                                return;
                 if (aw_event_is_set(&worker->over))
-                        return 0;
+                        return;
                 if (worker_measures(worker, due) && --worker->quota == 0)
                         worker_end(worker);
                 await(traffic_offer(&worker->connections[worker->offered++ % worker->count]));
         }
+}
+
+static async int
+generator(void *argument)
+{
+        struct worker *worker = argument;
+
+        await(generate(worker));
+        worker->generating = false;
         return 0;
 }
 
@@ -326,6 +334,7 @@ measure(struct worker *worker)
         if (worker->options->rate > 0) {
                 worker->started = worker->begin - worker->options->warm_up * 1000;
                 sender = aw_spawn("generator", generator, worker);
+                worker->generating = sender != NULL;
         }
         if (worker->busy == 0)
                 worker_end(worker);
@@ -341,6 +350,8 @@ measure(struct worker *worker)
                 await(aw_wait_for(sender, aw_loop_now() + worker->options->timeout));
         else
                 await(finish_task(sender));
+        /* One that was cancelled before it began never says so. */
+        worker->generating = false;
 }
 
 static async int

@@ -63,6 +63,7 @@ struct worker {
         uint64_t offered;   /* messages that were due so far */
         struct alarm alarm;
         struct aw_task *opener;
+        bool generating; /* there may be messages that were due and not offered yet */
         struct aw_event traffic, go, over, released;
         int64_t cpu, waited;   /* nanoseconds used, and spent waiting for a core, while measuring */
         char description[256]; /* of its first connection, or "" */

@@ -10,6 +10,7 @@ import pty
 import re
 import resource
 import signal
+import time
 
 from faulty import Faulty
 from peer import Script
@@ -108,6 +109,22 @@ def _():
             equal(abs(told["measured"]["sent"] - 500) <= threads, True,
                   f"that {told['measured']['sent']} is 500, give or take a rounded one")
             equal(told["latency_ms"]["count"], told["measured"]["sent"], "the number of latencies")
+
+
+@test("with --rate nothing that was due is left out, even if this side stood still until after the end")
+def _():
+    with Faulty() as faulty:
+        with started(*command("--json", "-c", 5, "-R", 1000, "-z", "500ms", "--warm-up", 0,
+                              faulty.url)) as process:
+            eventually(lambda: faulty.messages > 10, "messages come")
+            process.send_signal(signal.SIGSTOP)
+            later = time.monotonic() + 0.6
+            eventually(lambda: time.monotonic() > later, "the time of measuring is over")
+            process.send_signal(signal.SIGCONT)
+            told = json.loads(finish(process).expect(0).out)
+    tells(told["total"])
+    equal((told["measured"]["sent"], told["unsent"]), (500, 0), "sent and unsent")
+    equal(told["latency_ms"]["p50"] > 100, True, "that the latencies count from when it was due")
 
 
 @test("--churn makes a new connection for each message")
