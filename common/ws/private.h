@@ -164,6 +164,10 @@ void ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping);
 bool ws_output_open(const struct ws *ws); /* messages can be sent */
 void ws_output_send(struct ws *ws);
 
+/* mask_key.c: a new key for a client's frame. Any stack. */
+#define WS_MASK_KEY_SIZE 4
+void ws_mask_key(uint8_t key[WS_MASK_KEY_SIZE]);
+
 /* input.c: frames from the peer. Loop's stack. */
 void ws_input(struct ws *ws, const uint8_t *data, size_t length);
 void ws_input_forget(struct ws *ws); /* the message that is being read */
