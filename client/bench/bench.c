@@ -179,7 +179,7 @@ prepare_threads(struct bench_options *o, const struct aw_opt_program *program, c
 static enum bench_status
 prepare_tls(struct bench_options *o, char *const *urls)
 {
-        struct aw_tls_error error;
+        struct aw_error error;
         bool needed = false;
 
         for (size_t i = 0; urls[i] != NULL; i++)

@@ -56,7 +56,7 @@ open_one(struct connection *c)
 {
         struct worker *worker = c->worker;
         int64_t begin = clock_now(), now;
-        struct ws_error error;
+        struct aw_error error;
 
         c->ws = await(ws_connect(&worker->to, &error, aw_loop_now() + worker->options->timeout));
         now = clock_now();
@@ -67,9 +67,9 @@ open_one(struct connection *c)
                         aw_histogram_record(&worker->record.connect, (uint64_t)(now - begin));
                 return 0;
         }
-        if (error.failure != WS_FAILED_CANCELLED) {
+        if (error.kind != AW_ERROR_CANCELLED) {
                 worker->record.refused++;
-                record_failure(&worker->record, error.failure, error.text);
+                record_failure(&worker->record, error.kind, error.text);
         }
         return -1;
 }
@@ -98,7 +98,7 @@ note_cut(struct connection *c, int error)
                          : error == EMSGSIZE
                                  ? "it sent a message that is longer than any sent to it"
                                  : strerror(error));
-        record_failure(&c->worker->record, WS_FAILED_CONNECTION, reason);
+        record_failure(&c->worker->record, AW_ERROR_CONNECTION, reason);
 }
 
 static async int

@@ -243,10 +243,11 @@ static enum bench_status
 judge(const struct result *result)
 {
         static const enum bench_status none[] = {
-                [WS_FAILED_URL] = BENCH_USAGE,       [WS_FAILED_CONNECTION] = BENCH_CONNECTION,
-                [WS_FAILED_TLS] = BENCH_TLS,         [WS_FAILED_HANDSHAKE] = BENCH_HANDSHAKE,
-                [WS_FAILED_TIMEOUT] = BENCH_TIMEOUT, [WS_FAILED_CANCELLED] = BENCH_LOCAL,
-                [WS_FAILED_MEMORY] = BENCH_LOCAL,
+                [AW_ERROR_USAGE] = BENCH_USAGE,         [AW_ERROR_CONNECTION] = BENCH_CONNECTION,
+                [AW_ERROR_RESOLVE] = BENCH_CONNECTION,  [AW_ERROR_CERTIFICATE] = BENCH_TLS,
+                [AW_ERROR_SYSTEM] = BENCH_LOCAL,        [AW_ERROR_TLS] = BENCH_TLS,
+                [AW_ERROR_HANDSHAKE] = BENCH_HANDSHAKE, [AW_ERROR_TIMEOUT] = BENCH_TIMEOUT,
+                [AW_ERROR_CANCELLED] = BENCH_LOCAL,     [AW_ERROR_MEMORY] = BENCH_LOCAL,
         };
         const struct record *record = &result->record;
         struct record_counts total = record_total(record);

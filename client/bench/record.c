@@ -122,7 +122,7 @@ record_lost(struct record *record, bool measured)
 }
 
 void
-record_failure(struct record *record, enum ws_failure failure, const char *reason)
+record_failure(struct record *record, enum aw_error_kind failure, const char *reason)
 {
         if (record->failure != 0 || failure == 0)
                 return;

@@ -36,8 +36,8 @@ struct record {
         struct aw_histogram connect;     /* until the handshake was done */
         struct aw_histogram cycle;       /* from connecting to closed */
         struct record_interval interval;
-        enum ws_failure failure; /* of the first connection that failed or was cut; 0: none */
-        char reason[320];        /* why */
+        enum aw_error_kind failure; /* of the first connection that failed or was cut; 0: none */
+        char reason[320];           /* why */
 };
 
 /* Adds all of `from`, but for its interval. */
@@ -54,7 +54,7 @@ void record_echo(struct record *record, enum window_verdict verdict, const struc
 void record_lost(struct record *record, bool measured);
 
 /* A connection was refused, or cut. The first reason is kept. */
-void record_failure(struct record *record, enum ws_failure failure, const char *reason);
+void record_failure(struct record *record, enum aw_error_kind failure, const char *reason);
 
 /* Measured and others. */
 struct record_counts record_total(const struct record *record);

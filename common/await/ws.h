@@ -163,8 +163,8 @@ struct ws_connect_options {
  * _RESOLVE, _CONNECTION, _TLS, _CERTIFICATE, _HANDSHAKE with the HTTP status, _TIMEOUT, _CANCELLED,
  * _MEMORY.
  */
-AW_API aw_async struct ws *ws_connect(const struct ws_connect_options *options, struct aw_error *error,
-                                   aw_time deadline);
+AW_API aw_async struct ws *ws_connect(const struct ws_connect_options *options,
+                                      struct aw_error *error, aw_time deadline);
 
 /* Server */
 
@@ -268,7 +268,7 @@ struct ws_listen_options {
  * all addresses.
  */
 AW_API aw_async struct ws_listener *ws_listen(const struct ws_listen_options *options,
-                                           struct aw_error *error);
+                                              struct aw_error *error);
 
 /* The addresses it listens on, with real ports: "wss://127.0.0.1:7681". NULL past the last. */
 AW_API const char *ws_listener_url(const struct ws_listener *listener, size_t index);
