@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -128,26 +129,25 @@ set_attributes(posix_spawnattr_t *attributes)
 static int
 spawn(const struct aw_process_options *options, const struct ends *ends, pid_t *pid)
 {
-        /* None of the words is changed, which posix_spawnp() cannot tell. */
-        const union {
-                const char *const *given;
-                char *const *taken;
-        } argv = {.given = options->argv}, environment = {.given = options->environment};
+        char *const *argv, *const *environment = environ;
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
         int error = posix_spawn_file_actions_init(&actions);
 
         if (error != 0)
                 return error;
+        /* None of the words is changed, which posix_spawnp() cannot tell. */
+        memcpy(&argv, &options->argv, sizeof(argv));
+        if (options->environment != NULL)
+                memcpy(&environment, &options->environment, sizeof(environment));
         error = posix_spawnattr_init(&attributes);
         if (error == 0) {
                 error = set_attributes(&attributes);
                 if (error == 0)
                         error = add_actions(&actions, options, ends);
                 if (error == 0)
-                        error = posix_spawnp(
-                                pid, options->argv[0], &actions, &attributes, argv.taken,
-                                options->environment == NULL ? environ : environment.taken);
+                        error = posix_spawnp(pid, argv[0], &actions, &attributes, argv,
+                                             environment);
                 posix_spawnattr_destroy(&attributes);
         }
         posix_spawn_file_actions_destroy(&actions);

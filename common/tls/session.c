@@ -235,6 +235,7 @@ aw_tls_free(struct aw_tls *tls)
 {
         if (tls == NULL)
                 return;
+        aw_tls_buffers_leave(tls);
         SSL_free(tls->ssl);
         clear_errors();
         aw_tls_context_unref(tls->context);
@@ -349,6 +350,8 @@ aw_tls_read(struct aw_tls *tls, uint8_t *buffer, size_t size)
         if (result != 1)
                 return halt(tls, result);
         tls->messages = 0;
+        if (tls->place == NULL)
+                aw_tls_buffers_count(tls);
         return (ssize_t)length;
 }
 

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What goes to the peer: the outbox, which is sent once in a turn. */
-#include <openssl/rand.h>
 #include <string.h>
 
-#include "await/log.h"
 #include "ws/private.h"
 
 /* Frames up to this are put together; larger ones are sent from where they are. */
@@ -18,10 +16,10 @@ build_header(struct ws_buffer *buffer, bool client)
 {
         uint8_t header[WS_FRAME_HEADER_MAX], key[4];
 
-        if (client && RAND_bytes(key, sizeof(key)) != 1)
-                aw_log_abort("OpenSSL has no random numbers");
-        if (client)
+        if (client) {
+                ws_mask_key(key);
                 ws_frame_mask(buffer->data, buffer->data, buffer->length, key, 0);
+        }
         buffer->header = (uint8_t)ws_frame_build(header, (enum ws_opcode)buffer->opcode,
                                                  buffer->length, client ? key : NULL);
         memcpy(buffer->data - buffer->header, header, buffer->header);
