@@ -82,8 +82,9 @@ AW_API aw_async int ws_receive(struct ws *ws, struct ws_message *message, aw_tim
 /*
  * Queues a message, which goes out at the end of this turn in one write with what else is queued.
  * Waits only while too much is queued already. The data are the caller's again when it returns. 0,
- * or -1 with errno: EPIPE the connection is closed or closing, EILSEQ a text that is not UTF-8,
- * ETIMEDOUT, ECANCELED, ENOMEM; nothing was queued then.
+ * or -1 with errno: EPIPE the connection is closed or closing, ESHUTDOWN the listener drains and the
+ * peer has taken nothing for 5 s, EINVAL no such type, EILSEQ a text that is not UTF-8, ETIMEDOUT,
+ * ECANCELED, ENOMEM; nothing was queued then.
  */
 AW_API aw_async int ws_send(struct ws *ws, const struct ws_message *message, aw_time deadline);
 
@@ -98,11 +99,17 @@ AW_API aw_async int ws_ping(struct ws *ws, aw_time deadline);
 
 /*
  * Closes (section 7) and frees the connection, whatever its state: sends a Close frame with code
- * and reason (at most 123 bytes of UTF-8, or NULL) unless one was sent already, waits for the
- * peer's up to 5 s, drops messages that come meanwhile, and ends the TCP connection. Other tasks
- * that wait in it get EPIPE. It is freed, so they must not use it again. 0 if both Close frames were exchanged; -1 with errno
- * EPIPE (lost), ETIMEDOUT or ECANCELED (then the connection was dropped). Freed in any case. NULL
- * does nothing.
+ * and reason (or NULL) unless one was sent already, waits for the peer's up to 5 s, drops messages
+ * that come meanwhile, and ends the TCP connection. Other tasks that wait in it get EPIPE. It is
+ * freed, so they must not use it again.
+ *
+ * Of the reason as much is sent as fits, 123 bytes, and is UTF-8, in whole characters. WS_NO_STATUS
+ * and WS_ABNORMAL make a Close frame without code and reason, so that what one peer said can be told
+ * to another.
+ *
+ * 0 if both Close frames were exchanged; -1 with errno EPIPE (lost), ETIMEDOUT or ECANCELED (then
+ * the connection was dropped), or EINVAL (the code cannot be sent, so none was). Freed in any case.
+ * NULL does nothing.
  */
 AW_API aw_async int ws_close(struct ws *ws, unsigned code, const char *reason);
 

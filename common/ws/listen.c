@@ -127,6 +127,7 @@ ws_listener_drain(struct ws_listener *listener)
                 if (ws->in.state == WS_IN_HEAD)
                         aw_transport_close(ws->transport);
                 aw_wake_all(&ws->receiver);
+                aw_wake_all(&ws->senders);
         }
         aw_wake_all(&listener->acceptors);
 }

@@ -123,13 +123,36 @@ buffer_of(const struct ws *ws, const struct ws_message *message)
         return buffer;
 }
 
+/* Once the listener drains, a peer that takes nothing for a while is not waited for any longer. */
+static int
+wait_for_room(struct ws *ws, aw_time deadline)
+{
+        uint64_t delivered = ws->transport == NULL ? 0 : aw_transport_delivered(ws->transport);
+        aw_time end = aw_loop_now() + WS_CLOSE_TIME;
+
+        if (!ws->draining || deadline <= end)
+                return ws_connection_wait(ws, &ws->senders, deadline);
+        if (ws_connection_wait(ws, &ws->senders, end) == 0)
+                return 0;
+        if (errno != ETIMEDOUT)
+                return -1;
+        if (ws->transport != NULL && aw_transport_delivered(ws->transport) != delivered)
+                return 0;
+        errno = ESHUTDOWN;
+        return -1;
+}
+
 static int
 send_message(struct ws *ws, const struct ws_message *message, aw_time deadline)
 {
         struct ws_buffer *buffer;
 
+        if (message->type != WS_TEXT && message->type != WS_BINARY) {
+                errno = EINVAL;
+                return -1;
+        }
         while (ws_output_open(ws) && ws->out.outbox.bytes > WS_QUEUE_HIGH)
-                if (ws_connection_wait(ws, &ws->senders, deadline) == -1)
+                if (wait_for_room(ws, deadline) == -1)
                         return -1;
         if (!ws_output_open(ws)) {
                 errno = EPIPE;
