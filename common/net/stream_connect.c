@@ -18,7 +18,7 @@ parse_address(const char *address, bool passive, struct aw_url *url, struct aw_e
 {
         const char *colon = address == NULL ? NULL : strrchr(address, ':');
         char text[AW_URL_HOST_MAX + AW_URL_SOCKET_MAX + 32];
-        struct aw_url_error why = {.text = "it has no port"};
+        struct aw_error why = {.text = "it has no port"};
         bool is_path = address != NULL && strncmp(address, "unix:", 5) == 0;
         int length;
 

@@ -29,7 +29,7 @@ struct aw_tls {
 };
 
 /* Makes a sentence of the arguments, sets errno, empties OpenSSL's error queue; returns -1. */
-int aw_tls_error_set(struct aw_tls_error *error, int number, const char *format, ...)
+int aw_tls_error_set(struct aw_error *error, int number, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
 /* OpenSSL's words for the last error in its queue. */
@@ -40,12 +40,12 @@ void aw_tls_error_explain(struct aw_tls *tls, int ssl_error);
 
 /* Loads a certificate, its chain and its key into a server's context. 0, or -1 and *error. */
 int aw_tls_certificate_load(SSL_CTX *ssl, const char *cert_file, const char *key_file,
-                            struct aw_tls_error *error);
+                            struct aw_error *error);
 
 /* Loads all certificates of a file as trusted ones. 0, or -1 and *error. */
-int aw_tls_certificate_trust(SSL_CTX *ssl, const char *ca_file, struct aw_tls_error *error);
+int aw_tls_certificate_trust(SSL_CTX *ssl, const char *ca_file, struct aw_error *error);
 
 /* Makes a self-signed certificate for this machine and its key. 0, or -1 and *error. */
-int aw_tls_certificate_make(SSL_CTX *ssl, struct aw_tls_error *error);
+int aw_tls_certificate_make(SSL_CTX *ssl, struct aw_error *error);
 
 #endif

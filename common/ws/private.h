@@ -179,10 +179,6 @@ void ws_order_close_now(struct ws *ws); /* the Close frame that is due, if one i
 void ws_close_queue(struct ws *ws, unsigned code, const char *reason); /* once */
 void ws_close_stream(struct ws *ws); /* ends the stream when all is sent, and then the connection */
 
-/* error.c: says why listening or connecting failed; sets errno and returns -1. */
-int ws_error_set(struct ws_error *error, enum ws_failure failure, int number, const char *format,
-                 ...) __attribute__((format(printf, 4, 5)));
-
 /* handshake.c: the opening handshake's texts (section 4). */
 #define WS_KEY_SIZE    25 /* base64 of 16 bytes, and a NUL */
 #define WS_ACCEPT_SIZE 29 /* base64 of 20 bytes, and a NUL */

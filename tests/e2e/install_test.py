@@ -40,7 +40,7 @@ static async int
 run(void *argument)
 {
         struct ws_listen_options here = {.url = argument};
-        struct ws_error error;
+        struct aw_error error;
         struct ws_listener *listener = await(ws_listen(&here, &error));
         struct ws_connect_options there = {.url = ws_listener_url(listener, 0)};
         struct aw_task *task = aw_spawn("echo", echo, listener);

@@ -136,7 +136,7 @@ failed(void)
 static void
 contexts_survive_the_lack_of_memory(void **state)
 {
-        struct aw_tls_error error;
+        struct aw_error error;
         bool lacked = true;
 
         (void)state;
