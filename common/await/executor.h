@@ -76,7 +76,7 @@ struct aw_job {
  * and its result is dropped.
  */
 AW_API aw_async int aw_run_in_executor(struct aw_executor *executor, const struct aw_job *job,
-                                    void **result);
+                                       void **result);
 
 /*
  * loop.set_default_executor: the thread pool that NULL means from now on, whose owner is the loop.
@@ -140,8 +140,8 @@ aw_process_pool_create(const struct aw_process_pool_options *options);
  * workers are forked is the pool broken: all jobs fail with EPIPE from then on.
  */
 AW_API aw_async ssize_t aw_run_in_process(struct aw_executor *pool, aw_process_function *function,
-                                       const void *request, size_t length, void *reply,
-                                       size_t size);
+                                          const void *request, size_t length, void *reply,
+                                          size_t size);
 
 /*
  * Executor.shutdown(wait=True): no new jobs, and waits until those there are have ended, and with

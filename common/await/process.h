@@ -87,7 +87,7 @@ struct aw_process_status {
  * A child whose output nobody reads may never end: read it first.
  */
 AW_API aw_async int aw_process_wait(struct aw_process *process, struct aw_process_status *status,
-                                 aw_time deadline);
+                                    aw_time deadline);
 
 /*
  * Sends a signal (Process.send_signal; SIGTERM: terminate, SIGKILL: kill). Never reaches another

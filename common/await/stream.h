@@ -67,7 +67,7 @@ AW_API struct aw_stream *aw_stream_open(int fd, const struct aw_stream_options *
  * number; 0 at the end; -1 with errno.
  */
 AW_API aw_async ssize_t aw_stream_read(struct aw_stream *stream, void *data, size_t size,
-                                    aw_time deadline);
+                                       aw_time deadline);
 
 /*
  * Reads exactly `size` bytes, of any number (readexactly). 0, or -1 with errno, ENODATA if the end
@@ -75,7 +75,7 @@ AW_API aw_async ssize_t aw_stream_read(struct aw_stream *stream, void *data, siz
  * on behind them (IncompleteReadError.partial).
  */
 AW_API aw_async int aw_stream_read_exactly(struct aw_stream *stream, void *data, size_t size,
-                                        size_t *got, aw_time deadline);
+                                           size_t *got, aw_time deadline);
 
 /*
  * Reads a line (readline): its length, with the LF that ends it, which only the last one may lack;
@@ -84,14 +84,16 @@ AW_API aw_async int aw_stream_read_exactly(struct aw_stream *stream, void *data,
  * -1 with errno EMSGSIZE: there are `limit` bytes and no line's end among them
  * (LimitOverrunError). They stay and can be read by aw_stream_read().
  */
-AW_API aw_async ssize_t aw_stream_read_line(struct aw_stream *stream, char **line, aw_time deadline);
+AW_API aw_async ssize_t aw_stream_read_line(struct aw_stream *stream, char **line,
+                                            aw_time deadline);
 
 /*
  * The same up to and with a separator (readuntil). An end without it is -1 with ENODATA; what came
  * before it stays (IncompleteReadError.partial). EINVAL: the separator is empty.
  */
 AW_API aw_async ssize_t aw_stream_read_until(struct aw_stream *stream, const void *separator,
-                                          size_t separator_length, char **data, aw_time deadline);
+                                             size_t separator_length, char **data,
+                                             aw_time deadline);
 
 /*
  * Writes all of it (StreamWriter.write and drain). Copies, so the data are the caller's again when
@@ -100,7 +102,7 @@ AW_API aw_async ssize_t aw_stream_read_until(struct aw_stream *stream, const voi
  * EPIPE also after aw_stream_shutdown().
  */
 AW_API aw_async int aw_stream_write(struct aw_stream *stream, const void *data, size_t length,
-                                 aw_time deadline);
+                                    aw_time deadline);
 
 /* Waits until all is written: it is with the kernel then. 0, or -1 with errno. */
 AW_API aw_async int aw_stream_flush(struct aw_stream *stream, aw_time deadline);
@@ -145,7 +147,7 @@ struct aw_stream_connect_options {
  * kind AW_ERROR_USAGE, RESOLVE, CONNECTION, TLS, CERTIFICATE, TIMEOUT, CANCELLED or MEMORY.
  */
 AW_API aw_async struct aw_stream *aw_stream_connect(const struct aw_stream_connect_options *options,
-                                                 struct aw_error *error, aw_time deadline);
+                                                    struct aw_error *error, aw_time deadline);
 
 /*
  * Puts TLS over a plain connection (StreamWriter.start_tls), after all that was written. For
@@ -155,8 +157,8 @@ AW_API aw_async struct aw_stream *aw_stream_connect(const struct aw_stream_conne
  * may be NULL): the stream can only be closed then.
  */
 AW_API aw_async int aw_stream_start_tls(struct aw_stream *stream, struct aw_tls_context *tls,
-                                     const char *server_name, struct aw_error *error,
-                                     aw_time deadline);
+                                        const char *server_name, struct aw_error *error,
+                                        aw_time deadline);
 
 /* One line about the connection: "TLSv1.3, TLS_AES_256_GCM_SHA384, ...", or "plain". */
 AW_API void aw_stream_describe(const struct aw_stream *stream, char *out, size_t size);
@@ -192,7 +194,7 @@ AW_API const char *aw_stream_listener_address(const struct aw_stream_listener *l
  * connections wait to be accepted, or 1,024 are in the handshake, further ones wait in the kernel.
  */
 AW_API aw_async struct aw_stream *aw_stream_accept(struct aw_stream_listener *listener,
-                                                aw_time deadline);
+                                                   aw_time deadline);
 
 /*
  * Stops listening, drops connections that were not accepted, and frees the listener. Those that

@@ -71,7 +71,7 @@
 /* Belongs to await(): one in the arguments of another gives the place back to that. */
 #define AW_AWAIT_(site, mark, ...)                                                                 \
         __extension__({                                                                            \
-                struct aw_await mark __attribute__((cleanup(aw_await_end))) =                      \
+                struct aw_await mark __attribute__((unused, cleanup(aw_await_end))) =              \
                         aw_await_begin(site, __func__, aw_await_stack());                          \
                 __VA_ARGS__;                                                                       \
         })

@@ -35,7 +35,8 @@ AW_API aw_async int aw_gather(struct aw_task *tasks[], size_t count, int results
  * failed or were cancelled. If the caller is cancelled so are all, and they are waited for: -1 with
  * ECANCELED.
  */
-AW_API aw_async int aw_gather_all(struct aw_task *tasks[], size_t count, int results[], int errors[]);
+AW_API aw_async int aw_gather_all(struct aw_task *tasks[], size_t count, int results[],
+                                  int errors[]);
 
 /* asyncio.wait: when to return. A cancellation is no exception there, so neither is it here. */
 enum aw_wait_when { AW_ALL_COMPLETED, AW_FIRST_COMPLETED, AW_FIRST_EXCEPTION };
@@ -45,7 +46,7 @@ enum aw_wait_when { AW_ALL_COMPLETED, AW_FIRST_COMPLETED, AW_FIRST_EXCEPTION };
  * the deadline that may be 0. -1 with ECANCELED if the caller was cancelled.
  */
 AW_API aw_async int aw_wait(struct aw_task *tasks[], size_t count, enum aw_wait_when when,
-                         aw_time deadline);
+                            aw_time deadline);
 
 /*
  * asyncio.TaskGroup:

@@ -20,7 +20,7 @@ static _Thread_local struct {
 
 /* Frees the buffers unless there is something in them: then that is done when they are empty. */
 static void
-give_back(struct aw_tls *tls)
+shed_buffers(struct aw_tls *tls)
 {
         SSL_set_mode(tls->ssl, SSL_MODE_RELEASE_BUFFERS);
         /*
@@ -50,7 +50,7 @@ aw_tls_buffers_count(struct aw_tls *tls)
         keepers.next = (keepers.next + 1) % AW_TLS_KEEPERS;
         if (other != NULL) {
                 aw_tls_buffers_leave(other);
-                give_back(other);
+                shed_buffers(other);
         }
         *place = tls;
         tls->place = place;

@@ -22,11 +22,11 @@ static _Thread_local struct {
 static uint8_t
 size_of(size_t bytes)
 {
-        uint8_t i;
+        size_t i;
 
         for (i = 0; i < SIZES && sizes[i] < bytes; i++)
                 continue;
-        return i;
+        return (uint8_t)i;
 }
 
 static size_t
@@ -36,12 +36,12 @@ bytes_of(uint8_t size, size_t bytes)
 }
 
 static struct ws_buffer *
-take_spare(unsigned size)
+take_spare(size_t size)
 {
         struct ws_buffer *buffer = spare[size].first;
 
         if (buffer != NULL) {
-                spare[size].first = buffer->link.next;
+                spare[size].first = buffer->next;
                 spare[size].bytes -= sizes[size];
         }
         return buffer;
@@ -59,7 +59,7 @@ keep_spare(struct ws_buffer *buffer)
 
         if (size == SIZES || spare[size].bytes >= KEEP)
                 return false;
-        buffer->link.next = spare[size].first;
+        buffer->next = spare[size].first;
         spare[size].first = buffer;
         spare[size].bytes += sizes[size];
         return true;
@@ -77,7 +77,7 @@ void
 ws_buffer_forget_spare(void)
 {
         struct ws_buffer *buffer;
-        unsigned i;
+        size_t i;
 
         for (i = 0; i < SIZES; i++)
                 while ((buffer = take_spare(i)) != NULL)
@@ -100,6 +100,7 @@ ws_buffer_create(uint8_t opcode, size_t capacity)
         buffer->references = 1;
         buffer->opcode = opcode;
         buffer->queued = false;
+        buffer->partial = false;
         buffer->header = 0;
         buffer->size = size;
         buffer->length = 0;

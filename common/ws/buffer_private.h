@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/list.h"
 #include "ws/frame_private.h"
 
 /*
@@ -15,13 +14,12 @@
  * one piece.
  */
 struct ws_buffer {
-        struct {
-                struct ws_buffer *next, *previous;
-        } link;
+        struct ws_buffer *next;
         size_t length, capacity;
         unsigned references;
         uint8_t opcode;
         bool queued;    /* in an outbox: it cannot be in another one */
+        bool partial;   /* further parts of its message follow */
         uint8_t header; /* bytes of the header, which ends where the payload begins */
         uint8_t size;   /* which of the sizes that are kept for the next message */
         uint8_t room[WS_FRAME_HEADER_MAX];
@@ -51,6 +49,7 @@ ws_buffer_cost(const struct ws_buffer *buffer)
         return offsetof(struct ws_buffer, data) + buffer->capacity;
 }
 
+/* Put at the end and taken from the beginning only, so one link is enough. */
 struct ws_queue {
         struct ws_buffer *first, *last;
         size_t bytes; /* what it takes in memory */
@@ -59,7 +58,12 @@ struct ws_queue {
 static inline void
 ws_queue_put(struct ws_queue *queue, struct ws_buffer *buffer)
 {
-        aw_list_append(queue, buffer, link);
+        buffer->next = NULL;
+        if (queue->last != NULL)
+                queue->last->next = buffer;
+        else
+                queue->first = buffer;
+        queue->last = buffer;
         queue->bytes += ws_buffer_cost(buffer);
 }
 
@@ -67,10 +71,14 @@ ws_queue_put(struct ws_queue *queue, struct ws_buffer *buffer)
 static inline struct ws_buffer *
 ws_queue_take(struct ws_queue *queue)
 {
-        struct ws_buffer *buffer = aw_list_take(queue, link);
+        struct ws_buffer *buffer = queue->first;
 
-        if (buffer != NULL)
-                queue->bytes -= ws_buffer_cost(buffer);
+        if (buffer == NULL)
+                return NULL;
+        queue->first = buffer->next;
+        if (queue->first == NULL)
+                queue->last = NULL;
+        queue->bytes -= ws_buffer_cost(buffer);
         return buffer;
 }
 

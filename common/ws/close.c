@@ -97,23 +97,45 @@ close_payload(uint8_t payload[WS_FRAME_CONTROL_MAX], unsigned code, const char *
         return length + 2;
 }
 
-void
-ws_close_queue(struct ws *ws, unsigned code, const char *reason)
+/* Nobody waits for messages any more. */
+static void
+stop_messages(struct ws *ws)
+{
+        if (ws->in.state != WS_IN_OPEN)
+                return;
+        ws->in.state = WS_IN_SKIP;
+        ws_input_forget(ws);
+        ws_flow_update(ws);
+}
+
+/* The Close frame is the last thing that we send; false: one was sent already. */
+static bool
+queue_close(struct ws *ws, unsigned code, const char *reason)
 {
         uint8_t payload[WS_FRAME_CONTROL_MAX];
         size_t length = close_payload(payload, code, reason);
 
         if (ws->out.state != WS_OUT_OPEN)
-                return;
+                return false;
         if (ws_output_queue_control(ws, WS_OP_CLOSE, payload, length) == -1)
                 aw_transport_close(ws->transport);
         ws->out.state = WS_OUT_CLOSING;
-        /* Nobody waits for messages any more. */
-        if (ws->in.state == WS_IN_OPEN)
-                ws->in.state = WS_IN_SKIP;
-        ws_input_forget(ws);
-        ws_flow_update(ws);
         aw_wake_all(&ws->senders);
+        return true;
+}
+
+void
+ws_close_queue(struct ws *ws, unsigned code, const char *reason)
+{
+        if (queue_close(ws, code, reason))
+                stop_messages(ws);
+}
+
+void
+ws_shutdown(struct ws *ws, unsigned code, const char *reason)
+{
+        ws_order_close_now(ws);
+        queue_close(ws, code, reason);
 }
 
 /* The end of the stream. */
@@ -166,6 +188,7 @@ close_handshake(struct ws *ws, unsigned code, const char *reason)
 
         ws_order_close_now(ws);
         ws_close_queue(ws, code, reason);
+        stop_messages(ws);
         ws_queue_clear(&ws->in.inbox);
         ws_connection_wake(ws);
         result = wait_for_close(ws);

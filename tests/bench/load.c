@@ -11,8 +11,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "bench/histogram.h"
 #include "cli/opt.h"
-#include "histogram.h"
 #include "load_link.h"
 
 #define SECOND   1000000000LL
@@ -347,24 +347,27 @@ release(struct load *load)
 #define FIELD(name) offsetof(struct load, options.name)
 
 static const struct aw_opt table[] = {
-        {"connections", 'c', AW_OPT_NUMBER, "N", "that send (100)", FIELD(connections), 0, 60000},
-        {"idle", 'i', AW_OPT_NUMBER, "N", "more that fall silent after one echo (0)", FIELD(idle),
-         0, 60000},
-        {"in-flight", 'f', AW_OPT_NUMBER, "N", "messages at once in a connection (1)",
+        {NULL, "connections", 'c', AW_OPT_NUMBER, "N", "that send (100)", FIELD(connections), 0,
+         60000},
+        {NULL, "idle", 'i', AW_OPT_NUMBER, "N", "more that fall silent after one echo (0)",
+         FIELD(idle), 0, 60000},
+        {NULL, "in-flight", 'f', AW_OPT_NUMBER, "N", "messages at once in a connection (1)",
          FIELD(in_flight), 1, 4096},
-        {"size", 's', AW_OPT_SIZE, "SIZE", "of a message (128)", FIELD(size), 0, 1 << 30},
-        {"duration", 'd', AW_OPT_DURATION, "TIME", "of measuring (2s)", FIELD(duration), 0, 0},
-        {"messages", 'n', AW_OPT_NUMBER, "N", "to send at most, without warming up (no limit)",
-         FIELD(messages), 0, 0},
-        {"warm-up", 'w', AW_OPT_DURATION, "TIME", "before measuring (500ms)", FIELD(warm_up), 0, 0},
-        {"connect-rate", 'r', AW_OPT_FLAG, NULL,
+        {NULL, "size", 's', AW_OPT_SIZE, "SIZE", "of a message (128)", FIELD(size), 0, 1 << 30},
+        {NULL, "duration", 'd', AW_OPT_DURATION, "TIME", "of measuring (2s)", FIELD(duration), 0,
+         0},
+        {NULL, "messages", 'n', AW_OPT_NUMBER, "N",
+         "to send at most, without warming up (no limit)", FIELD(messages), 0, 0},
+        {NULL, "warm-up", 'w', AW_OPT_DURATION, "TIME", "before measuring (500ms)", FIELD(warm_up),
+         0, 0},
+        {NULL, "connect-rate", 'r', AW_OPT_FLAG, NULL,
          "each connection connects, echoes once and closes, over and over", FIELD(connect_rate), 0,
          0},
-        {"hold", 0, AW_OPT_FLAG, NULL, "wait for input (or its end) once all are open", FIELD(hold),
-         0, 0},
-        {"cpu-of", 'p', AW_OPT_STRINGS, "PID", "count its processor time; repeatable",
+        {NULL, "hold", 0, AW_OPT_FLAG, NULL, "wait for input (or its end) once all are open",
+         FIELD(hold), 0, 0},
+        {NULL, "cpu-of", 'p', AW_OPT_STRINGS, "PID", "count its processor time; repeatable",
          FIELD(cpu_of), 0, 0},
-        {NULL, 0, AW_OPT_FLAG, NULL, NULL, 0, 0, 0},
+        {NULL, NULL, 0, AW_OPT_FLAG, NULL, NULL, 0, 0, 0},
 };
 
 static const struct aw_opt_program program = {"load", "[options] URL",
