@@ -39,7 +39,7 @@ ROOMS := base coro loop task executor tls net ws
 COMMON := $(sort $(wildcard $(ROOMS:%=common/%/*.c)))
 CLI := $(sort $(wildcard common/cli/*.c))
 stems = $(sort $(basename $(notdir $(wildcard $(1)))))
-SERVER := $(call stems,server/*.c)
+SERVER := $(sort $(wildcard server/*.c server/behave/*.c))
 CLIENT := $(call stems,client/*.c)
 EXAMPLES := $(call stems,common/examples/*.c)
 BENCHES := $(filter-out histogram,$(call stems,tests/bench/*.c))
@@ -104,7 +104,8 @@ say = $(if $(V),,@echo '  $(1) $@';)
 objects = $(patsubst %,$(OBJ)/%.o,$(basename $(1)))
 common_o := $(call objects,$(COMMON) $(wildcard common/coro/*.S))
 cli_o := $(call objects,$(CLI))
-server_o := $(call objects,$(SERVER:%=server/%.c))
+server_o := $(call objects,$(SERVER))
+behave_o := $(filter $(OBJ)/server/behave/%,$(server_o))
 client_o := $(call objects,$(CLIENT:%=client/%.c))
 
 # In the library await() records nothing.
@@ -125,6 +126,7 @@ $(BUILD)/wsechod: $(server_o) $(OBJ)/common.a
 $(BUILD)/wsecho: $(client_o) $(OBJ)/common.a
 $(examples): $(BUILD)/examples/%: $(OBJ)/common/examples/%.o $(BUILD)/libawait.a
 $(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/tests/bench/histogram.o $(OBJ)/common.a
+$(filter $(BUILD)/tests/server/%,$(unit)): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(behave_o)
 $(unit): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ)/common.a
 $(BUILD)/tests/bench/histogram_test: $(OBJ)/tests/bench/histogram.o
 # A test may stand between the library and functions of the C library, and says so: "Wraps: NAMES".

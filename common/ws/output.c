@@ -117,6 +117,32 @@ output_send_first(struct ws *ws)
 }
 
 void
+ws_output_send_part(struct ws *ws, size_t *most)
+{
+        struct ws_buffer *buffer;
+        size_t left;
+        ssize_t taken;
+
+        while (*most > 0 && (buffer = ws->out.outbox.first) != NULL &&
+               !aw_transport_full(ws->transport)) {
+                if (buffer->header == 0)
+                        build_header(buffer, ws->client);
+                left = buffer->header + buffer->length - ws->out.offset;
+                taken = aw_transport_write(ws->transport,
+                                           buffer->data - buffer->header + ws->out.offset,
+                                           left < *most ? left : *most);
+                if (taken <= 0)
+                        break;
+                *most -= (size_t)taken;
+                ws->out.offset += (size_t)taken;
+                if ((size_t)taken == left)
+                        output_done(&ws->out);
+        }
+        if (ws->out.outbox.bytes <= WS_QUEUE_LOW)
+                aw_wake_all(&ws->senders);
+}
+
+void
 ws_output_send(struct ws *ws)
 {
         while (ws->out.outbox.first != NULL && !aw_transport_full(ws->transport))
