@@ -150,7 +150,7 @@ server_load(struct server_options *options)
 }
 
 static void
-answer_request(const struct ws_request *request, struct ws_answer *answer, void *argument)
+handle_request(const struct ws_request *request, struct ws_answer *answer, void *argument)
 {
         struct server *server = argument;
 
@@ -189,7 +189,7 @@ server_listen(struct server *server, const char *url)
                 .subprotocol = subprotocol_of(given),
                 .socket_mode =
                         given->socket_mode == NULL ? 0 : server_socket_mode(given->socket_mode),
-                .handler = answer_request,
+                .handler = handle_request,
                 .argument = server};
         struct ws_error error;
         struct ws_listener *listener = await(ws_listen(&options, &error));

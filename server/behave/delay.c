@@ -67,7 +67,7 @@ behave_read_delayed(void *argument)
         while (result == 0 && await(ws_receive(behave->ws, &message, AW_NEVER)) == 0) {
                 result = put_delayed(behave, &message);
                 while (result == 0 && behave->delayed_bytes > DELAYED_MAX)
-                        result = aw_wait_in(&behave->delayed_changed, AW_NEVER, NULL);
+                        result = await(aw_wait_in(&behave->delayed_changed, AW_NEVER, NULL));
         }
         behave->delayed_error = errno;
         aw_wake_all(&behave->delayed_changed);
@@ -85,7 +85,7 @@ behave_receive_delayed(struct behave *behave, struct ws_message *message)
                         errno = behave->delayed_error;
                         return -1;
                 }
-                if (aw_wait_in(&behave->delayed_changed, AW_NEVER, NULL) == -1)
+                if (await(aw_wait_in(&behave->delayed_changed, AW_NEVER, NULL)) == -1)
                         return -1;
         }
         /* When the server stops, replies come at once. */

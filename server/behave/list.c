@@ -28,7 +28,7 @@ write_html_row(FILE *out, const struct behave_row *row)
 }
 
 static void
-write_html(FILE *out)
+list_as_html(FILE *out)
 {
         fputs("<!doctype html><html lang=en><meta charset=utf-8><title>wsechod</title>\n"
               "<meta name=viewport content=\"width=device-width\">\n"
@@ -44,7 +44,7 @@ write_html(FILE *out)
 }
 
 static void
-write_json(FILE *out)
+list_as_json(FILE *out)
 {
         for (int i = 0; i < BEHAVE_ROWS; i++) {
                 const struct behave_row *row = &behave_table[i];
@@ -59,7 +59,7 @@ write_json(FILE *out)
 }
 
 static void
-write_text(FILE *out)
+list_as_text(FILE *out)
 {
         fputs("Test behaviours: as parameters of any path, /chat?delay=1s&close=4000, or the same\n"
               "as a path, /-/delay/1s/close/4000. Others are /-/healthz, /-/readyz, "
@@ -97,12 +97,12 @@ behave_list(const struct ws_request *request, const struct behave_limits *limits
                 return NULL;
         if (likes(request, "application/json")) {
                 *content_type = "application/json";
-                write_json(out);
+                list_as_json(out);
         } else if (likes(request, "text/html")) {
                 *content_type = "text/html; charset=utf-8";
-                write_html(out);
+                list_as_html(out);
         } else {
-                write_text(out);
+                list_as_text(out);
         }
         if (fclose(out) == 0)
                 return text;

@@ -101,18 +101,18 @@ struct behave_row {
         /* Decides on the request, or adds to the answer; true: that settles it. */
         bool (*answer)(struct behave_answering *answering, const struct behave_value *value);
         /* Coroutines. When the connection opens, one after the other, before anything is echoed. */
-        async int (*begin)(struct behave *behave, const struct behave_value *value);
+        async int (*on_begin)(struct behave *behave, const struct behave_value *value);
         /* A task's function, with the struct behave, for as long as messages are echoed. */
         aw_task_function *beside;
         /*
          * Changes a reply, which may take its time, or takes it: 0 goes on to the next behaviour,
          * 1 does not, -1 ends the echo.
          */
-        async int (*reply)(struct behave *behave, struct ws_message *message);
+        async int (*on_reply)(struct behave *behave, struct ws_message *message);
         /* Sends the reply, in place of ws_send(): 0 or -1. */
-        async int (*deliver)(struct behave *behave, const struct ws_message *message);
+        async int (*on_deliver)(struct behave *behave, const struct ws_message *message);
         /* Ends the connection, or leaves it to the next one: 1, or 0. */
-        async int (*end)(struct behave *behave, const struct behave_value *value);
+        async int (*on_end)(struct behave *behave, const struct behave_value *value);
 };
 extern const struct behave_row behave_table[BEHAVE_ROWS];
 

@@ -52,7 +52,7 @@ behave_free(struct behave *behave)
 async int
 behave_sleep(struct behave *behave, aw_time duration)
 {
-        return ws_raw_sleep(behave->ws, aw_loop_now() + duration);
+        return await(ws_raw_sleep(behave->ws, aw_loop_now() + duration));
 }
 
 /* The echo. */
@@ -76,8 +76,8 @@ send_reply(struct behave *behave, const struct ws_message *message)
         const struct behave_plan *plan = behave->plan;
 
         for (size_t i = 0; i < plan->count; i++)
-                if (behave_table[plan->items[i].id].deliver != NULL)
-                        return await(behave_table[plan->items[i].id].deliver(behave, message));
+                if (behave_table[plan->items[i].id].on_deliver != NULL)
+                        return await(behave_table[plan->items[i].id].on_deliver(behave, message));
         return await(ws_send(behave->ws, message, AW_NEVER));
 }
 
@@ -91,8 +91,8 @@ reply(struct behave *behave, struct ws_message *message)
         for (size_t i = 0; i < plan->count && result == 0; i++) {
                 const struct behave_row *row = &behave_table[plan->items[i].id];
 
-                if (row->reply != NULL)
-                        result = await(row->reply(behave, message));
+                if (row->on_reply != NULL)
+                        result = await(row->on_reply(behave, message));
         }
         return result == 0 ? await(send_reply(behave, message)) : result;
 }
@@ -128,14 +128,14 @@ wait_for_after(struct behave *behave)
         const struct behave_value *after = behave_find(behave->plan, BEHAVE_AFTER);
 
         while (behave_find(behave->plan, BEHAVE_SEND) != NULL && !behave->sent_all)
-                if (aw_wait_in(&behave->replied, AW_NEVER, NULL) == -1)
+                if (await(aw_wait_in(&behave->replied, AW_NEVER, NULL)) == -1)
                         return -1;
         if (after == NULL)
                 return 0;
         if (after->kind == BEHAVE_DURATION)
                 return await(ws_raw_sleep(behave->ws, behave->opened + after->number));
         while (behave->replies < (uint64_t)after->number)
-                if (aw_wait_in(&behave->replied, AW_NEVER, NULL) == -1)
+                if (await(aw_wait_in(&behave->replied, AW_NEVER, NULL)) == -1)
                         return -1;
         return 0;
 }
@@ -144,7 +144,7 @@ static bool
 has_end(const struct behave_plan *plan)
 {
         for (size_t i = 0; i < plan->count; i++)
-                if (behave_table[plan->items[i].id].end != NULL)
+                if (behave_table[plan->items[i].id].on_end != NULL)
                         return true;
         return false;
 }
@@ -173,8 +173,8 @@ begin(struct behave *behave)
         for (size_t i = 0; i < plan->count && result == 0; i++) {
                 const struct behave_row *row = &behave_table[plan->items[i].id];
 
-                if (row->begin != NULL)
-                        result = await(row->begin(behave, &plan->items[i].value));
+                if (row->on_begin != NULL)
+                        result = await(row->on_begin(behave, &plan->items[i].value));
         }
         return result;
 }
@@ -205,7 +205,7 @@ run(struct behave *behave)
 
 /* The plan's end. */
 static async void
-end(struct behave *behave)
+finish(struct behave *behave)
 {
         const struct behave_plan *plan = behave->plan;
         int result = 0;
@@ -213,8 +213,8 @@ end(struct behave *behave)
         for (size_t i = 0; i < plan->count && result == 0; i++) {
                 const struct behave_row *row = &behave_table[plan->items[i].id];
 
-                if (row->end != NULL)
-                        result = await(row->end(behave, &plan->items[i].value));
+                if (row->on_end != NULL)
+                        result = await(row->on_end(behave, &plan->items[i].value));
         }
         if (result == 0)
                 await(behave_farewell(behave, WS_NORMAL));
@@ -244,7 +244,7 @@ behave_connection(void *argument)
         error = await(live(behave)) == -1 ? errno : 0;
         behave_leave_room(behave);
         if (error == 0)
-                await(end(behave));
+                await(finish(behave));
         else if (error == ESHUTDOWN)
                 await(ws_close(behave->ws, WS_GOING_AWAY, NULL));
         else if (error == ECANCELED)

@@ -38,7 +38,7 @@ write_member(FILE *out, const char *name, const char *value)
 }
 
 static void
-write_fields(FILE *out, const struct ws_request *request)
+write_field_list(FILE *out, const struct ws_request *request)
 {
         fputs(" \"fields\": [", out);
         for (size_t i = 0; i < request->field_count; i++) {
@@ -68,7 +68,7 @@ behave_show(const struct ws_request *request, const char *tls)
         if (tls != NULL)
                 write_member(out, "tls", tls);
         fprintf(out, " \"secure\": %s,\n", request->secure ? "true" : "false");
-        write_fields(out, request);
+        write_field_list(out, request);
         if (fclose(out) == 0)
                 return text;
         free(text);

@@ -90,13 +90,13 @@ const struct behave_row behave_table[BEHAVE_ROWS] = {
                          .argument = "request",
                          .kinds = BEHAVE_WORD,
                          .words = "request",
-                         .begin = behave_show_request,
+                         .on_begin = behave_show_request,
                          .help = "sends the request and what is known of the connection, as "
                                  "JSON, in a first message; to a plain GET as the page"},
         [BEHAVE_GREET] = {.name = "greet",
                           .argument = "TEXT",
                           .kinds = BEHAVE_TEXT,
-                          .begin = behave_greet,
+                          .on_begin = behave_greet,
                           .help = "sends this text in a first message"},
         [BEHAVE_SEND] = {.name = "send",
                          .argument = "SIZE",
@@ -134,13 +134,13 @@ const struct behave_row behave_table[BEHAVE_ROWS] = {
         [BEHAVE_MAX_MESSAGE] = {.name = "max-message",
                                 .argument = "SIZE",
                                 .kinds = BEHAVE_SIZE,
-                                .reply = behave_limit,
+                                .on_reply = behave_limit,
                                 .help = "closes with 1009 at a longer message"},
         [BEHAVE_ECHO] = {.name = "echo",
                          .argument = "none|length|sha256|hash|hex|upper|reverse",
                          .kinds = BEHAVE_WORD,
                          .words = "none|length|sha256|hash|hex|upper|reverse",
-                         .reply = behave_transform,
+                         .on_reply = behave_transform,
                          .help = "replies with nothing, the message's length, its SHA-256 (hash "
                                  "is the same), its bytes in hexadecimal (64K at most), or the "
                                  "message in capitals (of ASCII) or backwards"},
@@ -149,7 +149,7 @@ const struct behave_row behave_table[BEHAVE_ROWS] = {
                          .kinds = BEHAVE_NUMBER,
                          .minimum = 1,
                          .maximum = 1,
-                         .reply = behave_time,
+                         .on_reply = behave_time,
                          .help = "tells before each reply, in a message of JSON, when the "
                                  "message came and when the reply goes, in nanoseconds since "
                                  "1970"},
@@ -167,7 +167,7 @@ const struct behave_row behave_table[BEHAVE_ROWS] = {
                              .argument = "SIZE",
                              .kinds = BEHAVE_SIZE,
                              .minimum = 1,
-                             .deliver = behave_send_fragments,
+                             .on_deliver = behave_send_fragments,
                              .help = "sends replies in frames of this size"},
         [BEHAVE_PING_BETWEEN] = {.name = "ping-between",
                                  .argument = "1",
@@ -179,8 +179,8 @@ const struct behave_row behave_table[BEHAVE_ROWS] = {
                          .argument = "NAME",
                          .kinds = BEHAVE_TEXT,
                          .check = behave_check_token,
-                         .begin = behave_enter_room,
-                         .deliver = behave_send_to_room,
+                         .on_begin = behave_enter_room,
+                         .on_deliver = behave_send_to_room,
                          .help = "sends each message, of up to 64K, to all of up to 100 "
                                  "connections in the room"},
 
@@ -214,7 +214,7 @@ const struct behave_row behave_table[BEHAVE_ROWS] = {
         [BEHAVE_STALL] = {.name = "stall",
                           .argument = "TIME",
                           .kinds = BEHAVE_DURATION,
-                          .begin = behave_stall,
+                          .on_begin = behave_stall,
                           .help = "does not read for so long after the handshake"},
 
         /* Control frames. */
@@ -245,7 +245,7 @@ const struct behave_row behave_table[BEHAVE_ROWS] = {
                           .words = "rsv|masked|opcode|utf8|nonminimal|orphan|long-control|"
                                    "fragmented-control|close-1005|half-frame",
                           .all = true,
-                          .end = behave_fault,
+                          .on_end = behave_fault,
                           .help = "sends one frame that breaks the protocol, and logs what the "
                                   "client makes of it"},
         [BEHAVE_CLOSE] = {.name = "close",
@@ -253,7 +253,7 @@ const struct behave_row behave_table[BEHAVE_ROWS] = {
                           .kinds = BEHAVE_NUMBER,
                           .minimum = 1000,
                           .maximum = 4999,
-                          .end = behave_close,
+                          .on_end = behave_close,
                           .help = "closes with this code"},
         [BEHAVE_REASON] = {.name = "reason",
                            .argument = "TEXT",
@@ -265,7 +265,7 @@ const struct behave_row behave_table[BEHAVE_ROWS] = {
                          .argument = "fin|reset|notify|silent",
                          .kinds = BEHAVE_WORD,
                          .words = "fin|reset|notify|silent",
-                         .end = behave_drop,
+                         .on_end = behave_drop,
                          .help = "goes without a Close frame: by a FIN, a reset, TLS's "
                                  "close_notify alone, or stays and says nothing for a minute"},
         [BEHAVE_AFTER] = {.name = "after",

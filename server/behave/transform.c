@@ -22,7 +22,7 @@ reply_with(struct behave *behave, struct ws_message *message, const char *text)
 }
 
 static async int
-no_reply(struct behave *behave, struct ws_message *message)
+with_nothing(struct behave *behave, struct ws_message *message)
 {
         (void)behave;
         (void)message;
@@ -30,7 +30,7 @@ no_reply(struct behave *behave, struct ws_message *message)
 }
 
 static async int
-reply_length(struct behave *behave, struct ws_message *message)
+with_length(struct behave *behave, struct ws_message *message)
 {
         char text[24];
 
@@ -39,7 +39,7 @@ reply_length(struct behave *behave, struct ws_message *message)
 }
 
 static async int
-reply_digest(struct behave *behave, struct ws_message *message)
+with_digest(struct behave *behave, struct ws_message *message)
 {
         char text[DIGEST_SIZE];
         struct digest *digest = digest_begin();
@@ -60,7 +60,7 @@ reply_digest(struct behave *behave, struct ws_message *message)
 
 /* Sent here: it can be long. */
 static async int
-reply_hex(struct behave *behave, struct ws_message *message)
+with_hex(struct behave *behave, struct ws_message *message)
 {
         static const char digits[] = "0123456789abcdef";
         size_t length = message->length < HEX_MAX ? message->length : HEX_MAX;
@@ -80,7 +80,7 @@ reply_hex(struct behave *behave, struct ws_message *message)
 }
 
 static async int
-reply_upper(struct behave *behave, struct ws_message *message)
+with_upper(struct behave *behave, struct ws_message *message)
 {
         uint8_t *bytes = ws_raw_bytes(message);
 
@@ -110,7 +110,7 @@ reverse(uint8_t *bytes, size_t length)
 
 /* The bytes of a text's characters are turned once more. */
 static async int
-reply_reversed(struct behave *behave, struct ws_message *message)
+with_reversed(struct behave *behave, struct ws_message *message)
 {
         uint8_t *bytes = ws_raw_bytes(message);
         size_t start = 0;
@@ -136,9 +136,9 @@ behave_transform(struct behave *behave, struct ws_message *message)
                 const char *word;
                 async int (*function)(struct behave *behave, struct ws_message *message);
         } kinds[] = {
-                {"none", no_reply},          {"length", reply_length}, {"sha256", reply_digest},
-                {"hash", reply_digest},      {"hex", reply_hex},       {"upper", reply_upper},
-                {"reverse", reply_reversed},
+                {"none", with_nothing},     {"length", with_length}, {"sha256", with_digest},
+                {"hash", with_digest},      {"hex", with_hex},       {"upper", with_upper},
+                {"reverse", with_reversed},
         };
 
         for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
