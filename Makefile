@@ -41,8 +41,9 @@ CLI := $(sort $(wildcard common/cli/*.c))
 stems = $(sort $(basename $(notdir $(wildcard $(1)))))
 SERVER := $(sort $(wildcard server/*.c server/behave/*.c))
 CLIENT := $(call stems,client/*.c)
+WSBENCH := $(call stems,client/bench/*.c)
 EXAMPLES := $(call stems,common/examples/*.c)
-BENCHES := $(filter-out histogram,$(call stems,tests/bench/*.c))
+BENCHES := $(call stems,tests/bench/*.c)
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c)))
 FUZZ := $(call stems,tests/fuzz/*_fuzz.c)
 # A unit test runs on each back end of the loop, but for those whose source says near its top why
@@ -57,7 +58,7 @@ BENCH_TESTS := $(sort $(wildcard tests/bench/*_test.py))
 TOOLS := $(sort $(wildcard tests/lint/*_test.sh tests/lint/*_test.py))
 
 PUBLIC := $(wildcard common/await/*.h)
-MAN := $(wildcard common/man/*.3 client/*.1 server/*.8)
+MAN := $(wildcard common/man/*.3 client/*.1 client/bench/*.1 server/*.8)
 
 # Flags: ours come first, so the user's win.
 
@@ -79,6 +80,13 @@ flavour.asan := $(sanitize) -fsanitize=address,undefined
 flavour.tsan := $(sanitize) -fsanitize=thread
 $(if $(flavour.$(FLAVOUR)),,$(error FLAVOUR is release, debug, clang, asan or tsan))
 
+# GCC optimises the programs as a whole, for an echo crosses many files. What else links these
+# objects takes the code in them that is compiled file by file.
+fat.release = $(call once,fat_gcc,$(CC) -dM -E -x c /dev/null | grep -q __clang__ || \
+	echo -flto -ffat-lto-objects)
+fat = $(fat.$(FLAVOUR))
+whole = $(if $(fat),-fno-lto)
+
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wcast-qual -Wvla $(if $(filter true,$(CI)),-Werror)
 # Asked when they are needed and not before: the packages may just have been installed.
@@ -87,9 +95,12 @@ once = $(eval $(1) := $$(shell $(2)))$($(1))
 pkg_cflags = $(call once,pkg_cflags,pkg-config --cflags $(MODULES); pkg-config --cflags libev 2>&-)
 pkg_libs = $(call once,pkg_libs,pkg-config --libs $(MODULES); echo -lev)
 cmocka_libs = $(call once,cmocka_libs,pkg-config --libs cmocka)
+# Of wsbench alone: the library does not need it.
+jansson_cflags = $(call once,jansson_cflags,pkg-config --cflags jansson)
+jansson_libs = $(call once,jansson_libs,pkg-config --libs jansson)
 
 # The examples include <await/task.h>, as those do who use the installed library.
-language = -std=gnu11 -D_GNU_SOURCE -DAW_VERSION='"$(VERSION)"' -iquote tests -Icommon \
+language = -std=gnu11 -D_GNU_SOURCE -DAW_VERSION='"$(VERSION)"' -iquote tests -iquote client -Icommon \
 	$(pkg_cflags) $(warnings)
 COMPILE = $(CC) $(language) -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread \
 	$(flavour.$(FLAVOUR)) $(CPPFLAGS) $(CFLAGS)
@@ -107,11 +118,13 @@ cli_o := $(call objects,$(CLI))
 server_o := $(call objects,$(SERVER))
 behave_o := $(filter $(OBJ)/server/behave/%,$(server_o))
 client_o := $(call objects,$(CLIENT:%=client/%.c))
+wsbench_o := $(call objects,$(WSBENCH:%=client/bench/%.c))
 
 # In the library await() records nothing.
 $(common_o): private extra = -DAW_LIBRARY
 
-programs := $(if $(server_o),$(BUILD)/wsechod) $(if $(client_o),$(BUILD)/wsecho)
+programs := $(if $(server_o),$(BUILD)/wsechod) $(if $(client_o),$(BUILD)/wsecho) \
+	$(if $(wsbench_o),$(BUILD)/wsbench)
 library := $(BUILD)/libawait.a $(BUILD)/libawait.so
 examples := $(EXAMPLES:%=$(BUILD)/examples/%)
 benches := $(BENCHES:%=$(BUILD)/bench/%)
@@ -124,22 +137,32 @@ all: $(programs) $(library) ## build the programs and the library (the default)
 
 $(BUILD)/wsechod: $(server_o) $(OBJ)/common.a
 $(BUILD)/wsecho: $(client_o) $(OBJ)/common.a
+$(BUILD)/wsbench: $(wsbench_o) $(OBJ)/common.a
+$(BUILD)/wsbench: private extra = $(jansson_libs) -lm
+$(wsbench_o): private extra = $(jansson_cflags)
 $(examples): $(BUILD)/examples/%: $(OBJ)/common/examples/%.o $(BUILD)/libawait.a
-$(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/tests/bench/histogram.o $(OBJ)/common.a
+$(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/client/bench/histogram.o $(OBJ)/common.a
+$(benches): private extra = -lm
 $(filter $(BUILD)/tests/server/%,$(unit)): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(behave_o)
 $(unit): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ)/common.a
-$(BUILD)/tests/bench/histogram_test: $(OBJ)/tests/bench/histogram.o
+# Those of wsbench.
+wsbench_unit := $(filter $(BUILD)/tests/bench/%,$(unit))
+$(wsbench_unit): $(filter-out %/main.o,$(wsbench_o))
 # A test may stand between the library and functions of the C library, and says so: "Wraps: NAMES".
 wraps = $(patsubst %,-Wl$(comma)--wrap=%,\
 	$(shell sed -n 's:^/\* Wraps\: \(.*\)\. \*/$$:\1:p' $(@:$(BUILD)/tests/%=tests/unit/%.c)))
 $(unit): private extra = $(cmocka_libs) $(wraps)
+$(wsbench_unit): private extra += $(OBJ)/common.a $(jansson_libs) -lm
 # Without libFuzzer they replay inputs made beforehand.
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY
 
+$(common_o) $(cli_o) $(server_o) $(client_o): private extra = $(fat)
+$(programs): private whole = $(if $(fat),-flto=auto)
+
 $(programs) $(examples) $(benches) $(unit) $(fuzz):
 	@mkdir -p $(@D)
-	$(call say,LINK)$(LINK) -pie -o $@ $^ $(extra) $(LIBS)
+	$(call say,LINK)$(LINK) $(whole) -pie -o $@ $^ $(extra) $(LIBS)
 
 # All of the library, for our own programs.
 $(OBJ)/common.a: $(common_o) $(cli_o)
@@ -147,12 +170,12 @@ $(OBJ)/common.a: $(common_o) $(cli_o)
 
 # One object, in which only what is marked AW_API is still global.
 $(BUILD)/libawait.a: $(common_o)
-	$(call say,LIB )$(CC) -nostdlib -r -o $(OBJ)/await.o $^
-	@$(OBJCOPY) --localize-hidden $(OBJ)/await.o
+	$(call say,LIB )$(CC) -nostdlib -r $(whole) -o $(OBJ)/await.o $^
+	@$(OBJCOPY) --localize-hidden --wildcard --remove-section='.gnu.*lto_*' $(OBJ)/await.o
 	@rm -f $@ && $(AR) rcs $@ $(OBJ)/await.o
 
 $(BUILD)/libawait.so: $(common_o)
-	$(call say,LIB )$(LINK) -shared -Wl,-soname,$(@F).$(SOVERSION) -o $@.$(SOVERSION) $^ $(LIBS)
+	$(call say,LIB )$(LINK) $(whole) -shared -Wl,-soname,$(@F).$(SOVERSION) -o $@.$(SOVERSION) $^ $(LIBS)
 	@ln -sf $(@F).$(SOVERSION) $@
 
 $(OBJ)/%.o: %.c $(BUILD)/flags
@@ -168,7 +191,7 @@ $(OBJ)/%.o: %.S $(BUILD)/flags
 # Changes when the flags do, and then everything is built anew.
 $(BUILD)/flags: FORCE | deps
 	@mkdir -p $(@D)
-	@printf '%s\n' $(call quote,$(COMPILE) $(LINK) $(LIBS)) >$@.new
+	@printf '%s\n' $(call quote,$(COMPILE) $(fat) $(LINK) $(LIBS)) >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 quote = '$(subst ','\'',$(1))'
 
@@ -336,7 +359,7 @@ else echo 'Programs find libawait.so when root has run ldconfig'; fi
 endef
 
 uninstall: ## remove what install installed
-	rm -f $(foreach f,bin/wsechod bin/wsecho lib/pkgconfig/await.pc \
+	rm -f $(foreach f,bin/wsechod bin/wsecho bin/wsbench lib/pkgconfig/await.pc \
 		$(addprefix lib/libawait.,a so so.$(SOVERSION)),$(call to,$f))
 	rm -rf $(call to,include/await)
 	rm -f $(foreach name,$(notdir $(programs)),$(call to,$(bash_completions)/$(name)) \

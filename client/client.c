@@ -55,17 +55,18 @@ client_failed(const struct ws *ws)
 }
 
 enum client_status
-client_refused(const struct ws_error *error)
+client_refused(const struct aw_error *error)
 {
         static const enum client_status statuses[] = {
-                [WS_FAILED_URL] = CLIENT_USAGE,       [WS_FAILED_CONNECTION] = CLIENT_CONNECTION,
-                [WS_FAILED_TLS] = CLIENT_TLS,         [WS_FAILED_HANDSHAKE] = CLIENT_HANDSHAKE,
-                [WS_FAILED_TIMEOUT] = CLIENT_TIMEOUT, [WS_FAILED_CANCELLED] = CLIENT_LOCAL,
-                [WS_FAILED_MEMORY] = CLIENT_LOCAL,
+                [AW_ERROR_USAGE] = CLIENT_USAGE,         [AW_ERROR_CONNECTION] = CLIENT_CONNECTION,
+                [AW_ERROR_RESOLVE] = CLIENT_CONNECTION,  [AW_ERROR_CERTIFICATE] = CLIENT_TLS,
+                [AW_ERROR_SYSTEM] = CLIENT_LOCAL,        [AW_ERROR_TLS] = CLIENT_TLS,
+                [AW_ERROR_HANDSHAKE] = CLIENT_HANDSHAKE, [AW_ERROR_TIMEOUT] = CLIENT_TIMEOUT,
+                [AW_ERROR_CANCELLED] = CLIENT_LOCAL,     [AW_ERROR_MEMORY] = CLIENT_LOCAL,
         };
 
         client_say("%s", error->text);
-        return statuses[error->failure];
+        return statuses[error->kind];
 }
 
 void
@@ -82,7 +83,7 @@ client_connected(const struct ws *ws, const struct client_options *options)
 int
 client_load(struct client_options *options)
 {
-        struct aw_tls_error error;
+        struct aw_error error;
 
         if (strncasecmp(options->url, "wss:", 4) != 0)
                 return 0;

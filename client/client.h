@@ -48,7 +48,7 @@ int client_load(struct client_options *options);
 async int client_run(void *options);
 
 /* Says on standard error why there is no connection, and returns the exit status for that. */
-enum client_status client_refused(const struct ws_error *error);
+enum client_status client_refused(const struct aw_error *error);
 
 /* With --verbose, tells of the new connection. */
 void client_connected(const struct ws *ws, const struct client_options *options);

@@ -58,7 +58,7 @@ session_messages(const struct ws_connect_options *to, const struct client_option
 {
         enum client_status status = CLIENT_OK;
         struct ws_message message, reply;
-        struct ws_error error;
+        struct aw_error error;
         struct ws *ws = await(ws_connect(to, &error, deadline_of(options)));
         int i;
 
@@ -250,7 +250,7 @@ session_lines(const struct ws_connect_options *to, const struct client_options *
               struct output *output)
 {
         struct lines lines = {.options = options, .output = output};
-        struct ws_error error;
+        struct aw_error error;
 
         lines.ws = await(ws_connect(to, &error, deadline_of(options)));
         if (lines.ws == NULL)

@@ -131,7 +131,7 @@ server_socket_mode(const char *text)
 int
 server_load(struct server_options *options)
 {
-        struct aw_tls_error error;
+        struct aw_error error;
 
         if (!server_has_scheme(options, "wss:")) {
                 if (options->cert != NULL)
@@ -191,14 +191,14 @@ server_listen(struct server *server, const char *url)
                         given->socket_mode == NULL ? 0 : server_socket_mode(given->socket_mode),
                 .handler = handle_request,
                 .argument = server};
-        struct ws_error error;
+        struct aw_error error;
         struct ws_listener *listener = await(ws_listen(&options, &error));
 
-        if (listener == NULL && error.failure == WS_FAILED_CANCELLED)
+        if (listener == NULL && error.kind == AW_ERROR_CANCELLED)
                 return 1;
         if (listener == NULL) {
                 aw_log(AW_LOG_ERROR, "%s", error.text);
-                return error.failure == WS_FAILED_URL ? 2 : 1;
+                return error.kind == AW_ERROR_USAGE ? 2 : 1;
         }
         server->listeners[server->count++] = listener;
         return 0;

@@ -75,8 +75,8 @@ struct aw_job {
  * Cancellation is delivered at once. A job that has not begun never begins; one that has goes on,
  * and its result is dropped.
  */
-AW_API async int aw_run_in_executor(struct aw_executor *executor, const struct aw_job *job,
-                                    void **result);
+AW_API aw_async int aw_run_in_executor(struct aw_executor *executor, const struct aw_job *job,
+                                       void **result);
 
 /*
  * loop.set_default_executor: the thread pool that NULL means from now on, whose owner is the loop.
@@ -122,7 +122,7 @@ struct aw_process_pool_options {
  * Suspends for a turn, for a fork belongs on the loop's stack; it cannot be cancelled. NULL with
  * errno EINVAL no functions, or too many workers; or as fork(2) and socketpair(2).
  */
-AW_API async struct aw_executor *
+AW_API aw_async struct aw_executor *
 aw_process_pool_create(const struct aw_process_pool_options *options);
 
 /*
@@ -139,9 +139,9 @@ aw_process_pool_create(const struct aw_process_pool_options *options);
  * worker busy until it ends, and its reply is dropped. Only if the process is killed from which
  * workers are forked is the pool broken: all jobs fail with EPIPE from then on.
  */
-AW_API async ssize_t aw_run_in_process(struct aw_executor *pool, aw_process_function *function,
-                                       const void *request, size_t length, void *reply,
-                                       size_t size);
+AW_API aw_async ssize_t aw_run_in_process(struct aw_executor *pool, aw_process_function *function,
+                                          const void *request, size_t length, void *reply,
+                                          size_t size);
 
 /*
  * Executor.shutdown(wait=True): no new jobs, and waits until those there are have ended, and with
@@ -149,7 +149,7 @@ AW_API async ssize_t aw_run_in_process(struct aw_executor *pool, aw_process_func
  * The executor is freed, even if the caller is cancelled, which ends only its wait: -1 with
  * ECANCELED, else 0. Several tasks may wait for this.
  */
-AW_API async int aw_executor_shutdown(struct aw_executor *executor, bool cancel_futures);
+AW_API aw_async int aw_executor_shutdown(struct aw_executor *executor, bool cancel_futures);
 
 /* Executor.shutdown(wait=False): the same, by and by, waiting for nothing. NULL does nothing. */
 AW_API void aw_executor_release(struct aw_executor *executor);

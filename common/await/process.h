@@ -3,7 +3,7 @@
  * Child processes to await, and their standard streams (asyncio.create_subprocess_exec):
  *
  *     static const char *const words[] = {"date", "+%s", NULL};
- *     struct aw_process_options options = {.argv = words, .output = {AW_STDIO_PIPE}};
+ *     struct aw_process_options options = {.argv = words, .output = {.kind = AW_STDIO_PIPE}};
  *     struct aw_process *process = aw_process_start(&options, &error);
  *
  *     length = await(aw_stream_read_line(aw_process_output(process), &line, AW_NEVER));
@@ -86,8 +86,8 @@ struct aw_process_status {
  *
  * A child whose output nobody reads may never end: read it first.
  */
-AW_API async int aw_process_wait(struct aw_process *process, struct aw_process_status *status,
-                                 aw_time deadline);
+AW_API aw_async int aw_process_wait(struct aw_process *process, struct aw_process_status *status,
+                                    aw_time deadline);
 
 /*
  * Sends a signal (Process.send_signal; SIGTERM: terminate, SIGKILL: kill). Never reaches another

@@ -14,7 +14,7 @@ struct aw_signals;
 AW_API struct aw_signals *aw_signals_open(const int numbers[], size_t count);
 
 /* Waits for the next one. Its number, or -1 with errno ETIMEDOUT or ECANCELED. */
-AW_API async int aw_signals_wait(struct aw_signals *signals, aw_time deadline);
+AW_API aw_async int aw_signals_wait(struct aw_signals *signals, aw_time deadline);
 
 /* The signals act as before. Nobody may be waiting. NULL does nothing. */
 AW_API void aw_signals_close(struct aw_signals *signals);

@@ -66,16 +66,16 @@ AW_API struct aw_stream *aw_stream_open(int fd, const struct aw_stream_options *
  * Reads what there is, at most `size` bytes, and waits for at least one (StreamReader.read). Their
  * number; 0 at the end; -1 with errno.
  */
-AW_API async ssize_t aw_stream_read(struct aw_stream *stream, void *data, size_t size,
-                                    aw_time deadline);
+AW_API aw_async ssize_t aw_stream_read(struct aw_stream *stream, void *data, size_t size,
+                                       aw_time deadline);
 
 /*
  * Reads exactly `size` bytes, of any number (readexactly). 0, or -1 with errno, ENODATA if the end
  * comes before. *got, if that is not NULL, tells how many are in `data` in any case, so one can go
  * on behind them (IncompleteReadError.partial).
  */
-AW_API async int aw_stream_read_exactly(struct aw_stream *stream, void *data, size_t size,
-                                        size_t *got, aw_time deadline);
+AW_API aw_async int aw_stream_read_exactly(struct aw_stream *stream, void *data, size_t size,
+                                           size_t *got, aw_time deadline);
 
 /*
  * Reads a line (readline): its length, with the LF that ends it, which only the last one may lack;
@@ -84,14 +84,16 @@ AW_API async int aw_stream_read_exactly(struct aw_stream *stream, void *data, si
  * -1 with errno EMSGSIZE: there are `limit` bytes and no line's end among them
  * (LimitOverrunError). They stay and can be read by aw_stream_read().
  */
-AW_API async ssize_t aw_stream_read_line(struct aw_stream *stream, char **line, aw_time deadline);
+AW_API aw_async ssize_t aw_stream_read_line(struct aw_stream *stream, char **line,
+                                            aw_time deadline);
 
 /*
  * The same up to and with a separator (readuntil). An end without it is -1 with ENODATA; what came
  * before it stays (IncompleteReadError.partial). EINVAL: the separator is empty.
  */
-AW_API async ssize_t aw_stream_read_until(struct aw_stream *stream, const void *separator,
-                                          size_t separator_length, char **data, aw_time deadline);
+AW_API aw_async ssize_t aw_stream_read_until(struct aw_stream *stream, const void *separator,
+                                             size_t separator_length, char **data,
+                                             aw_time deadline);
 
 /*
  * Writes all of it (StreamWriter.write and drain). Copies, so the data are the caller's again when
@@ -99,11 +101,11 @@ AW_API async ssize_t aw_stream_read_until(struct aw_stream *stream, const void *
  * waits than may. 0, or -1 with errno; ETIMEDOUT and ECANCELED leave it open how much is taken.
  * EPIPE also after aw_stream_shutdown().
  */
-AW_API async int aw_stream_write(struct aw_stream *stream, const void *data, size_t length,
-                                 aw_time deadline);
+AW_API aw_async int aw_stream_write(struct aw_stream *stream, const void *data, size_t length,
+                                    aw_time deadline);
 
 /* Waits until all is written: it is with the kernel then. 0, or -1 with errno. */
-AW_API async int aw_stream_flush(struct aw_stream *stream, aw_time deadline);
+AW_API aw_async int aw_stream_flush(struct aw_stream *stream, aw_time deadline);
 
 /*
  * Ends the sending direction behind what was written (write_eof): the other side reads to its end.
@@ -116,7 +118,7 @@ AW_API void aw_stream_shutdown(struct aw_stream *stream);
  * Waits until all is written, up to the deadline, then closes and frees the stream, in any case. 0,
  * or -1 with errno: not all could be written. NULL does nothing: 0.
  */
-AW_API async int aw_stream_close(struct aw_stream *stream, aw_time deadline);
+AW_API aw_async int aw_stream_close(struct aw_stream *stream, aw_time deadline);
 
 /* Closes and frees it at once; what is not written yet is lost. NULL does nothing. */
 AW_API void aw_stream_drop(struct aw_stream *stream);
@@ -144,8 +146,8 @@ struct aw_stream_connect_options {
  * the TLS handshake (asyncio.open_connection). NULL with errno and *error (which may be NULL): of
  * kind AW_ERROR_USAGE, RESOLVE, CONNECTION, TLS, CERTIFICATE, TIMEOUT, CANCELLED or MEMORY.
  */
-AW_API async struct aw_stream *aw_stream_connect(const struct aw_stream_connect_options *options,
-                                                 struct aw_error *error, aw_time deadline);
+AW_API aw_async struct aw_stream *aw_stream_connect(const struct aw_stream_connect_options *options,
+                                                    struct aw_error *error, aw_time deadline);
 
 /*
  * Puts TLS over a plain connection (StreamWriter.start_tls), after all that was written. For
@@ -154,9 +156,9 @@ AW_API async struct aw_stream *aw_stream_connect(const struct aw_stream_connect_
  * that came before that are not read in TLS' stead, EPROTO. 0, or -1 with errno and *error (which
  * may be NULL): the stream can only be closed then.
  */
-AW_API async int aw_stream_start_tls(struct aw_stream *stream, struct aw_tls_context *tls,
-                                     const char *server_name, struct aw_error *error,
-                                     aw_time deadline);
+AW_API aw_async int aw_stream_start_tls(struct aw_stream *stream, struct aw_tls_context *tls,
+                                        const char *server_name, struct aw_error *error,
+                                        aw_time deadline);
 
 /* One line about the connection: "TLSv1.3, TLS_AES_256_GCM_SHA384, ...", or "plain". */
 AW_API void aw_stream_describe(const struct aw_stream *stream, char *out, size_t size);
@@ -179,7 +181,7 @@ struct aw_stream_listen_options {
  * Binds every address of the host and listens (asyncio.start_server). NULL with errno and *error
  * (which may be NULL). A stale Unix socket is replaced, one in use is not.
  */
-AW_API async struct aw_stream_listener *
+AW_API aw_async struct aw_stream_listener *
 aw_stream_listen(const struct aw_stream_listen_options *options, struct aw_error *error);
 
 /* The addresses it listens on, with real ports: "127.0.0.1:7681". NULL past the last. */
@@ -189,10 +191,10 @@ AW_API const char *aw_stream_listener_address(const struct aw_stream_listener *l
 /*
  * Waits for the next connection, whose TLS handshake is complete (it has 10 s, and costs no task).
  * NULL with errno ETIMEDOUT, ECANCELED, or ESHUTDOWN: the listener was closed meanwhile. While 64
- * connections wait to be accepted, further ones wait in the kernel.
+ * connections wait to be accepted, or 1,024 are in the handshake, further ones wait in the kernel.
  */
-AW_API async struct aw_stream *aw_stream_accept(struct aw_stream_listener *listener,
-                                                aw_time deadline);
+AW_API aw_async struct aw_stream *aw_stream_accept(struct aw_stream_listener *listener,
+                                                   aw_time deadline);
 
 /*
  * Stops listening, drops connections that were not accepted, and frees the listener. Those that

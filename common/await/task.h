@@ -17,8 +17,14 @@
  *   ESHUTDOWN     this side is going away
  *   ECONNREFUSED and the like, ENOMEM, EINVAL     as usual
  *
+ * -1 is a failure always: a task's function that returns it without having set errno has failed with
+ * EIO. A task has its own errno, which is 0 when it begins and which no await that succeeds changes.
+ * No failure is lost: it is returned to whoever waits for the task, or kept for him, or logged.
+ *
  * Cancellation: aw_cancel() makes the await in which the task waits, or its next one, fail with
- * ECANCELED. What it waited for is undone. After that the task may await again, to clean up.
+ * ECANCELED. What it waited for is undone. After that the task may await again, to clean up. It is
+ * delivered once; aw_cancelled() tells for good. A task that ends without another await keeps its
+ * result (in asyncio it would be lost, and whatever it owns with it).
  *
  * A stack is 256 KiB, a guard page included, unless aw_loop_options.stack_size says otherwise: large
  * arrays belong on the heap. aw_task_dump() tells how deep each went.
@@ -33,28 +39,92 @@
 #include "api.h"
 #include "loop.h"
 
-/* Marks a function that may suspend its caller. Python: async def. */
-#define async
-
 /*
- * Marks the point where it may, and records it. An expression with the value of the call. Inside
- * the library it records nothing: what stays recorded is where the program called it.
+ * async marks a function that may suspend its caller. Python: async def. await marks the point where
+ * it may, and records it. An expression with the value of the call. Inside the library it records
+ * nothing: what stays recorded is where the program called it.
+ *
+ * aw_async and aw_await are the same. AW_NO_KEYWORDS, defined before the headers are included, leaves
+ * only those: for C++ with <future>, and where another library has members of these names (libuv,
+ * libev).
  */
+#define aw_async
 #ifdef AW_LIBRARY
-#define await(call) (call)
+#define aw_await(...) (__VA_ARGS__)
 #else
-#define await(call) (aw_await_at(__FILE__ ":" AW_STRING(__LINE__) ": " #call), (call))
+#define aw_await(...)                                                                              \
+        AW_AWAIT_(__FILE__ ":" AW_STRING(__LINE__) ": " #__VA_ARGS__,                              \
+                  AW_JOIN(aw_await_, __COUNTER__), __VA_ARGS__)
+#endif
+#ifndef AW_NO_KEYWORDS
+#define async aw_async
+#ifdef AW_LIBRARY
+#define await(...) (__VA_ARGS__)
+#else
+#define await(...)                                                                                 \
+        AW_AWAIT_(__FILE__ ":" AW_STRING(__LINE__) ": " #__VA_ARGS__,                              \
+                  AW_JOIN(aw_await_, __COUNTER__), __VA_ARGS__)
+#endif
 #endif
 
-#define AW_STRING(x)  AW_STRING_(x)
-#define AW_STRING_(x) #x
+/* Belongs to await(): one in the arguments of another gives the place back to that. */
+#define AW_AWAIT_(site, mark, ...)                                                                 \
+        __extension__({                                                                            \
+                struct aw_await mark __attribute__((unused, cleanup(aw_await_end))) =              \
+                        aw_await_begin(site, __func__, aw_await_stack());                          \
+                __VA_ARGS__;                                                                       \
+        })
 
-/* Where the running task notes its await sites. Belongs to await(). */
-AW_API __thread const char **aw_await_site;
-static inline void
-aw_await_at(const char *site)
+#define AW_STRING(x)   AW_STRING_(x)
+#define AW_STRING_(x)  #x
+#define AW_JOIN(a, b)  AW_JOIN_(a, b)
+#define AW_JOIN_(a, b) a##b
+
+/* Where the running task notes its awaits. Belongs to await(). */
+struct aw_await {
+        const char *site;
+        const void *stack; /* how far that was in use */
+        /* The same for one that has not returned yet, and its function; or NULL. */
+        const void *open;
+        const char *function;
+};
+AW_API __thread struct aw_await *aw_await_here;
+
+static inline __attribute__((always_inline)) const void *
+aw_await_stack(void)
 {
-        *aw_await_site = site;
+        const void *stack;
+
+#if defined(__x86_64__)
+        __asm__ volatile("mov %%rsp, %0" : "=r"(stack));
+#elif defined(__aarch64__)
+        __asm__ volatile("mov %0, sp" : "=r"(stack));
+#else
+        stack = __builtin_frame_address(0);
+#endif
+        return stack;
+}
+
+static inline struct aw_await
+aw_await_begin(const char *site, const char *function, const void *stack)
+{
+        struct aw_await *here = aw_await_here, before = *here;
+
+        here->site = site;
+        here->function = function;
+        here->stack = here->open = stack;
+        return before;
+}
+
+static inline void
+aw_await_end(const struct aw_await *before)
+{
+        struct aw_await *here = aw_await_here;
+
+        if (before->open == here->open && before->function == here->function)
+                here->site = before->site;
+        here->open = before->open;
+        here->function = before->function;
 }
 
 struct aw_task;
@@ -108,17 +178,35 @@ AW_API int aw_task_result(struct aw_task *task);
  */
 AW_API bool aw_cancel(struct aw_task *task);
 
+/*
+ * Task.cancelling, of the running task: how often it was cancelled, but for the cancellations that a
+ * time-out or a group took back. Not 0: whoever cancelled it wants it to end, also if an await that
+ * has failed with ECANCELED might have done so for another reason (it joined a task that was
+ * cancelled, for example).
+ */
+AW_API unsigned aw_cancelled(void);
+
 /* asyncio.sleep: microseconds; 0 or less lets the others run once. 0, or -1 with ECANCELED. */
-AW_API async int aw_sleep(aw_time duration);
+AW_API aw_async int aw_sleep(aw_time duration);
 
 /* The same until a time. */
-AW_API async int aw_sleep_until(aw_time when);
+AW_API aw_async int aw_sleep_until(aw_time when);
 
 /*
  * `await task`: waits for its end, takes its result, and frees it. -1 with the task's errno if it
  * failed. If the caller is cancelled, so is the task, and its end is waited for.
  */
-AW_API async int aw_join(struct aw_task *task);
+AW_API aw_async int aw_join(struct aw_task *task);
+
+/*
+ * What begins in a function and has to end before that returns: its members are the library's. A
+ * task that leaves the function, or ends, in the middle of it aborts with a sentence, as far as that
+ * can be seen.
+ */
+struct aw_scope {
+        struct aw_task *task;
+        struct aw_scope *outer, *inner;
+};
 
 /*
  * asyncio.timeout: cancels this task's awaits between enter and exit once the time has come.
@@ -128,10 +216,12 @@ AW_API async int aw_join(struct aw_task *task);
  *     result = aw_timeout_exit(&timeout, result);
  *
  * exit takes the result and errno of what was timed, and gives them back, except that ECANCELED
- * becomes ETIMEDOUT if it was this timeout that cancelled and nobody else did. They nest. The
- * structure is the caller's, and each enter needs its exit.
+ * becomes ETIMEDOUT if it was this timeout that cancelled and nobody else did; another error stays
+ * what it is. They nest. The structure is the caller's, its members are the library's, and each
+ * enter needs its exit.
  */
 struct aw_timeout {
+        struct aw_scope scope;
         struct aw_handle handle;
         struct aw_task *task;
         unsigned cancels; /* of the task when this was entered */

@@ -14,23 +14,19 @@
 #include <stdbool.h>
 
 #include "api.h"
+#include "error.h"
 
 /* Reference counted: sessions hold one, so a context may be replaced under them. */
 struct aw_tls_context;
-
-/* A sentence about what went wrong, for a log line or the user; ends without a full stop. */
-struct aw_tls_error {
-        char text[256];
-};
 
 /*
  * For servers. cert_file (PEM, the chain in order) and key_file (PEM, not encrypted) are loaded
  * and checked against each other; both NULL: a self-signed EC P-256 certificate for localhost,
  * 127.0.0.1 and ::1 is made in memory, valid for 30 days. NULL and *error on failure (errno
- * EINVAL, ENOMEM or one of open(2)).
+ * EINVAL, ENOMEM or one of open(2)); error may be NULL.
  */
 AW_API struct aw_tls_context *aw_tls_context_server(const char *cert_file, const char *key_file,
-                                                    struct aw_tls_error *error);
+                                                    struct aw_error *error);
 
 /*
  * For clients. ca_file: PEM, trusted instead of the system's certificates (NULL: those); a
@@ -38,7 +34,7 @@ AW_API struct aw_tls_context *aw_tls_context_server(const char *cert_file, const
  * checked. NULL and *error on failure.
  */
 AW_API struct aw_tls_context *aw_tls_context_client(const char *ca_file, bool insecure,
-                                                    struct aw_tls_error *error);
+                                                    struct aw_error *error);
 
 AW_API struct aw_tls_context *aw_tls_context_ref(struct aw_tls_context *context);
 AW_API void aw_tls_context_unref(struct aw_tls_context *context); /* NULL does nothing */

@@ -26,6 +26,6 @@ enum { AW_READ = 1, AW_WRITE = 2 };
  * -1 with errno ETIMEDOUT, ECANCELED, EBADF no such descriptor, EINVAL no such events, ENOMEM,
  * EMFILE.
  */
-AW_API async int aw_wait_fd(int fd, unsigned events, aw_time deadline);
+AW_API aw_async int aw_wait_fd(int fd, unsigned events, aw_time deadline);
 
 #endif

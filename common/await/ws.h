@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "api.h"
+#include "error.h"
 #include "task.h"
 
 struct aw_tls_context;
@@ -76,7 +77,7 @@ struct ws_message {
  *   ESHUTDOWN  the listener drains: everything received so far was delivered
  *   ETIMEDOUT, ECANCELED, ENOMEM
  */
-AW_API async int ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline);
+AW_API aw_async int ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline);
 
 /*
  * Queues a message, which goes out at the end of this turn in one write with what else is queued.
@@ -84,16 +85,16 @@ AW_API async int ws_receive(struct ws *ws, struct ws_message *message, aw_time d
  * or -1 with errno: EPIPE the connection is closed or closing, EILSEQ a text that is not UTF-8,
  * ETIMEDOUT, ECANCELED, ENOMEM; nothing was queued then.
  */
-AW_API async int ws_send(struct ws *ws, const struct ws_message *message, aw_time deadline);
+AW_API aw_async int ws_send(struct ws *ws, const struct ws_message *message, aw_time deadline);
 
 /* The same for a terminated string, as text. */
-AW_API async int ws_send_text(struct ws *ws, const char *text, aw_time deadline);
+AW_API aw_async int ws_send_text(struct ws *ws, const char *text, aw_time deadline);
 
 /*
  * Sends a Ping and waits for its Pong (section 5.5.2). 0, or -1 with errno EPIPE, ETIMEDOUT,
  * ECANCELED, ENOMEM.
  */
-AW_API async int ws_ping(struct ws *ws, aw_time deadline);
+AW_API aw_async int ws_ping(struct ws *ws, aw_time deadline);
 
 /*
  * Closes (section 7) and frees the connection, whatever its state: sends a Close frame with code
@@ -103,7 +104,7 @@ AW_API async int ws_ping(struct ws *ws, aw_time deadline);
  * EPIPE (lost), ETIMEDOUT or ECANCELED (then the connection was dropped). Freed in any case. NULL
  * does nothing.
  */
-AW_API async int ws_close(struct ws *ws, unsigned code, const char *reason);
+AW_API aw_async int ws_close(struct ws *ws, unsigned code, const char *reason);
 
 /*
  * Drops the connection without a Close frame, and frees it. Does not wait. Tasks that wait in it get
@@ -141,23 +142,6 @@ AW_API void ws_set_max_memory(uint64_t bytes);
 /* What they take now: messages, and 32 KiB for each connection. Any thread. */
 AW_API uint64_t ws_memory(void);
 
-/* Why listening or connecting failed. */
-enum ws_failure {
-        WS_FAILED_URL = 1,    /* not a URL that can be used here */
-        WS_FAILED_CONNECTION, /* no such name, refused, lost before it was open; a listening address
-                                 that cannot be had */
-        WS_FAILED_TLS,        /* refused by one side, or the peer does not speak TLS */
-        WS_FAILED_HANDSHAKE,  /* the server did not switch to WebSocket */
-        WS_FAILED_TIMEOUT,
-        WS_FAILED_CANCELLED,
-        WS_FAILED_MEMORY,
-};
-struct ws_error {
-        enum ws_failure failure;
-        int status;     /* HTTP status of a refused handshake, or 0 */
-        char text[320]; /* one sentence without a full stop */
-};
-
 /* Client */
 
 struct ws_connect_options {
@@ -175,10 +159,12 @@ struct ws_connect_options {
 /*
  * Resolves the name in the default executor, tries its addresses side by side (RFC 8305: a new one
  * every 250 ms, families in turn), does the TLS and the opening handshake (section 4.1). An open
- * connection, or NULL with errno and *error.
+ * connection, or NULL with errno and *error, which may be NULL: AW_ERROR_USAGE (also without a URL),
+ * _RESOLVE, _CONNECTION, _TLS, _CERTIFICATE, _HANDSHAKE with the HTTP status, _TIMEOUT, _CANCELLED,
+ * _MEMORY.
  */
-AW_API async struct ws *ws_connect(const struct ws_connect_options *options, struct ws_error *error,
-                                   aw_time deadline);
+AW_API aw_async struct ws *ws_connect(const struct ws_connect_options *options,
+                                      struct aw_error *error, aw_time deadline);
 
 /* Server */
 
@@ -277,11 +263,12 @@ struct ws_listen_options {
 
 /*
  * Binds every address of the host, each once, and listens, from the next turn on. NULL with errno
- * and *error. A stale Unix socket is replaced, one in use is not. Port 0 is the same free one for
+ * and *error, which may be NULL: AW_ERROR_USAGE (also without a URL), _RESOLVE, _LISTEN, _CANCELLED,
+ * _MEMORY. A stale Unix socket is replaced, one in use is not. Port 0 is the same free one for
  * all addresses.
  */
-AW_API async struct ws_listener *ws_listen(const struct ws_listen_options *options,
-                                           struct ws_error *error);
+AW_API aw_async struct ws_listener *ws_listen(const struct ws_listen_options *options,
+                                              struct aw_error *error);
 
 /* The addresses it listens on, with real ports: "wss://127.0.0.1:7681". NULL past the last. */
 AW_API const char *ws_listener_url(const struct ws_listener *listener, size_t index);
@@ -290,7 +277,7 @@ AW_API const char *ws_listener_url(const struct ws_listener *listener, size_t in
  * Waits for the next connection whose opening handshake (TLS included; it has 10 s, and costs no
  * task) is complete. NULL with errno ETIMEDOUT, ECANCELED, or ESHUTDOWN once the listener drains.
  */
-AW_API async struct ws *ws_accept(struct ws_listener *listener, aw_time deadline);
+AW_API aw_async struct ws *ws_accept(struct ws_listener *listener, aw_time deadline);
 
 /*
  * Stops listening, drops handshakes in progress and lets every connection go with 1001: each one's

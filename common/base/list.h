@@ -54,10 +54,16 @@
 /* Takes the first item out: that item, or NULL. */
 #define aw_list_take(list, link)                                                                   \
         ({                                                                                         \
-                __typeof__((list)->first) taken_ = (list)->first;                                  \
+                __typeof__(list) list_ = (list);                                                   \
+                __typeof__(list_->first) taken_ = list_->first;                                    \
                                                                                                    \
-                if (taken_ != NULL)                                                                \
-                        aw_list_remove(list, taken_, link);                                        \
+                if (taken_ != NULL) {                                                              \
+                        list_->first = taken_->link.next;                                          \
+                        if (list_->first != NULL)                                                  \
+                                list_->first->link.previous = NULL;                                \
+                        else                                                                       \
+                                list_->last = NULL;                                                \
+                }                                                                                  \
                 taken_;                                                                            \
         })
 

@@ -132,6 +132,13 @@ aw_coro_overflowed(const struct aw_coro_pool *pool, uintptr_t address)
         return coro->name;
 }
 
+bool
+aw_coro_left(const struct aw_coro *coro, const void *address, const void *used)
+{
+        return (const char *)address >= coro->stack->low &&
+               (const char *)address < (const char *)used;
+}
+
 size_t
 aw_coro_depth(const struct aw_coro *coro)
 {

@@ -11,7 +11,7 @@ child(void *unused)
                                      "while read word; do echo \"got $word\"; done; exit 3", NULL};
         const char *const nonesuch[] = {"nonesuch", NULL};
         struct aw_process_options options = {
-                .argv = words, .input = {AW_STDIO_PIPE}, .output = {AW_STDIO_PIPE}};
+                .argv = words, .input = {.kind = AW_STDIO_PIPE}, .output = {.kind = AW_STDIO_PIPE}};
         struct aw_process *process = aw_process_start(&options, NULL);
         struct aw_process_status status;
         char *line;

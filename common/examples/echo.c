@@ -7,10 +7,10 @@
 static async struct ws *
 echo_connect(const char *url, const char *ca_file)
 {
-        struct aw_tls_error tls_error;
+        struct aw_error tls_error;
         struct aw_tls_context *tls = aw_tls_context_client(ca_file, ca_file == NULL, &tls_error);
         struct ws_connect_options options = {.url = url, .tls = tls};
-        struct ws_error error;
+        struct aw_error error;
         struct ws *ws = NULL;
 
         if (tls == NULL)

@@ -50,7 +50,7 @@ line_echo(void *unused)
 int
 main(int argc, char **files)
 {
-        struct aw_tls_error error;
+        struct aw_error error;
 
         if (argc != 4 || (theirs = aw_tls_context_server(files[1], files[2], &error)) == NULL ||
             (ours = aw_tls_context_client(files[3], false, &error)) == NULL)

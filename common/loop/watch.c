@@ -13,11 +13,10 @@
 
 #include "await/loop.h"
 #include "loop/socket.h"
-#include "loop/watch_private.h"
 
 struct aw_watch {
         struct aw_socket socket; /* of the epoll */
-        int fd;                  /* -1: not the watch's to close */
+        int fd;                  /* -1: closed already */
         void (*callback)(void *argument);
         void *argument;
 };
@@ -59,11 +58,11 @@ static const struct aw_socket_callbacks watch_callbacks = {
         .closed = watch_closed,
 };
 
-/* A descriptor that is readable while fd is ready, or has failed. */
+/* A descriptor that is readable while fd is readable, or has failed. */
 static int
-epoll_of(int fd, bool output)
+epoll_of(int fd)
 {
-        struct epoll_event event = {.events = output ? EPOLLOUT : EPOLLIN};
+        struct epoll_event event = {.events = EPOLLIN};
         int epoll = epoll_create1(EPOLL_CLOEXEC), error;
 
         if (epoll != -1 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == -1) {
@@ -76,15 +75,15 @@ epoll_of(int fd, bool output)
 }
 
 struct aw_watch *
-aw_watch_borrow(int fd, bool output, void (*callback)(void *argument), void *argument)
+aw_watch_open(int fd, void (*callback)(void *argument), void *argument)
 {
         struct aw_watch *watch = malloc(sizeof(*watch));
         int epoll, error;
 
         if (watch == NULL)
                 return NULL;
-        *watch = (struct aw_watch){.fd = -1, .callback = callback, .argument = argument};
-        epoll = epoll_of(fd, output);
+        *watch = (struct aw_watch){.fd = fd, .callback = callback, .argument = argument};
+        epoll = epoll_of(fd);
         if (epoll == -1)
                 goto fail;
         if (aw_socket_open(&watch->socket, epoll, &watch_callbacks) == -1)
@@ -98,16 +97,6 @@ fail:
         free(watch);
         errno = error;
         return NULL;
-}
-
-struct aw_watch *
-aw_watch_open(int fd, void (*callback)(void *argument), void *argument)
-{
-        struct aw_watch *watch = aw_watch_borrow(fd, false, callback, argument);
-
-        if (watch != NULL)
-                watch->fd = fd;
-        return watch;
 }
 
 void

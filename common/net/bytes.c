@@ -15,7 +15,7 @@ aw_bytes_reserve(struct aw_bytes *bytes, size_t more)
 
         if (bytes->data != NULL && bytes->start + bytes->length + more <= bytes->capacity)
                 return 0;
-        if (bytes->start > 0)
+        if (bytes->data != NULL && bytes->start > 0)
                 memmove(bytes->data, aw_bytes_first(bytes), bytes->length);
         bytes->start = 0;
         if (bytes->data != NULL && bytes->length + more <= bytes->capacity)

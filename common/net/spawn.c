@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -128,16 +129,17 @@ set_attributes(posix_spawnattr_t *attributes)
 static int
 spawn(const struct aw_process_options *options, const struct ends *ends, pid_t *pid)
 {
-        char *const *argv = (char *const *)(uintptr_t)options->argv;
-        char *const *environment = options->environment == NULL
-                                           ? environ
-                                           : (char *const *)(uintptr_t)options->environment;
+        char *const *argv, *const *environment = environ;
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
         int error = posix_spawn_file_actions_init(&actions);
 
         if (error != 0)
                 return error;
+        /* None of the words is changed, which posix_spawnp() cannot tell. */
+        memcpy(&argv, &options->argv, sizeof(argv));
+        if (options->environment != NULL)
+                memcpy(&environment, &options->environment, sizeof(environment));
         error = posix_spawnattr_init(&attributes);
         if (error == 0) {
                 error = set_attributes(&attributes);

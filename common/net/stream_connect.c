@@ -18,7 +18,7 @@ parse_address(const char *address, bool passive, struct aw_url *url, struct aw_e
 {
         const char *colon = address == NULL ? NULL : strrchr(address, ':');
         char text[AW_URL_HOST_MAX + AW_URL_SOCKET_MAX + 32];
-        struct aw_url_error why = {.text = "it has no port"};
+        struct aw_error why = {.text = "it has no port"};
         bool is_path = address != NULL && strncmp(address, "unix:", 5) == 0;
         int length;
 
@@ -146,7 +146,7 @@ async struct aw_stream *
 aw_stream_connect(const struct aw_stream_connect_options *options, struct aw_error *error,
                   aw_time deadline)
 {
-        struct aw_url *url = malloc(sizeof(*url));
+        struct aw_url *url = calloc(1, sizeof(*url));
         struct aw_addresses addresses = {.items = NULL};
         struct aw_stream *stream;
         int number;

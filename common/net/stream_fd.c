@@ -42,7 +42,12 @@ read_nowait(int fd, uint8_t *data, size_t size)
 static ssize_t
 write_quietly(int fd, const uint8_t *data, size_t length, bool nowait)
 {
-        struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = length};
+        /* It is only read, which struct iovec cannot tell. */
+        const union {
+                const uint8_t *given;
+                void *taken;
+        } bytes = {.given = data};
+        struct iovec piece = {.iov_base = bytes.taken, .iov_len = length};
         const struct timespec at_once = {0};
         sigset_t sigpipe, before;
         ssize_t sent;

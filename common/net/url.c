@@ -18,11 +18,9 @@ struct span {
 };
 
 static int
-url_refuse(struct aw_url_error *error, const char *sentence)
+url_refuse(struct aw_error *error, const char *sentence)
 {
-        snprintf(error->text, sizeof(error->text), "%s", sentence);
-        errno = EINVAL;
-        return -1;
+        return aw_error_set(error, AW_ERROR_USAGE, EINVAL, "%s", sentence);
 }
 
 /* ctype.h would depend on the locale. */
@@ -88,7 +86,7 @@ copy(char *to, struct span span)
 
 /* What is refused wherever it stands. */
 static int
-check_text(struct span text, struct aw_url_error *error)
+check_text(struct span text, struct aw_error *error)
 {
         for (size_t i = 0; i < text.length; i++) {
                 unsigned char byte = (unsigned char)text.data[i];
@@ -103,7 +101,7 @@ check_text(struct span text, struct aw_url_error *error)
 }
 
 static int
-take_target(struct span rest, struct aw_url *url, struct aw_url_error *error)
+take_target(struct span rest, struct aw_url *url, struct aw_error *error)
 {
         size_t slash = begins_with(rest, "/") ? 0 : 1;
 
@@ -119,7 +117,7 @@ take_target(struct span rest, struct aw_url *url, struct aw_url_error *error)
 
 /* Follows the host: nothing, a colon, or a colon and a number. */
 static int
-url_take_port(struct span rest, struct aw_url *url, struct aw_url_error *error)
+url_take_port(struct span rest, struct aw_url *url, struct aw_error *error)
 {
         unsigned port = 0;
 
@@ -146,7 +144,7 @@ is_name_byte(char byte)
 
 /* Letters, digits and so on between dots; the last label is returned by its length. */
 static int
-check_labels(struct span host, size_t *last, struct aw_url_error *error)
+check_labels(struct span host, size_t *last, struct aw_error *error)
 {
         struct span label;
 
@@ -185,7 +183,7 @@ is_number_label(struct span label)
 
 /* A name or an IPv4 address. */
 static int
-check_host(struct span host, struct aw_url_error *error)
+check_host(struct span host, struct aw_error *error)
 {
         char address[INET_ADDRSTRLEN];
         struct in_addr binary;
@@ -215,7 +213,7 @@ check_host(struct span host, struct aw_url_error *error)
 }
 
 static int
-check_ipv6(struct span host, struct aw_url_error *error)
+check_ipv6(struct span host, struct aw_error *error)
 {
         char address[INET6_ADDRSTRLEN];
         struct in6_addr binary;
@@ -232,7 +230,7 @@ check_ipv6(struct span host, struct aw_url_error *error)
 
 /* [ADDRESS], and what follows it. */
 static int
-take_ipv6(struct span *authority, struct span *host, struct aw_url_error *error)
+take_ipv6(struct span *authority, struct span *host, struct aw_error *error)
 {
         *host = until(after(*authority, 1), "]");
         if (host->length + 1 == authority->length)
@@ -258,7 +256,7 @@ looks_like_ipv6(struct span span)
 }
 
 static int
-take_host(struct span *authority, struct span *host, struct aw_url_error *error)
+take_host(struct span *authority, struct span *host, struct aw_error *error)
 {
         struct span whole = *authority;
 
@@ -302,7 +300,7 @@ take_any(struct span *authority, struct span *host)
 
 /* What follows ws:// or wss://. */
 static int
-parse_inet(struct span rest, struct aw_url *url, bool listening, struct aw_url_error *error)
+parse_inet(struct span rest, struct aw_url *url, bool listening, struct aw_error *error)
 {
         uint16_t default_port = url->scheme == AW_URL_WSS ? 443 : 80;
         struct span authority = until(rest, "/?"), target = after(rest, authority.length), host;
@@ -327,7 +325,7 @@ parse_inet(struct span rest, struct aw_url *url, bool listening, struct aw_url_e
 
 /* What follows unix: or ws+unix: up to the target. */
 static int
-parse_socket(struct span path, struct aw_url *url, bool listening, struct aw_url_error *error)
+parse_socket(struct span path, struct aw_url *url, bool listening, struct aw_error *error)
 {
         (void)listening;
         if (begins_with(path, "//"))
@@ -345,7 +343,7 @@ parse_socket(struct span path, struct aw_url *url, bool listening, struct aw_url
 /* What follows ws+unix:. */
 static int
 parse_socket_and_target(struct span rest, struct aw_url *url, bool listening,
-                        struct aw_url_error *error)
+                        struct aw_error *error)
 {
         struct span path = until(rest, ":"), target = after(rest, path.length);
 
@@ -361,8 +359,7 @@ parse_socket_and_target(struct span rest, struct aw_url *url, bool listening,
 static const struct {
         const char *prefix;
         enum aw_url_scheme scheme;
-        int (*parse)(struct span rest, struct aw_url *url, bool listening,
-                     struct aw_url_error *error);
+        int (*parse)(struct span rest, struct aw_url *url, bool listening, struct aw_error *error);
 } schemes[] = {
         {"ws://", AW_URL_WS, parse_inet},
         {"wss://", AW_URL_WSS, parse_inet},
@@ -371,7 +368,7 @@ static const struct {
 };
 
 static int
-parse_url(const char *text, struct aw_url *url, bool listening, struct aw_url_error *error)
+parse_url(const char *text, struct aw_url *url, bool listening, struct aw_error *error)
 {
         struct span rest = {text, strlen(text)};
 
@@ -392,13 +389,13 @@ parse_url(const char *text, struct aw_url *url, bool listening, struct aw_url_er
 }
 
 int
-aw_url_parse(const char *text, struct aw_url *url, struct aw_url_error *error)
+aw_url_parse(const char *text, struct aw_url *url, struct aw_error *error)
 {
         return parse_url(text, url, false, error);
 }
 
 int
-aw_url_parse_listen(const char *text, struct aw_url *url, struct aw_url_error *error)
+aw_url_parse_listen(const char *text, struct aw_url *url, struct aw_error *error)
 {
         if (parse_url(text, url, true, error) == -1)
                 return -1;

@@ -15,6 +15,8 @@
 
 #include <stdint.h>
 
+#include "await/error.h"
+
 #define AW_URL_HOST_MAX   253  /* bytes in a host */
 #define AW_URL_SOCKET_MAX 107  /* bytes in a Unix socket's path */
 #define AW_URL_TARGET_MAX 8000 /* bytes in a request target */
@@ -37,14 +39,9 @@ struct aw_url {
         char host_header[AW_URL_HOST_MAX + sizeof "[]:65535"];
 };
 
-/* A sentence about what is wrong, for the user; without a full stop. It never quotes the URL. */
-struct aw_url_error {
-        char text[128];
-};
-
 /*
- * Parses `text` into *url. -1 with errno EINVAL and *error written if it is no such URL; *url is
- * unspecified then. Refused are
+ * Parses `text` into *url. -1 with errno EINVAL and *error (which never quotes the URL) if it is no such
+ * URL; *url is unspecified then. Refused are
  *
  *   - spaces, control characters and fragments ('#'; RFC 6455 has none) anywhere,
  *   - a user name or password,
@@ -57,12 +54,12 @@ struct aw_url_error {
  *
  * Percent-encoding is left as it is, right or wrong.
  */
-int aw_url_parse(const char *text, struct aw_url *url, struct aw_url_error *error);
+int aw_url_parse(const char *text, struct aw_url *url, struct aw_error *error);
 
 /*
  * The same for a URL to listen on. The host may also be "*", or empty in front of a port: both are
  * AW_URL_ANY_HOST. A path (but for a single "/") and a query are refused.
  */
-int aw_url_parse_listen(const char *text, struct aw_url *url, struct aw_url_error *error);
+int aw_url_parse_listen(const char *text, struct aw_url *url, struct aw_error *error);
 
 #endif

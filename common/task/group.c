@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tasks that stand and fall together: asyncio's TaskGroup. */
 #include <errno.h>
+#include <string.h>
 
 #include "await/log.h"
 #include "await/task_wait.h"
@@ -28,14 +29,28 @@ aw_group_cancel(struct aw_group *group)
 
 /* The first failure: the rest, and the parent wherever it waits, are told to stop. */
 static void
-group_fail(struct aw_group *group, int error)
+group_fail(struct aw_group *group)
 {
-        group->error = error;
         aw_group_cancel(group);
         if (!group->joining) {
                 group->interrupted = true;
                 aw_cancel(group->parent);
         }
+}
+
+/* One that was cancelled has not failed, whoever cancelled it. */
+static void
+group_note(struct aw_group *group, const struct aw_task *task)
+{
+        if (task->result != -1 || task->error == ECANCELED)
+                return;
+        if (group->failed < AW_GROUP_ERRORS)
+                group->errors[group->failed] = task->error;
+        if (group->failed++ == 0)
+                group_fail(group);
+        else
+                aw_log_limited(AW_LOG_WARNING, "task '%s' failed after another of its group: %s",
+                               task->name, aw_task_error_text(task));
 }
 
 static void
@@ -44,9 +59,7 @@ member_ended(struct aw_task *task)
         struct aw_group *group = task->group;
 
         aw_list_remove(&group->tasks, task, members);
-        /* One that was cancelled has not failed, whoever cancelled it. */
-        if (task->result == -1 && task->error != ECANCELED && group->error == 0)
-                group_fail(group, task->error);
+        group_note(group, task);
         if (group->tasks.first == NULL)
                 aw_wake_all(&group->ended);
         aw_task_free(task);
@@ -57,13 +70,19 @@ aw_group_spawn(struct aw_group *group, const char *name, aw_task_function *funct
 {
         struct aw_task *task;
 
-        if (group->error != 0) {
+        if (group->parent == NULL || group->joined) {
+                errno = EINVAL;
+                return -1;
+        }
+        if (group->failed > 0) {
                 errno = ECANCELED;
                 return -1;
         }
         task = aw_task_spawn(name, function, argument, member_ended, group);
         if (task == NULL)
                 return -1;
+        if (group->scope.task == NULL)
+                aw_scope_open(&group->scope, group->parent);
         aw_list_append(&group->tasks, task, members);
         return 0;
 }
@@ -74,9 +93,24 @@ group_forgive_parent(struct aw_group *group)
 {
         if (!group->interrupted)
                 return;
+        group->interrupted = false;
         group->parent->cancels--;
         if (group->parent->cancels <= group->cancels)
                 group->parent->cancel = false;
+}
+
+/* A failure goes first, and a cancellation from outside comes after it, at the next await. */
+static int
+group_result(struct aw_group *group, bool cancelled)
+{
+        struct aw_task *parent = group->parent;
+
+        if (group->failed > 0 && parent->cancels > group->cancels)
+                parent->cancel = true;
+        if (group->failed == 0 && !cancelled)
+                return 0;
+        errno = group->failed > 0 ? group->errors[0] : ECANCELED;
+        return -1;
 }
 
 async int
@@ -94,11 +128,22 @@ aw_group_join(struct aw_group *group)
                  * If one has failed they were told to stop, and are not disturbed in their
                  * clean-up.
                  */
-                if (group->error == 0)
+                if (group->failed == 0)
                         aw_group_cancel(group);
         }
         while (group->tasks.first != NULL)
                 aw_suspend_in(&group->ended, AW_NEVER);
-        errno = cancelled ? ECANCELED : group->error;
-        return cancelled || group->error != 0 ? -1 : 0;
+        group->joined = true;
+        aw_scope_close(&group->scope, __builtin_frame_address(0));
+        return group_result(group, cancelled);
+}
+
+size_t
+aw_group_errors(const struct aw_group *group, int errors[], size_t size)
+{
+        size_t kept = group->failed < AW_GROUP_ERRORS ? group->failed : AW_GROUP_ERRORS;
+
+        if (size > 0)
+                memcpy(errors, group->errors, (size < kept ? size : kept) * sizeof(*errors));
+        return group->failed;
 }

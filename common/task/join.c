@@ -5,49 +5,56 @@
 #include "await/log.h"
 #include "task/private.h"
 
-void
-aw_task_watch(struct aw_task *task, struct aw_waiters *watchers)
+/* A task that nobody joins cannot be in a circle. */
+static void
+check_circle(const struct aw_task *self, const struct aw_task *task)
 {
-        if (watchers != NULL && task == aw_scheduler.current)
-                aw_log_abort("task '%s' joins itself", task->name);
-        if (watchers != NULL)
-                aw_task_check_unwatched(task);
-        if (watchers != NULL && task->ended != NULL)
-                aw_log_abort("task '%s' is detached or belongs to a group: it cannot be waited for",
-                             task->name);
-        task->watchers = watchers;
+        const struct aw_task *other;
+
+        if (self->watcher == NULL)
+                return;
+        for (other = task; other != NULL; other = other->joining)
+                if (other == self)
+                        aw_log_abort("task '%s' joins task '%s', which waits for it in turn: at "
+                                     "%s, and at %s",
+                                     self->name, task->name, aw_task_site(self),
+                                     aw_task_site(task));
 }
 
 int
 aw_task_wait_done(struct aw_task *task, aw_time deadline)
 {
         struct aw_task *self = aw_task_need();
-        struct aw_waiters ended = {NULL, NULL};
+        struct aw_watcher watcher = {.count = 1};
         int result = 0;
 
         if (aw_task_done(task))
                 return 0;
-        aw_task_watch(task, &ended);
+        aw_watcher_watch(&watcher, task);
+        check_circle(self, task);
         self->joining = task;
-        if (self->cancel)
+        if (self->cancel) {
+                task->along = true;
                 aw_cancel(task);
-        result = aw_suspend_in(&ended, deadline);
+        }
+        result = aw_suspend_in(&watcher.waiters, deadline);
         /*
          * A task that was cancelled along is left to its clean-up, the deadline no longer matters.
          */
         if (result == -1 && self->cancel)
-                result = aw_suspend_in(&ended, AW_NEVER);
+                result = aw_suspend_in(&watcher.waiters, AW_NEVER);
         self->joining = NULL;
-        aw_task_watch(task, NULL);
+        task->watcher = NULL;
         return aw_task_done(task) ? 0 : result;
 }
 
 int
 aw_task_take_joined(struct aw_task *task)
 {
+        bool along = task != NULL && task->along;
         int result = aw_task_take(task);
 
-        if (result == -1 && errno == ECANCELED)
+        if (along && result == -1 && errno == ECANCELED)
                 aw_scheduler.current->cancel = false;
         return result;
 }

@@ -28,16 +28,38 @@ struct aw_tasks {
         struct aw_task *first, *last;
 };
 
+/* What C++ knows of the exceptions in flight, by its ABI. */
+struct aw_exceptions {
+        void *caught;
+        unsigned uncaught;
+};
+
+/*
+ * Somebody who waits for the end of tasks: how many, how many are done, and what came of those; it
+ * is woken when that is enough.
+ */
+struct aw_watcher {
+        struct aw_waiters waiters;
+        size_t count, done;
+        int when;                     /* an enum aw_wait_when, or AW_WATCH_FIRST_ERROR */
+        int error;                    /* of the first that failed or was cancelled, or 0 */
+        int failure;                  /* of the first that failed, or 0 */
+        const struct aw_task *failed; /* that one */
+};
+
+/* What gather waits for: there a cancellation is an error too. */
+enum { AW_WATCH_FIRST_ERROR = 3 };
+
 /* It lives at the top of its own coroutine's stack. */
 struct aw_task {
         struct aw_handle ready;
         struct aw_coro *coro;
         aw_task_function *function;
         void *argument;
-        const char *site;            /* of the last await */
-        struct aw_waiter *waiting;   /* while it waits */
-        struct aw_task *joining;     /* the task it waits for, which is cancelled along */
-        struct aw_waiters *watchers; /* woken when it ends: those of its owner's wait */
+        struct aw_await here;       /* its last await */
+        struct aw_waiter *waiting;  /* while it waits */
+        struct aw_task *joining;    /* the task it waits for, which is cancelled along */
+        struct aw_watcher *watcher; /* its owner, while that waits for its end */
         void (*ended)(
                 struct aw_task *task); /* its owner's, who frees it then; NULL: joined later */
         struct aw_group *group;
@@ -47,11 +69,18 @@ struct aw_task {
         struct aw_task *parent; /* who spawned it */
         struct aw_tasks children;
         aw_time born;
-        uint64_t order; /* of its end among those of the others */
+        uint64_t order;             /* of its end among those of the others */
+        struct aw_scope *scope;     /* the innermost that is open */
+        struct aw_scheduler *owner; /* of its thread */
+        struct aw_exceptions exceptions;
         int result, error;
+        unsigned locks;   /* that it holds */
         unsigned cancels; /* calls of aw_cancel() that nobody has taken back */
         enum aw_task_state state;
         bool cancel; /* to be delivered at the next suspension point */
+        bool along;  /* a cancellation of whoever joins it was passed on to it */
+        bool mute;   /* it returned -1 and set no errno */
+        bool listed; /* among those whose results are being taken */
         bool seen;   /* somebody looked at its result */
         char name[AW_TASK_NAME_SIZE];
 };
@@ -73,12 +102,12 @@ struct aw_task *aw_task_need(void);
 /* Runs the task (the argument) until it waits or ends. On the loop's stack. */
 void aw_task_step(void *task);
 
-/*
- * The end of a task's life: logs an error that nobody looked at; aborts if another task still waits
- * for this one.
- */
+/* Where it awaited last, for people. */
+const char *aw_task_site(const struct aw_task *task);
+
+/* The end of a task's life: logs an error that nobody looked at. */
 void aw_task_report_unseen(const struct aw_task *task);
-void aw_task_check_unwatched(const struct aw_task *task);
+const char *aw_task_error_text(const struct aw_task *task);
 void aw_task_free(struct aw_task *task);
 
 /* The tree of who spawned whom; the children of a task that leaves it become its parent's. */
@@ -100,10 +129,24 @@ struct aw_task *aw_task_spawn(const char *name, aw_task_function *function, void
 int aw_task_wait_done(struct aw_task *task, aw_time deadline);
 
 /*
- * Enters the queue that is woken when the task ends; a task has one owner, so a second one is
- * misuse. NULL: leaves it.
+ * The watcher is told when the task ends; a task has one owner, so a second one is misuse.
+ * watch: from now on. count: this task has ended. ended: the same, and wakes whoever waits.
  */
-void aw_task_watch(struct aw_task *task, struct aw_waiters *watchers);
+void aw_watcher_watch(struct aw_watcher *watcher, struct aw_task *task);
+void aw_watcher_count(struct aw_watcher *watcher, const struct aw_task *task);
+void aw_watcher_ended(struct aw_watcher *watcher, const struct aw_task *task);
+bool aw_watcher_enough(const struct aw_watcher *watcher);
+void aw_watcher_check_none(const struct aw_task *task);
+
+/* The errno of a task that is done, or 0. One that could not be spawned, NULL, has failed. */
+int aw_watcher_error(const struct aw_task *task);
+
+/* What begins in one function and has to end in it: see struct aw_scope. */
+void aw_scope_open(struct aw_scope *scope, struct aw_task *task);
+void aw_scope_close(struct aw_scope *scope, const void *stack); /* of the function that closes */
+
+/* Aborts if the task is suspended in, or ends in, none of the functions that opened its scopes. */
+void aw_scope_check(const struct aw_task *task, bool ends);
 
 /* The result of a task that is done, which is freed. */
 int aw_task_take(struct aw_task *task);

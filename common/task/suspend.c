@@ -14,8 +14,9 @@ _Thread_local struct aw_scheduler aw_scheduler;
  * Where await() notes its site when no task runs: such an await aborts, but only once it has to
  * wait.
  */
-static const char *nowhere;
-_Thread_local const char **aw_await_site = &nowhere;
+static struct aw_await nowhere;
+static _Thread_local struct aw_await no_task;
+_Thread_local struct aw_await *aw_await_here = &nowhere;
 
 struct aw_task *
 aw_task_current(void)
@@ -41,17 +42,34 @@ task_ended(struct aw_task *task)
         aw_scheduler.count--;
         if (task == aw_scheduler.main || aw_scheduler.count == 0)
                 aw_loop_wake(aw_loop_need());
-        if (task->watchers != NULL)
-                aw_wake_all(task->watchers);
+        if (task->watcher != NULL)
+                aw_watcher_ended(task->watcher, task);
         if (task->ended != NULL)
                 task->ended(task);
+}
+
+/* Where there is no C++ in the program there are no exceptions. */
+extern struct aw_exceptions *__cxa_get_globals(void) __attribute__((weak));
+
+/* Each task has its own: those of the thread's, and those that are kept, trade places. */
+static void
+trade_exceptions(struct aw_exceptions *kept)
+{
+        struct aw_exceptions *globals, other;
+
+        if (__cxa_get_globals == NULL)
+                return;
+        globals = __cxa_get_globals();
+        other = *globals;
+        *globals = *kept;
+        *kept = other;
 }
 
 static void
 report_slow(const struct aw_task *task, aw_time took)
 {
         aw_log(AW_LOG_WARNING, "Executing <Task '%s', last await at %s> took %.3f seconds",
-               task->name, task->site == NULL ? "none" : task->site, (double)took / AW_SECOND);
+               task->name, aw_task_site(task), (double)took / AW_SECOND);
 }
 
 void
@@ -62,9 +80,11 @@ aw_task_step(void *argument)
 
         task->state = AW_TASK_RUNNING;
         aw_scheduler.current = task;
-        aw_await_site = &task->site;
+        aw_await_here = &task->here;
+        trade_exceptions(&task->exceptions);
         aw_coro_resume(task->coro);
-        aw_await_site = &nowhere;
+        trade_exceptions(&task->exceptions);
+        aw_await_here = &no_task;
         aw_scheduler.current = NULL;
         took = aw_loop_slow(aw_loop_need());
         if (took > 0)
@@ -77,6 +97,10 @@ aw_task_step(void *argument)
 static void
 waiter_end(struct aw_waiter *waiter, int outcome)
 {
+        if (waiter->task->owner != &aw_scheduler)
+                aw_log_abort("task '%s', which waits at %s, belongs to the loop of another thread: "
+                             "wake it by aw_call_soon_threadsafe()",
+                             waiter->task->name, aw_task_site(waiter->task));
         waiter->outcome = outcome;
         if (waiter->waiters != NULL)
                 aw_list_remove(waiter->waiters, waiter, link);
@@ -94,18 +118,21 @@ waiter_timer(void *argument)
 
 /*
  * The one place where a task is suspended. `waiter` is on the task's own stack and in no queue when
- * this returns.
+ * this returns. errno is the thread's, and each task finds its own again.
  */
 static void
 suspend(struct aw_waiter *waiter)
 {
         struct aw_task *task = waiter->task;
+        int error = errno;
 
+        aw_scope_check(task, false);
         task->waiting = waiter;
         if (waiter->outcome == AW_WAITING)
                 task->state = AW_TASK_WAITING;
         aw_coro_suspend(task->coro);
         task->waiting = NULL;
+        errno = error;
 }
 
 static int
@@ -132,10 +159,10 @@ aw_task_take_cancel(void)
 int
 aw_suspend_in(struct aw_waiters *waiters, aw_time deadline)
 {
-        int outcome = wait_outcome(waiters, deadline);
-
+        if (wait_outcome(waiters, deadline) != AW_TIMED_OUT)
+                return 0;
         errno = ETIMEDOUT;
-        return outcome == AW_TIMED_OUT ? -1 : 0;
+        return -1;
 }
 
 int
@@ -152,8 +179,10 @@ aw_wait_in(struct aw_waiters *waiters, aw_time deadline, bool *woken)
                 errno = ECANCELED;
                 return -1;
         }
+        if (outcome == AW_WOKEN)
+                return 0;
         errno = ETIMEDOUT;
-        return outcome == AW_WOKEN ? 0 : -1;
+        return -1;
 }
 
 bool
@@ -182,16 +211,22 @@ yield_once(void)
                 waiter_end(&waiter, AW_WOKEN);
                 suspend(&waiter);
         }
+        if (!aw_task_take_cancel())
+                return 0;
         errno = ECANCELED;
-        return aw_task_take_cancel() ? -1 : 0;
+        return -1;
 }
 
 static int
 sleep_until(aw_time when)
 {
         struct aw_waiters nobody = {NULL, NULL};
+        int error = errno;
 
-        return aw_wait_in(&nobody, when, NULL) == -1 && errno == ECANCELED ? -1 : 0;
+        if (aw_wait_in(&nobody, when, NULL) == -1 && errno == ECANCELED)
+                return -1;
+        errno = error;
+        return 0;
 }
 
 async int
@@ -218,6 +253,12 @@ cancel_one(struct aw_task *task)
         task->cancel = true;
 }
 
+unsigned
+aw_cancelled(void)
+{
+        return aw_task_need()->cancels;
+}
+
 bool
 aw_cancel(struct aw_task *task)
 {
@@ -229,6 +270,7 @@ aw_cancel(struct aw_task *task)
                 task = task->joining;
                 if (task->state == AW_TASK_DONE)
                         return true;
+                task->along = true;
                 cancel_one(task);
         }
         if (task->waiting != NULL && task->waiting->outcome == AW_WAITING)

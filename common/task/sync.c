@@ -102,10 +102,13 @@ aw_lock_acquire(struct aw_lock *lock, aw_time deadline)
                 aw_log_abort("task '%s' acquires a lock that it holds", aw_task_name(self));
         if (lock->owner == NULL) {
                 lock->owner = self;
+                self->locks++;
                 return 0;
         }
         result = aw_wait_in(&lock->waiters, deadline, &given);
-        if (result == -1 && given) {
+        if (result == 0) {
+                self->locks++;
+        } else if (given) {
                 error = errno;
                 lock_pass_on(lock);
                 errno = error;
@@ -118,6 +121,7 @@ aw_lock_release(struct aw_lock *lock)
 {
         if (lock->owner == NULL || lock->owner != aw_task_current())
                 aw_log_abort("aw_lock_release(): the lock is not held by this task");
+        lock->owner->locks--;
         lock_pass_on(lock);
 }
 
@@ -137,7 +141,10 @@ aw_queue_init(struct aw_queue *queue, size_t max)
 void
 aw_queue_free(struct aw_queue *queue)
 {
-        if (queue->filled.waiters.first != NULL || queue->empty.waiters.first != NULL)
+        /* One that was woken and has not run yet has its item, or its place, already. */
+        if (queue->filled.waiters.first != NULL || queue->empty.waiters.first != NULL ||
+            queue->count != queue->filled.value ||
+            (queue->max > 0 && queue->count + queue->empty.value != queue->max))
                 aw_log_abort("aw_queue_free(): a task waits in the queue");
         free(queue->items);
         *queue = (struct aw_queue){.items = NULL};
@@ -146,7 +153,7 @@ aw_queue_free(struct aw_queue *queue)
 size_t
 aw_queue_size(const struct aw_queue *queue)
 {
-        return queue->count;
+        return queue->filled.value;
 }
 
 /* Doubles a full ring, and moves the part that had wrapped around behind the rest. */

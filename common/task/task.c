@@ -9,12 +9,27 @@
 #include "loop/turn.h"
 #include "task/private.h"
 
+/* What -1 without errno counts as. */
+#define NO_ERRNO EIO
+
+const char *
+aw_task_site(const struct aw_task *task)
+{
+        return task->here.site == NULL ? "none" : task->here.site;
+}
+
+const char *
+aw_task_error_text(const struct aw_task *task)
+{
+        return task->mute ? "it returned -1 and set no errno" : strerror(task->error);
+}
+
 void
 aw_task_report_unseen(const struct aw_task *task)
 {
         if (task->result == -1 && task->error != ECANCELED && !task->seen)
                 aw_log(AW_LOG_WARNING, "task '%s' ended with an error nobody looked at: %s",
-                       task->name, strerror(task->error));
+                       task->name, aw_task_error_text(task));
 }
 
 void
@@ -34,8 +49,15 @@ task_main(void *argument)
         struct aw_task *task = aw_scheduler.current;
 
         (void)argument;
+        errno = 0;
         task->result = task->function(task->argument);
-        task->error = task->result == -1 ? errno : 0;
+        task->mute = task->result == -1 && errno == 0;
+        if (task->result == -1)
+                task->error = task->mute ? NO_ERRNO : errno;
+        aw_scope_check(task, true);
+        if (task->locks > 0)
+                aw_log_abort("task '%s' ended while it holds a lock, its last await was at %s",
+                             task->name, aw_task_site(task));
 }
 
 struct aw_task *
@@ -57,6 +79,7 @@ aw_task_spawn(const char *name, aw_task_function *function, void *argument,
                                  .argument = argument,
                                  .ended = ended,
                                  .group = group,
+                                 .owner = &aw_scheduler,
                                  .born = aw_loop_now_about(),
                                  .state = AW_TASK_READY};
         memcpy(task->name, name, length);
@@ -73,14 +96,6 @@ aw_spawn(const char *name, aw_task_function *function, void *argument)
         return aw_task_spawn(name, function, argument, NULL, NULL);
 }
 
-/* A task has one owner, who alone takes or detaches it. */
-void
-aw_task_check_unwatched(const struct aw_task *task)
-{
-        if (task->watchers != NULL)
-                aw_log_abort("task '%s' is waited for by another task", task->name);
-}
-
 static void
 detached_ended(struct aw_task *task)
 {
@@ -94,7 +109,7 @@ aw_task_detach(struct aw_task *task)
 {
         if (task == NULL)
                 return;
-        aw_task_check_unwatched(task);
+        aw_watcher_check_none(task);
         if (task->ended == NULL)
                 task->ended = detached_ended;
         if (task->state == AW_TASK_DONE)
@@ -135,7 +150,7 @@ aw_task_take(struct aw_task *task)
 
         if (task == NULL)
                 return result;
-        aw_task_check_unwatched(task);
+        aw_watcher_check_none(task);
         aw_task_free(task);
         if (result == -1)
                 errno = error;

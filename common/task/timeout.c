@@ -22,6 +22,7 @@ aw_timeout_enter(struct aw_timeout *timeout, aw_time when)
          * in it.
          */
         *timeout = (struct aw_timeout){.task = task, .cancels = task->cancels - task->cancel};
+        aw_scope_open(&timeout->scope, task);
         if (when != AW_NEVER)
                 aw_call_at(&timeout->handle, when, timeout_fired, timeout);
 }
@@ -32,6 +33,7 @@ aw_timeout_exit(struct aw_timeout *timeout, int result)
         struct aw_task *task = timeout->task;
         int error = errno;
 
+        aw_scope_close(&timeout->scope, __builtin_frame_address(0));
         aw_handle_cancel(&timeout->handle);
         if (timeout->fired) {
                 task->cancels--;

@@ -65,6 +65,7 @@ aw_task_dump(FILE *out)
         while ((task = aw_task_next(task)) != NULL)
                 fprintf(out, "%*s%s (%s, stack %zu KiB, %.1f s)%s%s\n", 2 * depth_of(task), "",
                         task->name, states[task->state], aw_coro_depth(task->coro) >> 10,
-                        (double)(now - task->born) / AW_SECOND, task->site == NULL ? "" : " at ",
-                        task->site == NULL ? "" : task->site);
+                        (double)(now - task->born) / AW_SECOND,
+                        task->here.site == NULL ? "" : " at ",
+                        task->here.site == NULL ? "" : task->here.site);
 }

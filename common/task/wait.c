@@ -25,114 +25,122 @@ aw_wait_for(struct aw_task *task, aw_time deadline)
         return result;
 }
 
-struct tally {
-        size_t done;
-        int error;   /* of the first to fail, cancellation included */
-        bool failed; /* some did otherwise than by cancellation */
-};
-
-/* Of a task that is done. One that could not be spawned has failed before all others. */
-static int
-error_of(const struct aw_task *task)
+/* Those that are done already; the earliest of them to end counts as the first. */
+static void
+count_done(struct aw_watcher *watcher, struct aw_task *tasks[], size_t count)
 {
-        if (task == NULL)
-                return ENOMEM;
-        return task->result == -1 ? task->error : 0;
-}
-
-static struct tally
-count_done(struct aw_task *tasks[], size_t count)
-{
-        struct tally tally = {.done = 0};
-        uint64_t first = UINT64_MAX, order;
+        uint64_t first = UINT64_MAX, first_failed = UINT64_MAX, order;
         int error;
 
         for (size_t i = 0; i < count; i++) {
                 if (!aw_task_done(tasks[i]))
                         continue;
-                tally.done++;
-                error = error_of(tasks[i]);
-                if (error == 0)
-                        continue;
+                watcher->done++;
+                error = aw_watcher_error(tasks[i]);
                 order = tasks[i] == NULL ? 0 : tasks[i]->order;
-                if (order < first) {
+                if (error != 0 && order < first) {
                         first = order;
-                        tally.error = error;
+                        watcher->error = error;
                 }
-                tally.failed |= error != ECANCELED;
+                if (error != 0 && error != ECANCELED && order < first_failed) {
+                        first_failed = order;
+                        watcher->failure = error;
+                        watcher->failed = tasks[i];
+                }
         }
-        return tally;
 }
 
 static void
-watch_all(struct aw_task *tasks[], size_t count, struct aw_waiters *watchers)
+watch_all(struct aw_watcher *watcher, struct aw_task *tasks[], size_t count)
 {
         for (size_t i = 0; i < count; i++)
-                if (tasks[i] != NULL && (watchers == NULL || !aw_task_done(tasks[i])))
-                        aw_task_watch(tasks[i], watchers);
+                if (!aw_task_done(tasks[i]))
+                        aw_watcher_watch(watcher, tasks[i]);
 }
 
-/*
- * What is waited for: asyncio.wait's three, where a cancellation is no exception, and gather's,
- * where it is.
- */
-enum { FIRST_FAILURE = AW_FIRST_EXCEPTION + 1 };
-
-static bool
-enough(struct tally tally, size_t count, int when)
+/* Of one that is listed twice this is the second time, too. */
+static void
+unwatch_all(struct aw_task *tasks[], size_t count)
 {
-        return tally.done == count || (when == AW_FIRST_COMPLETED && tally.done > 0) ||
-               (when == AW_FIRST_EXCEPTION && tally.failed) ||
-               (when == FIRST_FAILURE && tally.error != 0);
+        for (size_t i = 0; i < count; i++)
+                if (tasks[i] != NULL)
+                        tasks[i]->watcher = NULL;
 }
 
+/* 0, or -1 with ETIMEDOUT or ECANCELED. */
 static int
-wait_until(struct aw_task *tasks[], size_t count, int when, aw_time deadline)
+wait_until(struct aw_watcher *watcher, struct aw_task *tasks[], size_t count, int when,
+           aw_time deadline)
 {
-        struct aw_waiters ended = {NULL, NULL};
-        struct tally tally = count_done(tasks, count);
         int result = 0;
 
-        watch_all(tasks, count, &ended);
-        while (result == 0 && !enough(tally, count, when)) {
-                result = aw_wait_in(&ended, deadline, NULL);
-                tally = count_done(tasks, count);
-        }
-        watch_all(tasks, count, NULL);
-        return result == -1 && errno == ECANCELED ? -1 : (int)tally.done;
+        *watcher = (struct aw_watcher){.count = count, .when = when};
+        count_done(watcher, tasks, count);
+        if (aw_watcher_enough(watcher))
+                return 0;
+        watch_all(watcher, tasks, count);
+        while (result == 0 && !aw_watcher_enough(watcher))
+                result = aw_wait_in(&watcher->waiters, deadline, NULL);
+        unwatch_all(tasks, count);
+        return result;
 }
 
 async int
 aw_wait(struct aw_task *tasks[], size_t count, enum aw_wait_when when, aw_time deadline)
 {
-        return wait_until(tasks, count, (int)when, deadline);
+        struct aw_watcher watcher;
+        int result = wait_until(&watcher, tasks, count, (int)when, deadline);
+
+        return result == -1 && errno == ECANCELED ? -1 : (int)watcher.done;
 }
 
+/* What they do about it counts as well. */
 static void
-cancel_and_wait(struct aw_task *tasks[], size_t count)
+cancel_and_wait(struct aw_watcher *watcher, struct aw_task *tasks[], size_t count)
 {
-        struct aw_waiters ended = {NULL, NULL};
-
+        watcher->when = AW_ALL_COMPLETED;
+        watch_all(watcher, tasks, count);
         for (size_t i = 0; i < count; i++)
                 aw_cancel(tasks[i]);
-        watch_all(tasks, count, &ended);
-        while (count_done(tasks, count).done < count)
-                aw_suspend_in(&ended, AW_NEVER);
-        watch_all(tasks, count, NULL);
+        while (!aw_watcher_enough(watcher))
+                aw_suspend_in(&watcher->waiters, AW_NEVER);
+        unwatch_all(tasks, count);
 }
 
-/* Takes the results of those that are done. */
 static void
-take_done(struct aw_task *tasks[], size_t count, int results[])
+check_listed_once(struct aw_task *tasks[], size_t count)
 {
-        int result;
+        for (size_t i = 0; i < count; i++) {
+                if (tasks[i] == NULL || tasks[i]->state != AW_TASK_DONE)
+                        continue;
+                if (tasks[i]->listed)
+                        aw_log_abort("task '%s' is listed twice", tasks[i]->name);
+                tasks[i]->listed = true;
+        }
+}
 
+/*
+ * Takes the results of those that are done. A failure that is told neither by errors[] nor as
+ * `told` is logged.
+ */
+static void
+take_done(struct aw_task *tasks[], size_t count, int results[], int errors[],
+          const struct aw_task *told)
+{
+        int error, result;
+
+        check_listed_once(tasks, count);
         for (size_t i = 0; i < count; i++) {
                 if (!aw_task_done(tasks[i]))
                         continue;
+                error = aw_watcher_error(tasks[i]);
+                if (tasks[i] != NULL && tasks[i] != told && errors == NULL)
+                        aw_task_report_unseen(tasks[i]);
                 result = aw_task_take(tasks[i]);
                 if (results != NULL)
                         results[i] = result;
+                if (errors != NULL)
+                        errors[i] = error;
                 tasks[i] = NULL;
         }
 }
@@ -140,15 +148,38 @@ take_done(struct aw_task *tasks[], size_t count, int results[])
 async int
 aw_gather(struct aw_task *tasks[], size_t count, int results[])
 {
+        struct aw_watcher watcher;
         int error;
 
-        if (wait_until(tasks, count, FIRST_FAILURE, AW_NEVER) == -1) {
-                cancel_and_wait(tasks, count);
-                error = ECANCELED;
+        if (wait_until(&watcher, tasks, count, AW_WATCH_FIRST_ERROR, AW_NEVER) == -1) {
+                cancel_and_wait(&watcher, tasks, count);
+                error = watcher.failure != 0 ? watcher.failure : ECANCELED;
+                /* A failure goes first, and the cancellation comes after it. */
+                aw_scheduler.current->cancel |= watcher.failure != 0;
         } else {
-                error = count_done(tasks, count).error;
+                error = watcher.error;
         }
-        take_done(tasks, count, results);
+        take_done(tasks, count, results, NULL, error == ECANCELED ? NULL : watcher.failed);
+        if (error == 0)
+                return 0;
         errno = error;
-        return error == 0 ? 0 : -1;
+        return -1;
+}
+
+async int
+aw_gather_all(struct aw_task *tasks[], size_t count, int results[], int errors[])
+{
+        struct aw_watcher watcher;
+        int failed = 0;
+        bool cancelled = wait_until(&watcher, tasks, count, AW_ALL_COMPLETED, AW_NEVER) == -1;
+
+        if (cancelled)
+                cancel_and_wait(&watcher, tasks, count);
+        for (size_t i = 0; i < count; i++)
+                failed += aw_watcher_error(tasks[i]) != 0;
+        take_done(tasks, count, results, errors, NULL);
+        if (!cancelled)
+                return failed;
+        errno = ECANCELED;
+        return -1;
 }

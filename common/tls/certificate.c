@@ -15,7 +15,7 @@
 #define DAY  (24 * HOUR)
 
 static BIO *
-open_pem(const char *path, struct aw_tls_error *error)
+open_pem(const char *path, struct aw_error *error)
 {
         FILE *file = fopen(path, "re");
         struct stat status;
@@ -53,7 +53,7 @@ refuse_passphrase(char *buffer, int size, int writing, void *asked)
 
 /* The next certificate of a file; NULL at its end, or with *failed and *error set. */
 static X509 *
-read_certificate(BIO *bio, const char *path, struct aw_tls_error *error, bool *failed)
+read_certificate(BIO *bio, const char *path, struct aw_error *error, bool *failed)
 {
         bool asked = false;
         X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, refuse_passphrase, &asked);
@@ -72,7 +72,7 @@ read_certificate(BIO *bio, const char *path, struct aw_tls_error *error, bool *f
 /* Hands the certificates of a file to `use`, which returns 0 to stop. 0, or -1 and *error. */
 static int
 each_certificate(const char *path, int (*use)(SSL_CTX *ssl, X509 *certificate, bool first),
-                 SSL_CTX *ssl, struct aw_tls_error *error)
+                 SSL_CTX *ssl, struct aw_error *error)
 {
         BIO *bio = open_pem(path, error);
         bool first = true, failed = false;
@@ -105,7 +105,7 @@ trust(SSL_CTX *ssl, X509 *certificate, bool first)
 }
 
 int
-aw_tls_certificate_trust(SSL_CTX *ssl, const char *ca_file, struct aw_tls_error *error)
+aw_tls_certificate_trust(SSL_CTX *ssl, const char *ca_file, struct aw_error *error)
 {
         /* Whatever the user put there is trusted, also if it is no root. */
         X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ssl), X509_V_FLAG_PARTIAL_CHAIN);
@@ -122,7 +122,7 @@ present(SSL_CTX *ssl, X509 *certificate, bool first)
 }
 
 static EVP_PKEY *
-read_key(const char *path, struct aw_tls_error *error)
+read_key(const char *path, struct aw_error *error)
 {
         BIO *bio = open_pem(path, error);
         bool encrypted = false;
@@ -155,7 +155,7 @@ warn_about_dates(SSL_CTX *ssl, const char *path)
 
 int
 aw_tls_certificate_load(SSL_CTX *ssl, const char *cert_file, const char *key_file,
-                        struct aw_tls_error *error)
+                        struct aw_error *error)
 {
         EVP_PKEY *key;
         int result = 0;
@@ -235,7 +235,7 @@ fill_in(X509 *certificate, EVP_PKEY *key)
 }
 
 int
-aw_tls_certificate_make(SSL_CTX *ssl, struct aw_tls_error *error)
+aw_tls_certificate_make(SSL_CTX *ssl, struct aw_error *error)
 {
         EVP_PKEY *key = EVP_EC_gen("P-256");
         X509 *certificate = X509_new();

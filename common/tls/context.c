@@ -44,7 +44,7 @@ set_policy(SSL_CTX *ssl)
 }
 
 static struct aw_tls_context *
-create(const SSL_METHOD *method, bool server, struct aw_tls_error *error)
+create(const SSL_METHOD *method, bool server, struct aw_error *error)
 {
         struct aw_tls_context *context = calloc(1, sizeof(*context));
 
@@ -64,7 +64,7 @@ create(const SSL_METHOD *method, bool server, struct aw_tls_error *error)
 }
 
 struct aw_tls_context *
-aw_tls_context_server(const char *cert_file, const char *key_file, struct aw_tls_error *error)
+aw_tls_context_server(const char *cert_file, const char *key_file, struct aw_error *error)
 {
         struct aw_tls_context *context = create(TLS_server_method(), true, error);
         int result;
@@ -86,7 +86,7 @@ aw_tls_context_server(const char *cert_file, const char *key_file, struct aw_tls
 }
 
 static int
-set_trust(SSL_CTX *ssl, const char *ca_file, struct aw_tls_error *error)
+set_trust(SSL_CTX *ssl, const char *ca_file, struct aw_error *error)
 {
         SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
         if (ca_file != NULL)
@@ -98,7 +98,7 @@ set_trust(SSL_CTX *ssl, const char *ca_file, struct aw_tls_error *error)
 }
 
 struct aw_tls_context *
-aw_tls_context_client(const char *ca_file, bool insecure, struct aw_tls_error *error)
+aw_tls_context_client(const char *ca_file, bool insecure, struct aw_error *error)
 {
         struct aw_tls_context *context = create(TLS_client_method(), false, error);
 

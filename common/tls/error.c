@@ -75,16 +75,17 @@ aw_tls_error_reason(void)
 }
 
 int
-aw_tls_error_set(struct aw_tls_error *error, int number, const char *format, ...)
+aw_tls_error_set(struct aw_error *error, int number, const char *format, ...)
 {
+        char text[sizeof(error->text) + 1];
         va_list arguments;
 
         va_start(arguments, format);
-        vsnprintf(error->text, sizeof(error->text), format, arguments);
+        vsnprintf(text, sizeof(text), format, arguments);
         va_end(arguments);
         ERR_clear_error();
-        errno = number;
-        return -1;
+        return aw_error_set(error, number == ENOMEM ? AW_ERROR_MEMORY : AW_ERROR_CERTIFICATE,
+                            number, "%s", text);
 }
 
 static void __attribute__((format(printf, 2, 3))) say(struct aw_tls *tls, const char *format, ...)

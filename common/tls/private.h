@@ -23,13 +23,22 @@ struct aw_tls {
         struct aw_tls_buffer *output; /* lent, or NULL */
         size_t output_start;          /* its length when it was lent */
         char *error_text;
-        unsigned messages; /* of the handshake protocol, since data came last */
-        bool flooded;      /* too many of them */
+        unsigned messages;     /* of the handshake protocol, since data came last */
+        bool flooded;          /* too many of them */
+        struct aw_tls **place; /* among those that keep their buffers, or NULL */
+        uint8_t reads;         /* that went well, if it has none */
         bool established, closed, failed, refused_peer, peer_sent_http, out_of_memory;
 };
 
+/*
+ * A session without a place has read: after a few times it gets one, and another session of this
+ * thread may lose its place and its buffers. Before it is freed it leaves.
+ */
+void aw_tls_buffers_count(struct aw_tls *tls);
+void aw_tls_buffers_leave(struct aw_tls *tls);
+
 /* Makes a sentence of the arguments, sets errno, empties OpenSSL's error queue; returns -1. */
-int aw_tls_error_set(struct aw_tls_error *error, int number, const char *format, ...)
+int aw_tls_error_set(struct aw_error *error, int number, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
 /* OpenSSL's words for the last error in its queue. */
@@ -40,12 +49,12 @@ void aw_tls_error_explain(struct aw_tls *tls, int ssl_error);
 
 /* Loads a certificate, its chain and its key into a server's context. 0, or -1 and *error. */
 int aw_tls_certificate_load(SSL_CTX *ssl, const char *cert_file, const char *key_file,
-                            struct aw_tls_error *error);
+                            struct aw_error *error);
 
 /* Loads all certificates of a file as trusted ones. 0, or -1 and *error. */
-int aw_tls_certificate_trust(SSL_CTX *ssl, const char *ca_file, struct aw_tls_error *error);
+int aw_tls_certificate_trust(SSL_CTX *ssl, const char *ca_file, struct aw_error *error);
 
 /* Makes a self-signed certificate for this machine and its key. 0, or -1 and *error. */
-int aw_tls_certificate_make(SSL_CTX *ssl, struct aw_tls_error *error);
+int aw_tls_certificate_make(SSL_CTX *ssl, struct aw_error *error);
 
 #endif

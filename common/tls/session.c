@@ -235,6 +235,7 @@ aw_tls_free(struct aw_tls *tls)
 {
         if (tls == NULL)
                 return;
+        aw_tls_buffers_leave(tls);
         SSL_free(tls->ssl);
         clear_errors();
         aw_tls_context_unref(tls->context);
@@ -278,11 +279,25 @@ fail(struct aw_tls *tls, int error)
         return AW_TLS_FAILED;
 }
 
-/* What reading returns after OpenSSL came to a halt. */
+/*
+ * Why OpenSSL came to a halt. It would take an error that somebody else left in the queue for its
+ * own; but if it asked for input, and there was none, that is the reason.
+ */
+static int
+halt_reason(const struct aw_tls *tls, int result)
+{
+        if (tls->flooded)
+                return SSL_ERROR_SSL;
+        if (BIO_should_read(SSL_get_rbio(tls->ssl)))
+                return SSL_ERROR_WANT_READ;
+        return SSL_get_error(tls->ssl, result);
+}
+
+/* What reading returns then. */
 static int
 halt(struct aw_tls *tls, int result)
 {
-        int error = tls->flooded ? SSL_ERROR_SSL : SSL_get_error(tls->ssl, result);
+        int error = halt_reason(tls, result);
 
         tls->closed = error == SSL_ERROR_ZERO_RETURN && tls->established;
         if (error != SSL_ERROR_WANT_READ && !tls->closed)
@@ -331,11 +346,12 @@ aw_tls_read(struct aw_tls *tls, uint8_t *buffer, size_t size)
         /* OpenSSL would only allocate and free a buffer to find this out. */
         if (tls->input_length == 0 && !tls->closed && SSL_pending(tls->ssl) == 0)
                 return AW_TLS_AGAIN;
-        clear_errors();
         result = SSL_read_ex(tls->ssl, buffer, size, &length);
         if (result != 1)
                 return halt(tls, result);
         tls->messages = 0;
+        if (tls->place == NULL)
+                aw_tls_buffers_count(tls);
         return (ssize_t)length;
 }
 
@@ -348,7 +364,6 @@ aw_tls_write(struct aw_tls *tls, const uint8_t *data, size_t length)
         if (tls->failed)
                 return AW_TLS_FAILED;
         demand_handshake(tls, "aw_tls_write");
-        clear_errors();
         result = SSL_write_ex(tls->ssl, data, length, &written);
         if (result != 1)
                 return fail(tls, SSL_get_error(tls->ssl, result));

@@ -1,70 +1,50 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
-#include "base/list.h"
 #include "ws/buffer_private.h"
 
 /*
  * Small buffers come in sizes, and those that are freed wait on a list for the next message: that
- * is a tenth of what malloc() and free() cost.
+ * is a tenth of what malloc() and free() cost. They stay charged.
  */
 #define HEAD (offsetof(struct ws_buffer, data))
 #define KEEP ((size_t)256 << 10) /* bytes of each size that wait at most */
 
 static const size_t sizes[] = {192, 1024, 4096 + HEAD, 16384 + HEAD};
-#define SIZES (sizeof(sizes) / sizeof(sizes[0]))
+enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
 
 static _Thread_local struct {
         struct ws_buffer *first;
-        size_t count;
+        size_t bytes;
 } spare[SIZES];
 
 /* The size that so many bytes fit in; SIZES: none. */
-static size_t
-size_class(size_t bytes)
+static uint8_t
+size_of(size_t bytes)
 {
         size_t i;
 
         for (i = 0; i < SIZES && sizes[i] < bytes; i++)
                 continue;
-        return i;
+        return (uint8_t)i;
 }
 
 static size_t
-rounded(size_t bytes)
+bytes_of(uint8_t size, size_t bytes)
 {
-        size_t class = size_class(bytes);
-
-        return class < SIZES ? sizes[class] : bytes;
-}
-
-size_t
-ws_buffer_cost(const struct ws_buffer *buffer)
-{
-        return HEAD + buffer->capacity;
+        return size < SIZES ? sizes[size] : bytes;
 }
 
 static struct ws_buffer *
-take_spare(size_t class)
+take_spare(size_t size)
 {
-        struct ws_buffer *buffer = spare[class].first;
+        struct ws_buffer *buffer = spare[size].first;
 
         if (buffer != NULL) {
-                spare[class].first = buffer->link.next;
-                spare[class].count--;
+                spare[size].first = buffer->next;
+                spare[size].bytes -= sizes[size];
         }
         return buffer;
-}
-
-void
-ws_buffer_forget_spare(void)
-{
-        struct ws_buffer *buffer;
-        size_t i;
-
-        for (i = 0; i < SIZES; i++)
-                while ((buffer = take_spare(i)) != NULL)
-                        free(buffer);
 }
 
 /* AddressSanitizer should see each one freed. */
@@ -75,36 +55,55 @@ keep_spare(struct ws_buffer *buffer)
         (void)buffer;
         return false;
 #else
-        size_t class = size_class(ws_buffer_cost(buffer));
+        uint8_t size = buffer->size;
 
-        if (class == SIZES || sizes[class] != ws_buffer_cost(buffer) ||
-            spare[class].count * sizes[class] >= KEEP)
+        if (size == SIZES || spare[size].bytes >= KEEP)
                 return false;
-        buffer->link.next = spare[class].first;
-        spare[class].first = buffer;
-        spare[class].count++;
+        buffer->next = spare[size].first;
+        spare[size].first = buffer;
+        spare[size].bytes += sizes[size];
         return true;
 #endif
+}
+
+static void
+buffer_free(struct ws_buffer *buffer)
+{
+        ws_memory_charge(-(ptrdiff_t)ws_buffer_cost(buffer));
+        free(buffer);
+}
+
+void
+ws_buffer_forget_spare(void)
+{
+        struct ws_buffer *buffer;
+        size_t i;
+
+        for (i = 0; i < SIZES; i++)
+                while ((buffer = take_spare(i)) != NULL)
+                        buffer_free(buffer);
 }
 
 struct ws_buffer *
 ws_buffer_create(uint8_t opcode, size_t capacity)
 {
-        size_t size = HEAD + capacity, class = size_class(size);
-        struct ws_buffer *buffer = class < SIZES ? take_spare(class) : NULL;
+        uint8_t size = size_of(HEAD + capacity);
+        size_t bytes = bytes_of(size, HEAD + capacity);
+        struct ws_buffer *buffer = size < SIZES ? take_spare(size) : NULL;
 
-        size = rounded(size);
-        if (buffer == NULL)
-                buffer = malloc(size);
-        if (buffer == NULL)
-                return NULL;
+        if (buffer == NULL) {
+                buffer = malloc(bytes);
+                if (buffer == NULL)
+                        return NULL;
+                ws_memory_charge((ptrdiff_t)bytes);
+        }
         buffer->references = 1;
         buffer->opcode = opcode;
         buffer->queued = false;
         buffer->header = 0;
+        buffer->size = size;
         buffer->length = 0;
-        buffer->capacity = size - HEAD;
-        ws_memory_charge((ptrdiff_t)size);
+        buffer->capacity = bytes - HEAD;
         return buffer;
 }
 
@@ -113,50 +112,38 @@ ws_buffer_unref(struct ws_buffer *buffer)
 {
         if (buffer == NULL || --buffer->references > 0)
                 return;
-        ws_memory_charge(-(ptrdiff_t)ws_buffer_cost(buffer));
         if (!keep_spare(buffer))
-                free(buffer);
+                buffer_free(buffer);
 }
 
 struct ws_buffer *
 ws_buffer_resize(struct ws_buffer *buffer, size_t capacity)
 {
-        size_t before = ws_buffer_cost(buffer), size = rounded(HEAD + capacity);
+        size_t before = ws_buffer_cost(buffer);
+        uint8_t size = size_of(HEAD + capacity);
+        size_t bytes = bytes_of(size, HEAD + capacity);
 
-        buffer = realloc(buffer, size);
+        buffer = realloc(buffer, bytes);
         if (buffer == NULL)
                 return NULL;
-        buffer->capacity = size - HEAD;
-        ws_memory_charge((ptrdiff_t)size - (ptrdiff_t)before);
+        buffer->size = size;
+        buffer->capacity = bytes - HEAD;
+        ws_memory_charge((ptrdiff_t)bytes - (ptrdiff_t)before);
         return buffer;
 }
 
+/* What it would save has to be worth the trouble. */
 struct ws_buffer *
 ws_buffer_shrink(struct ws_buffer *buffer)
 {
+        size_t cost = ws_buffer_cost(buffer), least = HEAD + buffer->length;
         struct ws_buffer *smaller;
 
-        if (rounded(HEAD + buffer->length) + ws_buffer_cost(buffer) / 8 >= ws_buffer_cost(buffer))
+        if (least + cost / 8 >= cost || buffer->size == 0 ||
+            bytes_of(size_of(least), least) + cost / 8 >= cost)
                 return buffer;
         smaller = ws_buffer_resize(buffer, buffer->length);
         return smaller == NULL ? buffer : smaller;
-}
-
-void
-ws_queue_put(struct ws_queue *queue, struct ws_buffer *buffer)
-{
-        aw_list_append(queue, buffer, link);
-        queue->bytes += ws_buffer_cost(buffer);
-}
-
-struct ws_buffer *
-ws_queue_take(struct ws_queue *queue)
-{
-        struct ws_buffer *buffer = aw_list_take(queue, link);
-
-        if (buffer != NULL)
-                queue->bytes -= ws_buffer_cost(buffer);
-        return buffer;
 }
 
 void

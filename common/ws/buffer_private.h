@@ -14,14 +14,13 @@
  * one piece.
  */
 struct ws_buffer {
-        struct {
-                struct ws_buffer *next, *previous;
-        } link;
+        struct ws_buffer *next;
         size_t length, capacity;
         unsigned references;
         uint8_t opcode;
         bool queued;    /* in an outbox: it cannot be in another one */
         uint8_t header; /* bytes of the header, which ends where the payload begins */
+        uint8_t size;   /* which of the sizes that are kept for the next message */
         uint8_t room[WS_FRAME_HEADER_MAX];
         uint8_t data[];
 };
@@ -43,14 +42,45 @@ struct ws_buffer *ws_buffer_shrink(struct ws_buffer *buffer);
 void ws_buffer_forget_spare(void);
 
 /* What it takes in memory. */
-size_t ws_buffer_cost(const struct ws_buffer *buffer);
+static inline size_t
+ws_buffer_cost(const struct ws_buffer *buffer)
+{
+        return offsetof(struct ws_buffer, data) + buffer->capacity;
+}
 
+/* Put at the end and taken from the beginning only, so one link is enough. */
 struct ws_queue {
         struct ws_buffer *first, *last;
         size_t bytes; /* what it takes in memory */
 };
-void ws_queue_put(struct ws_queue *queue, struct ws_buffer *buffer);
-struct ws_buffer *ws_queue_take(struct ws_queue *queue); /* or NULL */
+
+static inline void
+ws_queue_put(struct ws_queue *queue, struct ws_buffer *buffer)
+{
+        buffer->next = NULL;
+        if (queue->last != NULL)
+                queue->last->next = buffer;
+        else
+                queue->first = buffer;
+        queue->last = buffer;
+        queue->bytes += ws_buffer_cost(buffer);
+}
+
+/* NULL: it is empty. */
+static inline struct ws_buffer *
+ws_queue_take(struct ws_queue *queue)
+{
+        struct ws_buffer *buffer = queue->first;
+
+        if (buffer == NULL)
+                return NULL;
+        queue->first = buffer->next;
+        if (queue->first == NULL)
+                queue->last = NULL;
+        queue->bytes -= ws_buffer_cost(buffer);
+        return buffer;
+}
+
 void ws_queue_clear(struct ws_queue *queue);
 
 /* memory.c: what the connections of this process take. */

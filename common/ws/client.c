@@ -15,7 +15,7 @@
 struct ws_opening {
         const struct ws_connect_options *options;
         const struct aw_url *url;
-        struct ws_error *error;
+        struct aw_error *error;
         char key[WS_KEY_SIZE];
         bool failed; /* *error says why */
         bool open;
@@ -23,21 +23,21 @@ struct ws_opening {
 
 /* What an await that did not succeed says about the whole. */
 static void
-fail_waiting(struct ws_error *error, const struct aw_url *url, const char *doing)
+fail_waiting(struct aw_error *error, const struct aw_url *url, const char *doing)
 {
         if (errno == ETIMEDOUT)
-                ws_error_set(error, WS_FAILED_TIMEOUT, ETIMEDOUT, "time-out while %s %s", doing,
+                aw_error_set(error, AW_ERROR_TIMEOUT, ETIMEDOUT, "time-out while %s %s", doing,
                              url->host_header);
         else if (errno == ECANCELED)
-                ws_error_set(error, WS_FAILED_CANCELLED, ECANCELED, "cancelled while %s %s", doing,
+                aw_error_set(error, AW_ERROR_CANCELLED, ECANCELED, "cancelled while %s %s", doing,
                              url->host_header);
         else
-                ws_error_set(error, WS_FAILED_MEMORY, errno, "%s %s: %s", doing, url->host_header,
+                aw_error_set(error, AW_ERROR_MEMORY, errno, "%s %s: %s", doing, url->host_header,
                              strerror(errno));
 }
 
 static async struct aw_transport *
-connect_any(const struct aw_url *url, struct aw_addresses *addresses, struct ws_error *error,
+connect_any(const struct aw_url *url, struct aw_addresses *addresses, struct aw_error *error,
             aw_time deadline)
 {
         struct aw_transport *transport = await(aw_connect(addresses, deadline));
@@ -47,7 +47,7 @@ connect_any(const struct aw_url *url, struct aw_addresses *addresses, struct ws_
         if (errno == ETIMEDOUT || errno == ECANCELED)
                 fail_waiting(error, url, "connecting to");
         else
-                ws_error_set(error, WS_FAILED_CONNECTION, errno, "cannot connect to %s: %s",
+                aw_error_set(error, AW_ERROR_CONNECTION, errno, "cannot connect to %s: %s",
                              url->scheme == AW_URL_UNIX ? url->socket : url->host_header,
                              strerror(errno));
         return NULL;
@@ -56,14 +56,15 @@ connect_any(const struct aw_url *url, struct aw_addresses *addresses, struct ws_
 /* The opening handshake. */
 
 static void
-opening_failed(struct ws *ws, enum ws_failure failure, const char *text)
+opening_failed(struct ws *ws, enum aw_error_kind failure, const char *text)
 {
         struct ws_opening *opening = ws->opening;
 
         if (opening == NULL || opening->failed || opening->open)
                 return;
         opening->failed = true;
-        ws_error_set(opening->error, failure, EPROTO, "%s", text);
+        aw_error_set(opening->error, failure, failure == AW_ERROR_MEMORY ? ENOMEM : EPROTO, "%s",
+                     text);
         aw_wake_all(&ws->watchers);
 }
 
@@ -76,23 +77,23 @@ opening_response(struct ws *ws, const struct aw_http_head *head)
         char text[256];
 
         if (head->status != 101) {
-                opening->error->status = head->status;
                 snprintf(text, sizeof(text), "the server refused the handshake: HTTP %d%s%.*s",
                          head->status, head->reason.length > 0 ? " " : "", (int)head->reason.length,
                          head->reason.data);
-                opening_failed(ws, WS_FAILED_HANDSHAKE, text);
+                opening_failed(ws, AW_ERROR_HANDSHAKE, text);
+                opening->error->status = head->status;
                 return;
         }
         problem = ws_handshake_check_response(head, opening->key, opening->options);
         if (problem != NULL) {
-                opening_failed(ws, WS_FAILED_HANDSHAKE, problem);
+                opening_failed(ws, AW_ERROR_HANDSHAKE, problem);
                 return;
         }
         protocol = aw_http_field(head, "Sec-WebSocket-Protocol");
         if (protocol != NULL)
                 ws->subprotocol = strndup(protocol->data, protocol->length);
         if (protocol != NULL && ws->subprotocol == NULL) {
-                opening_failed(ws, WS_FAILED_MEMORY, "out of memory");
+                opening_failed(ws, AW_ERROR_MEMORY, "out of memory");
                 return;
         }
         opening->open = true;
@@ -112,7 +113,7 @@ opening_head(struct ws *ws)
         case AW_HTTP_INCOMPLETE:
                 break;
         default:
-                opening_failed(ws, WS_FAILED_HANDSHAKE, "the server does not speak HTTP/1.1");
+                opening_failed(ws, AW_ERROR_HANDSHAKE, "the server does not speak HTTP/1.1");
                 break;
         }
 }
@@ -165,7 +166,7 @@ opening_established(struct ws *ws)
         if (ws_handshake_key(ws->opening->key) == 0)
                 request = build_request(ws->opening);
         if (request == NULL)
-                opening_failed(ws, WS_FAILED_MEMORY, "out of memory");
+                opening_failed(ws, AW_ERROR_MEMORY, "out of memory");
         else
                 ws_connection_send_head(ws, request, strlen(request));
         free(request);
@@ -174,7 +175,11 @@ opening_established(struct ws *ws)
 static void
 opening_tls_failed(struct ws *ws, const char *text)
 {
-        opening_failed(ws, WS_FAILED_TLS, text);
+        const struct aw_tls *tls = aw_transport_tls(ws->transport);
+
+        opening_failed(
+                ws, tls != NULL && aw_tls_refused_peer(tls) ? AW_ERROR_CERTIFICATE : AW_ERROR_TLS,
+                text);
 }
 
 /* Whoever waits for the connection sees that it is dead. */
@@ -206,11 +211,11 @@ opening_wait(struct ws *ws, aw_time deadline)
         if (result == -1)
                 fail_waiting(opening->error, opening->url, "waiting for the handshake of");
         else if (!opening->failed)
-                ws_error_set(opening->error, WS_FAILED_CONNECTION, EPIPE,
+                aw_error_set(opening->error, AW_ERROR_CONNECTION, EPIPE,
                              "%s closed the connection during the handshake",
                              opening->url->host_header);
         else
-                errno = EPROTO;
+                errno = opening->error->number;
         return -1;
 }
 
@@ -251,7 +256,7 @@ connect_to(struct ws_opening *opening, struct aw_transport *transport, aw_time d
 
         if (ws == NULL) {
                 aw_transport_close(transport);
-                ws_error_set(opening->error, WS_FAILED_MEMORY, ENOMEM, "out of memory");
+                aw_error_set(opening->error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
                 return NULL;
         }
         if (await(opening_wait(ws, deadline)) == -1) {
@@ -283,32 +288,36 @@ connect_url(struct ws_opening *opening, struct aw_url *url, aw_time deadline)
 {
         const struct ws_connect_options *options = opening->options;
         struct aw_addresses addresses = {.items = NULL};
-        struct aw_url_error url_error;
+        struct aw_error url_error;
         struct aw_timeout timeout;
         struct aw_transport *transport;
         const char *reason;
         int result;
 
         opening->url = url;
+        if (options->url == NULL) {
+                aw_error_set(opening->error, AW_ERROR_USAGE, EINVAL, "no URL is given");
+                return NULL;
+        }
         if (aw_url_parse(options->url, url, &url_error) == -1) {
-                ws_error_set(opening->error, WS_FAILED_URL, EINVAL, "'%s': %s", options->url,
+                aw_error_set(opening->error, AW_ERROR_USAGE, EINVAL, "'%s': %s", options->url,
                              url_error.text);
                 return NULL;
         }
         if (url->scheme == AW_URL_WSS && options->tls == NULL) {
-                ws_error_set(opening->error, WS_FAILED_URL, EINVAL, "wss needs a TLS context");
+                aw_error_set(opening->error, AW_ERROR_USAGE, EINVAL, "wss needs a TLS context");
                 return NULL;
         }
         if (has_header(options, "Upgrade") || has_header(options, "Connection") ||
             has_header(options, "Sec-WebSocket-Key") ||
             has_header(options, "Sec-WebSocket-Version") ||
             has_header(options, "Sec-WebSocket-Extensions")) {
-                ws_error_set(opening->error, WS_FAILED_URL, EINVAL,
+                aw_error_set(opening->error, AW_ERROR_USAGE, EINVAL,
                              "a header field is one that the handshake itself sets");
                 return NULL;
         }
         if (!headers_valid(options)) {
-                ws_error_set(opening->error, WS_FAILED_URL, EINVAL,
+                aw_error_set(opening->error, AW_ERROR_USAGE, EINVAL,
                              "a header field is not 'Name: value'");
                 return NULL;
         }
@@ -319,7 +328,7 @@ connect_url(struct ws_opening *opening, struct aw_url *url, aw_time deadline)
                 return NULL;
         }
         if (result == -1) {
-                ws_error_set(opening->error, WS_FAILED_CONNECTION, errno, "cannot resolve %s: %s",
+                aw_error_set(opening->error, AW_ERROR_RESOLVE, errno, "cannot resolve %s: %s",
                              url->host, reason);
                 return NULL;
         }
@@ -329,16 +338,17 @@ connect_url(struct ws_opening *opening, struct aw_url *url, aw_time deadline)
 }
 
 async struct ws *
-ws_connect(const struct ws_connect_options *options, struct ws_error *error, aw_time deadline)
+ws_connect(const struct ws_connect_options *options, struct aw_error *error, aw_time deadline)
 {
-        struct ws_opening opening = {.options = options, .error = error};
+        struct aw_error own;
+        struct ws_opening opening = {.options = options, .error = error == NULL ? &own : error};
         struct aw_url *url = malloc(sizeof(*url));
         struct ws *ws = NULL;
         int number;
 
-        *error = (struct ws_error){.status = 0};
+        aw_error_clear(opening.error);
         if (url == NULL)
-                ws_error_set(error, WS_FAILED_MEMORY, ENOMEM, "out of memory");
+                aw_error_set(opening.error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
         else
                 ws = await(connect_url(&opening, url, deadline));
         number = errno;

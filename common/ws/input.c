@@ -317,11 +317,63 @@ input_header(struct ws *ws, const uint8_t *data, size_t length)
         return reader->frame.size - before;
 }
 
+/* All of it looks like a Close frame, code and all. */
+static bool
+is_close_frame(const struct ws *ws, const uint8_t *data, size_t length)
+{
+        struct ws_frame_header frame;
+        uint8_t code[2];
+
+        if (ws_frame_parse(data, length, &frame) != 1 || frame.opcode != WS_OP_CLOSE ||
+            !frame.final || frame.reserved != 0 || frame.masked == ws->client || frame.length < 2 ||
+            frame.length + frame.size != length)
+                return false;
+        ws_frame_mask(code, data + frame.size, 2, frame.mask, 0);
+        return ws_close_code_valid((unsigned)code[0] << 8 | code[1]);
+}
+
+/*
+ * A peer that sees our Close frame may answer it at once, and give up the frame that it is sending:
+ * then what came last looks like a Close frame. The connection has failed anyway, so to take
+ * payload for one by chance does no harm. Returns how many bytes come before it.
+ */
+static size_t
+find_answer(const struct ws *ws, const uint8_t *data, size_t length)
+{
+        size_t size = ws->client ? 4 : 8, most = size + WS_FRAME_CONTROL_MAX - 2;
+
+        for (; size <= most && size <= length; size++)
+                if (is_close_frame(ws, data + length - size, size))
+                        return length - size;
+        return length;
+}
+
+/* What comes after a failure. Returns how many bytes are of no interest. */
+static size_t
+skip_to_answer(struct ws *ws, const uint8_t *data, size_t length)
+{
+        struct ws_reader *reader = &ws->in.reader;
+        size_t before;
+
+        if (ws->in.state != WS_IN_LOST &&
+            (ws->in.state != WS_IN_SKIP || !reader->in_payload || reader->target != NULL))
+                return 0;
+        before = find_answer(ws, data, length);
+        if (before == length)
+                return 0;
+        reader->in_payload = false;
+        reader->head_length = 0;
+        ws->in.state = WS_IN_SKIP;
+        return before;
+}
+
 void
 ws_input(struct ws *ws, const uint8_t *data, size_t length)
 {
-        size_t taken;
+        size_t taken = skip_to_answer(ws, data, length);
 
+        data += taken;
+        length -= taken;
         while (length > 0 && (ws->in.state == WS_IN_OPEN || ws->in.state == WS_IN_SKIP)) {
                 taken = ws->in.reader.in_payload ? input_payload(ws, data, length)
                                                  : input_header(ws, data, length);

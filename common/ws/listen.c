@@ -39,12 +39,10 @@ ws_accept(struct ws_listener *listener, aw_time deadline)
 
 static int
 open_listener(struct ws_listener *listener, const struct ws_listen_options *options,
-              const struct aw_url *url, struct aw_addresses *addresses, struct ws_error *error)
+              const struct aw_url *url, struct aw_addresses *addresses, struct aw_error *error)
 {
-        struct aw_error why;
-
-        if (aw_ports_open(&listener->ports, url, addresses, &why) == -1)
-                return ws_error_set(error, WS_FAILED_CONNECTION, why.number, "%s", why.text);
+        if (aw_ports_open(&listener->ports, url, addresses, error) == -1)
+                return -1;
         if (url->scheme == AW_URL_WSS)
                 listener->tls = aw_tls_context_ref(options->tls);
         return 0;
@@ -52,26 +50,28 @@ open_listener(struct ws_listener *listener, const struct ws_listen_options *opti
 
 static async int
 listen_on(struct ws_listener *listener, const struct ws_listen_options *options,
-          struct ws_error *error)
+          struct aw_error *error)
 {
         struct aw_url *url = malloc(sizeof(*url));
         struct aw_addresses addresses = {.count = 0};
-        struct aw_url_error url_error;
+        struct aw_error url_error;
         const char *reason;
         int result = -1;
 
         if (url == NULL)
-                return ws_error_set(error, WS_FAILED_MEMORY, ENOMEM, "out of memory");
-        if (aw_url_parse_listen(options->url, url, &url_error) == -1)
-                ws_error_set(error, WS_FAILED_URL, EINVAL, "'%.150s%s': %s", options->url,
+                return aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
+        if (options->url == NULL)
+                aw_error_set(error, AW_ERROR_USAGE, EINVAL, "no URL is given");
+        else if (aw_url_parse_listen(options->url, url, &url_error) == -1)
+                aw_error_set(error, AW_ERROR_USAGE, EINVAL, "'%.150s%s': %s", options->url,
                              strlen(options->url) > 150 ? "..." : "", url_error.text);
         else if (url->scheme == AW_URL_WSS && options->tls == NULL)
-                ws_error_set(error, WS_FAILED_URL, EINVAL, "wss needs a certificate");
+                aw_error_set(error, AW_ERROR_USAGE, EINVAL, "wss needs a certificate");
         else if (await(aw_resolve(url, true, &addresses, &reason)) == -1 && errno == ECANCELED)
-                ws_error_set(error, WS_FAILED_CANCELLED, ECANCELED,
+                aw_error_set(error, AW_ERROR_CANCELLED, ECANCELED,
                              "cancelled while resolving the name of %s", url->host_header);
         else if (addresses.count == 0)
-                ws_error_set(error, WS_FAILED_CONNECTION, errno, "cannot listen on %s: %s",
+                aw_error_set(error, AW_ERROR_RESOLVE, errno, "cannot listen on %s: %s",
                              url->host_header, reason);
         else
                 result = open_listener(listener, options, url, &addresses, error);
@@ -81,14 +81,14 @@ listen_on(struct ws_listener *listener, const struct ws_listen_options *options,
 }
 
 async struct ws_listener *
-ws_listen(const struct ws_listen_options *options, struct ws_error *error)
+ws_listen(const struct ws_listen_options *options, struct aw_error *error)
 {
         struct ws_listener *listener = calloc(1, sizeof(*listener));
         int number;
 
-        *error = (struct ws_error){.status = 0};
+        aw_error_clear(error);
         if (listener == NULL) {
-                ws_error_set(error, WS_FAILED_MEMORY, ENOMEM, "out of memory");
+                aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
                 return NULL;
         }
         listener->accept_last = &listener->accept_first;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What goes to the peer: the outbox, which is sent once in a turn. */
-#include <openssl/rand.h>
 #include <string.h>
 
-#include "await/log.h"
 #include "ws/private.h"
+
+/* Frames up to this are put together; larger ones are sent from where they are. */
+#define SMALL_MAX 4096
 
 /*
  * Done when the frame's turn has come, on the loop's stack. A client's frames are masked with a key
@@ -15,10 +16,10 @@ build_header(struct ws_buffer *buffer, bool client)
 {
         uint8_t header[WS_FRAME_HEADER_MAX], key[4];
 
-        if (client && RAND_bytes(key, sizeof(key)) != 1)
-                aw_log_abort("OpenSSL has no random numbers");
-        if (client)
+        if (client) {
+                ws_mask_key(key);
                 ws_frame_mask(buffer->data, buffer->data, buffer->length, key, 0);
+        }
         buffer->header = (uint8_t)ws_frame_build(header, (enum ws_opcode)buffer->opcode,
                                                  buffer->length, client ? key : NULL);
         memcpy(buffer->data - buffer->header, header, buffer->header);
@@ -94,17 +95,47 @@ output_done(struct ws_out *out)
         ws_buffer_unref(buffer);
 }
 
-/* Sends of the outbox's first what can be sent now. False: enough for now. */
-static bool
-output_send_first(struct ws *ws)
+/* The outbox's first, with its header. */
+static struct ws_buffer *
+output_first(struct ws *ws)
 {
         struct ws_buffer *buffer = ws->out.outbox.first;
-        size_t size;
+
+        if (buffer != NULL && buffer->header == 0)
+                build_header(buffer, ws->client);
+        return buffer;
+}
+
+/* Puts small frames together, as many as go into one piece. */
+static void
+send_small(struct ws *ws)
+{
+        struct ws_buffer *buffer;
+        size_t size, room = 0, done = 0;
+        uint8_t *to = NULL;
+
+        while ((buffer = output_first(ws)) != NULL) {
+                size = buffer->header + buffer->length;
+                if (size > SMALL_MAX || ws->out.offset > 0 || (to != NULL && size > room - done))
+                        break;
+                if (to == NULL && (to = aw_transport_room(ws->transport, size, &room)) == NULL)
+                        return;
+                memcpy(to + done, buffer->data - buffer->header, size);
+                done += size;
+                output_done(&ws->out);
+        }
+        if (to != NULL)
+                aw_transport_put(ws->transport, done);
+}
+
+/* Sends of the outbox's first what can be sent now. False: enough for now. */
+static bool
+send_first(struct ws *ws)
+{
+        struct ws_buffer *buffer = output_first(ws);
+        size_t size = buffer->header + buffer->length;
         ssize_t taken;
 
-        if (buffer->header == 0)
-                build_header(buffer, ws->client);
-        size = buffer->header + buffer->length;
         taken = aw_transport_write(ws->transport, buffer->data - buffer->header + ws->out.offset,
                                    size - ws->out.offset);
         if (taken < 0)
@@ -123,10 +154,8 @@ ws_output_send_part(struct ws *ws, size_t *most)
         size_t left;
         ssize_t taken;
 
-        while (*most > 0 && (buffer = ws->out.outbox.first) != NULL &&
+        while (*most > 0 && (buffer = output_first(ws)) != NULL &&
                !aw_transport_full(ws->transport)) {
-                if (buffer->header == 0)
-                        build_header(buffer, ws->client);
                 left = buffer->header + buffer->length - ws->out.offset;
                 taken = aw_transport_write(ws->transport,
                                            buffer->data - buffer->header + ws->out.offset,
@@ -145,9 +174,12 @@ ws_output_send_part(struct ws *ws, size_t *most)
 void
 ws_output_send(struct ws *ws)
 {
-        while (ws->out.outbox.first != NULL && !aw_transport_full(ws->transport))
-                if (!output_send_first(ws))
-                        break;
-        if (ws->out.outbox.bytes <= WS_QUEUE_LOW)
+        bool more = true;
+
+        while (more && ws->out.outbox.first != NULL && !aw_transport_full(ws->transport)) {
+                send_small(ws);
+                more = ws->out.outbox.first == NULL || send_first(ws);
+        }
+        if (ws->senders.first != NULL && ws->out.outbox.bytes <= WS_QUEUE_LOW)
                 aw_wake_all(&ws->senders);
 }

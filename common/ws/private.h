@@ -166,6 +166,10 @@ bool ws_output_open(const struct ws *ws); /* messages can be sent */
 void ws_output_send(struct ws *ws);
 void ws_output_send_part(struct ws *ws, size_t *most); /* counts down what went out */
 
+/* mask_key.c: a new key for a client's frame. Any stack. */
+#define WS_MASK_KEY_SIZE 4
+void ws_mask_key(uint8_t key[WS_MASK_KEY_SIZE]);
+
 /* input.c: frames from the peer. Loop's stack. */
 void ws_input(struct ws *ws, const uint8_t *data, size_t length);
 void ws_input_forget(struct ws *ws); /* the message that is being read */
@@ -180,10 +184,6 @@ void ws_order_close_now(struct ws *ws); /* the Close frame that is due, if one i
 /* close.c. Any stack. */
 void ws_close_queue(struct ws *ws, unsigned code, const char *reason); /* once */
 void ws_close_stream(struct ws *ws); /* ends the stream when all is sent, and then the connection */
-
-/* error.c: says why listening or connecting failed; sets errno and returns -1. */
-int ws_error_set(struct ws_error *error, enum ws_failure failure, int number, const char *format,
-                 ...) __attribute__((format(printf, 4, 5)));
 
 /* handshake.c: the opening handshake's texts (section 4). */
 #define WS_KEY_SIZE    25 /* base64 of 16 bytes, and a NUL */

@@ -52,7 +52,7 @@ behave_time(struct behave *behave, struct ws_message *message)
 
 /* xorshift64 (Marsaglia), its numbers with the lowest byte first; as text, letters. */
 static void
-fill(uint8_t *to, size_t length, uint64_t *state, bool text)
+fill_pattern(uint8_t *to, size_t length, uint64_t *state, bool text)
 {
         for (size_t i = 0; i < length; i++) {
                 if (i % 8 == 0) {
@@ -73,7 +73,7 @@ send_pattern(struct behave *behave, struct ws_message *message, uint8_t *data, u
         for (size_t done = 0; done < message->length; done += PIECE) {
                 size_t length = message->length - done < PIECE ? message->length - done : PIECE;
 
-                fill(data + done, length, state, message->type == WS_TEXT);
+                fill_pattern(data + done, length, state, message->type == WS_TEXT);
                 if (length == PIECE && await(aw_sleep(0)) == -1)
                         return -1;
         }

@@ -18,7 +18,7 @@ struct parser {
 };
 
 static int __attribute__((format(printf, 3, 4)))
-refuse(struct parser *parser, int status, const char *format, ...)
+turn_down(struct parser *parser, int status, const char *format, ...)
 {
         va_list arguments;
 
@@ -174,7 +174,7 @@ refuse_value(struct parser *parser, const struct behave_row *row, const char *te
         char values[160];
 
         describe_values(row, parser->limits, values);
-        return refuse(parser, 400, "%s: '%.60s' is not %s", row->name, text, values);
+        return turn_down(parser, 400, "%s: '%.60s' is not %s", row->name, text, values);
 }
 
 /* Items. */
@@ -205,20 +205,20 @@ add_item(struct parser *parser, enum behave_id id, struct piece given, bool quer
         const char *wrong;
 
         if (row->all && parser->limits->level < BEHAVE_LEVEL_ALL)
-                return refuse(parser, 403, "%s: this server was not started with --test all",
-                              row->name);
+                return turn_down(parser, 403, "%s: this server was not started with --test all",
+                                 row->name);
         if (value.text == NULL)
-                return refuse(parser, 400, "%s: the value is not UTF-8 with %%XX", row->name);
+                return turn_down(parser, 400, "%s: the value is not UTF-8 with %%XX", row->name);
         if (!row->repeats && behave_find(plan, id) != NULL)
-                return refuse(parser, 400, "%s: it is given twice", row->name);
+                return turn_down(parser, 400, "%s: it is given twice", row->name);
         if (plan->count == BEHAVE_ITEMS_MAX)
-                return refuse(parser, 400, "more than %d behaviours are too many",
-                              BEHAVE_ITEMS_MAX);
+                return turn_down(parser, 400, "more than %d behaviours are too many",
+                                 BEHAVE_ITEMS_MAX);
         if (!read_value(row, parser->limits, &value))
                 return refuse_value(parser, row, value.text);
         wrong = value.kind == BEHAVE_TEXT && row->check != NULL ? row->check(value.text) : NULL;
         if (wrong != NULL)
-                return refuse(parser, 400, "%s: %s", row->name, wrong);
+                return turn_down(parser, 400, "%s: %s", row->name, wrong);
         plan->items[plan->count++] = (struct behave_item){.id = id, .value = value};
         confirm(plan, id, given);
         return 0;
@@ -269,11 +269,11 @@ parse_query(struct parser *parser, const char *query, bool strict)
                              !has_main(parser, &behave_table[id], query);
 
                 if (id < 0 && strict && piece.length > 0)
-                        return refuse(parser, 404, "there is no behaviour '%.*s': see /-/",
-                                      name < 60 ? (int)name : 60, piece.data);
+                        return turn_down(parser, 404, "there is no behaviour '%.*s': see /-/",
+                                         name < 60 ? (int)name : 60, piece.data);
                 if (stray && strict)
-                        return refuse(parser, 400, "%s: it needs %s as well", behave_table[id].name,
-                                      behave_table[id].of);
+                        return turn_down(parser, 400, "%s: it needs %s as well",
+                                         behave_table[id].name, behave_table[id].of);
                 if (id >= 0 && !stray &&
                     add_item(parser, (enum behave_id)id,
                              (struct piece){piece.data + skip, piece.length - skip}, true) == -1)
@@ -308,14 +308,15 @@ parse_chain(struct parser *parser, const char *path)
                 if (id >= 0) {
                         segment = next_piece(&path, "/");
                         if (segment.length == 0 && *path == '\0')
-                                return refuse(parser, 400, "%s: its value is missing",
-                                              behave_table[id].name);
+                                return turn_down(parser, 400, "%s: its value is missing",
+                                                 behave_table[id].name);
                 } else if (main >= 0) {
                         id = detail = next_detail((enum behave_id)main, detail);
                 }
                 if (id < 0)
-                        return refuse(parser, 404, "there is no behaviour '%.*s': see /-/",
-                                      segment.length < 60 ? (int)segment.length : 60, segment.data);
+                        return turn_down(parser, 404, "there is no behaviour '%.*s': see /-/",
+                                         segment.length < 60 ? (int)segment.length : 60,
+                                         segment.data);
                 if (add_item(parser, (enum behave_id)id, segment, false) == -1)
                         return -1;
         }
@@ -330,7 +331,8 @@ check_details(struct parser *parser)
                 const struct behave_row *row = &behave_table[parser->plan->items[i].id];
 
                 if (row->of != NULL && !has_main(parser, row, ""))
-                        return refuse(parser, 400, "%s: it needs %s as well", row->name, row->of);
+                        return turn_down(parser, 400, "%s: it needs %s as well", row->name,
+                                         row->of);
         }
         return 0;
 }
@@ -372,7 +374,7 @@ behave_parse(const struct ws_request *request, const struct behave_limits *limit
                 return 0;
         parser.plan = malloc(sizeof(*parser.plan) + texts);
         if (parser.plan == NULL)
-                return refuse(&parser, 500, "out of memory");
+                return turn_down(&parser, 500, "out of memory");
         parser.plan->count = 0;
         parser.plan->confirm[0] = '\0';
         parser.plan->next = parser.plan->texts;

@@ -205,7 +205,7 @@ run(struct behave *behave)
 
 /* The plan's end. */
 static async void
-finish(struct behave *behave)
+carry_out_end(struct behave *behave)
 {
         const struct behave_plan *plan = behave->plan;
         int result = 0;
@@ -244,7 +244,7 @@ behave_connection(void *argument)
         error = await(live(behave)) == -1 ? errno : 0;
         behave_leave_room(behave);
         if (error == 0)
-                await(finish(behave));
+                await(carry_out_end(behave));
         else if (error == ESHUTDOWN)
                 await(ws_close(behave->ws, WS_GOING_AWAY, NULL));
         else if (error == ECANCELED)

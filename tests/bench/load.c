@@ -11,8 +11,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "bench/histogram.h"
 #include "cli/opt.h"
-#include "histogram.h"
 #include "load_link.h"
 
 #define SECOND   1000000000LL

@@ -103,7 +103,7 @@ static int
 peer_init(struct peer *peer, const char *text, size_t size, size_t in_flight)
 {
         static struct aw_url url;
-        struct aw_url_error error;
+        struct aw_error error;
 
         if (aw_url_parse(text, &url, &error) == -1)
                 return peer_fail(text, error.text);

@@ -48,6 +48,7 @@ def _(peer):
 def _(peer):
     peer.send(header(BINARY, 16 * MIB + 1))
     peer.expect_close(1009)
+    peer.send_close(1009)
     peer.expect_end()
 
 

@@ -40,7 +40,7 @@ static async int
 run(void *argument)
 {
         struct ws_listen_options here = {.url = argument};
-        struct ws_error error;
+        struct aw_error error;
         struct ws_listener *listener = await(ws_listen(&here, &error));
         struct ws_connect_options there = {.url = ws_listener_url(listener, 0)};
         struct aw_task *task = aw_spawn("echo", echo, listener);
@@ -112,11 +112,13 @@ def write(name, text):
 def _():
     make("install", f"PREFIX={PREFIX}", preexec_fn=lambda: os.umask(0o077))
     files = below(PREFIX)
-    expected = {"bin/wsecho", "bin/wsechod", "lib/libawait.a", "lib/libawait.so",
+    expected = {"bin/wsbench", "bin/wsecho", "bin/wsechod", "lib/libawait.a", "lib/libawait.so",
                 "lib/libawait.so.0", "lib/pkgconfig/await.pc", "share/man/man1/wsecho.1",
-                "share/man/man3/await.3", "share/man/man8/wsechod.8",
+                "share/man/man1/wsbench.1", "share/man/man3/await.3", "share/man/man8/wsechod.8",
                 "share/bash-completion/completions/wsecho", "share/bash-completion/completions/wsechod",
-                "share/zsh/site-functions/_wsecho", "share/zsh/site-functions/_wsechod"}
+                "share/bash-completion/completions/wsbench",
+                "share/zsh/site-functions/_wsbench", "share/zsh/site-functions/_wsecho",
+                "share/zsh/site-functions/_wsechod"}
     equal(expected - files, set(), "the set of what is missing")
     headers = {f"include/await/{name}.h" for name in PUBLIC}
     equal({name for name in files if name.startswith("include/")}, headers, "the set of headers")
@@ -129,7 +131,7 @@ def _():
 
 @test("the installed programs run")
 def _():
-    for program in ("wsecho", "wsechod"):
+    for program in ("wsbench", "wsecho", "wsechod"):
         match(rf"^{program} \d", run(PREFIX / "bin" / program, "--version").expect(0).out.decode())
 
 

@@ -8,7 +8,8 @@ import shlex
 
 from support import (BUILD, ROOT, Server, certificates, equal, main, match, run, scratch, test)
 
-PAGES = {"wsechod": ROOT / "server/wsechod.8", "wsecho": ROOT / "client/wsecho.1"}
+PAGES = {"wsechod": ROOT / "server/wsechod.8", "wsecho": ROOT / "client/wsecho.1",
+         "wsbench": ROOT / "client/bench/wsbench.1"}
 LIBRARY = sorted((ROOT / "common/man").glob("*.3"))
 HEADERS = sorted((ROOT / "common/await").glob("*.h"))
 server = Server(listen=("wss://localhost:0",))
@@ -61,12 +62,17 @@ for name in PAGES:
     declare_options(name)
 
 
-@test("the exit statuses in the page of wsecho are those of --help")
-def _():
-    told = run(BUILD / "wsecho", "--help").expect(0).out.decode()
-    told = re.findall(r"\b(\d) ", told[told.index("Exit status:"):])
-    equal(re.findall(r"(?m)^\.It (\d+)$", section(PAGES["wsecho"], "EXIT STATUS")), told,
-          "the list of statuses")
+def declare_statuses(program):
+    @test(f"the exit statuses in the page of {program} are those of --help")
+    def _():
+        told = run(BUILD / program, "--help").expect(0).out.decode()
+        told = re.findall(r"\b(\d) ", told[told.index("Exit status:"):])
+        equal(re.findall(r"(?m)^\.It (\d+)$", section(PAGES[program], "EXIT STATUS")), told,
+              "the list of statuses")
+
+
+for name in ("wsecho", "wsbench"):
+    declare_statuses(name)
 
 
 # The library.
@@ -85,6 +91,7 @@ def declarations():
     """From the headers: each function, to its value and parameters."""
     text = "\n".join(header.read_text() for header in HEADERS)
     text = re.sub(r"/\*.*?\*/|^#.*?$", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = text.replace("aw_async", "async")
     found = re.findall(r"\bAW_API ([^;]*?)\b((?:aw|ws)_\w+)\((.*?)\)(?: __attribute__.*?)?;",
                        re.sub(r"\s+", " ", text))
     return {name: (squeeze(value), parameters(given)) for value, name, given in found}
@@ -143,7 +150,7 @@ def _():
     ours = {page.name for page in pages}
     for page in pages:
         for name, number in re.findall(r"(?m)^\.Xr (\S+) (\d)", page.read_text()):
-            if re.match("await|wsecho", name):
+            if re.match("await|ws", name):
                 equal(f"{name}.{number}" in ours, True, f"that there is {name}({number})")
 
 
@@ -175,6 +182,16 @@ def _():
     shell(lines[2:])
     equal((scratch() / "replies").read_text(), "one\ntwo\n", "the file of replies")
     equal(shell(script), b"up\n", "what the script prints")
+
+
+@test("the examples in the page of wsbench work")
+def _():
+    shown = [line.removeprefix("$ ") for line in examples("wsbench")]
+    equal(len(shown), 6, "the number of examples")
+    for script in shown:
+        script = script.replace("-z 10s", "-z 100ms --warm-up 0").replace("-c 1000", "-c 10")
+        shell(script.replace("$(pidof -s wsechod)", str(server.process.pid)))
+    match("<svg", (scratch() / "report.html").read_text())
 
 
 main()

@@ -18,6 +18,7 @@ def refused(code, title, *records):
                 with Peer(url) as other, Peer(url) as peer:
                     peer.send(record)
                     peer.expect_close(code)
+                    peer.send_close(code)
                     peer.expect_end()
                     other.echoes()
 
@@ -122,6 +123,7 @@ def _():
             with Peer(own.ws) as peer:
                 peer.send(frame(TEXT, b"x", mask=None if i % 2 else MASK, rsv=i % 8 | 1))
                 peer.expect_close(1002)
+                peer.send_close(1002)
                 peer.expect_end()
         other.echoes()
         eventually(lambda: own.descriptors() == before, "their descriptors are closed")

@@ -35,7 +35,7 @@ def outcome(line):
 @test("the README has the commands that are checked here")
 def _():
     equal([line.split()[0] for line in commands()],
-          ["build/wsechod", "curl", "build/wsecho", "printf"], "the list of commands")
+          ["build/wsechod", "curl", "build/wsecho", "printf", "build/wsbench"], "the list of commands")
 
 
 @test("the README's server command serves")
@@ -65,6 +65,19 @@ def _():
 @test("the README's client command with standard input prints the replies")
 def _():
     equal(outcome(commands()[3]), b"one\ntwo\n", "the output")
+
+
+@test("the README's command of the load generator tells what the README shows")
+def _():
+    told = outcome(commands()[4].replace("-z 10s", "-z 100ms --warm-up 0")).decode()
+    shown = README[README.index("    100 connections to wss:"):]
+    shown = [line[4:] for line in shown[:shown.index("\n\n")].splitlines()]
+    for line in told.splitlines():
+        if re.match(r"\w", line):
+            words = re.sub(r"[\d.,]+", "0", line).split()
+            wanted = [re.sub(r"[\d.,]+", "0", old).split() for old in shown if old[:10] == line[:10]]
+            equal([re.sub("0[a-z]*", "0", word) for word in words if "//" not in word],
+                  [re.sub("0[a-z]*", "0", word) for word in wanted[0] if "//" not in word], line)
 
 
 @test("the README's example of await is wsecho's own code")

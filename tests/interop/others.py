@@ -55,7 +55,8 @@ def node_command(script, *words):
 
 
 def node_environment():
-    return dict(os.environ, NODE_PATH=str(PACKAGES), CA=str(certificates() / "ca.pem"),
+    """Node before 20 tries one address of localhost only; the servers here are at 127.0.0.1."""
+    return dict(os.environ, NODE_OPTIONS="--dns-result-order=ipv4first", NODE_PATH=str(PACKAGES), CA=str(certificates() / "ca.pem"),
                 CERT=str(certificates() / "localhost.pem"),
                 KEY=str(certificates() / "localhost.key"))
 

@@ -16,9 +16,11 @@ called the library.
 
 import sys
 
-from ctokens import closing, is_name, tokens
+from ctokens import Token, closing, is_name, tokens
 
 PRIMITIVE = "aw_wait_in"
+# The other names of async and await.
+KEYWORDS = {"aw_async", "aw_await"}
 # What may stand before a call; any other name before NAME( makes it a declaration.
 BEFORE_CALL = {"return", "else", "do", "case", "sizeof"}
 
@@ -116,9 +118,18 @@ class Checker:
         return j - 1
 
 
+def keywords(found):
+    """Gives async and await their shorter names."""
+    for i, token in enumerate(found):
+        if token in KEYWORDS:
+            found[i] = Token(token.removeprefix("aw_"))
+            found[i].line = token.line
+    return found
+
+
 def check(files):
     """files: path to text. Returns the complaints."""
-    read = {path: tokens(text) for path, text in files.items()}
+    read = {path: keywords(tokens(text)) for path, text in files.items()}
     local = {path: declared(found) for path, found in read.items()}
     headers = [names for path, names in local.items() if path.endswith(".h")]
     complaints = []

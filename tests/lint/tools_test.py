@@ -63,6 +63,12 @@ def an_await_of_something_else_is_found():
         assert any("not a call of an async function" in line for line in found), (argument, found)
 
 
+def the_other_names_of_the_keywords_mean_the_same():
+    assert complaints("aw_async int f(void)\n{\n return aw_await(aw_sleep(1));\n}\n") == []
+    found = complaints("int f(void)\n{\n return aw_await(aw_sleep(1));\n}\n")
+    assert found == ["a.c:3: f() awaits and is not marked async"], found
+
+
 def a_function_that_awaits_must_be_async():
     found = complaints("int f(void)\n{\n return await(aw_sleep(1));\n}\n")
     assert found == ["a.c:3: f() awaits and is not marked async"], found

@@ -409,7 +409,7 @@ run_a_program(NOTHING)
 {
         static const char *const words[] = {"cat", NULL};
         struct aw_process_options options = {
-                .argv = words, .input = {AW_STDIO_PIPE}, .output = {AW_STDIO_PIPE}};
+                .argv = words, .input = {.kind = AW_STDIO_PIPE}, .output = {.kind = AW_STDIO_PIPE}};
         struct aw_process *process = aw_process_start(&options, NULL);
         struct aw_process_status status;
         char *line;

@@ -21,6 +21,7 @@ td.v { cursor: pointer; text-align: center; border: 1px solid #fff; min-width: 4
 .in { background: #dbe6f6 } .un { background: #eee; color: #777 }
 h2 { margin: 1.6em 0 .3em } pre { margin: .3em 0; white-space: pre-wrap; font-size: 12px }
 dialog { max-width: 60em; border: 1px solid #888; border-radius: 6px }
+h2 + table td:nth-child(2) { min-width: 20em }
 .n { color: #777; font-variant-numeric: tabular-nums } .r { color: #777; font-size: 12px }
 @media (prefers-color-scheme: dark) {
  body, th { background: #181818; color: #ddd } td.v { border-color: #181818; color: #111 } }

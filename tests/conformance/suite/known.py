@@ -10,6 +10,7 @@ from .verdict import FAILED, NON_STRICT, OK
 
 FRAMES = range(1, 10)  # the sections of the frame layer, which Autobahn's suite has too
 WS, LWS, WSECHOD = "ws (npm)", "libwebsockets", "wsechod"
+OF_LWS_TARGETS = (LWS, f"{LWS}, wss")
 LWS_VERSION = "4.1.6"
 
 # By what npm's ws 8 is NON-STRICT there: it looks at a text when it is complete.
@@ -50,7 +51,7 @@ def differences(run):
     """Sentences about what did not come out as it should."""
     if run.target == WS:
         return list(of_ws(run))
-    if run.target in (LWS, f"{LWS}, wss") and lws_version() == LWS_VERSION:
+    if run.target in OF_LWS_TARGETS and lws_version() == LWS_VERSION:
         return list(of_lws(run))
     if run.target.startswith(WSECHOD):
         return list(of_ours(run))
@@ -70,6 +71,7 @@ def of_ws(run):
 
 
 def of_lws(run):
+    """Where a version differs from 4.1.6."""
     results = {result.name: result for result in run.results}
     for name, (verdict, seen) in OF_LWS.items():
         result = results.get(name)

@@ -21,6 +21,7 @@ class Spawned:
         self.port = "0"
         self.lock = threading.Lock()
         self.deaths = 0
+        self.status = None  # once it was stopped
 
     def start(self):
         """Its URL. {port} in the command is 0 at first, later the port that it had."""
@@ -58,13 +59,13 @@ class Spawned:
             return True
 
     def stop(self):
-        """Ends it; its status."""
+        """Ends it."""
         self.process.terminate()
         try:
-            return self.process.wait(15)
+            self.status = self.process.wait(15)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            return self.process.wait()
+            self.status = self.process.wait()
 
     def __enter__(self):
         self.start()

@@ -229,6 +229,30 @@ a_merge_is_as_if_all_had_been_recorded_in_one(void **state)
         assert_memory_equal(&empty, &all, sizeof all);
 }
 
+static void
+values_up_to_one_are_counted(void **state)
+{
+        (void)state;
+        assert_int_equal(aw_histogram_below(&histogram, 5), 0);
+        for (uint64_t value = 1; value <= 100; value++)
+                aw_histogram_record(&histogram, value);
+        assert_int_equal(aw_histogram_below(&histogram, 0), 0);
+        assert_int_equal(aw_histogram_below(&histogram, 1), 1);
+        assert_int_equal(aw_histogram_below(&histogram, 50), 50);
+        assert_int_equal(aw_histogram_below(&histogram, 1000), 100);
+}
+
+static void
+the_deviation_is_known(void **state)
+{
+        (void)state;
+        assert_true(aw_histogram_deviation(&histogram) == 0);
+        aw_histogram_record(&histogram, 10);
+        assert_true(aw_histogram_deviation(&histogram) == 0);
+        aw_histogram_record(&histogram, 20);
+        assert_true(aw_histogram_deviation(&histogram) == 5);
+}
+
 int
 main(void)
 {
@@ -243,6 +267,8 @@ main(void)
                 cmocka_unit_test_setup(a_percentile_is_the_nearest_rank, empty_all),
                 cmocka_unit_test_setup(the_ends_are_exact_and_nothing_lies_beyond_them, empty_all),
                 cmocka_unit_test_setup(a_merge_is_as_if_all_had_been_recorded_in_one, empty_all),
+                cmocka_unit_test_setup(values_up_to_one_are_counted, empty_all),
+                cmocka_unit_test_setup(the_deviation_is_known, empty_all),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,9 @@
 #include "await/signals.h"
 #include "unit/net/stream_test.h"
 
-#define PIPES .input = {AW_STDIO_PIPE}, .output = {AW_STDIO_PIPE}, .error = {AW_STDIO_PIPE}
+#define PIPES                                                                                      \
+        .input = {.kind = AW_STDIO_PIPE}, .output = {.kind = AW_STDIO_PIPE},                       \
+        .error = {.kind = AW_STDIO_PIPE}
 
 /* A shell that runs this, with pipes. */
 static struct aw_process *
@@ -158,7 +160,7 @@ mistakes_are_told(NOTHING)
         expect_int(error.kind, AW_ERROR_USAGE);
         options = (struct aw_process_options){0};
         expect(aw_process_start(&options, NULL) == NULL && errno == EINVAL);
-        options = (struct aw_process_options){.argv = words, .output = {AW_STDIO_OUTPUT}};
+        options = (struct aw_process_options){.argv = words, .output = {.kind = AW_STDIO_OUTPUT}};
         expect(aw_process_start(&options, NULL) == NULL && errno == EINVAL);
         options.output = (struct aw_stdio){AW_STDIO_FD, 12345};
         expect(aw_process_start(&options, NULL) == NULL && errno == EBADF);
@@ -230,9 +232,9 @@ streams_go_where_they_are_sent(NOTHING)
 {
         static const char *const words[] = {"sh", "-c", "cat; echo out; echo error >&2", NULL};
         struct aw_process_options options = {.argv = words,
-                                             .input = {AW_STDIO_NULL},
-                                             .output = {AW_STDIO_PIPE},
-                                             .error = {AW_STDIO_OUTPUT}};
+                                             .input = {.kind = AW_STDIO_NULL},
+                                             .output = {.kind = AW_STDIO_PIPE},
+                                             .error = {.kind = AW_STDIO_OUTPUT}};
         struct aw_process *process = aw_process_start(&options, NULL);
         int ends[2];
         char data[20];
@@ -260,7 +262,7 @@ standard_descriptors_are_crossed(NOTHING)
 {
         static const char *const words[] = {"sh", "-c", "echo out; echo error >&2", NULL};
         struct aw_process_options options = {.argv = words,
-                                             .input = {AW_STDIO_NULL},
+                                             .input = {.kind = AW_STDIO_NULL},
                                              .output = {AW_STDIO_FD, STDERR_FILENO},
                                              .error = {AW_STDIO_FD, STDOUT_FILENO}};
         struct aw_process *process;
@@ -359,7 +361,7 @@ few_descriptors_leave_nothing_behind(NOTHING)
         getrlimit(RLIMIT_NOFILE, &limit);
         few = limit;
         for (i = 0; process == NULL && i < 20; i++) {
-                few.rlim_cur = (rlim_t)(lowest + i);
+                few.rlim_cur = (rlim_t)lowest + (rlim_t)i;
                 setrlimit(RLIMIT_NOFILE, &few);
                 process = aw_process_start(&options, NULL);
                 if (process == NULL && errno != EMFILE)

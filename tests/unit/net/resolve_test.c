@@ -13,7 +13,7 @@ static async void
 expect_addresses(const char *text, bool passive, const char *wanted)
 {
         struct aw_url *url = malloc(sizeof(*url));
-        struct aw_url_error error = {.text = ""};
+        struct aw_error error = {.text = ""};
         struct aw_addresses addresses;
         char all[400] = "", one[64];
         const char *reason;
@@ -77,7 +77,7 @@ static async int
 a_name_that_takes_long_can_be_given_up(NOTHING)
 {
         struct aw_url *url = malloc(sizeof(*url));
-        struct aw_url_error error;
+        struct aw_error error;
         struct resolving resolving = {.url = url, .deadline = AW_NEVER};
         struct aw_task *task;
         static sem_t gate; /* the threads outlive this function */

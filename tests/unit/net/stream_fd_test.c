@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Threads: it has several, so ThreadSanitizer checks it too. */
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>

@@ -21,7 +21,7 @@ static char directory[] = "/tmp/await-XXXXXX", socket_address[64], socket_path[4
 static int
 set_up(void **state)
 {
-        struct aw_tls_error error;
+        struct aw_error error;
 
         (void)state;
         if (mkdtemp(directory) == NULL)

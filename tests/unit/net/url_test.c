@@ -24,7 +24,7 @@ struct expected {
 static void
 assert_parsed(const char *text, struct aw_url *url)
 {
-        struct aw_url_error error = {"none"};
+        struct aw_error error = {.text = "none"};
 
         memset(url, 0x5a, sizeof *url);
         if (aw_url_parse(text, url, &error) != 0)
@@ -51,7 +51,7 @@ static void
 assert_refused(const char *text, const char *words)
 {
         struct aw_url url;
-        struct aw_url_error error = {"none"};
+        struct aw_error error = {.text = "none"};
 
         errno = 0;
         if (aw_url_parse(text, &url, &error) != -1)
@@ -300,7 +300,7 @@ all_addresses_have_a_name_to_listen_on(void **state)
                 {"ws://h:1/", AW_URL_WS, "h", 1, "/", "h:1"},
                 {"ws://[::]:1", AW_URL_WS, "::", 1, "/", "[::]:1"},
         };
-        struct aw_url_error error;
+        struct aw_error error;
         struct aw_url url;
 
         (void)state;
@@ -335,7 +335,7 @@ what_cannot_be_listened_on_is_refused(void **state)
                 {"ws://*:x", "not a number"},
                 {"ws://*:1:2", "letters, digits"},
         };
-        struct aw_url_error error;
+        struct aw_error error;
         struct aw_url url;
 
         (void)state;

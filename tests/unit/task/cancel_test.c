@@ -440,6 +440,122 @@ a_cancellation_after_the_joined_task_ended_comes_at_the_next_await(NOTHING)
 }
 
 static async int
+cancel_oneself_and_join(void *argument)
+{
+        int result;
+
+        aw_cancel(argument);
+        await(yield(2));
+        aw_cancel(aw_task_current());
+        expect_error(await(aw_join(argument)), ECANCELED);
+        result = await(aw_sleep(0));
+        trace(result == -1 ? "pending" : "clean");
+        return result;
+}
+
+/* That the joined task was cancelled is another matter, which was over by then. */
+static async int
+a_cancellation_is_not_lost_in_the_join_of_a_task_that_was_cancelled_before(NOTHING)
+{
+        struct aw_task *task = aw_spawn("sleeper", sleep_long, NULL);
+        struct aw_task *joiner = aw_spawn("joiner", cancel_oneself_and_join, task);
+
+        expect_error(await(aw_join(joiner)), ECANCELED);
+        expect_trace("cancelled pending");
+        return 0;
+}
+
+/* As in asyncio the join of a task that the cleaner cancelled hides its own cancellation. */
+static async int
+clean_up_by_a_join(NOTHING)
+{
+        struct aw_task *task = aw_spawn("sleeper", sleep_long, NULL);
+
+        await(aw_sleep(0));
+        expect_int(aw_cancelled(), 0);
+        aw_cancel(aw_task_current());
+        expect_int(aw_cancelled(), 1);
+        aw_cancel(task);
+        expect_error(await(aw_join(task)), ECANCELED);
+        expect_int(await(aw_sleep(0)), 0);
+        expect_int(aw_cancelled(), 1);
+        return 0;
+}
+
+static async int
+a_task_can_ask_whether_it_was_cancelled(NOTHING)
+{
+        struct aw_timeout timeout;
+
+        expect_int(await(aw_join(aw_spawn("cleaner", clean_up_by_a_join, NULL))), 0);
+        expect_trace("cancelled");
+        aw_timeout_enter(&timeout, aw_loop_now() - 1);
+        expect_error(await(aw_sleep(AW_SECOND)), ECANCELED);
+        expect_int(aw_cancelled(), 1);
+        errno = ECANCELED;
+        expect_error(aw_timeout_exit(&timeout, -1), ETIMEDOUT);
+        expect_int(aw_cancelled(), 0);
+        return 0;
+}
+
+/* asyncio.shield: the task is waited for, and not cancelled along. */
+static async int
+wait_shielded(void *argument)
+{
+        struct aw_task *task = argument;
+
+        if (await(aw_wait(&task, 1, AW_ALL_COMPLETED, AW_NEVER)) == -1) {
+                aw_task_detach(task);
+                errno = ECANCELED;
+                return -1;
+        }
+        return await(aw_join(task));
+}
+
+static async int
+a_wait_and_a_detach_are_a_shield(NOTHING)
+{
+        struct aw_event event = {.set = false};
+        struct aw_task *shielded = aw_spawn("shielded", be_stubborn, &event);
+        struct aw_task *task = aw_spawn("shield", wait_shielded, shielded);
+
+        await(yield(2));
+        aw_cancel(task);
+        expect_error(await(aw_join(task)), ECANCELED);
+        expect(!aw_task_done(shielded));
+        aw_event_set(&event);
+        await(yield(2));
+        expect_trace("");
+        shielded = aw_spawn("shielded", give, NUMBER(3));
+        expect_int(await(aw_join(aw_spawn("shield", wait_shielded, shielded))), 3);
+        return 0;
+}
+
+/* errno is the thread's, but each task has its own. */
+static async int
+spoil_errno(void *argument)
+{
+        for (int i = 0; i < 10; i++) {
+                errno = (int)(intptr_t)argument;
+                expect_int(await(aw_sleep(i % 2)), 0);
+                expect_int(errno, (int)(intptr_t)argument);
+        }
+        return 0;
+}
+
+static async int
+an_await_that_succeeds_leaves_errno_alone(NOTHING)
+{
+        struct aw_task *tasks[] = {aw_spawn("a", spoil_errno, NUMBER(EIO)),
+                                   aw_spawn("b", spoil_errno, NUMBER(EDOM))};
+
+        errno = ERANGE;
+        expect_int(await(aw_gather(tasks, 2, NULL)), 0);
+        expect_int(errno, ERANGE);
+        return 0;
+}
+
+static async int
 a_task_that_was_cancelled_by_itself_does_not_cancel_its_joiner(NOTHING)
 {
         struct aw_task *task = aw_spawn("sleeper", sleep_long, NULL);
@@ -478,6 +594,10 @@ main(void)
                 on_loop(a_cancellation_goes_through_a_chain_of_joins),
                 on_loop(a_cancellation_that_is_pending_reaches_what_is_joined),
                 on_loop(a_cancellation_after_the_joined_task_ended_comes_at_the_next_await),
+                on_loop(a_cancellation_is_not_lost_in_the_join_of_a_task_that_was_cancelled_before),
+                on_loop(a_task_can_ask_whether_it_was_cancelled),
+                on_loop(a_wait_and_a_detach_are_a_shield),
+                on_loop(an_await_that_succeeds_leaves_errno_alone),
                 on_loop(a_task_that_was_cancelled_by_itself_does_not_cancel_its_joiner),
         };
 

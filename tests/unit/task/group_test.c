@@ -72,9 +72,10 @@ the_first_failure_cancels_the_others(NOTHING)
 }
 
 static async int
-a_failure_while_others_are_being_cancelled_does_not_count(NOTHING)
+a_failure_while_others_are_being_cancelled_is_kept_and_logged(NOTHING)
 {
         struct aw_group group;
+        int errors[3] = {0, 0, 0};
 
         aw_group_init(&group);
         expect_int(aw_group_spawn(&group, "a", fail_when_cancelled, NUMBER(EIO)), 0);
@@ -82,6 +83,12 @@ a_failure_while_others_are_being_cancelled_does_not_count(NOTHING)
         expect_int(aw_group_spawn(&group, "c", sleep_and_fail, NUMBER(EPROTO)), 0);
         expect_error(await(aw_group_join(&group)), EPROTO);
         expect_trace("cancelled cancelled cleaned");
+        expect_log("task 'a' failed after another of its group: Input/output error");
+        expect_int((long long)aw_group_errors(&group, NULL, 0), 2);
+        expect_int((long long)aw_group_errors(&group, errors, 1), 2);
+        expect(errors[0] == EPROTO && errors[1] == 0);
+        expect_int((long long)aw_group_errors(&group, errors, 3), 2);
+        expect(errors[0] == EPROTO && errors[1] == EIO && errors[2] == 0);
         return 0;
 }
 
@@ -112,6 +119,7 @@ cancelled_tasks_stop_in_the_order_in_which_they_were_spawned(NOTHING)
         aw_group_cancel(&group);
         /* Both fail when cancelled: the first one is b. */
         expect_error(await(aw_group_join(&group)), 1);
+        expect_log("task 'c' failed after another of its group: ");
         expect_trace("a cancelled cancelled");
         return 0;
 }
@@ -198,12 +206,16 @@ join_what_fails(void *argument)
         aw_group_init(&parent->group);
         expect_int(aw_group_spawn(&parent->group, "cleaner", clean_up, NULL), 0);
         expect_int(aw_group_spawn(&parent->group, "fail", give_error, NUMBER(EPROTO)), 0);
-        return await(aw_group_join(&parent->group));
+        expect_error(await(aw_group_join(&parent->group)), EPROTO);
+        return await(aw_sleep(0));
 }
 
-/* The tasks are on their way out already: they are not disturbed in their clean-up. */
+/*
+ * The tasks are on their way out already: they are not disturbed in their clean-up. Neither the
+ * failure nor the cancellation is lost.
+ */
 static async int
-a_cancellation_of_the_parent_after_a_failure_is_delivered(NOTHING)
+a_cancellation_of_the_parent_after_a_failure_comes_after_it(NOTHING)
 {
         struct parent parent;
         struct aw_task *task = aw_spawn("parent", join_what_fails, &parent);
@@ -213,6 +225,142 @@ a_cancellation_of_the_parent_after_a_failure_is_delivered(NOTHING)
         aw_cancel(task);
         expect_error(await(aw_join(task)), ECANCELED);
         expect_trace("cancelled cleaned");
+        return 0;
+}
+
+static async int
+join_what_fails_when_cancelled(void *argument)
+{
+        struct parent *parent = argument;
+
+        aw_group_init(&parent->group);
+        expect_int(aw_group_spawn(&parent->group, "a", fail_when_cancelled, NUMBER(EIO)), 0);
+        expect_error(await(aw_group_join(&parent->group)), EIO);
+        expect_int(aw_cancelled(), 1);
+        return await(aw_sleep(0));
+}
+
+static async int
+so_does_one_that_makes_a_task_fail(NOTHING)
+{
+        struct parent parent;
+        struct aw_task *task = aw_spawn("parent", join_what_fails_when_cancelled, &parent);
+
+        await(yield(2));
+        aw_cancel(task);
+        expect_error(await(aw_join(task)), ECANCELED);
+        expect_trace("cancelled");
+        return 0;
+}
+
+static async int
+fail_at_the_event(void *argument)
+{
+        struct parent *parent = argument;
+
+        if (await(aw_event_wait(&parent->event, AW_NEVER)) == -1)
+                return -1;
+        return await(give_error(NUMBER(EIO)));
+}
+
+/* Tries again after an error, ends when it is cancelled. */
+static async int
+be_persistent(void *argument)
+{
+        struct parent *parent = argument;
+        int rounds, body, result;
+
+        for (rounds = 1; rounds < 5; rounds++) {
+                aw_group_init(&parent->group);
+                aw_group_spawn(&parent->group, "child", fail_at_the_event, parent);
+                body = await(sleep_long(NULL));
+                aw_group_cancel(&parent->group);
+                result = await(aw_group_join(&parent->group));
+                if (result == 0 && body == -1)
+                        break;
+                expect_error(result, EIO);
+                parent->event.set = false;
+        }
+        return rounds;
+}
+
+/* In one turn the child fails and somebody cancels the parent (CPython's gh-116720). */
+static async int
+a_cancellation_that_meets_a_failure_survives_it(NOTHING)
+{
+        struct parent parent = {.event.set = false};
+        struct aw_task *task = aw_spawn("parent", be_persistent, &parent);
+
+        await(yield(3));
+        aw_event_set(&parent.event);
+        await(aw_sleep(0));
+        aw_cancel(task);
+        expect_int(await(aw_join(task)), 2);
+        expect_trace("cancelled cancelled");
+        return 0;
+}
+
+/* The time-out may well have come, but the failure is not its doing. */
+static async int
+a_failure_in_the_turn_of_a_time_out_is_told(NOTHING)
+{
+        struct parent parent = {.event.set = false};
+        struct aw_timeout timeout;
+        aw_time when = aw_loop_now() + 200;
+
+        aw_timeout_enter(&timeout, when);
+        aw_group_init(&parent.group);
+        expect_int(aw_group_spawn(&parent.group, "child", fail_at_the_event, &parent), 0);
+        await(aw_sleep(0));
+        busy_until(when);
+        aw_event_set(&parent.event);
+        expect_error(aw_timeout_exit(&timeout, await(aw_group_join(&parent.group))), EIO);
+        expect_int(await(aw_sleep(0)), 0);
+        expect_int(aw_cancelled(), 0);
+        return 0;
+}
+
+static async int
+return_without_errno(void *argument)
+{
+        if (argument != NULL)
+                expect_int(await(aw_sleep(1)), 0);
+        return -1;
+}
+
+static async int
+minus_one_without_errno_is_a_failure(NOTHING)
+{
+        struct aw_group group;
+        struct aw_task *task;
+
+        for (intptr_t sleeps = 0; sleeps < 2; sleeps++) {
+                aw_group_init(&group);
+                aw_group_spawn(&group, "mute", return_without_errno, (void *)sleeps);
+                aw_group_spawn(&group, "sleeper", sleep_long, NULL);
+                expect_error(await(aw_group_join(&group)), EIO);
+                expect_trace("cancelled");
+                task = aw_spawn("mute", return_without_errno, (void *)sleeps);
+                expect_error(await(aw_join(task)), EIO);
+                aw_task_detach(aw_spawn("detached", return_without_errno, (void *)sleeps));
+                await(aw_sleep(10));
+                await(aw_sleep(0));
+                expect_log("task 'detached' ended with an error nobody looked at: it returned -1 "
+                           "and set no errno");
+        }
+        return 0;
+}
+
+static async int
+a_group_that_was_joined_takes_no_more_tasks(NOTHING)
+{
+        struct aw_group group;
+
+        aw_group_init(&group);
+        expect_int(aw_group_spawn(&group, "a", say_and_yield, "a"), 0);
+        expect_int(await(aw_group_join(&group)), 0);
+        expect_error(aw_group_spawn(&group, "b", say_and_yield, "b"), EINVAL);
+        expect_trace("a");
         return 0;
 }
 
@@ -382,13 +530,18 @@ main(void)
                 on_loop(a_group_joins_all_its_tasks),
                 on_loop(a_group_without_tasks_or_whose_tasks_have_ended_does_not_wait),
                 on_loop(the_first_failure_cancels_the_others),
-                on_loop(a_failure_while_others_are_being_cancelled_does_not_count),
+                on_loop(a_failure_while_others_are_being_cancelled_is_kept_and_logged),
                 on_loop(a_task_that_was_cancelled_has_not_failed),
                 on_loop(cancelled_tasks_stop_in_the_order_in_which_they_were_spawned),
                 on_loop(a_failure_interrupts_the_parent_wherever_it_waits),
                 on_loop(an_interruption_that_was_not_delivered_is_taken_back),
                 on_loop(a_cancelled_join_cancels_the_tasks_and_waits_for_them),
-                on_loop(a_cancellation_of_the_parent_after_a_failure_is_delivered),
+                on_loop(a_cancellation_of_the_parent_after_a_failure_comes_after_it),
+                on_loop(so_does_one_that_makes_a_task_fail),
+                on_loop(a_cancellation_that_meets_a_failure_survives_it),
+                on_loop(a_failure_in_the_turn_of_a_time_out_is_told),
+                on_loop(minus_one_without_errno_is_a_failure),
+                on_loop(a_group_that_was_joined_takes_no_more_tasks),
                 on_loop(a_cancelled_join_waits_for_those_who_ignore_it),
                 on_loop(a_cancellation_beside_the_group_s_own_is_not_taken_back),
                 on_loop(a_group_can_fail_in_the_clean_up_of_a_cancelled_task),

@@ -319,11 +319,18 @@ acquire_it(void *argument)
 }
 
 static async int
+hold_it(void *argument)
+{
+        await(aw_lock_acquire(argument, AW_NEVER));
+        return await(sleep_long(NULL));
+}
+
+static async int
 release_what_another_holds(NOTHING)
 {
         struct aw_lock lock = {.owner = NULL};
 
-        aw_spawn("holder", acquire_it, &lock);
+        aw_spawn("holder", hold_it, &lock);
         await(aw_sleep(0));
         aw_lock_release(&lock);
         return 0;
@@ -336,11 +343,19 @@ release_twice(NOTHING)
         struct aw_lock lock = {.owner = NULL};
 
         await(aw_lock_acquire(&lock, AW_NEVER));
-        aw_spawn("waiter", acquire_it, &lock);
+        aw_spawn("waiter", hold_it, &lock);
         await(aw_sleep(0));
         aw_lock_release(&lock);
         aw_lock_release(&lock);
         return 0;
+}
+
+static async int
+end_while_holding(NOTHING)
+{
+        struct aw_lock lock = {.owner = NULL};
+
+        return await(aw_join(aw_spawn("careless", acquire_it, &lock)));
 }
 
 static void
@@ -351,6 +366,8 @@ misuse_aborts(void **state)
         test_aborts(release_what_is_free, "the lock is not held by this task");
         test_aborts(release_what_another_holds, "the lock is not held by this task");
         test_aborts(release_twice, "the lock is not held by this task");
+        test_aborts(end_while_holding,
+                    "task 'careless' ended while it holds a lock, its last await was at ");
 }
 
 int

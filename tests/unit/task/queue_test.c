@@ -76,7 +76,7 @@ getters_are_served_in_order(NOTHING)
         for (i = 0; i < 3; i++)
                 expect_int(aw_queue_put_nowait(&queue, &items[i]), 0);
         /* They are for those who wait, who have not run yet. */
-        expect_int(aw_queue_size(&queue), 3);
+        expect_int(aw_queue_size(&queue), 0);
         expect_error(aw_queue_get_nowait(&queue, NULL), EAGAIN);
         for (i = 0; i < 3; i++)
                 expect_int(await(aw_join(tasks[i])), 0);
@@ -293,11 +293,43 @@ free_a_queue_in_which_a_task_waits(NOTHING)
         return 0;
 }
 
+/* It has its item, and has not run yet. */
+static async int
+free_a_queue_in_which_a_task_was_woken(NOTHING)
+{
+        struct aw_queue queue;
+
+        aw_queue_init(&queue, 0);
+        aw_spawn("getter", get_and_say, &queue);
+        await(aw_sleep(0));
+        aw_queue_put_nowait(&queue, items);
+        aw_queue_free(&queue);
+        return 0;
+}
+
+static async int
+free_a_queue_that_a_task_was_given_a_place_in(NOTHING)
+{
+        struct aw_queue queue;
+        struct put put = {&queue, items, AW_NEVER};
+        void *item;
+
+        aw_queue_init(&queue, 1);
+        aw_queue_put_nowait(&queue, items);
+        aw_spawn("putter", put_it, &put);
+        await(aw_sleep(0));
+        aw_queue_get_nowait(&queue, &item);
+        aw_queue_free(&queue);
+        return 0;
+}
+
 static void
 misuse_aborts(void **state)
 {
         (void)state;
         test_aborts(free_a_queue_in_which_a_task_waits, "a task waits in the queue");
+        test_aborts(free_a_queue_in_which_a_task_was_woken, "a task waits in the queue");
+        test_aborts(free_a_queue_that_a_task_was_given_a_place_in, "a task waits in the queue");
 }
 
 int

@@ -112,6 +112,58 @@ orphans_are_shown_under_their_grandparent(NOTHING)
         return 0;
 }
 
+static async int
+sleep_for(aw_time duration, int times)
+{
+        return times > 0 ? await(aw_sleep(duration)) : 0;
+}
+
+static async int
+nest_awaits(NOTHING)
+{
+        return await(sleep_for(await(aw_join(aw_spawn("inner", give, NUMBER(3)))) * AW_SECOND, 1));
+}
+
+/* One in the arguments of another is over when that begins. */
+static async int
+of_nested_awaits_the_one_that_waits_is_shown(NOTHING)
+{
+        struct aw_task *task = aw_spawn("nested", nest_awaits, NULL);
+        char *text;
+
+        await(yield(4));
+        text = dump();
+        expect_in(text, ": aw_sleep(duration)");
+        free(text);
+        aw_cancel(task);
+        expect_error(await(aw_join(task)), ECANCELED);
+        return 0;
+}
+
+static async int
+nest_awaits_of_one_function(void *argument)
+{
+        return await(aw_event_wait(
+                argument,
+                aw_loop_now() + await(aw_join(aw_spawn("inner", give, NUMBER(3)))) * AW_SECOND));
+}
+
+static async int
+so_is_the_outer_one(NOTHING)
+{
+        struct aw_event event = {.set = false};
+        struct aw_task *task = aw_spawn("nested", nest_awaits_of_one_function, &event);
+        char *text;
+
+        await(yield(4));
+        text = dump();
+        expect_in(text, "aw_event_wait(");
+        free(text);
+        aw_event_set(&event);
+        expect_int(await(aw_join(task)), 0);
+        return 0;
+}
+
 /* The slow-task watch. */
 
 static async int
@@ -418,6 +470,106 @@ let_another_join_the_group(NOTHING)
         return await(aw_join(aw_spawn("other", join_the_group_of_another, &group)));
 }
 
+static struct aw_task *circle[2];
+
+static async int
+join_the_other(void *argument)
+{
+        return await(aw_join(*(struct aw_task **)argument));
+}
+
+static async int
+join_in_a_circle(NOTHING)
+{
+        circle[0] = aw_spawn("A", join_the_other, &circle[1]);
+        circle[1] = aw_spawn("B", join_the_other, &circle[0]);
+        return await(sleep_long(NULL));
+}
+
+static async int
+end_in_a_timeout(NOTHING)
+{
+        struct aw_timeout timeout;
+
+        aw_timeout_enter(&timeout, aw_loop_now() + AW_SECOND);
+        await(aw_sleep(0));
+        return -1;
+}
+
+static async int
+end_in_a_group(NOTHING)
+{
+        struct aw_group group;
+
+        aw_group_init(&group);
+        aw_group_spawn(&group, "member", sleep_long, NULL);
+        return -1;
+}
+
+static __attribute__((noinline)) void
+leave_a_timeout(NOTHING)
+{
+        struct aw_timeout timeout;
+
+        aw_timeout_enter(&timeout, aw_loop_now() + AW_SECOND);
+}
+
+static async int
+leave_a_timeout_and_go_on(NOTHING)
+{
+        leave_a_timeout(NULL);
+        await(aw_sleep(0));
+        return 0;
+}
+
+static async int
+leave_a_timeout_in_a_timeout(NOTHING)
+{
+        struct aw_timeout timeout;
+
+        aw_timeout_enter(&timeout, aw_loop_now() + AW_SECOND);
+        leave_a_timeout(NULL);
+        return aw_timeout_exit(&timeout, 0);
+}
+
+static async int
+gather_a_task_twice(NOTHING)
+{
+        struct aw_task *task = aw_spawn("task", give, NUMBER(1));
+        struct aw_task *tasks[] = {task, task};
+
+        await(aw_sleep(0));
+        return await(aw_gather(tasks, 2, NULL));
+}
+
+static async int
+wait_for_it(void *argument)
+{
+        return await(aw_event_wait(argument, AW_NEVER));
+}
+
+static void *
+set_it_in_another_loop(void *argument)
+{
+        struct aw_loop *loop = test_loop();
+
+        aw_event_set(argument);
+        aw_loop_destroy(loop);
+        return NULL;
+}
+
+static async int
+share_an_event_between_loops(NOTHING)
+{
+        struct aw_event event = {.set = false};
+        pthread_t thread;
+
+        aw_spawn("waiter", wait_for_it, &event);
+        await(aw_sleep(0));
+        pthread_create(&thread, NULL, set_it_in_another_loop, &event);
+        return pthread_join(thread, NULL);
+}
+
 static void
 misuse_aborts(void **state)
 {
@@ -436,6 +588,16 @@ misuse_aborts(void **state)
         test_aborts(detach_a_task_that_is_joined, "task 'task' is waited for by another task");
         test_aborts(look_at_a_result_too_early, "task 'task' is not done");
         test_aborts(let_another_join_the_group, "a task that is not the group's parent");
+        test_aborts(join_in_a_circle, "task 'B' joins task 'A', which waits for it in turn: at "
+                                      "tests/unit/task/report_test.c:");
+        test_aborts(end_in_a_timeout, "task 'main' ended in the middle of a time-out or a group, "
+                                      "its last await was at tests/unit/task/report_test.c:");
+        test_aborts(end_in_a_group, "task 'main' ended in the middle of a time-out or a group");
+        test_aborts(leave_a_timeout_and_go_on, "in the middle of a time-out or a group");
+        test_aborts(leave_a_timeout_in_a_timeout, "in the middle of a time-out or a group");
+        test_aborts(gather_a_task_twice, "task 'task' is listed twice");
+        test_aborts(share_an_event_between_loops,
+                    "task 'waiter', which waits at tests/unit/task/report_test.c:");
 }
 
 int
@@ -443,6 +605,8 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 on_loop(the_dump_is_a_tree_with_states_ages_and_await_sites),
+                on_loop(of_nested_awaits_the_one_that_waits_is_shown),
+                on_loop(so_is_the_outer_one),
                 on_loop(the_dump_tells_how_deep_each_stack_went),
                 cmocka_unit_test(stacks_have_the_size_that_was_asked_for),
                 cmocka_unit_test(a_task_that_overflows_its_stack_is_named),

@@ -66,6 +66,7 @@ the_order_of_the_list_is_not_the_order_of_the_errors(NOTHING)
 
         expect_error(await(aw_gather(tasks, 2, NULL)), EPROTO);
         expect(tasks[0] == NULL && tasks[1] == NULL);
+        expect_log("task 'second' ended with an error nobody looked at: Input/output error");
         return 0;
 }
 
@@ -113,6 +114,93 @@ a_cancelled_gather_cancels_all_and_waits_for_them(NOTHING)
         expect_int(gathering.results[1], 9);
         expect_int(gathering.results[2], 1);
         expect(gathering.tasks[0] == NULL && gathering.tasks[1] == NULL);
+        return 0;
+}
+
+static async int
+gather_what_fails_when_cancelled(NOTHING)
+{
+        struct aw_task *tasks[] = {aw_spawn("sleeper", sleep_long, NULL),
+                                   aw_spawn("a", finish_when_cancelled, NUMBER(EIO)),
+                                   aw_spawn("b", finish_when_cancelled, NUMBER(EPROTO))};
+
+        expect_error(await(aw_gather(tasks, 3, NULL)), EIO);
+        expect_log("task 'b' ended with an error nobody looked at: Protocol error");
+        return await(aw_sleep(0));
+}
+
+static async int
+a_failure_of_a_gather_that_is_cancelled_goes_before_the_cancellation(NOTHING)
+{
+        struct aw_task *caller = aw_spawn("caller", gather_what_fails_when_cancelled, NULL);
+
+        await(yield(2));
+        aw_cancel(caller);
+        expect_error(await(aw_join(caller)), ECANCELED);
+        expect_trace("cancelled");
+        return 0;
+}
+
+/* It is still the list for the clean-up. */
+static async int
+after_a_gather_that_failed_the_rest_can_be_waited_for(NOTHING)
+{
+        struct aw_task *tasks[] = {aw_spawn("fail", give_error, NUMBER(EPROTO)),
+                                   aw_spawn("sleeper", sleep_long, NULL)};
+
+        expect_error(await(aw_gather(tasks, 2, NULL)), EPROTO);
+        aw_cancel(tasks[0]);
+        aw_cancel(tasks[1]);
+        expect_int(await(aw_wait(tasks, 2, AW_ALL_COMPLETED, AW_NEVER)), 2);
+        expect_int(await(aw_gather_all(tasks, 2, NULL, NULL)), 2);
+        expect(tasks[0] == NULL && tasks[1] == NULL);
+        expect_trace("cancelled");
+        return 0;
+}
+
+static async int
+gather_all_tells_what_came_of_each(NOTHING)
+{
+        struct aw_task *tasks[] = {aw_spawn("fail", give_error, NUMBER(EPROTO)), NULL,
+                                   aw_spawn("given", give, NUMBER(3)),
+                                   aw_spawn("sleeper", sleep_long, NULL)};
+        int results[4], errors[4];
+
+        aw_cancel(tasks[3]);
+        expect_int(await(aw_gather_all(tasks, 4, results, errors)), 3);
+        expect(results[0] == -1 && results[1] == -1 && results[2] == 3 && results[3] == -1);
+        expect(errors[0] == EPROTO && errors[1] == ENOMEM && errors[2] == 0 &&
+               errors[3] == ECANCELED);
+        tasks[0] = aw_spawn("fail", give_error, NUMBER(EIO));
+        expect_int(await(aw_gather_all(tasks, 1, NULL, NULL)), 1);
+        expect_log("task 'fail' ended with an error nobody looked at: Input/output error");
+        expect_int(await(aw_gather_all(NULL, 0, NULL, NULL)), 0);
+        return 0;
+}
+
+static async int
+gather_all_three(void *argument)
+{
+        struct gathering *gathering = argument;
+
+        return await(aw_gather_all(gathering->tasks, 3, gathering->results, NULL));
+}
+
+static async int
+a_cancelled_gather_all_cancels_all_and_waits_for_them(NOTHING)
+{
+        struct gathering gathering = {{aw_spawn("cleaner", clean_up, NULL),
+                                       aw_spawn("finisher", finish_when_cancelled, NULL),
+                                       aw_spawn("given", give, NUMBER(1))},
+                                      {0, 0, 0}};
+        struct aw_task *caller = aw_spawn("caller", gather_all_three, &gathering);
+
+        await(yield(2));
+        aw_cancel(caller);
+        expect_error(await(aw_join(caller)), ECANCELED);
+        expect_trace("cancelled cleaned");
+        expect(gathering.results[0] == -1 && gathering.results[1] == 9 &&
+               gathering.results[2] == 1);
         return 0;
 }
 
@@ -281,6 +369,10 @@ main(void)
                 on_loop(the_order_of_the_list_is_not_the_order_of_the_errors),
                 on_loop(to_gather_a_cancelled_task_is_an_error),
                 on_loop(a_cancelled_gather_cancels_all_and_waits_for_them),
+                on_loop(a_failure_of_a_gather_that_is_cancelled_goes_before_the_cancellation),
+                on_loop(after_a_gather_that_failed_the_rest_can_be_waited_for),
+                on_loop(gather_all_tells_what_came_of_each),
+                on_loop(a_cancelled_gather_all_cancels_all_and_waits_for_them),
                 on_loop(wait_for_all_completed_waits_for_failures_too),
                 on_loop(wait_for_the_first_completed_leaves_the_others_alone),
                 on_loop(wait_for_the_first_exception_takes_no_cancellation_for_one),

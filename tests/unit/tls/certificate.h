@@ -174,7 +174,7 @@ static inline struct aw_tls_context *
 server_with(const struct identity *identity, X509 *issuer)
 {
         char cert[100], key[100];
-        struct aw_tls_error error = {""};
+        struct aw_error error = {.text = ""};
         struct aw_tls_context *context;
 
         save_certificates("cert", identity->certificate, issuer);
@@ -189,7 +189,7 @@ static inline struct aw_tls_context *
 client_that_trusts(X509 *certificate)
 {
         char path[100];
-        struct aw_tls_error error = {""};
+        struct aw_error error = {.text = ""};
         struct aw_tls_context *context;
 
         save_certificates("ca", certificate, NULL);

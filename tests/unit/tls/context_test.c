@@ -34,7 +34,7 @@ static void
 assert_no_server(const char *cert, const char *key, int number, const char *sentence)
 {
         char cert_path[100], key_path[100];
-        struct aw_tls_error error;
+        struct aw_error error;
 
         errno = 0;
         assert_null(aw_tls_context_server(cert != NULL ? path_of(cert, cert_path) : NULL,
@@ -48,7 +48,7 @@ static void
 assert_no_client(const char *ca, int number, const char *sentence)
 {
         char path[100];
-        struct aw_tls_error error;
+        struct aw_error error;
 
         errno = 0;
         assert_null(aw_tls_context_client(path_of(ca, path), false, &error));
@@ -217,7 +217,7 @@ static void
 a_long_name_is_cut_in_the_sentence(void **state)
 {
         char name[400];
-        struct aw_tls_error error;
+        struct aw_error error;
 
         (void)state;
         memset(name, 'x', sizeof(name));
@@ -229,7 +229,7 @@ a_long_name_is_cut_in_the_sentence(void **state)
 static void
 the_system_certificates_are_the_default(void **state)
 {
-        struct aw_tls_error error = {""};
+        struct aw_error error = {.text = ""};
         struct aw_tls_context *context = aw_tls_context_client(NULL, false, &error);
 
         (void)state;

@@ -10,7 +10,8 @@
  * What an idle session may hold, in bytes. With record buffers it would be 30,000 more. From
  * OpenSSL 3.2 on there are two record layers of 4,424 bytes each.
  */
-#define IDLE_SESSION (OPENSSL_VERSION_NUMBER < 0x30200000L ? 18000 : 22500)
+#define IDLE_SESSION     (OPENSSL_VERSION_NUMBER < 0x30200000L ? 18000 : 22500)
+#define BUFFERS_ARE_KEPT (OPENSSL_VERSION_NUMBER < 0x30200000L)
 
 /* Of OpenSSL's allocations. */
 static size_t bytes_in_use;
@@ -116,6 +117,128 @@ a_session_gives_everything_back(void **state)
         aw_tls_context_unref(client);
 }
 
+/* A message there and back. */
+static void
+round_trip(struct pair *pair)
+{
+        assert_int_equal(write_to(&pair->client, "ping", 4), 0);
+        exchange(pair, SIZE_MAX);
+        assert_got(&pair->server, "ping", 4);
+        assert_int_equal(write_to(&pair->server, "pong", 4), 0);
+        exchange(pair, SIZE_MAX);
+        assert_got(&pair->client, "pong", 4);
+}
+
+static void
+make_busy(struct pair *pair)
+{
+        for (int i = 0; i < 10; i++)
+                round_trip(pair);
+}
+
+/* What the server's session of the pair, which it ends, has held. */
+static size_t
+held_by(struct pair *pair)
+{
+        size_t before = bytes_in_use, held;
+
+        aw_tls_free(pair->server.tls);
+        held = before - bytes_in_use;
+        pair->server.tls = NULL;
+        end(pair);
+        return held;
+}
+
+static struct pair *
+begin_many(size_t count)
+{
+        struct aw_tls_context *server = any_server(), *client = insecure_client();
+        struct pair *pairs = calloc(count, sizeof(*pairs));
+
+        assert_non_null(pairs);
+        for (size_t i = 0; i < count; i++) {
+                begin(&pairs[i], aw_tls_context_ref(server), aw_tls_context_ref(client),
+                      "localhost");
+                shake_hands(&pairs[i], SIZE_MAX);
+                assert_established(&pairs[i]);
+        }
+        aw_tls_context_unref(server);
+        aw_tls_context_unref(client);
+        return pairs;
+}
+
+static void
+a_busy_session_does_not_allocate_its_buffers_for_each_record(void **state)
+{
+        struct pair pair;
+        long idle, busy;
+
+        (void)state;
+        begin_established(&pair);
+        round_trip(&pair);
+        allocations = 0;
+        round_trip(&pair);
+        idle = allocations;
+        make_busy(&pair);
+        allocations = 0;
+        round_trip(&pair);
+        busy = allocations;
+        /* One to read and one to write, of each side. */
+        if (BUFFERS_ARE_KEPT)
+                assert_int_equal(idle - busy, 4);
+        end(&pair);
+}
+
+static void
+as_many_busy_sessions_as_may_keep_their_buffers_do_and_no_more(void **state)
+{
+        /* Two sessions are a pair. */
+        size_t count = AW_TLS_KEEPERS / 2 + 3, i;
+        struct pair *pairs = begin_many(count);
+
+        (void)state;
+        for (i = 0; i < count; i++)
+                make_busy(&pairs[i]);
+        for (i = 0; i < count; i++) {
+                bool kept = held_by(&pairs[i]) > IDLE_SESSION;
+
+                assert_int_equal(kept, BUFFERS_ARE_KEPT && i >= 3);
+        }
+        free(pairs);
+}
+
+/* At `cut` bytes of a record others take its place. */
+static void
+check_lost_place(size_t cut)
+{
+        size_t count = AW_TLS_KEEPERS / 2 + 1;
+        struct pair *pairs = begin_many(count);
+
+        make_busy(&pairs[0]);
+        assert_int_equal(write_to(&pairs[0].client, "ping", 4), 0);
+        assert_true(deliver(&pairs[0].client, &pairs[0].server, cut));
+        for (size_t i = 1; i < count; i++)
+                make_busy(&pairs[i]);
+        exchange(&pairs[0], 1);
+        assert_got(&pairs[0].server, "ping", 4);
+        round_trip(&pairs[0]);
+        assert_true(held_by(&pairs[0]) <= IDLE_SESSION);
+        for (size_t i = 1; i < count; i++)
+                end(&pairs[i]);
+        free(pairs);
+}
+
+static void
+a_session_that_loses_its_place_within_a_record_goes_on(void **state)
+{
+        /* In the header (of 5 bytes), behind it, and in the payload. */
+        static const size_t cuts[] = {1, 4, 5, 6, 20};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++)
+                check_lost_place(cuts[i]);
+}
+
 /* Lets all allocations from the n-th on fail, for the shortest of runs. */
 static void
 fail_from(long n)
@@ -136,7 +259,7 @@ failed(void)
 static void
 contexts_survive_the_lack_of_memory(void **state)
 {
-        struct aw_tls_error error;
+        struct aw_error error;
         bool lacked = true;
 
         (void)state;
@@ -242,6 +365,9 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_idle_session_holds_no_record_buffers),
                 cmocka_unit_test(a_session_gives_everything_back),
+                cmocka_unit_test(a_busy_session_does_not_allocate_its_buffers_for_each_record),
+                cmocka_unit_test(as_many_busy_sessions_as_may_keep_their_buffers_do_and_no_more),
+                cmocka_unit_test(a_session_that_loses_its_place_within_a_record_goes_on),
                 cmocka_unit_test(contexts_survive_the_lack_of_memory),
                 cmocka_unit_test(a_session_that_cannot_be_made_is_not),
                 cmocka_unit_test(a_handshake_survives_the_lack_of_memory),

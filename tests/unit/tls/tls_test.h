@@ -170,7 +170,7 @@ end(struct pair *pair)
 static inline struct aw_tls_context *
 any_server(void)
 {
-        struct aw_tls_error error;
+        struct aw_error error;
 
         return aw_tls_context_server(NULL, NULL, &error);
 }
@@ -178,7 +178,7 @@ any_server(void)
 static inline struct aw_tls_context *
 insecure_client(void)
 {
-        struct aw_tls_error error;
+        struct aw_error error;
 
         return aw_tls_context_client(NULL, true, &error);
 }

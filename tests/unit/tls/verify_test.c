@@ -130,7 +130,7 @@ an_unknown_issuer_is_refused(void **state)
 static void
 a_self_signed_certificate_is_refused(void **state)
 {
-        struct aw_tls_error error;
+        struct aw_error error;
         struct identity other = make_authority("other", NULL);
 
         (void)state;

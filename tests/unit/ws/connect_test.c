@@ -6,8 +6,8 @@
 /* Before anything is sent. */
 
 static async void
-expect_no_connection(const struct ws_connect_options *options, enum ws_failure failure, int number,
-                     const char *words)
+expect_no_connection(const struct ws_connect_options *options, enum aw_error_kind failure,
+                     int number, const char *words)
 {
         struct connecting connecting = {.options = *options};
 
@@ -27,17 +27,44 @@ what_is_asked_for_must_make_sense(NOTHING)
         struct ws_connect_options options = {.url = "wss://localhost/"};
         size_t i;
 
-        await(expect_no_connection(&options, WS_FAILED_URL, EINVAL, "TLS context"));
+        await(expect_no_connection(&options, AW_ERROR_USAGE, EINVAL, "TLS context"));
         for (i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
                 options.url = urls[i];
-                await(expect_no_connection(&options, WS_FAILED_URL, EINVAL, urls[i]));
+                await(expect_no_connection(&options, AW_ERROR_USAGE, EINVAL, urls[i]));
         }
         options.url = "ws://localhost/";
         options.header_count = 1;
         for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
                 options.headers = &headers[i];
-                await(expect_no_connection(&options, WS_FAILED_URL, EINVAL, "header field"));
+                await(expect_no_connection(&options, AW_ERROR_USAGE, EINVAL, "header field"));
         }
+        return 0;
+}
+
+/* The errno is enough for some. */
+static async int
+nobody_need_be_told_why(NOTHING)
+{
+        struct ws_connect_options to = {.url = NULL};
+        struct ws_listen_options at = {.url = NULL};
+        struct aw_error error;
+
+        expect(await(ws_connect(&to, &error, AW_NEVER)) == NULL);
+        expect_int(errno, EINVAL);
+        expect(strcmp(error.text, "no URL is given") == 0);
+        expect(await(ws_connect(&to, NULL, AW_NEVER)) == NULL);
+        expect_int(errno, EINVAL);
+        expect(await(ws_listen(&at, &error)) == NULL);
+        expect_int(errno, EINVAL);
+        expect(strcmp(error.text, "no URL is given") == 0);
+        at.url = "unix:/no/such/directory/socket";
+        expect(await(ws_listen(&at, NULL)) == NULL);
+        expect_int(errno, ENOENT);
+        to.url = "ws+unix:/no/such/socket";
+        expect(await(ws_connect(&to, NULL, AW_NEVER)) == NULL);
+        expect_int(errno, ENOENT);
+        expect(aw_tls_context_server("/no/such/file", "/no/such/file", NULL) == NULL);
+        expect_int(errno, ENOENT);
         return 0;
 }
 
@@ -47,20 +74,20 @@ nobody_may_be_there(NOTHING)
         struct ws_connect_options options = {.url = "ws+unix:/no/such/socket"};
         char url[64], named[80];
 
-        await(expect_no_connection(&options, WS_FAILED_CONNECTION, ENOENT,
+        await(expect_no_connection(&options, AW_ERROR_CONNECTION, ENOENT,
                                    "cannot connect to /no/such/socket: No such file"));
         close(raw_listen(url, 1));
         options.url = url;
-        await(expect_no_connection(&options, WS_FAILED_CONNECTION, ECONNREFUSED,
+        await(expect_no_connection(&options, AW_ERROR_CONNECTION, ECONNREFUSED,
                                    "cannot connect to 127.0.0.1:"));
         names_error = EAI_NONAME;
         options.url = "ws://no.such.name/";
-        await(expect_no_connection(&options, WS_FAILED_CONNECTION, EADDRNOTAVAIL,
+        await(expect_no_connection(&options, AW_ERROR_RESOLVE, EADDRNOTAVAIL,
                                    "cannot resolve no.such.name: "));
         names_are("127.0.0.1", "127.0.0.2", NULL, NULL);
         snprintf(named, sizeof(named), "ws://two.test%s", strrchr(url, ':'));
         options.url = named;
-        await(expect_no_connection(&options, WS_FAILED_CONNECTION, ECONNREFUSED,
+        await(expect_no_connection(&options, AW_ERROR_CONNECTION, ECONNREFUSED,
                                    "cannot connect to two.test:"));
         return 0;
 }
@@ -81,7 +108,7 @@ static async struct ws_listener *
 listen_with_certificate(const char *url)
 {
         char cert[400], key[400];
-        struct aw_tls_error error = {.text = ""};
+        struct aw_error error = {.text = ""};
         struct aw_tls_context *tls =
                 aw_tls_context_server(certificate_file("localhost.pem", cert),
                                       certificate_file("localhost.key", key), &error);
@@ -97,7 +124,7 @@ static struct aw_tls_context *
 trust(const char *name)
 {
         char path[400];
-        struct aw_tls_error error = {.text = ""};
+        struct aw_error error = {.text = ""};
         struct aw_tls_context *tls =
                 aw_tls_context_client(certificate_file(name, path), false, &error);
 
@@ -136,7 +163,7 @@ expect_tls_failure(struct ws_listener *listener, struct aw_tls_context *tls, con
         struct connecting connecting = {.options = {.tls = tls}};
 
         connect_start(&connecting, ws_listener_url(listener, 0));
-        expect_failure(&connecting, WS_FAILED_TLS, EPROTO, words);
+        expect_failure(&connecting, AW_ERROR_CERTIFICATE, EPROTO, words);
         aw_tls_context_unref(tls);
         /* The server was told why. */
         wait_until(test_log.count > test_log.expected);
@@ -147,7 +174,7 @@ expect_tls_failure(struct ws_listener *listener, struct aw_tls_context *tls, con
 static async int
 a_certificate_that_is_not_trusted_is_refused(NOTHING)
 {
-        struct aw_tls_error error;
+        struct aw_error error;
         struct aw_tls_context *self_signed = aw_tls_context_server(NULL, NULL, &error);
 
         await(expect_tls_failure(await(listen_at("wss://127.0.0.1:0", self_signed)),
@@ -167,7 +194,7 @@ a_certificate_for_another_host_is_refused(NOTHING)
 static async int
 a_peer_that_does_not_speak_tls_is_refused(NOTHING)
 {
-        struct aw_tls_error error;
+        struct aw_error error;
         struct connecting connecting = {
                 .options = {.tls = aw_tls_context_client(NULL, true, &error)}};
         char url[64], wss[80];
@@ -177,7 +204,7 @@ a_peer_that_does_not_speak_tls_is_refused(NOTHING)
         connect_start(&connecting, wss);
         fd = await(raw_accept(listener));
         raw_send(fd, "HTTP/1.1 400 Bad Request\r\n\r\n", 28);
-        expect_failure(&connecting, WS_FAILED_TLS, EPROTO, "TLS");
+        expect_failure(&connecting, AW_ERROR_TLS, EPROTO, "TLS");
         aw_tls_context_unref(connecting.options.tls);
         close(fd);
         close(listener);
@@ -207,9 +234,9 @@ expect_refused(const struct answer *answer, bool end)
         if (end)
                 close(fd);
         if (answer->status == -1)
-                expect_failure(&connecting, WS_FAILED_CONNECTION, EPIPE, answer->words);
+                expect_failure(&connecting, AW_ERROR_CONNECTION, EPIPE, answer->words);
         else
-                expect_failure(&connecting, WS_FAILED_HANDSHAKE, EPROTO, answer->words);
+                expect_failure(&connecting, AW_ERROR_HANDSHAKE, EPROTO, answer->words);
         expect_int(connecting.error.status, answer->status == -1 ? 0 : answer->status);
         if (!end) {
                 await(raw_expect_end(fd));
@@ -258,7 +285,7 @@ a_server_may_not_choose_what_was_not_offered(NOTHING)
                 connecting = (struct connecting){.deadline = 0};
                 connect_start(&connecting, url);
                 fd = await(raw_server(listener, "101 Switching Protocols", wrong[i]));
-                expect_failure(&connecting, WS_FAILED_HANDSHAKE, EPROTO, "not offered");
+                expect_failure(&connecting, AW_ERROR_HANDSHAKE, EPROTO, "not offered");
                 close(fd);
         }
         close(listener);
@@ -317,7 +344,7 @@ a_long_request_goes_out_whole(NOTHING)
         request[length] = '\0';
         expect(strstr(request, field) != NULL);
         raw_send(fd, "HTTP/1.1 431 Too Large\r\n\r\n", 26);
-        expect_failure(&connecting, WS_FAILED_HANDSHAKE, EPROTO, "HTTP 431");
+        expect_failure(&connecting, AW_ERROR_HANDSHAKE, EPROTO, "HTTP 431");
         close(fd);
         close(listener);
         free(request);
@@ -356,6 +383,7 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 on_loop(what_is_asked_for_must_make_sense),
+                on_loop(nobody_need_be_told_why),
                 on_loop(nobody_may_be_there),
                 on_loop(a_good_certificate_is_accepted),
                 on_loop(a_certificate_that_is_not_trusted_is_refused),

@@ -68,7 +68,7 @@ struct stage {
 static void
 stage_open(struct stage *stage)
 {
-        struct aw_tls_error error;
+        struct aw_error error;
 
         sem_init(&gate, 0, 0);
         names_waiting = 0;
@@ -106,7 +106,7 @@ connecting_may_time_out_at_each_stage(NOTHING)
                 connecting =
                         (struct connecting){.options = {.tls = stage.tls}, .deadline = NOW_OR_NOT};
                 connect_start(&connecting, stage.urls[i]);
-                expect_failure(&connecting, WS_FAILED_TIMEOUT, ETIMEDOUT, "time-out while ");
+                expect_failure(&connecting, AW_ERROR_TIMEOUT, ETIMEDOUT, "time-out while ");
                 expect(strstr(connecting.error.text, stage_names[i]) != NULL);
         }
         stage_close(&stage);
@@ -144,7 +144,7 @@ connecting_may_be_cancelled_at_each_stage(NOTHING)
                 connect_start(&connecting, stage.urls[i]);
                 fd = await(stage_reach(&stage, i));
                 aw_cancel(connecting.task);
-                expect_failure(&connecting, WS_FAILED_CANCELLED, ECANCELED, "cancelled while ");
+                expect_failure(&connecting, AW_ERROR_CANCELLED, ECANCELED, "cancelled while ");
                 expect(strstr(connecting.error.text, stage_names[i]) != NULL);
                 if (fd != -1)
                         close(fd);
@@ -173,7 +173,7 @@ a_cancellation_is_never_lost(struct pair *pair)
                 }
                 cancelled = aw_cancel(connecting.task);
                 if (cancelled) {
-                        expect_failure(&connecting, WS_FAILED_CANCELLED, ECANCELED, "cancelled");
+                        expect_failure(&connecting, AW_ERROR_CANCELLED, ECANCELED, "cancelled");
                 } else {
                         expect_int(await(aw_join(connecting.task)), 0);
                         ws_drop(connecting.ws);

@@ -40,7 +40,7 @@ listen_with(struct handling *handling, const char *subprotocol)
                                             .subprotocol = subprotocol,
                                             .handler = handling == NULL ? NULL : handle,
                                             .argument = handling};
-        struct ws_error error = {.text = ""};
+        struct aw_error error = {.text = ""};
         struct ws_listener *listener = await(ws_listen(&options, &error));
 
         test_expect(listener != NULL, __FILE__, __LINE__, "listening: %s", error.text);

@@ -12,16 +12,16 @@
 
 struct refusal {
         const char *url;
-        enum ws_failure failure;
+        enum aw_error_kind failure;
         int number;
         const char *text; /* a part of it */
 };
 
 static async void
-expect_refused(const char *url, enum ws_failure failure, int number, const char *text)
+expect_refused(const char *url, enum aw_error_kind failure, int number, const char *text)
 {
         struct ws_listen_options options = {.url = url};
-        struct ws_error error = {.status = -1};
+        struct aw_error error = {.status = -1};
         struct ws_listener *listener = await(ws_listen(&options, &error));
         int got = errno;
 
@@ -30,7 +30,7 @@ expect_refused(const char *url, enum ws_failure failure, int number, const char 
                 return;
         }
         expect_int(got, number);
-        expect_int(error.failure, failure);
+        expect_int(error.kind, failure);
         test_expect(strstr(error.text, text) != NULL, __FILE__, __LINE__,
                     "listening on %s fails with '%s' (it is '%s')", url, text, error.text);
 }
@@ -40,17 +40,17 @@ what_cannot_be_listened_on_is_said_in_a_sentence(NOTHING)
 {
         struct ws_listener *listener = await(listen_at(ANY_PORT, NULL));
 
-        await(expect_refused("http://127.0.0.1:0", WS_FAILED_URL, EINVAL,
+        await(expect_refused("http://127.0.0.1:0", AW_ERROR_USAGE, EINVAL,
                              "'http://127.0.0.1:0': "));
-        await(expect_refused("wss://127.0.0.1:0", WS_FAILED_URL, EINVAL, "certificate"));
-        await(expect_refused(ws_listener_url(listener, 0), WS_FAILED_CONNECTION, EADDRINUSE,
+        await(expect_refused("wss://127.0.0.1:0", AW_ERROR_USAGE, EINVAL, "certificate"));
+        await(expect_refused(ws_listener_url(listener, 0), AW_ERROR_LISTEN, EADDRINUSE,
                              "cannot listen on 127.0.0.1:"));
-        await(expect_refused("ws://198.51.100.1:0", WS_FAILED_CONNECTION, EADDRNOTAVAIL,
+        await(expect_refused("ws://198.51.100.1:0", AW_ERROR_LISTEN, EADDRNOTAVAIL,
                              "cannot listen on 198.51.100.1"));
-        await(expect_refused("unix:/no/such/directory/socket", WS_FAILED_CONNECTION, ENOENT,
+        await(expect_refused("unix:/no/such/directory/socket", AW_ERROR_LISTEN, ENOENT,
                              "cannot listen on /no/such/directory/socket: No such file"));
         names_error = EAI_NONAME;
-        await(expect_refused("ws://no.such.name:0", WS_FAILED_CONNECTION, EADDRNOTAVAIL,
+        await(expect_refused("ws://no.such.name:0", AW_ERROR_RESOLVE, EADDRNOTAVAIL,
                              "cannot listen on no.such.name"));
         ws_listener_close(listener);
         return 0;
@@ -149,14 +149,14 @@ a_stale_unix_socket_is_replaced_and_nothing_else_is(NOTHING)
         snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path());
         expect_int(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
         expect_int(listen(fd, 1), 0);
-        await(expect_refused(url, WS_FAILED_CONNECTION, EADDRINUSE, "in use"));
+        await(expect_refused(url, AW_ERROR_LISTEN, EADDRINUSE, "in use"));
         expect_int(stat(socket_path(), &status), 0);
         close(fd);
         listener = await(listen_at(url, NULL));
         ws_listener_close(listener);
 
         close(open(socket_path(), O_CREAT | O_WRONLY, 0600));
-        await(expect_refused(url, WS_FAILED_CONNECTION, EADDRINUSE, "in use"));
+        await(expect_refused(url, AW_ERROR_LISTEN, EADDRINUSE, "in use"));
         expect_int(stat(socket_path(), &status), 0);
         unlink(socket_path());
         return 0;

@@ -111,7 +111,7 @@ plain_requests_are_answered_by_the_owner(NOTHING)
 {
         struct ws_listen_options options = {
                 .url = ANY_PORT, .handler = answer, .argument = &answered};
-        struct ws_error error;
+        struct aw_error error;
         struct ws_listener *listener = await(ws_listen(&options, &error));
         char head[4096], *data = malloc(200000);
         size_t i;

@@ -50,7 +50,7 @@ static async void
 expect_refused(const char *url, int number, const char *text)
 {
         struct ws_listen_options options = {.url = url};
-        struct ws_error error = {.status = -1};
+        struct aw_error error = {.status = -1};
         struct ws_listener *listener = await(ws_listen(&options, &error));
         int got = errno;
 
@@ -130,7 +130,7 @@ static async int
 no_free_port_is_looked_for_without_end(NOTHING)
 {
         struct ws_listen_options options = {.url = "ws://two.test:0"};
-        struct ws_error error;
+        struct aw_error error;
         int i;
 
         names_are("127.0.0.1", "127.0.0.2", NULL, NULL);
@@ -281,7 +281,7 @@ listen_at_socket(const char *scheme, unsigned mode)
 {
         char url[120];
         struct ws_listen_options options = {.url = url, .socket_mode = mode};
-        struct ws_error error = {.text = ""};
+        struct aw_error error = {.text = ""};
         struct ws_listener *listener;
 
         snprintf(url, sizeof(url), "%s%s", scheme, socket_path());

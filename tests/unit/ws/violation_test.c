@@ -121,6 +121,39 @@ a_bad_close_frame_is_refused(struct pair *pair)
         return 0;
 }
 
+/* Who answers our Close frame in the middle of a frame has given that up. */
+static async int
+an_answer_within_a_refused_frame_is_heard(struct pair *pair)
+{
+        static const struct {
+                const char *data;
+                size_t length;
+        } refused[] = {
+                {"\x89\xfe\x10\x00\0\0\0\0 begun", 14},          /* a ping of 4096 bytes */
+                {"\x82\xff\x80\0\0\0\0\0\0\0\0\0\0\0 lost", 19}, /* a length of 2^63 bytes */
+                {"\x81\xfe\x10\x00\0\0\0\0\xff", 9},             /* no UTF-8 */
+        };
+        struct ws *server;
+        struct ws_message message;
+        size_t i;
+
+        for (i = 0; i < 3; i++) {
+                int fd = await(raw_client(pair->listener, &server, 0));
+
+                raw_send(fd, refused[i].data, refused[i].length);
+                expect_error(await(ws_receive(server, &message, SOON)), EPROTO);
+                expect_log("closing with 100");
+                raw_expect_close(fd, i == 2 ? 1007 : 1002);
+                raw_send(fd, "no Close frame: \x88\x82 it is", 25);
+                await(idle_turns());
+                raw_frame(fd, 0x88, RAW_MASK, "\x03\xea", 2);
+                expect_int(await(ws_close(server, WS_NORMAL, NULL)), 0);
+                await(raw_expect_end(fd));
+                close(fd);
+        }
+        return 0;
+}
+
 int
 main(void)
 {
@@ -128,6 +161,7 @@ main(void)
                 on_pair(a_bad_close_frame_is_refused),
                 on_pair(what_breaks_the_protocol_closes_with_1002_or_1007),
                 on_pair(a_client_refuses_frames_with_a_mask),
+                on_pair(an_answer_within_a_refused_frame_is_heard),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

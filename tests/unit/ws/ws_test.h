@@ -41,7 +41,7 @@ struct connecting {
         aw_time deadline;
         struct aw_task *task;
         struct ws *ws;
-        struct ws_error error;
+        struct aw_error error;
 };
 
 static inline async int
@@ -68,15 +68,15 @@ connect_start(struct connecting *connecting, const char *url)
         await(test_expect_failure((connecting), (failure), (number), (words), __FILE__, __LINE__))
 
 static inline async void
-test_expect_failure(struct connecting *connecting, enum ws_failure failure, int number,
+test_expect_failure(struct connecting *connecting, enum aw_error_kind failure, int number,
                     const char *words, const char *file, int line)
 {
-        const struct ws_error *error = &connecting->error;
+        const struct aw_error *error = &connecting->error;
 
         if (!test_expect_error(await(aw_join(connecting->task)), number, file, line, "connecting"))
                 ws_drop(connecting->ws);
         test_expect(connecting->ws == NULL, file, line, "there is no connection");
-        test_expect_int(error->failure, failure, file, line, "the failure");
+        test_expect_int(error->kind, failure, file, line, "the failure");
         test_expect(strstr(error->text, words) != NULL, file, line,
                     "'%s' is in the sentence (it is '%s')", words, error->text);
         test_expect(error->text[0] != '\0' && error->text[strlen(error->text) - 1] != '.', file,
@@ -87,7 +87,7 @@ static inline async struct ws_listener *
 listen_at(const char *url, struct aw_tls_context *tls)
 {
         struct ws_listen_options options = {.url = url, .tls = tls};
-        struct ws_error error = {.text = ""};
+        struct aw_error error = {.text = ""};
         struct ws_listener *listener = await(ws_listen(&options, &error));
 
         test_expect(listener != NULL, __FILE__, __LINE__, "listening on %s: %s", url, error.text);
@@ -101,7 +101,7 @@ pair_open(struct pair *pair)
                 .url = pair->url, .tls = pair->server_tls, .max_message = pair->max_message};
         struct connecting connecting = {
                 .options = {.tls = pair->client_tls, .max_message = pair->max_message}};
-        struct ws_error error = {.text = ""};
+        struct aw_error error = {.text = ""};
 
         pair->listener = await(ws_listen(&options, &error));
         if (!expect(pair->listener != NULL))
@@ -147,7 +147,7 @@ test_on_plain_pair(void **state)
 static inline void
 test_on_tls_pair(void **state)
 {
-        struct aw_tls_error error;
+        struct aw_error error;
         struct aw_tls_context *server = aw_tls_context_server(NULL, NULL, &error);
         struct aw_tls_context *client = aw_tls_context_client(NULL, true, &error);
 

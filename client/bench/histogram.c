@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "histogram.h"
 
 /* A value keeps its leading 7 bits: the first and 6 more, which number the buckets of an octave. */
-enum { BITS = 6, OCTAVE = 1 << BITS };
+enum { BITS = 6, OCTAVE = AW_HISTOGRAM_OCTAVE };
 
+_Static_assert(OCTAVE == 1 << BITS, "a bucket for each value of the bits");
 _Static_assert(AW_HISTOGRAM_BUCKETS == (64 - BITS + 1) * OCTAVE, "buckets for all of uint64_t");
 
 static size_t
@@ -134,4 +136,33 @@ aw_histogram_percentile(const struct aw_histogram *histogram, double percent)
         if (value < histogram->min)
                 value = histogram->min;
         return value < histogram->max ? value : histogram->max;
+}
+
+uint64_t
+aw_histogram_below(const struct aw_histogram *histogram, uint64_t value)
+{
+        size_t last = bucket_of(value);
+        uint64_t seen = 0;
+
+        if (histogram->count == 0 || value < histogram->min)
+                return 0;
+        if (value >= histogram->max)
+                return histogram->count;
+        for (size_t bucket = 0; bucket <= last; bucket++)
+                seen += histogram->buckets[bucket];
+        return seen;
+}
+
+double
+aw_histogram_deviation(const struct aw_histogram *histogram)
+{
+        double mean = aw_histogram_mean(histogram), sum = 0;
+
+        for (size_t bucket = 0; bucket < AW_HISTOGRAM_BUCKETS; bucket++) {
+                double away = (double)middle_of(bucket) - mean;
+
+                if (histogram->buckets[bucket] > 0)
+                        sum += away * away * (double)histogram->buckets[bucket];
+        }
+        return histogram->count == 0 ? 0 : sqrt(sum / (double)histogram->count);
 }

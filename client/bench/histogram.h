@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #define AW_HISTOGRAM_BUCKETS 3776
+#define AW_HISTOGRAM_OCTAVE  64 /* of these for each power of two */
 
 /* Read it by the functions only. */
 struct aw_histogram {
@@ -41,5 +42,11 @@ double aw_histogram_mean(const struct aw_histogram *histogram);
  * outside counts as the nearer of the two. 0 for an empty histogram.
  */
 uint64_t aw_histogram_percentile(const struct aw_histogram *histogram, double percent);
+
+/* How many values are at most this large, to within 0.8 % of it. */
+uint64_t aw_histogram_below(const struct aw_histogram *histogram, uint64_t value);
+
+/* The standard deviation, to within 0.8 %. 0 for an empty histogram. */
+double aw_histogram_deviation(const struct aw_histogram *histogram);
 
 #endif

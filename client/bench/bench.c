@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "bench.h"
+
+#include "await/log.h"
+#include "await/ws.h"
+#include "base/say.h"
+#include "condition.h"
+#include "limits.h"
+
+#define THREADS_MAX 256
+
+void
+bench_say(const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        aw_log_say(format, arguments);
+        va_end(arguments);
+}
+
+static enum bench_status
+refuse(const struct aw_opt_program *program, const char *sentence)
+{
+        return (enum bench_status)aw_opt_usage_error(program, "%s", sentence);
+}
+
+/* Options that say different things, and those that mean nothing without another one. */
+static enum bench_status
+check_conflicts(const struct bench_options *o, const struct aw_opt_program *program)
+{
+        if (o->churn + o->idle + o->no_echo > 1)
+                return refuse(program, "--churn, --idle and --no-echo are three different tests: "
+                                       "give one of them");
+        if (o->message != NULL && o->size != NULL)
+                return refuse(program, "--message and --size both say what is sent: give one of "
+                                       "them");
+        if (o->rate > 0 && (o->churn || o->idle))
+                return refuse(program, "--rate is for messages: for connections there is "
+                                       "--connect-rate");
+        if (o->connect_rate > 0 && o->ramp > 0)
+                return refuse(program, "--connect-rate and --ramp both say how fast connections "
+                                       "are opened: give one of them");
+        if (o->compare && o->duration == 0 && o->messages == 0)
+                return refuse(program, "--compare needs turns that end: give a --duration");
+        if (o->compare &&
+            (o->csv != NULL || o->hdr != NULL || o->report != NULL || o->fail_if.count > 0))
+                return refuse(program, "--compare prints ratios: --csv, --hdr, --report and "
+                                       "--fail-if are for one server");
+        if (o->idle && o->messages > 0)
+                return refuse(program, "--idle sends no messages: use --duration");
+        return BENCH_OK;
+}
+
+static void
+set_defaults(struct bench_options *o)
+{
+        o->work = o->churn     ? BENCH_CHURN
+                  : o->idle    ? BENCH_IDLE
+                  : o->no_echo ? BENCH_NO_ECHO
+                               : BENCH_ECHO;
+        if (o->duration < 0)
+                o->duration = o->messages > 0 ? 0 : o->compare ? AW_SECOND : 10 * AW_SECOND;
+        /* Whoever asks for a number of messages wants to see that number. */
+        if (o->warm_up < 0)
+                o->warm_up = o->messages > 0 || o->idle ? 0
+                             : o->compare               ? 200 * AW_MILLISECOND
+                                                        : AW_SECOND;
+        /* An open loop is not held up by what has not come back. */
+        if (o->in_flight == 0)
+                o->in_flight = o->rate > 0 ? 1024 : 1;
+}
+
+/* All of a file, malloc'ed. NULL with errno. */
+static void *
+read_file(const char *path, size_t *length)
+{
+        FILE *file = fopen(path, "rb");
+        char *data = NULL;
+        size_t size = 0, got;
+        int error;
+
+        *length = 0;
+        if (file == NULL)
+                return NULL;
+        do {
+                char *more = realloc(data, size + 65536);
+
+                if (more == NULL)
+                        break;
+                data = more;
+                size += 65536;
+                got = fread(data + *length, 1, size - *length, file);
+                *length += got;
+        } while (*length == size && *length <= SIZES_MAX);
+        error = *length == size || ferror(file) ? (errno == 0 ? EFBIG : errno) : 0;
+        fclose(file);
+        if (error != 0) {
+                free(data);
+                errno = error;
+                return NULL;
+        }
+        return data;
+}
+
+static enum bench_status
+prepare_message(struct bench_options *o, const struct aw_opt_program *program)
+{
+        const char *problem;
+
+        if (o->message == NULL) {
+                if (sizes_parse(o->size != NULL ? o->size : "128", &o->sizes, &problem) == 0)
+                        return BENCH_OK;
+                return (enum bench_status)aw_opt_usage_error(program, "option '--size': '%s': %s",
+                                                             o->size, problem);
+        }
+        errno = 0;
+        if (o->message[0] == '@') {
+                o->text = read_file(o->message + 1, &o->text_length);
+        } else {
+                o->text = strdup(o->message);
+                o->text_length = strlen(o->message);
+        }
+        if (o->text != NULL)
+                return BENCH_OK;
+        bench_say("%s: %s", o->message + (o->message[0] == '@'), strerror(errno));
+        return BENCH_USAGE;
+}
+
+/* Whether the server is on this machine, as far as the URL tells. */
+static bool
+is_near(const char *url)
+{
+        const char *host = strstr(url, "://");
+
+        if (host == NULL)
+                return true;
+        host += 3;
+        return strncasecmp(host, "localhost", 9) == 0 || strncmp(host, "127.", 4) == 0 ||
+               strncmp(host, "[::1]", 5) == 0;
+}
+
+static size_t
+cores(void)
+{
+        cpu_set_t set;
+        int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+
+        return count < 1 ? 1 : (size_t)count;
+}
+
+static enum bench_status
+prepare_threads(struct bench_options *o, const struct aw_opt_program *program, const char *url)
+{
+        uint64_t count = cores();
+
+        /* A server on this machine needs cores, too. */
+        if (is_near(url) && count > 1)
+                count /= 2;
+        if (strcmp(o->threads, "auto") != 0 &&
+            (aw_opt_number(o->threads, &count) == -1 || count < 1 || count > THREADS_MAX))
+                return (enum bench_status)aw_opt_usage_error(
+                        program, "option '--threads' must be auto or from 1 to %d, not '%s'",
+                        THREADS_MAX, o->threads);
+        o->thread_count = (size_t)(count < o->connections ? count : o->connections);
+        if (o->messages > 0 && o->messages < o->thread_count)
+                o->thread_count = (size_t)o->messages;
+        return BENCH_OK;
+}
+
+static enum bench_status
+prepare_tls(struct bench_options *o, char *const *urls)
+{
+        struct aw_error error;
+        bool needed = false;
+
+        for (size_t i = 0; urls[i] != NULL; i++)
+                needed = needed || strncasecmp(urls[i], "wss:", 4) == 0;
+        if (!needed)
+                return BENCH_OK;
+        o->tls = aw_tls_context_client(o->cacert, o->insecure, &error);
+        if (o->tls != NULL)
+                return BENCH_OK;
+        bench_say("%s", error.text);
+        return BENCH_USAGE;
+}
+
+/* Not over a Unix socket. */
+static bool
+is_tcp(const char *url)
+{
+        return strncasecmp(url, "ws:", 3) == 0 || strncasecmp(url, "wss:", 4) == 0;
+}
+
+static enum bench_status
+check_limits(const struct bench_options *o, const char *url)
+{
+        char problem[512];
+
+        if (limits_check(o->connections, o->thread_count, is_tcp(url), problem, sizeof(problem)) ==
+            0)
+                return BENCH_OK;
+        bench_say("%s", problem);
+        return BENCH_USAGE;
+}
+
+enum bench_status
+bench_prepare(struct bench_options *o, const struct aw_opt_program *program, char *const *urls)
+{
+        enum bench_status status = check_conflicts(o, program);
+
+        set_defaults(o);
+        if (status == BENCH_OK)
+                status = condition_check(&o->fail_if, program);
+        if (status == BENCH_OK)
+                status = prepare_threads(o, program, urls[0]);
+        if (status == BENCH_OK)
+                status = prepare_message(o, program);
+        if (status == BENCH_OK)
+                status = check_limits(o, urls[0]);
+        if (status == BENCH_OK)
+                status = prepare_tls(o, urls);
+        return status;
+}
+
+void
+bench_release(struct bench_options *o)
+{
+        free(o->text);
+        o->text = NULL;
+        aw_tls_context_unref(o->tls);
+        o->tls = NULL;
+        aw_opt_strings_free(&o->headers);
+        aw_opt_strings_free(&o->server_pids);
+        aw_opt_strings_free(&o->fail_if);
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compare.h"
+
+#include "conductor.h"
+#include "figures.h"
+
+/* What is compared. The last one needs to know the servers' processes. */
+static const char *const figures[] = {"rate", "mean", "p50", "p90", "p99", "p99.9", "server-cpu"};
+
+#define FIGURES (sizeof(figures) / sizeof(figures[0]))
+
+struct comparison {
+        const struct bench_options *options;
+        const char *urls[2];
+        size_t rounds; /* that are complete */
+        double (*values)[2][FIGURES];
+        uint64_t errors[2];
+        bool interrupted;
+};
+
+/* Student's t: 97.5 % of the distribution with so many degrees of freedom lie below. */
+static double
+student(size_t freedom)
+{
+        static const double few[] = {0,     12.706, 4.303, 3.182, 2.776, 2.571, 2.447,
+                                     2.365, 2.306,  2.262, 2.228, 2.201, 2.179, 2.160,
+                                     2.145, 2.131,  2.120, 2.110, 2.101, 2.093, 2.086};
+        double z = 1.959964, n = (double)freedom;
+
+        if (freedom < sizeof(few) / sizeof(few[0]))
+                return few[freedom];
+        return z + (z * z * z + z) / (4 * n) +
+               (5 * pow(z, 5) + 16 * z * z * z + 3 * z) / (96 * n * n);
+}
+
+struct compare_ratio
+compare_ratio(const double *logarithms, size_t count)
+{
+        double mean = 0, squares = 0, half;
+
+        for (size_t i = 0; i < count; i++)
+                mean += logarithms[i] / (double)count;
+        for (size_t i = 0; i < count; i++)
+                squares += (logarithms[i] - mean) * (logarithms[i] - mean);
+        half = student(count - 1) * sqrt(squares / (double)(count - 1) / (double)count);
+        return (struct compare_ratio){exp(mean), exp(mean - half), exp(mean + half)};
+}
+
+/* The ratio of a figure; false if a round lacks it. */
+static bool
+ratio_of(const struct comparison *comparison, size_t figure, struct compare_ratio *ratio)
+{
+        double *logarithms = calloc(comparison->rounds + 1, sizeof(*logarithms));
+        bool known = logarithms != NULL && comparison->rounds >= 2;
+
+        for (size_t i = 0; known && i < comparison->rounds; i++) {
+                double first = comparison->values[i][0][figure];
+                double second = comparison->values[i][1][figure];
+
+                known = first > 0 && second > 0;
+                if (known)
+                        logarithms[i] = log(second / first);
+        }
+        if (known)
+                *ratio = compare_ratio(logarithms, comparison->rounds);
+        free(logarithms);
+        return known;
+}
+
+static double
+mean_of(const struct comparison *comparison, size_t server, size_t figure)
+{
+        double sum = 0;
+
+        for (size_t i = 0; i < comparison->rounds; i++)
+                sum += comparison->values[i][server][figure];
+        return comparison->rounds > 0 ? sum / (double)comparison->rounds : 0;
+}
+
+/* A percentile that fewer than ten messages exceed is a matter of luck. */
+static bool
+is_sound(const struct result *result, const char *figure)
+{
+        double beyond = 100 - strtod(figure + 1, NULL);
+
+        return figure[0] != 'p' ||
+               (double)aw_histogram_count(&result->record.latency) * beyond / 100 >= 10;
+}
+
+/* One server's turn. */
+static enum bench_status
+take_turn(struct comparison *comparison, size_t server)
+{
+        const struct aw_opt_strings *given = &comparison->options->server_pids;
+        struct aw_opt_strings pids = {.items = given->items + server,
+                                      .count = server < given->count};
+        struct result *result =
+                conductor_run(comparison->options, comparison->urls[server], &pids, false);
+        enum bench_status status = BENCH_OK;
+
+        if (result == NULL || result->error != 0) {
+                if (result == NULL || result->error != ESRCH)
+                        bench_say("%s", strerror(result == NULL ? errno : result->error));
+                status = BENCH_LOCAL;
+        } else if (result->record.opened == 0) {
+                bench_say("%s", result->record.reason);
+                status = BENCH_CONNECTION;
+        } else {
+                for (size_t i = 0; i < FIGURES; i++)
+                        if (is_sound(result, figures[i]))
+                                comparison->values[comparison->rounds][server][i] =
+                                        figures_value(result, figures[i]);
+                comparison->errors[server] += (uint64_t)figures_value(result, "errors");
+                comparison->interrupted = comparison->interrupted || result->interrupted;
+        }
+        conductor_free(result);
+        return status;
+}
+
+static enum bench_status
+run_rounds(struct comparison *comparison)
+{
+        bool live = isatty(STDERR_FILENO) == 1;
+        enum bench_status status = BENCH_OK;
+        uint64_t rounds = comparison->options->rounds;
+
+        for (uint64_t round = 0; round < rounds; round++) {
+                size_t first = round % 2;
+
+                if (live)
+                        fprintf(stderr, "\r\x1b[Kround %zu of %zu ...", (size_t)round + 1,
+                                (size_t)rounds);
+                status = take_turn(comparison, first);
+                if (status == BENCH_OK && !comparison->interrupted)
+                        status = take_turn(comparison, 1 - first);
+                if (status != BENCH_OK || comparison->interrupted)
+                        break;
+                comparison->rounds++;
+        }
+        if (live)
+                fputs("\r\x1b[K", stderr);
+        return status;
+}
+
+static void
+print_comparison(const struct comparison *comparison)
+{
+        printf("%zu rounds%s, in each both servers in turn\n"
+               "1: %s\n"
+               "2: %s\n"
+               "%-14s %12s %12s   2 / 1, 95 %% confidence\n",
+               comparison->rounds, comparison->interrupted ? " (interrupted)" : "",
+               comparison->urls[0], comparison->urls[1], "", "1", "2");
+        for (size_t i = 0; i < FIGURES; i++) {
+                struct compare_ratio ratio;
+                bool is_duration;
+
+                figures_known(figures[i], &is_duration);
+                if (!ratio_of(comparison, i, &ratio))
+                        continue;
+                printf("%-10s %-3s %12.6g %12.6g   %.3f  %.3f to %.3f%s\n", figures[i],
+                       is_duration                             ? "ms"
+                       : strcmp(figures[i], "server-cpu") == 0 ? "us"
+                                                               : "/s",
+                       mean_of(comparison, 0, i), mean_of(comparison, 1, i), ratio.mean, ratio.low,
+                       ratio.high,
+                       ratio.low <= 1 && ratio.high >= 1 ? "  no difference shown" : "");
+        }
+        for (size_t i = 0; i < 2; i++)
+                if (comparison->errors[i] > 0)
+                        printf("%llu errors of %zu: %s\n",
+                               (unsigned long long)comparison->errors[i], i + 1,
+                               comparison->urls[i]);
+}
+
+static json_t *
+json_of(const struct comparison *comparison)
+{
+        json_t *root =
+                json_pack("{s:[s,s], s:I, s:[I,I]}", "urls", comparison->urls[0],
+                          comparison->urls[1], "rounds", (json_int_t)comparison->rounds, "errors",
+                          (json_int_t)comparison->errors[0], (json_int_t)comparison->errors[1]);
+        json_t *ratios = json_object();
+
+        for (size_t i = 0; i < FIGURES; i++) {
+                struct compare_ratio ratio;
+
+                if (ratio_of(comparison, i, &ratio))
+                        json_object_set_new(
+                                ratios, figures[i],
+                                json_pack("{s:f, s:f, s:f, s:[f,f]}", "ratio", ratio.mean, "low",
+                                          ratio.low, "high", ratio.high, "means",
+                                          mean_of(comparison, 0, i), mean_of(comparison, 1, i)));
+        }
+        json_object_set_new(root, "ratios", ratios);
+        return root;
+}
+
+static enum bench_status
+tell_comparison(const struct comparison *comparison)
+{
+        json_t *root;
+
+        if (comparison->options->json) {
+                root = json_of(comparison);
+                json_dumpf(root, stdout, JSON_INDENT(2));
+                putchar('\n');
+                json_decref(root);
+        } else {
+                print_comparison(comparison);
+        }
+        if (fflush(stdout) == 0 && !ferror(stdout))
+                return comparison->errors[0] + comparison->errors[1] > 0 ? BENCH_ERRORS : BENCH_OK;
+        bench_say("standard output: %s", strerror(errno));
+        return BENCH_LOCAL;
+}
+
+enum bench_status
+compare_run(const struct bench_options *options, const char *first, const char *second)
+{
+        struct comparison comparison = {.options = options, .urls = {first, second}};
+        enum bench_status status;
+
+        comparison.values = calloc(options->rounds, sizeof(*comparison.values));
+        if (comparison.values == NULL) {
+                bench_say("out of memory");
+                return BENCH_LOCAL;
+        }
+        status = run_rounds(&comparison);
+        if (status == BENCH_OK)
+                status = tell_comparison(&comparison);
+        free(comparison.values);
+        return status;
+}

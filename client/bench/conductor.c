@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conductor.h"
+
+#include "await/signals.h"
+#include "await/task_wait.h"
+#include "clock.h"
+#include "live.h"
+#include "worker.h"
+
+struct conductor {
+        const struct bench_options *options;
+        struct result *result;
+        struct worker *workers;
+        size_t count;
+        struct aw_event changed; /* a worker has told something, or it is to end */
+        struct live live;
+        int64_t begin, end;
+        int64_t collected;                 /* when the last interval ended */
+        struct record_interval *intervals; /* one for each worker, and one for all */
+        size_t collecting;
+        bool stopping;
+};
+
+/* The workers. */
+
+static void
+on_note(struct worker *worker, enum worker_stage stage)
+{
+        struct conductor *conductor = worker->argument;
+
+        if (stage == WORKER_COLLECTED)
+                conductor->collecting--;
+        worker->reached |= 1u << stage;
+        aw_event_set(&conductor->changed);
+}
+
+static bool
+has_reached(const struct worker *worker, enum worker_stage stage)
+{
+        return (worker->reached & (1u << stage)) != 0;
+}
+
+/* It can be called. */
+static bool
+is_there(const struct worker *worker)
+{
+        return has_reached(worker, WORKER_STARTED) && !has_reached(worker, WORKER_DONE) &&
+               !has_reached(worker, WORKER_ENDED);
+}
+
+/* Whether all workers have come so far, or to their end. */
+static bool
+all_reached(const struct conductor *conductor, enum worker_stage stage)
+{
+        for (size_t i = 0; i < conductor->count; i++)
+                if (!has_reached(&conductor->workers[i], stage) &&
+                    !has_reached(&conductor->workers[i], WORKER_ENDED))
+                        return false;
+        return true;
+}
+
+/* Waits for that, but not beyond a time. */
+static async void
+wait_for_all(struct conductor *conductor, enum worker_stage stage, aw_time limit)
+{
+        int result = 0;
+
+        while (result == 0 && !all_reached(conductor, stage)) {
+                aw_event_clear(&conductor->changed);
+                result = await(aw_event_wait(&conductor->changed, limit));
+        }
+}
+
+static void
+stop_all(struct conductor *conductor)
+{
+        conductor->stopping = true;
+        conductor->result->interrupted = true;
+        for (size_t i = 0; i < conductor->count; i++)
+                if (is_there(&conductor->workers[i]) && !conductor->workers[i].stopped)
+                        worker_stop(&conductor->workers[i]);
+}
+
+/* The first Ctrl-C ends the run with the result so far, the second one the program. */
+static async int
+watch_interrupts(void *argument)
+{
+        static const int numbers[] = {SIGINT, SIGTERM};
+        struct conductor *conductor = argument;
+        struct aw_signals *signals = aw_signals_open(numbers, 2);
+        int number;
+
+        while (signals != NULL && (number = await(aw_signals_wait(signals, AW_NEVER))) != -1) {
+                if (conductor->stopping) {
+                        live_clear(&conductor->live);
+                        _exit(128 + number);
+                }
+                stop_all(conductor);
+        }
+        aw_signals_close(signals);
+        return 0;
+}
+
+/* Seconds. */
+
+/* What all workers did since the last time becomes one more second of the result. */
+static void
+add_second(struct conductor *conductor, int64_t now, bool measured)
+{
+        struct result *result = conductor->result;
+        struct record_interval *all = &conductor->intervals[conductor->count];
+        struct result_second second = {.seconds =
+                                               (double)(now - conductor->collected) / CLOCK_SECOND},
+                             *seconds;
+
+        *all = (struct record_interval){.received = 0};
+        for (size_t i = 0; i < conductor->count; i++) {
+                const struct record_interval *interval = &conductor->intervals[i];
+
+                all->received += interval->received;
+                all->received_bytes += interval->received_bytes;
+                all->errors += interval->errors;
+                aw_histogram_merge(&all->latency, &interval->latency);
+        }
+        second.received = all->received;
+        second.received_bytes = all->received_bytes;
+        second.errors = all->errors;
+        second.p50 = aw_histogram_percentile(&all->latency, 50);
+        second.p99 = aw_histogram_percentile(&all->latency, 99);
+        second.max = aw_histogram_max(&all->latency);
+        live_second(&conductor->live, &second, measured);
+        if (!measured)
+                return;
+        seconds = realloc(result->seconds, (result->second_count + 1) * sizeof(*seconds));
+        if (seconds == NULL)
+                return;
+        result->seconds = seconds;
+        seconds[result->second_count++] = second;
+}
+
+static async void
+collect_all(struct conductor *conductor, bool measured)
+{
+        int64_t now = clock_now();
+
+        for (size_t i = 0; i < conductor->count; i++) {
+                conductor->intervals[i] = (struct record_interval){.received = 0};
+                if (!is_there(&conductor->workers[i]))
+                        continue;
+                conductor->collecting++;
+                worker_collect(&conductor->workers[i], &conductor->intervals[i]);
+        }
+        while (conductor->collecting > 0) {
+                aw_event_clear(&conductor->changed);
+                if (await(aw_event_wait(&conductor->changed, AW_NEVER)) == -1)
+                        return;
+        }
+        add_second(conductor, now, measured);
+        conductor->collected = now;
+}
+
+/* Until all are over: a second at a time, from `from` on. */
+static async void
+tick(struct conductor *conductor, int64_t from, int64_t until, bool measured)
+{
+        int64_t next = from;
+
+        conductor->collected = from;
+        while (!all_reached(conductor, WORKER_OVER) && next < until) {
+                next = next + CLOCK_SECOND < until ? next + CLOCK_SECOND : until;
+                await(wait_for_all(conductor, WORKER_OVER, next / 1000));
+                await(collect_all(conductor, measured));
+        }
+}
+
+/* One run. */
+
+static void
+begin_measuring(struct conductor *conductor)
+{
+        const struct bench_options *options = conductor->options;
+        int64_t now = clock_now();
+
+        conductor->begin = now + options->warm_up * 1000;
+        conductor->end =
+                options->duration <= 0 ? CLOCK_NEVER : conductor->begin + options->duration * 1000;
+        for (size_t i = 0; i < conductor->count; i++)
+                if (is_there(&conductor->workers[i]) && !conductor->workers[i].stopped)
+                        worker_go(&conductor->workers[i], conductor->begin, conductor->end);
+        conductor->result->wall = clock_read(CLOCK_REALTIME) + (conductor->begin - clock_now());
+}
+
+static async void
+measure_all(struct conductor *conductor)
+{
+        struct result *result = conductor->result;
+        int64_t cpu;
+
+        begin_measuring(conductor);
+        live_phase(&conductor->live, "warming up", conductor->options->warm_up);
+        await(tick(conductor, clock_now(), conductor->begin, false));
+        cpu = target_cpu(&result->target);
+        live_phase(&conductor->live, NULL, conductor->options->duration);
+        await(tick(conductor, conductor->begin, conductor->end, true));
+        await(wait_for_all(conductor, WORKER_OVER, AW_NEVER));
+        if (cpu != -1)
+                result->target.cpu = target_cpu(&result->target) - cpu;
+        result->duration = clock_now() - conductor->begin;
+}
+
+static async int
+conduct(void *argument)
+{
+        struct conductor *conductor = argument;
+        struct result *result = conductor->result;
+        struct aw_task *interrupts = aw_spawn("interrupts", watch_interrupts, conductor);
+        int64_t begin = clock_now();
+        size_t started = 0;
+
+        /* The signals are blocked before there are other threads. */
+        await(aw_sleep(0));
+        result->target.empty = target_memory(&result->target);
+        live_phase(&conductor->live, "opening", 0);
+        for (; started < conductor->count; started++) {
+                conductor->workers[started].conductor = aw_loop_get();
+                if (worker_start(&conductor->workers[started]) == -1)
+                        break;
+        }
+        if (started < conductor->count) {
+                result->error = errno;
+                conductor->count = started;
+        }
+        await(wait_for_all(conductor, WORKER_STARTED, AW_NEVER));
+        await(wait_for_all(conductor, WORKER_OPENED, AW_NEVER));
+        result->opening = clock_now() - begin;
+        result->target.occupied = target_memory(&result->target);
+        /* A worker that has ended by now could not begin: there will be no result. */
+        for (size_t i = 0; i < conductor->count; i++)
+                if (has_reached(&conductor->workers[i], WORKER_ENDED))
+                        result->error = conductor->workers[i].error;
+        if (!conductor->stopping && result->error == 0)
+                await(measure_all(conductor));
+        else
+                stop_all(conductor);
+        live_phase(&conductor->live, "closing", 0);
+        await(wait_for_all(conductor, WORKER_DONE, AW_NEVER));
+        for (size_t i = 0; i < conductor->count; i++) {
+                if (!has_reached(&conductor->workers[i], WORKER_ENDED))
+                        worker_release(&conductor->workers[i]);
+        }
+        await(wait_for_all(conductor, WORKER_ENDED, AW_NEVER));
+        for (size_t i = 0; i < conductor->count; i++)
+                pthread_join(conductor->workers[i].thread, NULL);
+        live_clear(&conductor->live);
+        if (interrupts != NULL) {
+                aw_cancel(interrupts);
+                await(aw_join(interrupts));
+        }
+        return 0;
+}
+
+/* Connections, messages and the like are divided as evenly as whole numbers can be. */
+static uint64_t
+share_of(uint64_t all, size_t index, size_t count)
+{
+        return all / count + (index < all % count);
+}
+
+static void
+prepare_worker_of(struct conductor *conductor, size_t index)
+{
+        const struct bench_options *options = conductor->options;
+        struct worker *worker = &conductor->workers[index];
+
+        *worker = (struct worker){
+                .options = options,
+                .to = {.url = conductor->result->url,
+                       .tls = options->tls,
+                       .headers = options->headers.items,
+                       .header_count = options->headers.count,
+                       .max_message = options->text != NULL ? options->text_length + 1
+                                                            : options->sizes.max + UINT64_C(1)},
+                .index = index,
+                .workers = conductor->count,
+                .count = share_of(options->connections, index, conductor->count),
+                .quota = options->messages == 0
+                                 ? UINT64_MAX
+                                 : share_of(options->messages, index, conductor->count),
+                .noted = on_note,
+                .argument = conductor,
+        };
+        if (options->work == BENCH_NO_ECHO || worker->to.max_message < WS_MESSAGE_MAX)
+                worker->to.max_message = WS_MESSAGE_MAX;
+}
+
+static void
+sum_up_workers(struct conductor *conductor)
+{
+        struct result *result = conductor->result;
+        int64_t last;
+
+        for (size_t i = 0; i < conductor->count; i++) {
+                const struct worker *worker = &conductor->workers[i];
+
+                record_merge(&result->record, &worker->record);
+                result->cpu += worker->cpu;
+                if (worker->waited > result->waited)
+                        result->waited = worker->waited;
+                if (worker->cpu > result->cpu_most)
+                        result->cpu_most = worker->cpu;
+                if (worker->error != 0 && worker->error != ECANCELED && result->error == 0)
+                        result->error = worker->error;
+                if (worker->description[0] != '\0')
+                        memcpy(result->description, worker->description,
+                               sizeof(result->description));
+        }
+        last = result->record.last - conductor->begin;
+        /* A number of messages has taken until the last of them was back. */
+        if (conductor->options->messages > 0 && last > 0)
+                result->duration = last;
+        else if (conductor->end != CLOCK_NEVER && !result->interrupted && result->duration > 0)
+                result->duration = conductor->end - conductor->begin;
+}
+
+struct result *
+conductor_run(const struct bench_options *options, const char *url,
+              const struct aw_opt_strings *server_pids, bool live)
+{
+        struct aw_loop_options loop = {.backend = options->loop, .slow = -1};
+        struct conductor conductor = {.options = options, .count = options->thread_count};
+        struct result *result = calloc(1, sizeof(*result));
+        const char *missing;
+
+        if (result == NULL)
+                return NULL;
+        conductor.result = result;
+        conductor.workers = calloc(conductor.count, sizeof(*conductor.workers));
+        conductor.intervals = calloc(conductor.count + 1, sizeof(*conductor.intervals));
+        result->options = options;
+        result->url = url;
+        if (conductor.workers == NULL || conductor.intervals == NULL) {
+                result->error = ENOMEM;
+        } else if (target_find(&result->target, server_pids, &missing) == -1) {
+                bench_say("there is no process %s to look at: --server-pid must name one that runs",
+                          missing);
+                result->error = ESRCH;
+        } else {
+                for (size_t i = 0; i < conductor.count; i++)
+                        prepare_worker_of(&conductor, i);
+                live_init(&conductor.live, live);
+                if (aw_run(&loop, conduct, &conductor) == -1)
+                        result->error = errno;
+                sum_up_workers(&conductor);
+        }
+        free(conductor.workers);
+        free(conductor.intervals);
+        return result;
+}
+
+void
+conductor_free(struct result *result)
+{
+        if (result != NULL)
+                free(result->seconds);
+        free(result);
+}

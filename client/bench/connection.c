@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "connection.h"
+
+#include "clock.h"
+#include "traffic.h"
+
+/* For the answer to the Ping before the end. */
+#define PING_TIME AW_SECOND
+
+/* Before a churning connection that was refused tries again. */
+#define RETRY_DELAY (100 * AW_MILLISECOND)
+
+/* Until all is done (0), or the connection is at its end or the task cancelled (-1 with errno). */
+static async int
+echo_until_over(struct connection *c)
+{
+        struct worker *worker = c->worker;
+        struct ws_message message;
+        int64_t now = clock_now();
+
+        if (worker->options->work == BENCH_NO_ECHO)
+                traffic_wake(c);
+        else if (worker->options->work == BENCH_ECHO)
+                await(traffic_pump(c, now, false));
+        do {
+                if (await(ws_receive(c->ws, &message, AW_NEVER)) == -1)
+                        return -1;
+                now = clock_now();
+                traffic_receive(c, &message, now);
+                if (worker->options->work == BENCH_ECHO)
+                        await(traffic_pump(c, now, false));
+        } while (worker->generating || !worker_is_over(worker, now) || !traffic_is_idle(c));
+        return 0;
+}
+
+/* Opening and closing. */
+
+/* The connection is open, or will not be. */
+static void
+settle(struct connection *c)
+{
+        if (c->settled)
+                return;
+        c->settled = true;
+        c->worker->settled++;
+        aw_semaphore_release(&c->worker->opening);
+        aw_event_set(&c->worker->changed);
+}
+
+static async int
+open_one(struct connection *c)
+{
+        struct worker *worker = c->worker;
+        int64_t begin = clock_now(), now;
+        struct aw_error error;
+
+        c->ws = await(ws_connect(&worker->to, &error, aw_loop_now() + worker->options->timeout));
+        now = clock_now();
+        if (c->ws != NULL) {
+                if (worker->record.opened++ == 0)
+                        ws_describe(c->ws, worker->description, sizeof(worker->description));
+                if (worker->options->work != BENCH_CHURN || worker_measures(worker, begin))
+                        aw_histogram_record(&worker->record.connect, (uint64_t)(now - begin));
+                return 0;
+        }
+        if (error.kind != AW_ERROR_CANCELLED) {
+                worker->record.refused++;
+                record_failure(&worker->record, error.kind, error.text);
+        }
+        return -1;
+}
+
+/* Why the connection did not last: the peer, as far as we know. */
+static void
+note_cut(struct connection *c, int error)
+{
+        const struct ws_peer_close *peer = ws_peer_close(c->ws);
+        char reason[320];
+
+        if (error == ECANCELED)
+                return;
+        c->worker->record.cut++;
+        if (error == EPIPE && peer->code != 0 && peer->code != WS_ABNORMAL)
+                snprintf(reason, sizeof(reason), "%s closed with %u%s%s", ws_peer(c->ws),
+                         peer->code, peer->reason[0] == '\0' ? "" : ": ", peer->reason);
+        else if (error == EPIPE)
+                snprintf(reason, sizeof(reason), "the connection to %s was lost (1006)",
+                         ws_peer(c->ws));
+        else if (error == ETIMEDOUT)
+                snprintf(reason, sizeof(reason), "time-out: no echo from %s", ws_peer(c->ws));
+        else
+                snprintf(reason, sizeof(reason), "%s: %s", ws_peer(c->ws),
+                         error == EPROTO ? "it broke the WebSocket protocol"
+                         : error == EMSGSIZE
+                                 ? "it sent a message that is longer than any sent to it"
+                                 : strerror(error));
+        record_failure(&c->worker->record, AW_ERROR_CONNECTION, reason);
+}
+
+static async int
+ping_once(void *argument)
+{
+        struct connection *c = argument;
+        int64_t patience = c->worker->options->timeout;
+
+        if (patience > PING_TIME)
+                patience = PING_TIME;
+        await(ws_ping(c->ws, aw_loop_now() + patience));
+        aw_cancel(c->task);
+        return 0;
+}
+
+/*
+ * What is still to come, although nothing is on its way, is here before the answer to a Ping: second
+ * echoes and messages that nobody asked for.
+ */
+static async void
+receive_rest(struct connection *c)
+{
+        struct aw_task *ping = aw_spawn("ping", ping_once, c);
+        struct ws_message message;
+
+        if (ping == NULL)
+                return;
+        while (await(ws_receive(c->ws, &message, AW_NEVER)) == 0)
+                traffic_receive(c, &message, clock_now());
+        /* Cancelled or not, what has come is there. */
+        while (await(ws_receive(c->ws, &message, aw_loop_now())) == 0)
+                traffic_receive(c, &message, clock_now());
+        aw_cancel(ping);
+        await(aw_join(ping));
+}
+
+static async void
+close_one(struct connection *c)
+{
+        struct ws *ws = c->ws;
+
+        await(traffic_stop(c));
+        c->ws = NULL;
+        traffic_lose(c);
+        await(ws_close(ws, WS_NORMAL, NULL));
+}
+
+/* Churn. */
+
+/* Waits for the one echo. 0, or -1 with errno. */
+static async int
+exchange_one(struct connection *c)
+{
+        int64_t now = clock_now(), limit = aw_loop_now() + c->worker->options->timeout;
+        struct ws_message message;
+
+        if (await(traffic_send(c, now, now)) == -1)
+                return -1;
+        while (c->window.count > 0) {
+                if (await(ws_receive(c->ws, &message, limit)) == -1)
+                        return -1;
+                traffic_receive(c, &message, clock_now());
+        }
+        return 0;
+}
+
+static async int
+cycle_once(struct connection *c)
+{
+        struct worker *worker = c->worker;
+        int64_t begin = clock_now();
+        bool measured = worker_measures(worker, begin);
+
+        if (measured && --worker->quota == 0)
+                worker_end(worker);
+        if (await(open_one(c)) == -1)
+                return -1;
+        if (await(exchange_one(c)) == -1)
+                note_cut(c, errno);
+        await(close_one(c));
+        if (measured) {
+                worker->record.cycles++;
+                worker->record.last = clock_now();
+                aw_histogram_record(&worker->record.cycle, (uint64_t)(worker->record.last - begin));
+        }
+        return 0;
+}
+
+static async void
+churn(struct connection *c)
+{
+        while (!worker_is_over(c->worker, clock_now()))
+                if (await(worker_pace(c->worker)) == -1 ||
+                    (await(cycle_once(c)) == -1 && await(aw_sleep(RETRY_DELAY)) == -1))
+                        return;
+}
+
+static async void
+serve_connection(struct connection *c)
+{
+        int error;
+
+        if (await(open_one(c)) == -1)
+                return;
+        settle(c);
+        error = await(aw_event_wait(&c->worker->traffic, AW_NEVER)) == -1 ||
+                                await(echo_until_over(c)) == -1
+                        ? errno
+                        : 0;
+        c->closing = true;
+        if (error == 0 || error == ECANCELED)
+                await(receive_rest(c));
+        else
+                note_cut(c, error);
+        await(close_one(c));
+}
+
+async int
+connection_run(void *argument)
+{
+        struct connection *c = argument;
+
+        if (c->worker->options->work == BENCH_CHURN) {
+                settle(c);
+                if (await(aw_event_wait(&c->worker->traffic, AW_NEVER)) == 0)
+                        await(churn(c));
+        } else {
+                await(serve_connection(c));
+        }
+        settle(c);
+        c->over = true;
+        worker_lacks(c->worker);
+        return 0;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "figures.h"
+
+#include "await/log.h"
+#include "clock.h"
+#include "conductor.h"
+
+double
+figures_milliseconds(uint64_t nanoseconds)
+{
+        return (double)nanoseconds / 1e6;
+}
+
+/* How often what is measured was done in the time of measuring. */
+static uint64_t
+done_in_time(const struct result *result)
+{
+        switch (result->options->work) {
+        case BENCH_CHURN:
+                return result->record.cycles;
+        case BENCH_NO_ECHO:
+                return result->record.measured.sent;
+        default:
+                return result->record.in_time;
+        }
+}
+
+double
+figures_rate(const struct result *result)
+{
+        double seconds = (double)result->duration / CLOCK_SECOND;
+
+        return seconds > 0 ? (double)done_in_time(result) / seconds : 0;
+}
+
+static double
+each_us(const struct result *result, int64_t nanoseconds)
+{
+        uint64_t done = done_in_time(result);
+
+        return done > 0 ? (double)nanoseconds / 1000 / (double)done : 0;
+}
+
+double
+figures_server_cpu(const struct result *result)
+{
+        return each_us(result, result->target.cpu);
+}
+
+double
+figures_own_cpu(const struct result *result)
+{
+        return each_us(result, result->cpu);
+}
+
+double
+figures_busy(const struct result *result)
+{
+        return result->duration > 0 ? (double)result->cpu_most / (double)result->duration : 0;
+}
+
+double
+figures_waited(const struct result *result)
+{
+        return result->duration > 0 ? (double)result->waited / (double)result->duration : 0;
+}
+
+double
+figures_server_memory(const struct result *result)
+{
+        const struct target *target = &result->target;
+
+        if (target->count == 0 || target->empty < 0 || target->occupied < 0 ||
+            result->record.opened == 0)
+                return -1;
+        return (double)(target->occupied - target->empty) / (double)result->record.opened;
+}
+
+/* Durations that are not percentiles, and counts. */
+
+static double
+min_ms(const struct result *result)
+{
+        return figures_milliseconds(aw_histogram_min(&result->record.latency));
+}
+
+static double
+mean_ms(const struct result *result)
+{
+        return aw_histogram_mean(&result->record.latency) / 1e6;
+}
+
+static double
+max_ms(const struct result *result)
+{
+        return figures_milliseconds(aw_histogram_max(&result->record.latency));
+}
+
+static double
+count_errors(const struct result *result)
+{
+        struct record_counts total = record_total(&result->record);
+
+        return (double)(record_errors(&total) + result->record.cut + result->record.refused);
+}
+
+#define COUNT(figure, field)                                                                       \
+        static double count_##figure(const struct result *result)                                  \
+        {                                                                                          \
+                return (double)result->record.field;                                               \
+        }
+#define MESSAGES(figure)                                                                           \
+        static double count_##figure(const struct result *result)                                  \
+        {                                                                                          \
+                return (double)record_total(&result->record).figure;                               \
+        }
+MESSAGES(lost)
+MESSAGES(wrong)
+MESSAGES(doubled)
+MESSAGES(late)
+MESSAGES(unasked)
+COUNT(unsent, unsent)
+COUNT(refused, refused)
+COUNT(cut, cut)
+COUNT(opened, opened)
+
+static const struct figure {
+        const char *name;
+        bool is_duration;
+        double (*value)(const struct result *result);
+} table[] = {
+        {"min", true, min_ms},
+        {"mean", true, mean_ms},
+        {"max", true, max_ms},
+        {"rate", false, figures_rate},
+        {"errors", false, count_errors},
+        {"lost", false, count_lost},
+        {"wrong", false, count_wrong},
+        {"doubled", false, count_doubled},
+        {"late", false, count_late},
+        {"unasked", false, count_unasked},
+        {"unsent", false, count_unsent},
+        {"refused", false, count_refused},
+        {"cut", false, count_cut},
+        {"open", false, count_opened},
+        {"server-cpu", false, figures_server_cpu},
+        {"server-memory", false, figures_server_memory},
+        {NULL, false, NULL},
+};
+
+static const struct figure *
+find_figure(const char *name)
+{
+        for (const struct figure *figure = table; figure->name != NULL; figure++)
+                if (strcmp(figure->name, name) == 0)
+                        return figure;
+        return NULL;
+}
+
+/* "p99" or "p99.9", after "handshake-" that of the handshakes. */
+static bool
+parse_percentile(const char *name, bool *handshake, double *percent)
+{
+        static const char prefix[] = "handshake-";
+        char *end;
+
+        *handshake = strncmp(name, prefix, sizeof(prefix) - 1) == 0;
+        if (*handshake)
+                name += sizeof(prefix) - 1;
+        if (name[0] != 'p' || name[1] < '0' || name[1] > '9')
+                return false;
+        *percent = strtod(name + 1, &end);
+        return *end == '\0' && *percent <= 100;
+}
+
+bool
+figures_known(const char *name, bool *is_duration)
+{
+        const struct figure *figure = find_figure(name);
+        double percent;
+        bool handshake;
+
+        *is_duration = figure == NULL || figure->is_duration;
+        return figure != NULL || parse_percentile(name, &handshake, &percent);
+}
+
+double
+figures_value(const struct result *result, const char *name)
+{
+        const struct figure *figure = find_figure(name);
+        double percent;
+        bool handshake;
+
+        if (figure != NULL)
+                return figure->value(result);
+        if (!parse_percentile(name, &handshake, &percent))
+                aw_log_abort("there is no figure '%s'", name);
+        return figures_milliseconds(aw_histogram_percentile(
+                handshake ? &result->record.connect : &result->record.latency, percent));
+}

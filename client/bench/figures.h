@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* The figures of a result by their names, as --fail-if and --compare know them. */
+#ifndef FIGURES_H
+#define FIGURES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct result;
+
+/* Whether there is such a figure, and whether it is a duration (in milliseconds). */
+bool figures_known(const char *name, bool *is_duration);
+
+/* Its value in this result; 0 if nothing was measured. Aborts for one that is not known. */
+double figures_value(const struct result *result, const char *name);
+
+/* Messages, or with --churn cycles, a second. */
+double figures_rate(const struct result *result);
+double figures_milliseconds(uint64_t nanoseconds);
+
+/* The server's processor time for each of them, microseconds; 0: not known. */
+double figures_server_cpu(const struct result *result);
+
+/* The same for this program. */
+double figures_own_cpu(const struct result *result);
+
+/* The share of a core that the busiest thread of this program used, 0 to 1. */
+double figures_busy(const struct result *result);
+
+/* The share of the time that a thread of it had to wait for a core, 0 to 1. */
+double figures_waited(const struct result *result);
+
+/* Bytes of the server's memory for each connection; -1: not known. */
+double figures_server_memory(const struct result *result);
+
+#endif

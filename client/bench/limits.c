@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "limits.h"
+
+/* Descriptors that are not connections: of the program, and of each thread's loop. */
+#define FILES_OWN    32
+#define FILES_THREAD 16
+
+/* What the library asks for at most. */
+#define FILES_MAX 131072
+
+#define PORT_RANGE "/proc/sys/net/ipv4/ip_local_port_range"
+
+static uint64_t
+files_allowed(void)
+{
+        struct rlimit files;
+
+        if (getrlimit(RLIMIT_NOFILE, &files) == -1 || files.rlim_max > FILES_MAX)
+                return FILES_MAX;
+        return files.rlim_max;
+}
+
+/* How many ports the system gives to connections without one of their own. */
+static uint64_t
+ports_allowed(void)
+{
+        FILE *file = fopen(PORT_RANGE, "re");
+        unsigned first = 32768, last = 60999;
+
+        if (file != NULL && fscanf(file, "%u %u", &first, &last) != 2) {
+                first = 32768;
+                last = 60999;
+        }
+        if (file != NULL)
+                fclose(file);
+        return last >= first ? last - first + 1 : 0;
+}
+
+int
+limits_check(uint64_t connections, size_t threads, int tcp, char *problem, size_t size)
+{
+        uint64_t own = FILES_OWN + FILES_THREAD * threads, files = files_allowed();
+        uint64_t ports = ports_allowed();
+
+        if (tcp && connections > ports) {
+                snprintf(problem, size,
+                         "%" PRIu64 " connections to one address need as many ports, and this "
+                         "system gives %" PRIu64 ": widen the range (sysctl -w "
+                         "net.ipv4.ip_local_port_range='1024 65535'), or use --connections "
+                         "%" PRIu64 ", or a Unix socket",
+                         connections, ports, ports);
+                return -1;
+        }
+        if (connections + own > files) {
+                snprintf(problem, size,
+                         "%" PRIu64 " connections need %" PRIu64
+                         " open files, and this process may "
+                         "have %" PRIu64 ": raise the hard limit (ulimit -Hn), or use "
+                         "--connections %" PRIu64,
+                         connections, connections + own, files, files > own ? files - own : 0);
+                return -1;
+        }
+        return 0;
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/* wsbench: the command line. */
+#include <errno.h>
+#include <malloc.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "await/log.h"
+#include "await/ws.h"
+#include "bench.h"
+#include "compare.h"
+#include "condition.h"
+#include "conductor.h"
+#include "report.h"
+
+#define FIELD(name) offsetof(struct bench_options, name)
+
+static const struct aw_opt options_table[] = {
+        {.name = "connections",
+         .letter = 'c',
+         .kind = AW_OPT_NUMBER,
+         .argument = "NUM",
+         .help = "connections (10)",
+         .offset = FIELD(connections),
+         .minimum = 1,
+         .maximum = 1000000},
+        {.name = "duration",
+         .letter = 'z',
+         .kind = AW_OPT_DURATION,
+         .argument = "TIME",
+         .help = "measure for so long; 0: until Ctrl-C (10s)",
+         .offset = FIELD(duration)},
+        {.name = "messages",
+         .letter = 'n',
+         .kind = AW_OPT_NUMBER,
+         .argument = "NUM",
+         .help = "measure so many messages in all, and no longer",
+         .offset = FIELD(messages),
+         .minimum = 1},
+        {.name = "size",
+         .letter = 's',
+         .kind = AW_OPT_STRING,
+         .argument = "SIZE",
+         .help = "of a message: 128, 64-4096 or 90%:128,10%:64K (128)",
+         .offset = FIELD(size)},
+        {.name = "message",
+         .letter = 'm',
+         .kind = AW_OPT_STRING,
+         .argument = "TEXT|@FILE",
+         .help = "send this message",
+         .offset = FIELD(message)},
+        {.name = "binary",
+         .letter = 'b',
+         .kind = AW_OPT_FLAG,
+         .help = "send binary messages, not text",
+         .offset = FIELD(binary)},
+        {.name = "in-flight",
+         .letter = 'p',
+         .kind = AW_OPT_NUMBER,
+         .argument = "NUM",
+         .help = "messages at once on their way in each connection (1)",
+         .offset = FIELD(in_flight),
+         .minimum = 1,
+         .maximum = 65536},
+        {.name = "rate",
+         .letter = 'R',
+         .kind = AW_OPT_NUMBER,
+         .argument = "NUM",
+         .help = "send so many messages a second in all, whatever comes back",
+         .offset = FIELD(rate),
+         .minimum = 1,
+         .maximum = 100000000},
+        {.name = "connect-rate",
+         .kind = AW_OPT_NUMBER,
+         .argument = "NUM",
+         .help = "open so many connections a second",
+         .offset = FIELD(connect_rate),
+         .minimum = 1,
+         .maximum = 1000000},
+        {.name = "ramp",
+         .kind = AW_OPT_DURATION,
+         .argument = "TIME",
+         .help = "open the connections over this time; each sends at once",
+         .offset = FIELD(ramp)},
+        {.name = "warm-up",
+         .kind = AW_OPT_DURATION,
+         .argument = "TIME",
+         .help = "before measuring (1s)",
+         .offset = FIELD(warm_up)},
+        {.name = "churn",
+         .kind = AW_OPT_FLAG,
+         .help = "a new connection for each message",
+         .offset = FIELD(churn)},
+        {.name = "idle",
+         .kind = AW_OPT_FLAG,
+         .help = "open connections and send nothing",
+         .offset = FIELD(idle)},
+        {.name = "no-echo",
+         .kind = AW_OPT_FLAG,
+         .help = "do not wait for echoes; count what comes",
+         .offset = FIELD(no_echo)},
+        {.name = "timeout",
+         .letter = 't',
+         .kind = AW_OPT_DURATION,
+         .argument = "TIME",
+         .help = "give up a connection, or an echo, after this long (10s)",
+         .offset = FIELD(timeout),
+         .minimum = 1000},
+        {.name = "threads",
+         .letter = 'T',
+         .kind = AW_OPT_STRING,
+         .argument = "auto|NUM",
+         .help = "threads: as many as cores, half of them if the server is here (auto)",
+         .offset = FIELD(threads)},
+        {.name = "cacert",
+         .kind = AW_OPT_STRING,
+         .argument = "FILE",
+         .help = "trust the certificates in FILE, PEM (the system's)",
+         .offset = FIELD(cacert)},
+        {.name = "insecure",
+         .letter = 'k',
+         .kind = AW_OPT_FLAG,
+         .help = "do not verify the server's certificate",
+         .offset = FIELD(insecure)},
+        {.name = "header",
+         .letter = 'H',
+         .kind = AW_OPT_STRINGS,
+         .argument = "FIELD",
+         .help = "send the header field 'Name: value' with the handshake; may be repeated",
+         .offset = FIELD(headers)},
+        {.name = "server-pid",
+         .kind = AW_OPT_STRINGS,
+         .argument = "PID",
+         .help = "tell what this process and its children use; may be repeated",
+         .offset = FIELD(server_pids)},
+        {.name = "json",
+         .letter = 'j',
+         .kind = AW_OPT_FLAG,
+         .help = "print the result as JSON",
+         .offset = FIELD(json)},
+        {.name = "csv",
+         .kind = AW_OPT_STRING,
+         .argument = "FILE",
+         .help = "write a row for each second",
+         .offset = FIELD(csv)},
+        {.name = "hdr",
+         .kind = AW_OPT_STRING,
+         .argument = "FILE",
+         .help = "write the latencies' percentiles as HdrHistogram does",
+         .offset = FIELD(hdr)},
+        {.name = "report",
+         .kind = AW_OPT_STRING,
+         .argument = "FILE",
+         .help = "write an HTML page with plots",
+         .offset = FIELD(report)},
+        {.name = "fail-if",
+         .kind = AW_OPT_STRINGS,
+         .argument = "CONDITION",
+         .help = "exit with 8 if it holds: 'p99>10ms', 'lost>0'; may be repeated",
+         .offset = FIELD(fail_if)},
+        {.name = "compare",
+         .kind = AW_OPT_FLAG,
+         .help = "load two servers in turn, and tell the ratios",
+         .offset = FIELD(compare)},
+        {.name = "rounds",
+         .kind = AW_OPT_NUMBER,
+         .argument = "NUM",
+         .help = "turns of each server in a comparison (10)",
+         .offset = FIELD(rounds),
+         .minimum = 3,
+         .maximum = 1000},
+        {.name = "loop",
+         .kind = AW_OPT_CHOICE,
+         .argument = "auto|ev|uv|poll",
+         .help = "event loop: libev, libuv or poll (auto)",
+         .offset = FIELD(loop)},
+        {.name = NULL},
+};
+
+static const struct aw_opt_program program = {
+        .name = "wsbench",
+        .synopsis = "[options] URL",
+        .summary = "Loads a WebSocket echo server, checks every echo, and tells how fast it is.",
+        .options = options_table,
+        .epilogue = "URL is wss://HOST[:PORT][/PATH], ws://HOST[:PORT][/PATH] or\n"
+                    "ws+unix:/SOCKET[:/PATH]. With --compare there are two.\n"
+                    "\n"
+                    "Exit status: 0 ok, 1 trouble here, 2 usage, 3 no connection, 4 TLS refused,\n"
+                    "5 handshake refused, 6 errors, 7 time-out, 8 a --fail-if holds.",
+};
+
+/* Writes one form of the result into a file, or to standard output if that is "-". */
+static enum bench_status
+write_file(const struct result *result, const char *path,
+           void (*form)(const struct result *result, FILE *out))
+{
+        FILE *file;
+        int error;
+
+        if (path == NULL)
+                return BENCH_OK;
+        file = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
+        if (file != NULL) {
+                form(result, file);
+                error = fflush(file) != 0 || ferror(file) ? errno : 0;
+                if (file != stdout && fclose(file) != 0 && error == 0)
+                        error = errno;
+                if (error == 0)
+                        return BENCH_OK;
+                errno = error;
+        }
+        bench_say("%s: %s", strcmp(path, "-") == 0 ? "standard output" : path, strerror(errno));
+        return BENCH_LOCAL;
+}
+
+static void
+write_json(const struct result *result, FILE *out)
+{
+        if (report_json(result, out) == -1)
+                bench_say("out of memory");
+}
+
+static enum bench_status
+write_forms(const struct result *result)
+{
+        const struct bench_options *options = result->options;
+        enum bench_status status;
+
+        status = write_file(result, "-", options->json ? write_json : report_table);
+        if (status == BENCH_OK)
+                status = write_file(result, options->csv, report_csv);
+        if (status == BENCH_OK)
+                status = write_file(result, options->hdr, report_hdr);
+        if (status == BENCH_OK)
+                status = write_file(result, options->report, report_page);
+        return status;
+}
+
+/* How a run ended that was not one connection's luck. */
+static enum bench_status
+judge(const struct result *result)
+{
+        static const enum bench_status none[] = {
+                [AW_ERROR_USAGE] = BENCH_USAGE,         [AW_ERROR_CONNECTION] = BENCH_CONNECTION,
+                [AW_ERROR_RESOLVE] = BENCH_CONNECTION,  [AW_ERROR_CERTIFICATE] = BENCH_TLS,
+                [AW_ERROR_SYSTEM] = BENCH_LOCAL,        [AW_ERROR_TLS] = BENCH_TLS,
+                [AW_ERROR_HANDSHAKE] = BENCH_HANDSHAKE, [AW_ERROR_TIMEOUT] = BENCH_TIMEOUT,
+                [AW_ERROR_CANCELLED] = BENCH_LOCAL,     [AW_ERROR_MEMORY] = BENCH_LOCAL,
+        };
+        const struct record *record = &result->record;
+        struct record_counts total = record_total(record);
+
+        if (record->opened == 0 && record->failure != 0)
+                return none[record->failure];
+        if (condition_judge(&result->options->fail_if, result) != BENCH_OK)
+                return BENCH_MISSED;
+        if (record->refused + record->cut > 0 ||
+            (!result->options->no_echo && record_errors(&total) > 0))
+                return BENCH_ERRORS;
+        return BENCH_OK;
+}
+
+static enum bench_status
+run_once(const struct bench_options *options, const char *url)
+{
+        bool live = isatty(STDERR_FILENO) == 1;
+        struct result *result = conductor_run(options, url, &options->server_pids, live);
+        enum bench_status status = BENCH_LOCAL, judgement;
+
+        if (result == NULL || result->error != 0) {
+                if (result == NULL || result->error != ESRCH)
+                        bench_say("%s", strerror(result == NULL ? errno : result->error));
+                conductor_free(result);
+                return BENCH_LOCAL;
+        }
+        if (result->record.opened == 0 && result->record.failure != 0) {
+                bench_say("%s", result->record.reason);
+                status = judge(result);
+        } else {
+                status = write_forms(result);
+                judgement = judge(result);
+                if (status == BENCH_OK)
+                        status = judgement;
+        }
+        conductor_free(result);
+        return status;
+}
+
+static enum bench_status
+bench(struct bench_options *options, int operands, char **argv)
+{
+        enum bench_status status;
+        int wanted = options->compare ? 2 : 1;
+
+        if (operands < wanted)
+                return (enum bench_status)aw_opt_usage_error(
+                        &program,
+                        operands == 0 ? "the URL is missing" : "--compare needs two URLs");
+        if (operands > wanted)
+                return (enum bench_status)aw_opt_usage_error(&program, "unexpected argument '%s'",
+                                                             argv[1 + wanted]);
+        status = bench_prepare(options, &program, argv + 1);
+        if (status != BENCH_OK)
+                return status;
+        return options->compare ? compare_run(options, argv[1], argv[2])
+                                : run_once(options, argv[1]);
+}
+
+/*
+ * Large messages come and go: their memory is kept for the next one rather than given back to the
+ * system and faulted in anew. Both values have to be set, or the C library stops adapting the other
+ * one.
+ */
+static void
+keep_freed_memory(void)
+{
+#ifdef __GLIBC__
+        mallopt(M_MMAP_THRESHOLD, 32 << 20);
+        mallopt(M_TRIM_THRESHOLD, 64 << 20);
+#endif
+}
+
+int
+main(int argc, char **argv)
+{
+        struct bench_options options = {
+                .connections = 10,
+                .duration = -1,
+                .warm_up = -1,
+                .timeout = 10 * AW_SECOND,
+                .rounds = 10,
+                .threads = "auto",
+                .loop = "auto",
+        };
+        int operands = 0, status;
+
+        keep_freed_memory();
+        aw_opt_keep_standard();
+        aw_log_set_program(program.name);
+        aw_log_set_level(AW_LOG_WARNING);
+        status = (int)aw_opt_parse(&program, argc, argv, &options, &operands);
+        if (status == AW_OPT_RUN)
+                status = (int)bench(&options, operands, argv);
+        else if (status != AW_OPT_USAGE)
+                status = status == AW_OPT_DONE ? BENCH_OK : BENCH_LOCAL;
+        bench_release(&options);
+        return status;
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "clock.h"
+#include "conductor.h"
+#include "figures.h"
+#include "report.h"
+
+#define BAR 40 /* columns of the histogram's longest bar */
+
+#define BUSY   0.90 /* of a core: more, and this program may be the limit */
+#define WAITED 0.05 /* of the time: more, and the latencies tell of that, too */
+
+/* 412310 as "412,310". */
+static const char *
+grouped(uint64_t number, char out[32])
+{
+        char digits[32];
+        int length = snprintf(digits, sizeof(digits), "%" PRIu64, number), at = 0;
+
+        for (int i = 0; i < length; i++) {
+                if (i > 0 && (length - i) % 3 == 0)
+                        out[at++] = ',';
+                out[at++] = digits[i];
+        }
+        out[at] = '\0';
+        return out;
+}
+
+/* Milliseconds with three digits that count. */
+static const char *
+ms(double milliseconds, char out[32])
+{
+        int decimals = milliseconds >= 100 ? 0 : milliseconds >= 10 ? 1 : milliseconds >= 1 ? 2 : 3;
+
+        snprintf(out, 32, "%.*f", decimals, milliseconds);
+        return out;
+}
+
+static void
+print_sizes(const struct bench_options *options, FILE *out)
+{
+        if (options->work == BENCH_IDLE)
+                fputs("idle", out);
+        else if (options->text != NULL)
+                fprintf(out, "%zu bytes", options->text_length);
+        else
+                fprintf(out, "%s bytes", options->size != NULL ? options->size : "128");
+}
+
+static void
+print_what(const struct result *result, FILE *out)
+{
+        const struct bench_options *options = result->options;
+        char number[32];
+
+        fprintf(out, "%s connection%s to %s", grouped(options->connections, number),
+                options->connections == 1 ? "" : "s", result->url);
+        if (result->description[0] != '\0')
+                fprintf(out, " (%.*s)", (int)strcspn(result->description, ","),
+                        result->description);
+        fputs(", ", out);
+        print_sizes(options, out);
+        if (options->work == BENCH_ECHO && options->rate == 0)
+                fprintf(out, ", %" PRIu64 " in flight", options->in_flight);
+        if (options->rate > 0)
+                fprintf(out, ", %s messages/s asked for", grouped(options->rate, number));
+        if (options->churn)
+                fputs(", a new connection for each", out);
+        if (options->no_echo)
+                fputs(", no echo", out);
+        fprintf(out, ", %.4g s%s\n", (double)result->duration / CLOCK_SECOND,
+                result->interrupted ? " (interrupted)" : "");
+}
+
+static void
+print_connections(const struct result *result, FILE *out)
+{
+        const struct record *record = &result->record;
+        double seconds = (double)result->opening / CLOCK_SECOND;
+        char opened[32], refused[32], cut[32];
+
+        fprintf(out, "connections   %s open", grouped(record->opened, opened));
+        if (!result->options->churn && seconds > 0)
+                fprintf(out, " after %.2f s (%.0f/s)", seconds, (double)record->opened / seconds);
+        fprintf(out, ", %s refused, %s cut\n", grouped(record->refused, refused),
+                grouped(record->cut, cut));
+}
+
+static void
+print_percentiles(const char *title, const struct aw_histogram *histogram, FILE *out)
+{
+        static const double percents[] = {50, 90, 99, 99.9};
+        char number[32];
+
+        if (aw_histogram_count(histogram) == 0)
+                return;
+        fprintf(out, "%-13s min %s", title,
+                ms(figures_milliseconds(aw_histogram_min(histogram)), number));
+        fprintf(out, "  mean %s", ms(aw_histogram_mean(histogram) / 1e6, number));
+        for (size_t i = 0; i < sizeof(percents) / sizeof(percents[0]); i++)
+                fprintf(out, "  p%g %s", percents[i],
+                        ms(figures_milliseconds(aw_histogram_percentile(histogram, percents[i])),
+                           number));
+        fprintf(out, "  max %s ms\n",
+                ms(figures_milliseconds(aw_histogram_max(histogram)), number));
+}
+
+static void
+print_messages(const struct result *result, FILE *out)
+{
+        const struct record_counts *counts = &result->record.measured;
+        struct record_counts total = record_total(&result->record);
+        char a[32], b[32];
+
+        fprintf(out, "messages      %s sent, %s received", grouped(counts->sent, a),
+                grouped(result->options->no_echo ? result->record.in_time : counts->received, b));
+        if (!result->options->no_echo)
+                fprintf(out,
+                        ", %" PRIu64 " lost, %" PRIu64 " wrong, %" PRIu64 " doubled, %" PRIu64
+                        " late",
+                        total.lost, total.wrong, total.doubled, total.late);
+        if (total.unasked > 0 && !result->options->no_echo)
+                fprintf(out, ", %" PRIu64 " unasked", total.unasked);
+        if (result->record.unsent > 0)
+                fprintf(out, ", %s never sent", grouped(result->record.unsent, a));
+        fputc('\n', out);
+}
+
+static void
+print_rate(const struct result *result, FILE *out)
+{
+        double seconds = (double)result->duration / CLOCK_SECOND;
+        double bytes = result->options->no_echo ? (double)result->record.measured.sent_bytes
+                                                : (double)result->record.in_time_bytes;
+        char number[32];
+
+        if (!(seconds > 0))
+                return;
+        fprintf(out, "rate          %s %s", grouped((uint64_t)(figures_rate(result) + 0.5), number),
+                result->options->churn ? "cycles/s" : "messages/s");
+        if (!result->options->churn)
+                fprintf(out, ", %.3g MB/s%s", bytes / seconds / 1e6,
+                        result->options->no_echo ? "" : " each way");
+        fputc('\n', out);
+}
+
+/* The next bound of the histogram's lines: 1, 2.5 or 5 times a power of ten. */
+static double
+next_bound(double value)
+{
+        double power = pow(10, floor(log10(value) + 1e-9));
+        double digit = value / power * (1 + 1e-9);
+
+        return (digit < 2.5 ? 2.5 : digit < 5 ? 5 : 10) * power;
+}
+
+static void
+print_bar(double low, double high, double share, double most, FILE *out)
+{
+        char a[32], b[32];
+        int length = (int)(share / most * BAR + 0.5);
+
+        fprintf(out, "%7s - %7s ms  %-*.*s %5.1f %%\n", ms(low, a), ms(high, b), BAR, length,
+                "########################################", share * 100);
+}
+
+/* The upper bound of the line that begins at `low`; the last one ends at the maximum. */
+static double
+bound_above(double low, double max)
+{
+        double high = next_bound(low > 1e-3 ? low : 1e-3);
+
+        return high < max ? high : max;
+}
+
+/* Draws the lines if `out` is not NULL; returns the largest share of a line. */
+static double
+each_line(const struct aw_histogram *latency, double most, FILE *out)
+{
+        double low = figures_milliseconds(aw_histogram_min(latency)), found = 0;
+        double max = figures_milliseconds(aw_histogram_max(latency));
+        uint64_t total = aw_histogram_count(latency), below = 0;
+
+        while (below < total) {
+                double high = bound_above(low, max), share;
+                uint64_t upto =
+                        high < max ? aw_histogram_below(latency, (uint64_t)(high * 1e6)) : total;
+
+                share = (double)(upto - below) / (double)total;
+                found = fmax(found, share);
+                if (out != NULL)
+                        print_bar(low, high, share, most, out);
+                below = upto;
+                low = high;
+        }
+        return found;
+}
+
+static void
+print_histogram(const struct result *result, FILE *out)
+{
+        const struct aw_histogram *latency = &result->record.latency;
+
+        if (aw_histogram_count(latency) > 0)
+                each_line(latency, each_line(latency, 1, NULL), out);
+}
+
+static void
+print_server(const struct result *result, FILE *out)
+{
+        double memory = figures_server_memory(result);
+
+        if (result->target.count == 0)
+                return;
+        fprintf(out, "server        %.2f us of a core for each %s, %.0f %% of one core",
+                figures_server_cpu(result), result->options->churn ? "cycle" : "message",
+                result->duration > 0 ? 100 * (double)result->target.cpu / (double)result->duration
+                                     : 0);
+        if (memory >= 0 && !result->options->churn)
+                fprintf(out, ", %.1f KiB for each connection", memory / 1024);
+        fputc('\n', out);
+}
+
+static void
+print_own(const struct result *result, FILE *out)
+{
+        double busy = figures_busy(result);
+        uint64_t lag = aw_histogram_percentile(&result->record.lag, 99);
+
+        fprintf(out, "this side     %.0f %% of one core%s, %.2f us for each %s\n", 100 * busy,
+                result->options->thread_count > 1 ? " in the busiest thread" : "",
+                figures_own_cpu(result), result->options->churn ? "cycle" : "message");
+        if (busy > BUSY)
+                fprintf(out, "              this program is the limit: use --threads %zu\n",
+                        result->options->thread_count * 2);
+        if (figures_waited(result) > WAITED)
+                fprintf(out,
+                        "              it waited for a core %.0f %% of the time: other work on "
+                        "this "
+                        "machine distorts the latencies\n",
+                        100 * figures_waited(result));
+        if (lag > 1000000)
+                fprintf(out,
+                        "              messages went out late (p99 %.2f ms): the server did not "
+                        "take them, or this side could not keep up\n",
+                        figures_milliseconds(lag));
+}
+
+void
+report_table(const struct result *result, FILE *out)
+{
+        print_what(result, out);
+        print_connections(result, out);
+        print_percentiles("handshake", &result->record.connect, out);
+        if (result->options->work != BENCH_IDLE) {
+                print_messages(result, out);
+                print_rate(result, out);
+        }
+        print_percentiles(result->options->rate > 0 ? "from due" : "round trip",
+                          &result->record.latency, out);
+        if (result->options->churn)
+                print_percentiles("cycle", &result->record.cycle, out);
+        print_histogram(result, out);
+        print_server(result, out);
+        if (result->options->work != BENCH_IDLE)
+                print_own(result, out);
+        if (result->record.reason[0] != '\0')
+                fprintf(out, "first failure %s\n", result->record.reason);
+}

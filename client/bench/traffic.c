@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "traffic.h"
+
+#include "clock.h"
+
+/*
+ * What may be on its way in a connection before sending is left to a task of its own, because it
+ * might have to wait: the library takes 256 KiB before that. A receiver that waited to send could
+ * wait for a server that waits to send, too.
+ */
+#define UNDISTURBED    ((uint64_t)160 << 10)
+#define FRAME_OVERHEAD 128
+
+static void
+note_lost(struct connection *c, const struct window_echo *lost)
+{
+        record_lost(&c->worker->record, worker_measures(c->worker, lost->due));
+}
+
+void
+traffic_lose(struct connection *c)
+{
+        struct window_echo lost;
+
+        while (window_expire(&c->window, CLOCK_NEVER, &lost))
+                note_lost(c, &lost);
+}
+
+/* Sending. */
+
+static async int
+send_data(struct connection *c, const uint8_t *data, size_t size)
+{
+        struct ws_message message = {.type = c->worker->options->binary ? WS_BINARY : WS_TEXT,
+                                     .data = data,
+                                     .length = size};
+
+        return await(ws_send(c->ws, &message, AW_NEVER));
+}
+
+/* In memory of its own, because the shared one is in use by a task that waits. */
+static async int
+send_copy(struct connection *c, uint64_t number, size_t size)
+{
+        uint8_t *copy = malloc(size + 1);
+        int result;
+
+        if (copy == NULL)
+                return -1;
+        payload_write(&c->worker->payload, c->window.connection, number, size, copy);
+        result = await(send_data(c, copy, size));
+        free(copy);
+        return result;
+}
+
+static async int
+send_numbered(struct connection *c, uint64_t number, size_t size)
+{
+        struct worker *worker = c->worker;
+        const uint8_t *data;
+        int result;
+
+        if (worker->payload_busy)
+                return await(send_copy(c, number, size));
+        worker->payload_busy = true;
+        data = payload_make(&worker->payload, c->window.connection, number, size);
+        result = await(send_data(c, data, size));
+        payload_unmake(&worker->payload, data, size);
+        worker->payload_busy = false;
+        return result;
+}
+
+async int
+traffic_send(struct connection *c, int64_t due, int64_t now)
+{
+        struct worker *worker = c->worker;
+        uint32_t size = worker->fixed_size != WORKER_ANY_SIZE
+                                ? worker->fixed_size
+                                : sizes_pick(&worker->options->sizes, worker_random(worker));
+        bool measured = worker_measures(worker, due);
+        struct window_echo lost;
+        uint64_t number = window_push(&c->window, due, now, size, &lost);
+        int error;
+
+        if (lost.due != -1)
+                note_lost(c, &lost);
+        if (await(send_numbered(c, number, size)) == -1) {
+                error = errno;
+                if (!window_pull(&c->window))
+                        record_sent(&worker->record, size, measured);
+                errno = error;
+                return -1;
+        }
+        record_sent(&worker->record, size, measured);
+        if (measured && worker->options->rate > 0)
+                aw_histogram_record(&worker->record.lag, (uint64_t)(now - due));
+        /* Nothing will come back: it is not on its way any more. */
+        if (worker->options->work == BENCH_NO_ECHO)
+                window_expire(&c->window, CLOCK_NEVER, &lost);
+        return 0;
+}
+
+/* When the next message of this connection was, or is, due. */
+static int64_t
+next_due(const struct connection *c)
+{
+        const struct worker *worker = c->worker;
+        uint64_t turn = c->started * worker->count + c->index;
+
+        return worker_due(worker, turn);
+}
+
+/* Whether a message may be sent now, and if so when it was due. */
+static bool
+may_send(struct connection *c, int64_t now, int64_t *due)
+{
+        struct worker *worker = c->worker;
+
+        if (worker->options->work == BENCH_ECHO && c->window.count >= worker->options->in_flight)
+                return false;
+        if (worker->options->rate > 0) {
+                if (c->started == c->offered)
+                        return false;
+                *due = next_due(c);
+                return true;
+        }
+        *due = now;
+        if (now < worker->begin)
+                return !aw_event_is_set(&worker->over);
+        if (worker_is_over(worker, now))
+                return false;
+        worker->quota--;
+        return true;
+}
+
+/* It did not go out: another connection may send it. */
+static void
+unsend(struct connection *c, int64_t due)
+{
+        if (c->worker->options->rate == 0 && due >= c->worker->begin)
+                c->worker->quota++;
+}
+
+static uint64_t
+weight(const struct window *window)
+{
+        return window->bytes + window->count * FRAME_OVERHEAD;
+}
+
+/* The task that sends when sending may have to wait. */
+static async int send_on(void *argument);
+
+void
+traffic_wake(struct connection *c)
+{
+        if (c->closing)
+                return;
+        aw_event_set(&c->wake);
+        if (c->sender == NULL)
+                c->sender = aw_spawn("sender", send_on, c);
+}
+
+async void
+traffic_pump(struct connection *c, int64_t now, bool may_wait)
+{
+        int64_t due;
+
+        if (c->sending || c->closing || c->ws == NULL)
+                return;
+        if (!may_wait && weight(&c->window) > UNDISTURBED) {
+                traffic_wake(c);
+                return;
+        }
+        c->sending = true;
+        while (may_send(c, now, &due)) {
+                if (await(traffic_send(c, due, now)) == -1) {
+                        unsend(c, due);
+                        break;
+                }
+                c->started++;
+                if (may_wait)
+                        now = clock_now();
+                else if (weight(&c->window) > UNDISTURBED) {
+                        traffic_wake(c);
+                        break;
+                }
+        }
+        c->sending = false;
+        aw_wake_all(&c->quiet);
+        if (c->worker->quota == 0)
+                worker_end(c->worker);
+}
+
+static async int
+send_on(void *argument)
+{
+        struct connection *c = argument;
+
+        while (await(aw_event_wait(&c->wake, AW_NEVER)) == 0) {
+                aw_event_clear(&c->wake);
+                await(traffic_pump(c, clock_now(), true));
+        }
+        return 0;
+}
+
+async void
+traffic_offer(struct connection *c)
+{
+        c->offered++;
+        if (c->worker->options->work == BENCH_NO_ECHO)
+                traffic_wake(c);
+        else
+                await(traffic_pump(c, clock_now(), false));
+}
+
+bool
+traffic_is_idle(const struct connection *c)
+{
+        return c->window.count == 0 && !c->sending &&
+               (c->worker->options->rate == 0 || c->started == c->offered);
+}
+
+async void
+traffic_expire(struct connection *c, int64_t before)
+{
+        struct window_echo lost;
+
+        if (c->sending || c->window.ring == NULL)
+                return;
+        while (window_expire(&c->window, before, &lost))
+                note_lost(c, &lost);
+        if (c->ws != NULL && c->worker->options->work == BENCH_ECHO)
+                await(traffic_pump(c, clock_now(), false));
+}
+
+async void
+traffic_stop(struct connection *c)
+{
+        if (c->sender != NULL) {
+                aw_cancel(c->sender);
+                await(aw_join(c->sender));
+                c->sender = NULL;
+        }
+        while (c->sending &&
+               (await(aw_wait_in(&c->quiet, AW_NEVER, NULL)) == 0 || errno == ECANCELED))
+                continue;
+}
+
+/* Receiving. */
+
+void
+traffic_receive(struct connection *c, const struct ws_message *message, int64_t now)
+{
+        struct worker *worker = c->worker;
+        struct window_echo echo = {.due = now};
+        enum window_verdict verdict = WINDOW_UNASKED;
+
+        if (worker->options->work == BENCH_ECHO || worker->options->work == BENCH_CHURN)
+                verdict = window_judge(&c->window, &worker->payload, message->data, message->length,
+                                       &echo);
+        /* What has no time of its own counts by when it came. */
+        if (echo.due == -1)
+                echo.due = now;
+        if (worker_measures(worker, now)) {
+                worker->record.in_time++;
+                worker->record.in_time_bytes += message->length;
+        }
+        record_echo(&worker->record, verdict, &echo, message->length, now,
+                    worker_measures(worker, echo.due));
+}

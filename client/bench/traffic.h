@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* What a connection sends and receives, and when. */
+#ifndef TRAFFIC_H
+#define TRAFFIC_H
+
+#include "connection.h"
+
+/*
+ * Sends one message, due then and sent now. 0, or -1 with errno: the connection is at its end. The
+ * others are for connections that send more than one.
+ */
+async int traffic_send(struct connection *connection, int64_t due, int64_t now);
+
+/*
+ * Sends all that may be sent now. What might have to wait is left to a task that does, unless the
+ * caller may.
+ */
+async void traffic_pump(struct connection *connection, int64_t now, bool may_wait);
+
+/* Has the task that may wait send what may be sent. */
+void traffic_wake(struct connection *connection);
+
+/* With --rate: one more message is due. */
+async void traffic_offer(struct connection *connection);
+
+/* Nothing is to be sent any more, and nothing is on its way. */
+bool traffic_is_idle(const struct connection *connection);
+
+/* Judges and counts what came. */
+void traffic_receive(struct connection *connection, const struct ws_message *message, int64_t now);
+
+/* Gives up what was sent before that time, and sends what may be sent instead. */
+async void traffic_expire(struct connection *connection, int64_t before);
+
+/* Gives up all. */
+void traffic_lose(struct connection *connection);
+
+/* Returns when nobody sends any more, as it must be before the connection is closed. */
+async void traffic_stop(struct connection *connection);
+
+#endif

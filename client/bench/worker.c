@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker.h"
+
+#include "await/task_wait.h"
+#include "clock.h"
+#include "connection.h"
+#include "traffic.h"
+
+#define OPENING_MAX 64                    /* handshakes at once, over all workers */
+#define LOOK_EVERY  (50 * AW_MILLISECOND) /* for echoes that are overdue */
+
+/* Messages and connections. */
+
+bool
+worker_is_over(const struct worker *worker, int64_t now)
+{
+        return worker->quota == 0 || now >= worker->end || worker->over.set;
+}
+
+void
+worker_end(struct worker *worker)
+{
+        aw_event_set(&worker->over);
+}
+
+void
+worker_lacks(struct worker *worker)
+{
+        if (--worker->busy == 0 && worker->opener == NULL)
+                worker_end(worker);
+        aw_event_set(&worker->changed);
+}
+
+uint64_t
+worker_random(struct worker *worker)
+{
+        uint64_t x = worker->random;
+
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        return worker->random = x;
+}
+
+/* Workers take turns, so that all of their messages together are evenly spaced. */
+int64_t
+worker_due(const struct worker *worker, uint64_t number)
+{
+        double turn = (double)(number * worker->workers + worker->index);
+
+        return worker->started + (int64_t)(turn * CLOCK_SECOND / (double)worker->options->rate);
+}
+
+/* Nanoseconds between the connections of this worker; 0: as fast as can be. */
+static int64_t
+connect_interval(const struct worker *worker)
+{
+        const struct bench_options *options = worker->options;
+
+        if (options->connect_rate > 0)
+                return (int64_t)((double)worker->workers * CLOCK_SECOND /
+                                 (double)options->connect_rate);
+        if (options->ramp > 0)
+                return options->ramp * 1000 / (int64_t)worker->count;
+        return 0;
+}
+
+async int
+worker_pace(struct worker *worker)
+{
+        int64_t interval = connect_interval(worker), due = worker->paced;
+
+        if (interval == 0)
+                return 0;
+        worker->paced += interval;
+        return await(aw_sleep_until(due / 1000));
+}
+
+/* Its tasks. */
+
+/* Opens all connections; -1 with errno if it could not begin with all of them. */
+static async int
+opener(void *argument)
+{
+        struct worker *worker = argument;
+
+        for (size_t i = 0; i < worker->count; i++) {
+                struct connection *c = &worker->connections[i];
+
+                if (await(aw_semaphore_acquire(&worker->opening, AW_NEVER)) == -1 ||
+                    await(worker_pace(worker)) == -1)
+                        return -1;
+                c->task = aw_spawn("connection", connection_run, c);
+                if (c->task == NULL)
+                        return -1;
+                worker->busy++;
+        }
+        while (worker->settled < worker->count) {
+                aw_event_clear(&worker->changed);
+                if (await(aw_event_wait(&worker->changed, AW_NEVER)) == -1)
+                        return -1;
+        }
+        return 0;
+}
+
+/* With --rate: offers each message when it is due, whatever became of those before it. */
+static async void
+generate(struct worker *worker)
+{
+        int64_t due;
+
+        while ((due = worker_due(worker, worker->offered)) < worker->end) {
+                while (clock_now() < due)
+                        if (await(alarm_wait(&worker->alarm, due)) == -1)
+                                return;
+                if (aw_event_is_set(&worker->over))
+                        return;
+                if (worker_measures(worker, due) && --worker->quota == 0)
+                        worker_end(worker);
+                await(traffic_offer(&worker->connections[worker->offered++ % worker->count]));
+        }
+}
+
+static async int
+generator(void *argument)
+{
+        struct worker *worker = argument;
+
+        await(generate(worker));
+        worker->generating = false;
+        return 0;
+}
+
+/* Gives up messages whose echoes are overdue. */
+static async int
+watchman(void *argument)
+{
+        struct worker *worker = argument;
+
+        while (await(aw_sleep(LOOK_EVERY)) == 0) {
+                int64_t before = clock_now() - worker->options->timeout * 1000;
+
+                for (size_t i = 0; i < worker->count; i++)
+                        await(traffic_expire(&worker->connections[i], before));
+        }
+        return 0;
+}
+
+static async void
+finish_task(struct aw_task *task)
+{
+        if (task == NULL)
+                return;
+        aw_cancel(task);
+        await(aw_join(task));
+}
+
+/* Lets those go that have nothing left to do, or all. */
+static void
+let_go(struct worker *worker, bool all)
+{
+        for (size_t i = 0; i < worker->count; i++) {
+                struct connection *c = &worker->connections[i];
+
+                if (c->task != NULL && !c->over && (all || (!c->closing && traffic_is_idle(c))))
+                        aw_cancel(c->task);
+        }
+}
+
+/* What is on its way may still come, for a time. */
+static async void
+let_drain(struct worker *worker)
+{
+        aw_time limit = aw_loop_now() + worker->options->timeout;
+        bool churning = worker->options->work == BENCH_CHURN;
+
+        while (worker->busy > 0 && aw_loop_now() < limit) {
+                /* A cycle comes to its end by itself. */
+                if (!churning || worker->started == CLOCK_NEVER)
+                        let_go(worker, worker->started == CLOCK_NEVER);
+                aw_event_clear(&worker->changed);
+                if (await(aw_event_wait(&worker->changed, aw_loop_now() + LOOK_EVERY / 2)) == -1 &&
+                    errno != ETIMEDOUT)
+                        break;
+        }
+        let_go(worker, true);
+}
+
+static async void
+join_connections(struct worker *worker)
+{
+        for (size_t i = 0; i < worker->count; i++) {
+                struct connection *c = &worker->connections[i];
+
+                if (c->task == NULL)
+                        continue;
+                await(aw_join(c->task));
+                if (worker->options->rate > 0)
+                        worker->record.unsent += c->offered - c->started;
+        }
+}
+
+/* Talking to the conductor. */
+
+static void
+note_arrives(void *argument)
+{
+        struct worker_note *note = argument;
+
+        note->worker->noted(note->worker, note->stage);
+}
+
+static void
+note_to_conductor(struct worker *worker, enum worker_stage stage)
+{
+        struct worker_note *note = &worker->notes[stage];
+
+        note->worker = worker;
+        note->stage = stage;
+        aw_call_soon_threadsafe(worker->conductor, &note->handle, note_arrives, note);
+}
+
+static void
+go_now(void *argument)
+{
+        struct worker *worker = argument;
+
+        aw_event_set(&worker->go);
+}
+
+void
+worker_go(struct worker *worker, int64_t begin, int64_t end)
+{
+        /* Handed over by the call: nobody there looks at them before. */
+        worker->going_begin = begin;
+        worker->going_end = end;
+        aw_call_soon_threadsafe(worker->loop, &worker->going, go_now, worker);
+}
+
+static void
+stop_now(void *argument)
+{
+        struct worker *worker = argument;
+        int64_t now = clock_now();
+
+        if (worker->end > now)
+                worker->end = now;
+        aw_event_set(&worker->over);
+        aw_event_set(&worker->go);
+        if (worker->opener != NULL)
+                aw_cancel(worker->opener);
+}
+
+void
+worker_stop(struct worker *worker)
+{
+        worker->stopped = true;
+        aw_call_soon_threadsafe(worker->loop, &worker->stopping, stop_now, worker);
+}
+
+static void
+release_now(void *argument)
+{
+        struct worker *worker = argument;
+
+        aw_event_set(&worker->released);
+}
+
+void
+worker_release(struct worker *worker)
+{
+        aw_call_soon_threadsafe(worker->loop, &worker->releasing, release_now, worker);
+}
+
+static void
+collect_now(void *argument)
+{
+        struct worker *worker = argument;
+        struct record_interval *interval = &worker->record.interval;
+
+        *worker->taken = *interval;
+        *interval = (struct record_interval){.received = 0};
+        note_to_conductor(worker, WORKER_COLLECTED);
+}
+
+void
+worker_collect(struct worker *worker, struct record_interval *interval)
+{
+        worker->taken = interval;
+        aw_call_soon_threadsafe(worker->loop, &worker->collecting, collect_now, worker);
+}
+
+/* Its life. */
+
+/* Traffic begins, and with it the warm-up. */
+static void
+begin_traffic(struct worker *worker)
+{
+        worker->started = clock_now();
+        aw_event_set(&worker->traffic);
+}
+
+/* How long this thread could have run but had no core, in nanoseconds; 0 if the system won't say. */
+static int64_t
+time_waited(void)
+{
+        FILE *file = fopen("/proc/thread-self/schedstat", "re");
+        long long waited = 0;
+
+        if (file != NULL && fscanf(file, "%*d %lld", &waited) != 1)
+                waited = 0;
+        if (file != NULL)
+                fclose(file);
+        return waited;
+}
+
+static async void
+measure(struct worker *worker)
+{
+        struct aw_task *sender = NULL;
+        int64_t cpu, waited;
+
+        if (worker->started == CLOCK_NEVER)
+                begin_traffic(worker);
+        worker->begin = worker->going_begin;
+        if (worker->going_end < worker->end)
+                worker->end = worker->going_end;
+        /* Each worker's clock is the same: their schedules fit together. */
+        if (worker->options->rate > 0) {
+                worker->started = worker->begin - worker->options->warm_up * 1000;
+                sender = aw_spawn("generator", generator, worker);
+                worker->generating = sender != NULL;
+        }
+        if (worker->busy == 0)
+                worker_end(worker);
+        await(aw_event_wait(&worker->over, worker->begin / 1000));
+        cpu = clock_read(CLOCK_THREAD_CPUTIME_ID);
+        waited = time_waited();
+        await(aw_event_wait(&worker->over,
+                            worker->end == CLOCK_NEVER ? AW_NEVER : worker->end / 1000));
+        worker->cpu = clock_read(CLOCK_THREAD_CPUTIME_ID) - cpu;
+        worker->waited = time_waited() - waited;
+        /* At the end of its time it still sends what was due before. */
+        if (sender != NULL && !aw_event_is_set(&worker->over))
+                await(aw_wait_for(sender, aw_loop_now() + worker->options->timeout));
+        else
+                await(finish_task(sender));
+        /* One that was cancelled before it began never says so. */
+        worker->generating = false;
+}
+
+static async int
+load_server(void *argument)
+{
+        struct worker *worker = argument;
+        struct aw_task *watch;
+
+        worker->loop = aw_loop_get();
+        worker->paced = clock_now();
+        if (worker->options->rate > 0 && alarm_open(&worker->alarm) == -1)
+                return -1;
+        watch = aw_spawn("watchman", watchman, worker);
+        worker->opener = aw_spawn("opener", opener, worker);
+        note_to_conductor(worker, WORKER_STARTED);
+        if (worker->options->ramp > 0)
+                begin_traffic(worker);
+        if (worker->opener != NULL && await(aw_join(worker->opener)) == -1)
+                worker->error = errno;
+        worker->opener = NULL;
+        note_to_conductor(worker, WORKER_OPENED);
+        if (await(aw_event_wait(&worker->go, AW_NEVER)) == 0 && !aw_event_is_set(&worker->over))
+                await(measure(worker));
+        note_to_conductor(worker, WORKER_OVER);
+        await(let_drain(worker));
+        await(finish_task(watch));
+        await(join_connections(worker));
+        alarm_close(&worker->alarm);
+        note_to_conductor(worker, WORKER_DONE);
+        return await(aw_event_wait(&worker->released, AW_NEVER));
+}
+
+static uint32_t
+fixed_size(const struct bench_options *options)
+{
+        const struct sizes *sizes = &options->sizes;
+
+        if (options->text != NULL)
+                return (uint32_t)options->text_length;
+        return sizes->count == 1 && sizes->parts[0].low == sizes->parts[0].high ? sizes->max
+                                                                                : WORKER_ANY_SIZE;
+}
+
+static int
+prepare_worker(struct worker *worker)
+{
+        size_t concurrent = OPENING_MAX / worker->workers;
+
+        aw_semaphore_init(&worker->opening, concurrent > 0 ? concurrent : 1);
+        worker->begin = worker->end = worker->started = CLOCK_NEVER;
+        worker->fixed_size = fixed_size(worker->options);
+        worker->random = UINT64_C(0x9e3779b97f4a7c15) * (worker->index + 1);
+        if (worker->options->text != NULL
+                    ? payload_init_fixed(&worker->payload, worker->options->text,
+                                         worker->options->text_length) == -1
+                    : payload_init(&worker->payload, worker->options->sizes.max) == -1)
+                return -1;
+        worker->connections = calloc(worker->count, sizeof(*worker->connections));
+        if (worker->connections == NULL)
+                return -1;
+        for (size_t i = 0; i < worker->count; i++) {
+                struct connection *c = &worker->connections[i];
+
+                c->worker = worker;
+                c->index = i;
+                if (window_init(&c->window, (uint32_t)(i * worker->workers + worker->index),
+                                worker->options->work == BENCH_ECHO ? worker->options->in_flight
+                                                                    : 1) == -1)
+                        return -1;
+        }
+        return 0;
+}
+
+static void
+release_connections(struct worker *worker)
+{
+        for (size_t i = 0; worker->connections != NULL && i < worker->count; i++)
+                window_free(&worker->connections[i].window);
+        free(worker->connections);
+        worker->connections = NULL;
+        payload_free(&worker->payload);
+}
+
+static void *
+run_worker(void *argument)
+{
+        struct worker *worker = argument;
+        struct aw_loop_options loop = {.backend = worker->options->loop, .slow = -1};
+
+        if (prepare_worker(worker) == -1 || aw_run(&loop, load_server, worker) == -1)
+                worker->error = errno;
+        release_connections(worker);
+        note_to_conductor(worker, WORKER_ENDED);
+        return NULL;
+}
+
+int
+worker_start(struct worker *worker)
+{
+        int error = pthread_create(&worker->thread, NULL, run_worker, worker);
+
+        errno = error;
+        return error == 0 ? 0 : -1;
+}

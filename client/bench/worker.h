@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A thread that loads the server: its loop, and its share of the connections, the messages and the
+ * rate. Everything in it belongs to its thread; the conductor's thread talks to it by calls that
+ * run on its loop, and is told by calls that run on the conductor's.
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include <pthread.h>
+
+#include "alarm.h"
+#include "await/ws.h"
+#include "bench.h"
+#include "record.h"
+
+struct connection;
+
+#define WORKER_ANY_SIZE UINT32_MAX
+
+/* What a worker tells the conductor, in this order. */
+enum worker_stage {
+        WORKER_STARTED,   /* its loop can be called */
+        WORKER_OPENED,    /* all connections are open, or have failed */
+        WORKER_OVER,      /* it sends no more */
+        WORKER_DONE,      /* all is closed; it waits to be released */
+        WORKER_ENDED,     /* its loop is gone; this may come at any time */
+        WORKER_COLLECTED, /* this, too */
+        WORKER_STAGES,
+};
+
+/* On its way to the conductor. */
+struct worker_note {
+        struct aw_handle handle;
+        struct worker *worker;
+        enum worker_stage stage;
+};
+
+struct worker {
+        const struct bench_options *options;
+        struct ws_connect_options to;
+        size_t index, workers; /* which one it is, of how many */
+        pthread_t thread;
+        struct aw_loop *loop;
+
+        struct connection *connections;
+        size_t count, settled; /* of them; those that are open or have failed */
+        size_t busy;           /* those whose task runs */
+        struct aw_event changed;
+        struct aw_semaphore opening;
+
+        struct payload payload;
+        bool payload_busy; /* the scratch copy is in use */
+        uint64_t random;
+        uint32_t fixed_size; /* of all messages, or WORKER_ANY_SIZE */
+        struct record record;
+        struct record_interval *taken; /* what worker_collect() is to fill */
+
+        int64_t started;    /* when traffic began */
+        int64_t begin, end; /* of measuring; CLOCK_NEVER: not known */
+        int64_t paced;      /* when the next connection may be opened */
+        uint64_t quota;     /* of messages to measure that are still to be sent */
+        uint64_t offered;   /* messages that were due so far */
+        struct alarm alarm;
+        struct aw_task *opener;
+        bool generating; /* there may be messages that were due and not offered yet */
+        struct aw_event traffic, go, over, released;
+        int64_t cpu, waited;   /* nanoseconds used, and spent waiting for a core, while measuring */
+        char description[256]; /* of its first connection, or "" */
+        int error;             /* why it ended, or 0 */
+
+        /* The conductor's: its loop, and what is called there for each note. */
+        struct aw_loop *conductor;
+        void (*noted)(struct worker *worker, enum worker_stage stage);
+        void *argument;
+        struct worker_note notes[WORKER_STAGES];
+        struct aw_handle going, stopping, releasing, collecting;
+        int64_t going_begin, going_end;
+        unsigned reached; /* bits: the stages that the conductor knows of */
+        bool stopped;     /* it was told to */
+};
+
+/* Starts the thread. 0, or -1 with errno. The worker is zeroed but for what its head names. */
+int worker_start(struct worker *worker);
+
+/* On the conductor's thread, once it has started and before it is released. */
+void worker_go(struct worker *worker, int64_t begin, int64_t end);
+void worker_stop(struct worker *worker); /* once */
+void worker_release(struct worker *worker);
+
+/*
+ * Moves what happened since the last time into *interval, and then calls noted() with
+ * WORKER_COLLECTED. One at a time.
+ */
+void worker_collect(struct worker *worker, struct record_interval *interval);
+
+/* For its connections, on its own thread. */
+
+/* True if nothing more is to be sent. */
+bool worker_is_over(const struct worker *worker, int64_t now);
+void worker_end(struct worker *worker);
+
+/* One connection's task has ended. Without connections it is over. */
+void worker_lacks(struct worker *worker);
+
+/* Whether what is due at that time is measured. */
+static inline bool
+worker_measures(const struct worker *worker, int64_t due)
+{
+        return due >= worker->begin && due < worker->end;
+}
+
+uint64_t worker_random(struct worker *worker);
+
+/* With --rate: when the worker's message with this number is due. */
+int64_t worker_due(const struct worker *worker, uint64_t number);
+
+/* With --connect-rate or --ramp: waits until the next connection is due. 0, or -1 if cancelled. */
+async int worker_pace(struct worker *worker);
+
+#endif

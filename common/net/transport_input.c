@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* The socket's events: what comes from the peer, and when there is room for more to it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "net/transport_private.h"
+
+#define READ_LEAST ((size_t)4 << 10) /* a read is not made smaller for its time */
+
+static struct aw_transport *
+transport_of(struct aw_socket *socket)
+{
+        return (struct aw_transport *)((char *)socket - offsetof(struct aw_transport, socket));
+}
+
+/* Input. */
+
+static void
+transport_ended(struct aw_transport *transport, bool truncated)
+{
+        struct aw_transport *before = aw_transport_gather_begin(transport);
+
+        transport->in = WAY_ENDED;
+        aw_transport_update_reading(transport);
+        transport->callbacks->ended(transport->owner, truncated);
+        aw_transport_gather_end(transport, before);
+        aw_transport_end_if_over(transport);
+}
+
+static void
+transport_established(struct aw_transport *transport)
+{
+        transport->phase = PHASE_OPEN;
+        transport->callbacks->established(transport->owner);
+}
+
+/* Decrypts all that there is; the input must be used up before there can be more. */
+static void
+input_tls(struct aw_transport *transport, const uint8_t *data, size_t length)
+{
+        struct aw_transport *before = aw_transport_gather_begin(transport);
+        struct aw_tls *tls = transport->tls;
+        ssize_t result = 0;
+
+        aw_tls_input(tls, data, length);
+        if (transport->phase == PHASE_HANDSHAKE) {
+                result = aw_tls_handshake(tls);
+                if (result == 0)
+                        transport_established(transport);
+        }
+        while (result >= 0 && !transport->socket.closing) {
+                result = aw_tls_read(tls, aw_transport_scratch->plain,
+                                     sizeof(aw_transport_scratch->plain));
+                if (result > 0)
+                        transport->callbacks->data(transport->owner, aw_transport_scratch->plain,
+                                                   (size_t)result);
+        }
+        aw_transport_gather_end(transport, before);
+        if (result == AW_TLS_FAILED)
+                aw_transport_fail_tls(transport);
+        else if (result == AW_TLS_CLOSED && !transport->socket.closing)
+                transport_ended(transport, false);
+}
+
+static void
+input_plain(struct aw_transport *transport, const uint8_t *data, size_t length)
+{
+        struct aw_transport *before = aw_transport_gather_begin(transport);
+
+        transport->callbacks->data(transport->owner, data, length);
+        aw_transport_gather_end(transport, before);
+}
+
+/* A peer whose bytes take long to handle is read in smaller pieces. */
+static void
+transport_input(struct aw_transport *transport, size_t length)
+{
+        aw_time start = length < READ_LEAST ? 0 : aw_loop_now(), took;
+
+        if (transport->tls != NULL)
+                input_tls(transport, aw_transport_scratch->input, length);
+        else
+                input_plain(transport, aw_transport_scratch->input, length);
+        if (length < READ_LEAST)
+                return;
+        took = aw_loop_now() - start;
+        if (took > AW_TRANSPORT_TURN && transport->read_size > READ_LEAST)
+                transport->read_size /= 2;
+        else if (took < AW_TRANSPORT_TURN / 4 && length == transport->read_size &&
+                 transport->read_size < AW_TRANSPORT_READ)
+                transport->read_size *= 2;
+}
+
+static void
+transport_eof(struct aw_transport *transport)
+{
+        if (transport->broken)
+                aw_transport_end(transport, transport->error);
+        else if (transport->phase == PHASE_HANDSHAKE)
+                aw_transport_end(transport, ECONNABORTED);
+        else if (transport->phase == PHASE_FAREWELL)
+                aw_transport_end(transport, 0);
+        else
+                transport_ended(transport, transport->tls != NULL);
+}
+
+/* The TLS handshake begins: a client speaks first. */
+static void
+transport_start(struct aw_transport *transport)
+{
+        struct aw_transport *before;
+
+        transport->phase = PHASE_HANDSHAKE;
+        transport->tls = transport->tls_next;
+        transport->tls_next = NULL;
+        aw_transport_update_reading(transport);
+        if (!aw_tls_is_client(transport->tls))
+                return;
+        before = aw_transport_gather_begin(transport);
+        if (aw_tls_handshake(transport->tls) == AW_TLS_FAILED)
+                aw_transport_break(transport, ENOMEM);
+        aw_transport_gather_end(transport, before);
+}
+
+/* What is due before anything else. */
+static void
+transport_begin(struct aw_transport *transport)
+{
+        if (transport->tls_next != NULL)
+                transport_start(transport);
+        if (transport->phase == PHASE_READY)
+                transport_established(transport);
+}
+
+static void
+transport_readable(struct aw_socket *socket)
+{
+        struct aw_transport *transport = transport_of(socket);
+        ssize_t length;
+
+        transport_begin(transport);
+        if (socket->closing || !socket->reading)
+                return;
+        length = recv(socket->fd, aw_transport_scratch->input, transport->read_size, 0);
+        if (length > 0)
+                transport_input(transport, (size_t)length);
+        else if (length == 0)
+                transport_eof(transport);
+        else if (errno != EAGAIN && errno != EINTR)
+                aw_transport_end(transport, transport->broken ? transport->error : errno);
+}
+
+/* The socket's events. */
+
+/* Ends our direction, as far as it is time for it. */
+static void
+transport_finish(struct aw_transport *transport)
+{
+        struct aw_transport *before;
+
+        if (transport->tls != NULL) {
+                before = aw_transport_gather_begin(transport);
+                aw_tls_shutdown(transport->tls);
+                aw_transport_gather_end(transport, before);
+        }
+        if (transport->held != NULL || transport->broken)
+                return;
+        transport->out = WAY_ENDED;
+        if (!transport->passive)
+                shutdown(transport->socket.fd, SHUT_WR);
+        aw_transport_end_if_over(transport);
+}
+
+static void
+transport_serve(struct aw_transport *transport)
+{
+        struct aw_transport *before;
+
+        if (transport->socket.closing || transport->broken || transport->held != NULL ||
+            transport->socket.writing)
+                return;
+        if (transport->wants_write && transport->phase == PHASE_OPEN &&
+            transport->out == WAY_OPEN) {
+                transport->wants_write = false;
+                before = aw_transport_gather_begin(transport);
+                transport->callbacks->writable(transport->owner);
+                aw_transport_gather_end(transport, before);
+        }
+        if (transport->out == WAY_ENDING && transport->phase >= PHASE_OPEN)
+                transport_finish(transport);
+        aw_transport_update_reading(transport);
+}
+
+static void
+transport_flush(struct aw_socket *socket)
+{
+        struct aw_transport *transport = transport_of(socket);
+
+        if (transport->phase == PHASE_CONNECTING)
+                return;
+        transport_begin(transport);
+        transport_serve(transport);
+}
+
+/* The connection in progress has come to its end, good or bad. */
+static void
+transport_connected(struct aw_transport *transport)
+{
+        int error = 0;
+        socklen_t size = sizeof(error);
+
+        if (getsockopt(transport->socket.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+                error = errno;
+        if (error != 0) {
+                aw_transport_end(transport, error);
+                return;
+        }
+        transport->phase = PHASE_READY;
+        transport_begin(transport);
+        aw_transport_update_reading(transport);
+}
+
+static void
+transport_writable(struct aw_socket *socket)
+{
+        struct aw_transport *transport = transport_of(socket);
+        ssize_t sent;
+
+        if (transport->phase == PHASE_CONNECTING) {
+                transport_connected(transport);
+        } else if (transport->held != NULL) {
+                sent = aw_transport_send(transport, transport->held + transport->held_sent,
+                                         transport->held_length - transport->held_sent);
+                if (sent < 0)
+                        return;
+                transport->held_sent += (size_t)sent;
+                if (transport->held_sent < transport->held_length) {
+                        aw_socket_want_writable(socket);
+                        return;
+                }
+                free(transport->held);
+                transport->held = NULL;
+                transport->held_length = transport->held_sent = 0;
+        }
+        if (!socket->closing)
+                transport_serve(transport);
+}
+
+static void
+transport_closed(struct aw_socket *socket)
+{
+        struct aw_transport *transport = transport_of(socket);
+
+        if (!socket->closing)
+                transport->error = errno;
+        transport->callbacks->closed(transport->owner, transport->error, NULL);
+        aw_transport_free(transport);
+}
+
+const struct aw_socket_callbacks aw_transport_socket_callbacks = {
+        .readable = transport_readable,
+        .writable = transport_writable,
+        .flush = transport_flush,
+        .closed = transport_closed,
+};

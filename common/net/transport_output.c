@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What goes to the peer. Within a callback of the owner's, output is put together: small writes to
+ * one record, records to one write of the kernel's. What the kernel does not take is held.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "await/log.h"
+#include "net/transport_private.h"
+
+#define DIRECT_SIZE ((size_t)4 << 10)    /* so much is encrypted from where it is */
+#define WRITE_SIZE  ((size_t)256 << 10)  /* bytes for one write of the kernel's, about */
+#define TAIL_SIZE   ((size_t)16 << 10)   /* so little goes out with the write before */
+#define TURN_SIZE   ((size_t)1088 << 10) /* bytes in a turn: a message of 1 MiB fits */
+
+/* Output. */
+
+/* How much the kernel took, which may be nothing; -1: broken. */
+ssize_t
+aw_transport_send(struct aw_transport *transport, const uint8_t *data, size_t length)
+{
+        ssize_t sent = send(transport->socket.fd, data, length, MSG_NOSIGNAL);
+
+        if (sent >= 0) {
+                transport->taken += (size_t)sent;
+                return sent;
+        }
+        if (errno == EAGAIN || errno == EINTR)
+                return 0;
+        aw_transport_break(transport, errno);
+        return -1;
+}
+
+/* Keeps a copy for when the kernel takes more. */
+static void
+transport_hold(struct aw_transport *transport, const uint8_t *data, size_t length)
+{
+        size_t left = transport->held_length - transport->held_sent;
+        uint8_t *held;
+
+        /* What went out makes room first, so that not more is kept than is counted. */
+        if (transport->held != NULL && transport->held_sent > 0)
+                memmove(transport->held, transport->held + transport->held_sent, left);
+        held = realloc(transport->held, left + length);
+        if (held == NULL) {
+                aw_transport_break(transport, ENOMEM);
+                return;
+        }
+        memcpy(held + left, data, length);
+        transport->held = held;
+        transport->held_length = left + length;
+        transport->held_sent = 0;
+        aw_socket_want_writable(&transport->socket);
+        if (transport->held_length > AW_TRANSPORT_HOLD)
+                aw_transport_update_reading(transport);
+}
+
+/* What was put together goes out in one write. */
+static void
+output_flush(struct aw_transport *transport)
+{
+        struct aw_tls_buffer *output = &aw_transport_scratch->output;
+        size_t length = output->length;
+        ssize_t sent = 0;
+
+        if (length == 0)
+                return;
+        output->length = 0;
+        if (transport->broken)
+                return;
+        if (transport->held == NULL)
+                sent = aw_transport_send(transport, output->data, length);
+        if (sent >= 0 && (size_t)sent < length)
+                transport_hold(transport, output->data + sent, length - (size_t)sent);
+}
+
+/* Makes one record, or one piece, of the small writes so far. 0, or -1 if it is broken. */
+static int
+small_flush(struct aw_transport *transport)
+{
+        size_t length = aw_transport_scratch->small_length;
+        int result;
+
+        aw_transport_scratch->small_length = 0;
+        if (length == 0)
+                return 0;
+        result = transport->tls != NULL
+                         ? aw_tls_write(transport->tls, aw_transport_scratch->small, length)
+                         : aw_tls_buffer_append(&aw_transport_scratch->output,
+                                                aw_transport_scratch->small, length);
+        if (result < 0)
+                aw_transport_break(transport, ENOMEM);
+        return result < 0 ? -1 : 0;
+}
+
+/* From here on output is put together, until it is stopped; then it goes out. */
+static void
+gather_start(struct aw_transport *transport)
+{
+        aw_transport_scratch->gatherer = transport;
+        aw_transport_scratch->output.length = 0;
+        if (transport->tls != NULL)
+                aw_tls_output_begin(transport->tls, &aw_transport_scratch->output);
+}
+
+static void
+gather_stop(struct aw_transport *transport)
+{
+        small_flush(transport);
+        if (transport->tls != NULL && aw_tls_output_end(transport->tls) < 0)
+                aw_transport_break(transport, ENOMEM);
+        output_flush(transport);
+        aw_transport_scratch->gatherer = NULL;
+}
+
+/*
+ * The same for a call that may come within such a time, of this transport or of another one (whose
+ * output goes out first). Returns what aw_transport_gather_end() has to be given.
+ */
+struct aw_transport *
+aw_transport_gather_begin(struct aw_transport *transport)
+{
+        struct aw_transport *before = aw_transport_scratch->gatherer;
+
+        if (before == transport)
+                return before;
+        if (before != NULL)
+                gather_stop(before);
+        transport->share = 0;
+        transport->share_end = 0;
+        gather_start(transport);
+        return before;
+}
+
+/* An owner that was told to stop is told when to go on. */
+void
+aw_transport_gather_end(struct aw_transport *transport, struct aw_transport *before)
+{
+        if (before == transport)
+                return;
+        gather_stop(transport);
+        if (before != NULL)
+                gather_start(before);
+        if (aw_transport_full(transport)) {
+                transport->wants_write = true;
+                if (transport->held == NULL && !transport->socket.writing)
+                        aw_socket_ask(&transport->socket);
+        }
+}
+
+bool
+aw_transport_full(const struct aw_transport *transport)
+{
+        return transport->held != NULL || transport->socket.writing ||
+               transport->share >= TURN_SIZE;
+}
+
+/* What is in the way of one write grows too large: it goes out, and the share is looked at. */
+static void
+gather_cut(struct aw_transport *transport)
+{
+        aw_time now = aw_loop_now();
+
+        gather_stop(transport);
+        gather_start(transport);
+        if (transport->share_end == 0)
+                transport->share_end = now + AW_TRANSPORT_TURN;
+        else if (now >= transport->share_end)
+                transport->share = TURN_SIZE;
+}
+
+/* Taken whole in any case. */
+static void
+write_small(struct aw_transport *transport, const uint8_t *data, size_t length)
+{
+        size_t room;
+        uint8_t *to = aw_transport_room(transport, length, &room);
+
+        if (to == NULL)
+                return;
+        memcpy(to, data, length);
+        aw_transport_put(transport, length);
+}
+
+uint8_t *
+aw_transport_room(struct aw_transport *transport, size_t least, size_t *room)
+{
+        if (aw_transport_scratch->gatherer != transport || transport->broken ||
+            transport->socket.closing)
+                return NULL;
+        if (aw_transport_scratch->small_length + least > AW_TRANSPORT_RECORD &&
+            small_flush(transport) == -1)
+                return NULL;
+        *room = AW_TRANSPORT_RECORD - aw_transport_scratch->small_length;
+        return aw_transport_scratch->small + aw_transport_scratch->small_length;
+}
+
+void
+aw_transport_put(struct aw_transport *transport, size_t length)
+{
+        aw_transport_scratch->small_length += length;
+        transport->share += length;
+        if (aw_transport_scratch->output.length >= WRITE_SIZE)
+                gather_cut(transport);
+}
+
+/* How much of `left` bytes goes into the write that is being put together. */
+static size_t
+slice_of(size_t left)
+{
+        size_t room = WRITE_SIZE > aw_transport_scratch->output.length + AW_TRANSPORT_RECORD
+                              ? WRITE_SIZE - aw_transport_scratch->output.length
+                              : AW_TRANSPORT_RECORD;
+
+        return left <= room + TAIL_SIZE ? left : room;
+}
+
+static size_t
+write_records(struct aw_transport *transport, const uint8_t *data, size_t length)
+{
+        size_t done = 0, slice;
+
+        do {
+                slice = slice_of(length - done);
+                if (small_flush(transport) == -1)
+                        break;
+                if (aw_tls_write(transport->tls, data + done, slice) < 0) {
+                        aw_transport_break(transport, ENOMEM);
+                        break;
+                }
+                done += slice;
+                transport->share += slice;
+                if (aw_transport_scratch->output.length >= WRITE_SIZE)
+                        gather_cut(transport);
+        } while (done < length && !transport->broken && !aw_transport_full(transport));
+        return done;
+}
+
+/* Plain bytes go out from where they are; only a small rest is held. */
+static size_t
+write_plain(struct aw_transport *transport, const uint8_t *data, size_t length)
+{
+        size_t done = 0, slice;
+        ssize_t sent;
+
+        gather_cut(transport);
+        while (done < length && !transport->broken && !aw_transport_full(transport)) {
+                slice = length - done < TURN_SIZE ? length - done : TURN_SIZE;
+                sent = aw_transport_send(transport, data + done, slice);
+                if (sent < 0)
+                        break;
+                done += (size_t)sent;
+                transport->share += (size_t)sent;
+                if ((size_t)sent < slice)
+                        aw_socket_want_writable(&transport->socket);
+        }
+        if (length <= AW_TRANSPORT_WHOLE && done < length && !transport->broken) {
+                transport_hold(transport, data + done, length - done);
+                done = length;
+        }
+        return done;
+}
+
+ssize_t
+aw_transport_write(struct aw_transport *transport, const uint8_t *data, size_t length)
+{
+        struct aw_transport *before;
+        size_t done = length;
+
+        if (transport->phase < PHASE_OPEN || transport->out != WAY_OPEN)
+                aw_log_abort("aw_transport_write(): the transport is not open");
+        if (transport->broken || transport->socket.closing)
+                return -1;
+        if (length > AW_TRANSPORT_WHOLE && aw_transport_full(transport)) {
+                transport->wants_write = true;
+                return 0;
+        }
+        before = aw_transport_gather_begin(transport);
+        if (length < DIRECT_SIZE)
+                write_small(transport, data, length);
+        else if (transport->tls != NULL)
+                done = write_records(transport, data, length);
+        else
+                done = write_plain(transport, data, length);
+        aw_transport_gather_end(transport, before);
+        return transport->broken ? -1 : (ssize_t)done;
+}

@@ -1,0 +1,436 @@
+# SPDX-License-Identifier: MIT
+"""wsbench counts right: what a server does wrong is told, what it does right is not, and all forms
+of a result say the same."""
+
+import csv
+import io
+import json
+import os
+import pty
+import re
+import resource
+import signal
+import time
+
+from faulty import Faulty
+from peer import Script
+from support import (BUILD, LOOP, Server, certificates, equal, eventually, finish, main, match, run, scratch,
+                     sentence, started, test)
+
+SOCKET = scratch() / "server.sock"
+server = Server(listen=("wss://127.0.0.1:0", "ws://127.0.0.1:0", f"unix:{SOCKET}"))
+
+
+def command(*words):
+    loop = ["--loop", LOOP] if LOOP else []
+    return [BUILD / "wsbench", *loop, *map(str, words)]
+
+
+def wsbench(*words, **more):
+    return run(*command(*words), **more)
+
+
+def result(*words, status=0):
+    """The result, as JSON tells it."""
+    return json.loads(wsbench("--json", *words).expect(status).out)
+
+
+def adds_up(counts):
+    equal(counts["sent"], counts["right"] + counts["wrong"] + counts["lost"], "what was sent")
+    equal(counts["received"], counts["right"] + counts["wrong"] + counts["doubled"]
+          + counts["late"] + counts["unasked"], "what was received")
+
+
+def tells(counts, **expected):
+    """Fails unless the counts of what went wrong are these, and the others 0."""
+    adds_up(counts)
+    names = ("wrong", "doubled", "late", "unasked", "lost")
+    equal({name: counts[name] for name in names}, dict.fromkeys(names, 0) | expected, "the counts")
+
+
+# What is right.
+
+
+@test("a number of messages is sent, exactly, and comes back, over TLS, TCP and a Unix socket")
+def _():
+    for url in (server.wss, server.ws, f"ws+unix:{SOCKET}"):
+        told = result("-c", 7, "-p", 3, "-n", 1000, "--cacert", certificates() / "ca.pem", url)
+        tells(told["measured"])
+        equal(told["measured"]["sent"], 1000, "the number of messages sent")
+        equal(told["measured"]["received"], 1000, "the number of messages received")
+        equal(told["measured"]["bytes_sent"], 128000, "the number of bytes sent")
+        equal(told["latency_ms"]["count"], 1000, "the number of latencies")
+        equal(told["connections"]["open"], 7, "the number of connections")
+
+
+@test("messages of any size, fixed, a range or a mix, text or binary, come back")
+def _():
+    for words in (("-s", "0"), ("-s", "1"), ("-s", "5", "-p", "100"), ("-s", "11"), ("-s", "12"),
+                  ("-s", "64-4096", "-b"), ("-s", "90%:128,10%:64K"), ("-s", "1M", "-n", "20"),
+                  ("-m", "hello"), ("-m", ""), ("-m", "@/etc/passwd", "-b")):
+        tells(result("-c", 3, "-p", 4, "-n", 500, *words, server.ws)["total"])
+
+
+@test("more may be on its way than fits in all buffers together")
+def _():
+    told = result("-c", 2, "-p", 64, "-s", "1M", "-n", 200, server.ws)
+    tells(told["total"])
+    equal(told["total"]["received"], 200)
+
+
+@test("sizes are what they should be on average: each part of a mix has its share")
+def _():
+    told = result("-c", 4, "-p", 16, "-n", 20000, "-s", "75%:100,25%:1000-2000", server.ws)
+    share = (told["measured"]["bytes_sent"] / 20000 - 100) / 1400
+    equal(0.24 < share < 0.26, True, f"that {share} is about a quarter")
+
+
+@test("the counts are those of the server, to the byte, the warm-up and all threads included")
+def _():
+    with Faulty() as faulty:
+        told = result("-c", 5, "-p", 4, "-T", 2, "-z", "300ms", "--warm-up", "200ms", "-s", "1-999",
+                      faulty.url)
+        tells(told["total"])
+        equal(told["total"]["sent"], faulty.messages, "the number of messages")
+        equal(told["total"]["bytes_sent"], faulty.bytes, "the number of bytes")
+        equal(told["total"]["bytes_received"], faulty.bytes, "the number of bytes that came back")
+        equal(told["total"]["sent"] > told["measured"]["sent"] > 0, True,
+              "that only a part was measured")
+
+
+@test("with --rate as many messages are sent as were due")
+def _():
+    with Faulty() as faulty:
+        for threads in (1, 3):
+            told = result("-c", 6, "-R", 1000, "-z", "500ms", "--warm-up", "100ms", "-T", threads,
+                          faulty.url)
+            tells(told["total"])
+            # The first is due at once, those that follow every millisecond.
+            equal(abs(told["measured"]["sent"] - 500) <= threads, True,
+                  f"that {told['measured']['sent']} is 500, give or take a rounded one")
+            equal(told["latency_ms"]["count"], told["measured"]["sent"], "the number of latencies")
+
+
+@test("with --rate nothing that was due is left out, even if this side stood still until after the end")
+def _():
+    with Faulty() as faulty:
+        with started(*command("--json", "-c", 5, "-R", 1000, "-z", "500ms", "--warm-up", 0,
+                              faulty.url)) as process:
+            eventually(lambda: faulty.messages > 10, "messages come")
+            process.send_signal(signal.SIGSTOP)
+            later = time.monotonic() + 0.6
+            eventually(lambda: time.monotonic() > later, "the time of measuring is over")
+            process.send_signal(signal.SIGCONT)
+            told = json.loads(finish(process).expect(0).out)
+    tells(told["total"])
+    equal((told["measured"]["sent"], told["unsent"]), (500, 0), "sent and unsent")
+    equal(told["latency_ms"]["p50"] > 100, True, "that the latencies count from when it was due")
+
+
+@test("--churn makes a new connection for each message")
+def _():
+    with Faulty() as faulty:
+        told = result("--churn", "-c", 3, "-n", 50, faulty.url)
+        tells(told["total"])
+        equal((told["cycles"], faulty.connections, faulty.messages), (50, 50, 50),
+              "cycles, connections and messages")
+
+
+@test("--idle opens connections and sends nothing")
+def _():
+    with Faulty() as faulty:
+        told = result("--idle", "-c", 50, "-z", "100ms", faulty.url)
+        equal((told["connections"]["open"], faulty.connections, faulty.messages), (50, 50, 0),
+              "connections and messages")
+
+
+@test("--no-echo waits for nothing, and counts what is sent and what comes")
+def _():
+    with Faulty() as faulty:
+        told = result("--no-echo", "-c", 2, "-n", 3000, faulty.url + "?lose=7&double=9")
+        equal(told["measured"]["sent"], 3000, "the number sent")
+        equal(faulty.messages, 3000, "the number that the server got")
+        equal(told["connections"]["cut"], 0)
+
+
+@test("headers are sent, and --ramp and --connect-rate open all connections")
+def _():
+    with Faulty() as faulty:
+        for pace in (("--ramp", "100ms"), ("--connect-rate", 100)):
+            told = result("-c", 10, *pace, "-z", "100ms", "--warm-up", 0, "-H", "X-Test: yes",
+                          faulty.url)
+            equal(told["connections"]["open"], 10)
+            tells(told["total"])
+        equal(sum("\r\nX-Test: yes" in head for head in faulty.heads), 20, "heads with the field")
+
+
+# What is wrong.
+
+
+def declare_fault(title, query, status, **expected):
+    @test(title)
+    def _():
+        for in_flight in (1, 8):
+            with Faulty() as faulty:
+                told = result("-c", 2, "-p", in_flight, "-n", 400, "-t", "500ms",
+                              faulty.url + "?" + query, status=status)
+                tells(told["total"], **expected)
+                equal(told["measured"]["sent"], 400, "the number of messages sent")
+
+
+declare_fault("one bit that is flipped is one wrong message", "corrupt=123", 6, wrong=1)
+declare_fault("the tail of an earlier message is one wrong message", "stale=123", 6, wrong=1)
+declare_fault("a message that does not come back is one lost message", "lose=123", 6, lost=1)
+declare_fault("a message that comes twice is one doubled message", "double=123", 6, doubled=1)
+
+
+@test("messages that change places are both right if both are on their way")
+def _():
+    with Faulty() as faulty:
+        tells(result("-c", 1, "-p", 8, "-n", 400, faulty.url + "?swap=123")["total"])
+
+
+@test("an echo that comes after it was given up is late, and not right any more")
+def _():
+    with Faulty() as faulty:
+        told = result("-c", 1, "-n", 30, "-t", "100ms", faulty.url + "?stall=2:0.6", status=6)
+        tells(told["total"], lost=told["total"]["lost"], late=told["total"]["late"])
+        equal(told["total"]["lost"] >= 1, True, "that a message was given up")
+        equal(told["total"]["late"] >= 1, True, "that its echo came late")
+
+
+@test("of messages that say nothing, one too few is lost and one too many is doubled")
+def _():
+    for query, expected in (("lose=50", {"lost": 1}), ("double=100", {"doubled": 1})):
+        with Faulty() as faulty:
+            tells(result("-c", 1, "-m", "same", "-n", 100, "-t", "500ms", faulty.url + "?" + query,
+                         status=6)["total"], **expected)
+
+
+@test("a message that nobody asked for is told")
+def _():
+    with Faulty() as faulty:
+        tells(result("-c", 1, "-n", 10, faulty.url + "?greet=hello", status=6)["total"], unasked=1)
+
+
+@test("a connection that is cut, or closed, is told with what was on its way; the others go on")
+def _():
+    for fault, says in (("cut", "lost (1006)"), ("close", "closed with 1011: told to")):
+        with Faulty() as faulty:
+            told = result("-c", 3, "-p", 4, "-n", 300, faulty.url + f"?{fault}=100", status=6)
+            adds_up(told["total"])
+            equal(told["connections"]["cut"], 1, "the number of connections that were cut")
+            equal(1 <= told["total"]["lost"] <= 4, True, "that what was on its way is lost")
+            equal(told["measured"]["sent"], 300, "the number of messages sent")
+            match(re.escape(says), told["first_failure"])
+
+
+@test("when all connections are cut it ends, before its time")
+def _():
+    for words in (("-n", 100000), ("-z", "1h"), ("-R", 1000, "-z", "1h")):
+        with Faulty() as faulty:
+            told = result("-c", 3, *words, "--warm-up", 0, faulty.url + "?die=100", status=6)
+            adds_up(told["total"])
+            equal(told["connections"]["cut"], 3, "the number of connections that were cut")
+
+
+@test("connections that are refused are told; the others work")
+def _():
+    with Faulty() as faulty:
+        told = result("-c", 5, "-n", 100, faulty.url + "?refuse=4", status=6)
+        equal((told["connections"]["open"], told["connections"]["refused"]), (3, 2))
+        match("HTTP 503", told["first_failure"])
+        tells(told["total"])
+
+
+@test("a stall of a second shows in the percentiles of an open loop, and not in a closed one's")
+def _():
+    with Faulty() as faulty:
+        opened = result("-c", 2, "-R", 500, "-z", "2s", "--warm-up", 0, faulty.url + "?stall=200:1")
+        tells(opened["total"])
+    with Faulty() as faulty:
+        closed = result("-c", 1, "-n", 1000, faulty.url + "?stall=200:1")
+    # Half of the messages were due while it slept; a closed loop did not send them.
+    equal(opened["latency_ms"]["p90"] > 500, True, f"that {opened['latency_ms']} shows it")
+    equal(closed["latency_ms"]["max"] >= 1000, True, f"that {closed['latency_ms']} has it once")
+    equal(closed["latency_ms"]["p99"] < 1000, True, f"that {closed['latency_ms']} hides it")
+
+
+# How it ends.
+
+
+@test("without one connection the exit status says why, in a sentence")
+def _():
+    match("refused", sentence(wsbench("ws://127.0.0.1:1/").expect(3).err, "wsbench"))
+    match("not trusted", sentence(wsbench(server.wss).expect(4).err, "wsbench"))
+    with Faulty() as faulty:
+        match("HTTP 503", sentence(wsbench(faulty.url + "?refuse=1").expect(5).err, "wsbench"))
+
+
+@test("a server that does not answer is a time-out")
+def _():
+    with Script(lambda peer: [peer.receive(), peer.receive()], connections=1) as script:
+        said = wsbench("-c", 1, "-t", "100ms", script.url).expect(7).err
+        match("time-out", sentence(said, "wsbench"))
+
+
+@test("--fail-if: status 8 and a sentence if it holds, and not if it does not")
+def _():
+    wsbench("-n", 100, "--fail-if", "p99>10m", "--fail-if", "lost>0", "--fail-if", "rate < 1",
+            server.ws).expect(0)
+    said = wsbench("-n", 100, "--fail-if", "p50>=1us", "--fail-if", "open==10", server.ws).expect(8)
+    match(r"failed: p50>=1us: it is [\d.]+ ms\n", said.err)
+    match(r"failed: open==10: it is 10\n", said.err)
+
+
+@test("wrong usage is one sentence that names the argument, and status 2")
+def _():
+    url = server.ws
+    for words, says in (
+            ((), "the URL is missing"),
+            ((url, url), "unexpected argument"),
+            (("--compare", url), "--compare needs two URLs"),
+            (("--compare", "-z", 0, url, url), "give a --duration"),
+            (("--compare", "--fail-if", "lost>0", url, url), "for one server"),
+            (("--churn", "--idle", url), "give one of them"),
+            (("-m", "x", "-s", "5", url), "give one of them"),
+            (("-s", "5%:1", url), "add up to 100%"),
+            (("-s", "5x", url), "a size is a number"),
+            (("-s", "9-5", url), "begins with the smaller"),
+            (("-m", "@/no/such/file", url), "/no/such/file: No such file"),
+            (("-T", "0", url), "--threads"),
+            (("--fail-if", "p101>1s", url), "--fail-if"),
+            (("--fail-if", "p99>fast", url), "--fail-if"),
+            (("--fail-if", "p99=1s", url), "--fail-if"),
+            (("--rate", "5", "--churn", url), "--connect-rate"),
+            (("http://localhost/", ), "write ws://"),
+            (("--cacert", "/no/such/file", "wss://localhost/"), "/no/such/file")):
+        match(re.escape(says), wsbench(*words).expect(2).err)
+
+
+@test("more connections than this process may have are refused beforehand, with the number that fits")
+def _():
+    def few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
+
+    said = sentence(wsbench("-c", 1000, server.ws, preexec_fn=few).expect(2).err, "wsbench")
+    fits = match(r"--connections (\d+)$", said)[1]
+    told = json.loads(wsbench("--json", "-c", fits, "-n", fits, server.ws,
+                              preexec_fn=few).expect(0).out)
+    equal(told["connections"]["open"], int(fits), "the number of connections")
+
+
+@test("more connections than the system has ports for are refused beforehand; a Unix socket needs none")
+def _():
+    first, last = open("/proc/sys/net/ipv4/ip_local_port_range").read().split()
+    said = sentence(wsbench("-c", 1000000, server.ws).expect(2).err, "wsbench")
+    match(f"--connections {int(last) - int(first) + 1}, or a Unix socket$", said)
+    match("open files", wsbench("-c", 1000000, f"ws+unix:{SOCKET}").expect(2).err)
+
+
+@test("Ctrl-C ends it with the result so far")
+def _():
+    with Faulty() as faulty:
+        with started(*command("--json", "-z", "1h", "-c", 2, faulty.url)) as process:
+            eventually(lambda: faulty.messages > 10, "messages come")
+            process.send_signal(signal.SIGINT)
+            told = json.loads(finish(process).expect(0).out)
+        equal(told["total"]["sent"], faulty.messages, "the number of messages")
+    equal(told["interrupted"], True, "that it was interrupted")
+    tells(told["total"])
+    equal(told["total"]["sent"] > 0, True, "that messages were sent")
+
+
+@test("a second Ctrl-C ends it at once")
+def _():
+    with Faulty() as faulty:
+        # The echo never comes, so the first one waits for it.
+        with started(*command("-z", "1h", "-c", 1, "--warm-up", 0, faulty.url + "?lose=1")) as process:
+            eventually(lambda: faulty.messages == 1, "a message came")
+            process.send_signal(signal.SIGINT)
+            stopping = f"/proc/{process.pid}/status"
+            eventually(lambda: "SigPnd:\t0000000000000000" in open(stopping).read()
+                       and "ShdPnd:\t0000000000000000" in open(stopping).read(), "it was taken")
+            process.send_signal(signal.SIGINT)
+            finish(process).expect(130)
+
+
+@test("on a terminal a line shows how it goes, and is gone at the end")
+def _():
+    leader, follower = pty.openpty()
+    process = run(*command("-z", "1200ms", "--warm-up", 0, server.ws), stderr=follower)
+    os.close(follower)
+    process.expect(0)
+    shown = os.read(leader, 65536).decode()
+    os.close(leader)
+    match(r"\d+ messages/s  p50 [\d.]+  p99 [\d.]+ ms  0 errors", shown)
+    equal(shown.endswith("\r\x1b[K"), True, "that the line is erased at the end")
+
+
+# Forms of a result.
+
+
+@test("the table, JSON, CSV, HdrHistogram's text and the page tell the same")
+def _():
+    files = {name: scratch() / f"result.{name}" for name in ("csv", "hdr", "html")}
+    told = result("-c", 4, "-z", "2500ms", "--warm-up", 0, "--csv", files["csv"], "--hdr",
+                  files["hdr"], "--report", files["html"], server.ws)
+    rows = list(csv.DictReader(io.StringIO(files["csv"].read_text())))
+    equal(len(rows), 3, "the number of rows")
+    equal(sum(int(row["messages"]) for row in rows) <= told["total"]["received"], True,
+          "that the rows hold no more than there was")
+    equal(len(told["by_second"]), 3, "the number of seconds")
+    hdr = files["hdr"].read_text()
+    match(r"^ +Value +Percentile TotalCount 1/\(1-Percentile\)\n\n", hdr)
+    equal(int(match(r"Total count +=\s+(\d+)\]", hdr)[1]), told["latency_ms"]["count"])
+    equal(f"{told['latency_ms']['max']:.3f}", match(r"Max +=\s+([\d.]+),", hdr)[1], "the maximum")
+    median = next(line.split()[0] for line in hdr.splitlines() if " 0.500000000000 " in line)
+    equal(median, f"{told['latency_ms']['p50']:.3f}", "the median")
+    page = files["html"].read_text()
+    equal(page.count("<svg"), 4, "the number of plots")
+    equal(re.findall(r"(?:src|href)=|@import|url\(", page), [], "what it would load")
+    match(re.escape(f"{told['measured']['sent']:,} sent"), page)
+
+
+@test("the table shows what was done and what came of it")
+def _():
+    out = wsbench("-n", 1000, "--server-pid", server.process.pid, server.ws).expect(0).out.decode()
+    match(r"^10 connections to ws://\S+ \(plain\), 128 bytes, 1 in flight, [\d.]+ s\n", out)
+    match(r"\nconnections   10 open after [\d.]+ s \(\d+/s\), 0 refused, 0 cut\n", out)
+    match(r"\nmessages      1,000 sent, 1,000 received, 0 lost, 0 wrong, 0 doubled, 0 late\n", out)
+    match(r"\nround trip    min \S+  mean \S+  p50 \S+  p90 \S+  p99 \S+  p99.9 \S+  max \S+ ms\n", out)
+    match(r"\nserver        [\d.]+ us of a core for each message", out)
+    match(r"\nthis side     \d+ % of one core", out)
+    shares = [float(share) for share in re.findall(r" ([\d.]+) %\n", out)]
+    equal(99 < sum(shares) < 101, True, f"that the histogram's shares {shares} are all")
+
+
+@test("a file that cannot be written is told, with status 1")
+def _():
+    said = wsbench("-n", 10, "--csv", "/no/such/dir/file", server.ws).expect(1).err
+    match("/no/such/dir/file: No such file", said)
+    with open("/dev/full", "w") as full:
+        said = wsbench("-n", 10, server.ws, stdout=full).expect(1).err
+    match("standard output: No space", said)
+
+
+@test("a process that is not there is told")
+def _():
+    match("no process 999999999", wsbench("-n", 1, "--server-pid", "999999999", server.ws).expect(1).err)
+
+
+@test("--compare takes turns, and a ratio lies within its interval")
+def _():
+    with Faulty() as faulty:
+        told = json.loads(wsbench("--compare", "--rounds", 4, "-n", 200, "--json",
+                                  faulty.url + "?delay=3", faulty.url).expect(0).out)
+        equal(faulty.messages, 2 * 4 * 200, "the number of messages")
+        equal(told["rounds"], 4)
+        for name, ratio in told["ratios"].items():
+            equal(ratio["low"] <= ratio["ratio"] <= ratio["high"], True, f"that {name} is within")
+        equal([name for name in told["ratios"] if name.startswith("p")], ["p50", "p90"],
+              "the percentiles that ten messages of 200 exceed")
+        equal(told["ratios"]["p50"]["high"] < 1, True, "that the server without a delay is faster")
+
+
+main()
