@@ -205,10 +205,10 @@ deps: ## install the packages that are missing to build
 
 # Running.
 
-port := 7681
+port := $(or $(PORT),7681)
 url := wss://localhost:$(port)
 
-run: $(programs) certs ## serve wss://localhost:7681 in the foreground; port=N, or url=ws://...
+run: $(programs) certs ## serve wss://localhost:7681 in the foreground; PORT=N, or url=ws://...
 	@exec tests/serve $(BUILD) certs $(call quote,$(url))
 
 demo: $(programs) certs ## one round trip: start the server, send "Hello World!", print the reply
