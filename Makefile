@@ -80,13 +80,6 @@ flavour.asan := $(sanitize) -fsanitize=address,undefined
 flavour.tsan := $(sanitize) -fsanitize=thread
 $(if $(flavour.$(FLAVOUR)),,$(error FLAVOUR is release, debug, clang, asan or tsan))
 
-# GCC optimises the programs as a whole, for an echo crosses many files. What else links these
-# objects takes the code in them that is compiled file by file.
-fat.release = $(call once,fat_gcc,$(CC) -dM -E -x c /dev/null | grep -q __clang__ || \
-	echo -flto -ffat-lto-objects)
-fat = $(fat.$(FLAVOUR))
-whole = $(if $(fat),-fno-lto)
-
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wcast-qual -Wvla $(if $(filter true,$(CI)),-Werror)
 # Asked when they are needed and not before: the packages may just have been installed.
@@ -157,12 +150,9 @@ $(wsbench_unit): private extra += $(OBJ)/common.a $(jansson_libs) -lm
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY
 
-$(common_o) $(cli_o) $(server_o) $(client_o): private extra = $(fat)
-$(programs): private whole = $(if $(fat),-flto=auto)
-
 $(programs) $(examples) $(benches) $(unit) $(fuzz):
 	@mkdir -p $(@D)
-	$(call say,LINK)$(LINK) $(whole) -pie -o $@ $^ $(extra) $(LIBS)
+	$(call say,LINK)$(LINK) -pie -o $@ $^ $(extra) $(LIBS)
 
 # All of the library, for our own programs.
 $(OBJ)/common.a: $(common_o) $(cli_o)
@@ -170,12 +160,12 @@ $(OBJ)/common.a: $(common_o) $(cli_o)
 
 # One object, in which only what is marked AW_API is still global.
 $(BUILD)/libawait.a: $(common_o)
-	$(call say,LIB )$(CC) -nostdlib -r $(whole) -o $(OBJ)/await.o $^
-	@$(OBJCOPY) --localize-hidden --wildcard --remove-section='.gnu.*lto_*' $(OBJ)/await.o
+	$(call say,LIB )$(CC) -nostdlib -r -o $(OBJ)/await.o $^
+	@$(OBJCOPY) --localize-hidden $(OBJ)/await.o
 	@rm -f $@ && $(AR) rcs $@ $(OBJ)/await.o
 
 $(BUILD)/libawait.so: $(common_o)
-	$(call say,LIB )$(LINK) $(whole) -shared -Wl,-soname,$(@F).$(SOVERSION) -o $@.$(SOVERSION) $^ $(LIBS)
+	$(call say,LIB )$(LINK) -shared -Wl,-soname,$(@F).$(SOVERSION) -o $@.$(SOVERSION) $^ $(LIBS)
 	@ln -sf $(@F).$(SOVERSION) $@
 
 $(OBJ)/%.o: %.c $(BUILD)/flags
@@ -191,7 +181,7 @@ $(OBJ)/%.o: %.S $(BUILD)/flags
 # Changes when the flags do, and then everything is built anew.
 $(BUILD)/flags: FORCE | deps
 	@mkdir -p $(@D)
-	@printf '%s\n' $(call quote,$(COMPILE) $(fat) $(LINK) $(LIBS)) >$@.new
+	@printf '%s\n' $(call quote,$(COMPILE) $(LINK) $(LIBS)) >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 quote = '$(subst ','\'',$(1))'
 

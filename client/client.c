@@ -74,7 +74,7 @@ client_connected(const struct ws *ws, const struct client_options *options)
 {
         char description[256];
 
-        if (!options->verbose)
+        if (!options->printing.verbose)
                 return;
         ws_describe(ws, description, sizeof(description));
         client_say("connected to %s (%s)", ws_peer(ws), description);
@@ -87,8 +87,9 @@ client_load(struct client_options *options)
 
         if (strncasecmp(options->url, "wss:", 4) != 0)
                 return 0;
-        options->tls = aw_tls_context_client(options->cacert, options->insecure, &error);
-        if (options->tls != NULL)
+        options->tls_context =
+                aw_tls_context_client(options->tls.cacert, options->tls.insecure, &error);
+        if (options->tls_context != NULL)
                 return 0;
         client_say("%s", error.text);
         return -1;
@@ -98,17 +99,17 @@ static async enum client_status
 converse(const struct client_options *options)
 {
         struct ws_connect_options to = {.url = options->url,
-                                        .tls = options->tls,
-                                        .headers = options->headers.items,
-                                        .header_count = options->headers.count,
-                                        .max_message = options->max_message};
+                                        .tls = options->tls_context,
+                                        .headers = options->handshake.headers.items,
+                                        .header_count = options->handshake.headers.count,
+                                        .max_message = options->connection.max_message};
 
         struct output *output = output_open();
         enum client_status status = CLIENT_LOCAL;
 
         if (output != NULL)
-                status = options->count > 0 ? await(session_messages(&to, options, output))
-                                            : await(session_lines(&to, options, output));
+                status = options->sending.count > 0 ? await(session_messages(&to, options, output))
+                                                    : await(session_lines(&to, options, output));
         output_free(output);
         return status;
 }

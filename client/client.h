@@ -1,29 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What wsecho was asked to do, and how it can end. */
+/* wsecho: from the options to the exit status. */
 #ifndef CLIENT_H
 #define CLIENT_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "await/ws.h"
-#include "cli/opt.h"
-
-struct client_options {
-        const char *cacert; /* PEM, instead of the system's certificates */
-        bool insecure;
-        bool binary;
-        bool verbose;
-        int64_t timeout;               /* microseconds */
-        struct aw_opt_strings headers; /* "Name: value" */
-        uint64_t max_message;          /* bytes */
-        const char *loop;              /* the back end */
-        struct aw_tls_context *tls;    /* of client_load(), whoever calls that frees it; or NULL */
-
-        const char *url;
-        char **messages; /* count of them; none: the lines of standard input */
-        int count;
-};
+#include "options.h"
 
 enum client_status {
         CLIENT_OK = 0,

@@ -18,9 +18,9 @@ deadline_of(const struct client_options *options)
 {
         aw_time now = aw_loop_now();
 
-        if (options->timeout == 0 || options->timeout > AW_NEVER - now)
+        if (options->connection.timeout == 0 || options->connection.timeout > AW_NEVER - now)
                 return AW_NEVER;
-        return now + options->timeout;
+        return now + options->connection.timeout;
 }
 
 /* A reply, and a line's end, at once. */
@@ -46,7 +46,7 @@ say_goodbye(struct ws *ws, enum client_status status)
 static struct ws_message
 message_of(const struct client_options *options, const char *data, size_t length)
 {
-        return (struct ws_message){.type = options->binary ? WS_BINARY : WS_TEXT,
+        return (struct ws_message){.type = options->sending.binary ? WS_BINARY : WS_TEXT,
                                    .data = (const uint8_t *)data,
                                    .length = length};
 }
@@ -65,8 +65,9 @@ session_messages(const struct ws_connect_options *to, const struct client_option
         if (ws == NULL)
                 return client_refused(&error);
         client_connected(ws, options);
-        for (i = 0; i < options->count && status == CLIENT_OK; i++) {
-                message = message_of(options, options->messages[i], strlen(options->messages[i]));
+        for (i = 0; i < options->sending.count && status == CLIENT_OK; i++) {
+                message = message_of(options, options->sending.messages[i],
+                                     strlen(options->sending.messages[i]));
                 if (await(ws_send(ws, &message, deadline_of(options))) == -1 ||
                     await(ws_receive(ws, &reply, deadline_of(options))) == -1)
                         status = client_failed(ws);
@@ -111,7 +112,7 @@ send_line(struct lines *lines, const char *line, size_t length)
 {
         struct ws_message message = message_of(lines->options, line, length);
 
-        if (length > lines->options->max_message)
+        if (length > lines->options->connection.max_message)
                 return line_too_long(lines);
         if (await(ws_send(lines->ws, &message, deadline_of(lines->options))) == 0) {
                 lines->sent++;
@@ -154,7 +155,8 @@ static async int
 send_lines(void *argument)
 {
         struct lines *lines = argument;
-        struct aw_stream_options bounds = {.limit = lines->options->max_message + strlen("\r\n")};
+        struct aw_stream_options bounds = {.limit = lines->options->connection.max_message +
+                                                    strlen("\r\n")};
         struct aw_stream *input = aw_stream_open(STDIN_FILENO, &bounds);
         ssize_t length = -1;
         char *line;

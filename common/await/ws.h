@@ -82,13 +82,24 @@ AW_API aw_async int ws_receive(struct ws *ws, struct ws_message *message, aw_tim
 /*
  * Queues a message, which goes out at the end of this turn in one write with what else is queued.
  * Waits only while too much is queued already. The data are the caller's again when it returns. 0,
- * or -1 with errno: EPIPE the connection is closed or closing, EILSEQ a text that is not UTF-8,
- * ETIMEDOUT, ECANCELED, ENOMEM; nothing was queued then.
+ * or -1 with errno: EPIPE the connection is closed or closing, ESHUTDOWN the listener drains and the
+ * peer has taken nothing for 5 s, EINVAL no such type, EILSEQ a text that is not UTF-8, ETIMEDOUT,
+ * ECANCELED, ENOMEM; nothing was queued then.
  */
 AW_API aw_async int ws_send(struct ws *ws, const struct ws_message *message, aw_time deadline);
 
 /* The same for a terminated string, as text. */
 AW_API aw_async int ws_send_text(struct ws *ws, const char *text, aw_time deadline);
+
+/*
+ * Sends a message in parts (fragments, section 5.4), each as it comes: the first one says which
+ * type it is, `final` which one is the last. Text must be UTF-8 as a whole; a character may be
+ * divided. Messages of other tasks wait for the last part, so one task at a time sends in parts. 0,
+ * or -1 with errno as ws_send(); a message that has begun and cannot go on leaves nothing but to
+ * close.
+ */
+AW_API async int ws_send_part(struct ws *ws, const struct ws_message *part, bool final,
+                              aw_time deadline);
 
 /*
  * Sends a Ping and waits for its Pong (section 5.5.2). 0, or -1 with errno EPIPE, ETIMEDOUT,
@@ -97,12 +108,31 @@ AW_API aw_async int ws_send_text(struct ws *ws, const char *text, aw_time deadli
 AW_API aw_async int ws_ping(struct ws *ws, aw_time deadline);
 
 /*
+ * Sends a Ping with these bytes, at most 125, and does not wait for its Pong: an observer sees that.
+ * 0, or -1 with errno EPIPE, EMSGSIZE, ENOMEM.
+ */
+AW_API int ws_send_ping(struct ws *ws, const void *data, size_t length);
+
+/*
+ * Ends our direction: sends a Close frame with code and reason, as ws_close(). What the peer sends
+ * before its own Close frame can still be received; then ws_receive() fails with EPIPE. Nothing if
+ * one was sent already.
+ */
+AW_API void ws_shutdown(struct ws *ws, unsigned code, const char *reason);
+
+/*
  * Closes (section 7) and frees the connection, whatever its state: sends a Close frame with code
- * and reason (at most 123 bytes of UTF-8, or NULL) unless one was sent already, waits for the
- * peer's up to 5 s, drops messages that come meanwhile, and ends the TCP connection. Other tasks
- * that wait in it get EPIPE. It is freed, so they must not use it again. 0 if both Close frames were exchanged; -1 with errno
- * EPIPE (lost), ETIMEDOUT or ECANCELED (then the connection was dropped). Freed in any case. NULL
- * does nothing.
+ * and reason (or NULL) unless one was sent already, waits for the peer's up to 5 s, drops messages
+ * that come meanwhile, and ends the TCP connection. Other tasks that wait in it get EPIPE. It is
+ * freed, so they must not use it again.
+ *
+ * Of the reason as much is sent as fits, 123 bytes, and is UTF-8, in whole characters. WS_NO_STATUS
+ * and WS_ABNORMAL make a Close frame without code and reason, so that what one peer said can be told
+ * to another.
+ *
+ * 0 if both Close frames were exchanged; -1 with errno EPIPE (lost), ETIMEDOUT or ECANCELED (then
+ * the connection was dropped), or EINVAL (the code cannot be sent, so none was). Freed in any case.
+ * NULL does nothing.
  */
 AW_API aw_async int ws_close(struct ws *ws, unsigned code, const char *reason);
 
@@ -119,6 +149,19 @@ struct ws_peer_close {
         char reason[124]; /* UTF-8, terminated */
 };
 AW_API const struct ws_peer_close *ws_peer_close(const struct ws *ws);
+
+/* How the peer broke the protocol ("a masked frame from a server"), or NULL: it did not. */
+AW_API const char *ws_problem(const struct ws *ws);
+
+/*
+ * How far messages have come, so that one can see whether there is progress: bytes that came of
+ * messages, complete or not; and bytes that the peer took of what goes out, up to the end of the
+ * last message. Pings and Pongs alone change neither.
+ */
+struct ws_traffic {
+        uint64_t received, sent;
+};
+AW_API void ws_traffic(const struct ws *ws, struct ws_traffic *traffic);
 
 /* The peer, for logs: "127.0.0.1:40312", "[::1]:40312", "unix". */
 AW_API const char *ws_peer(const struct ws *ws);
@@ -144,6 +187,34 @@ AW_API uint64_t ws_memory(void);
 
 /* Client */
 
+/* What a client comes past on its way to an open connection, and what the observer is told of it. */
+enum ws_step {
+        WS_STEP_RESOLVED,  /* the name has addresses: "" */
+        WS_STEP_CONNECTED, /* to this one: "127.0.0.1:7681" */
+        WS_STEP_SECURE,    /* TLS is open: a line about it, then two for each certificate */
+        WS_STEP_REQUEST,   /* the head that was sent */
+        WS_STEP_RESPONSE,  /* the head that came; of one that cannot be understood what there is */
+};
+
+/* A frame that goes by (section 5.2). */
+struct ws_frame {
+        bool sent; /* by us; else it came */
+        bool final;
+        unsigned opcode;
+        uint64_t length;        /* bytes of its payload */
+        const uint8_t *payload; /* of a control frame; else NULL */
+};
+
+/*
+ * Somebody who looks on. The functions are called on the loop's stack or a task's; they neither
+ * wait nor use the connection. Each may be NULL.
+ */
+struct ws_observer {
+        void (*step)(void *argument, enum ws_step step, const char *text);
+        void (*frame)(void *argument, const struct ws_frame *frame);
+        void *argument;
+};
+
 struct ws_connect_options {
         const char *url;            /* ws://, wss:// or ws+unix: */
         struct aw_tls_context *tls; /* for wss: from aw_tls_context_client() */
@@ -154,6 +225,8 @@ struct ws_connect_options {
         const char *const *headers;
         size_t header_count;
         uint64_t max_message; /* bytes; 0: WS_MESSAGE_MAX */
+        /* Borrowed for as long as there is the connection; or NULL. */
+        const struct ws_observer *observer;
 };
 
 /*

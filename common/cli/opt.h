@@ -39,6 +39,8 @@ struct aw_opt_strings {
 };
 
 struct aw_opt {
+        /* Begins a topic, whose heading this is; NULL: the option belongs to the one before. */
+        const char *topic;
         /* Long name, without dashes: "max-message". */
         const char *name;
         /* Short name or 0. */

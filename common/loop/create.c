@@ -145,6 +145,7 @@ aw_loop_create(const struct aw_loop_options *options)
         loop = calloc(1, sizeof(*loop));
         if (loop == NULL)
                 return NULL;
+        loop->process = getpid();
         loop->slow = options->slow == 0 ? SLOW_DEFAULT : options->slow;
         loop->watch = loop->slow > 2 * AW_LOOP_TICK ? CLOCK_MONOTONIC_COARSE : CLOCK_MONOTONIC;
         pthread_mutex_init(&loop->remote_lock, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <libwebsockets.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "await/loop.h"
 
@@ -112,7 +113,8 @@ aw_call_at(struct aw_handle *handle, aw_time when, void (*callback)(void *argume
         aw_handle_cancel(handle);
         handle->callback = callback;
         handle->argument = argument;
-        handle->when = when;
+        /* The clock begins at 0: so the differences of times are times, too. */
+        handle->when = when > 0 ? when : 0;
         handle->order = aw_loop_current->order++;
         handle->state = HANDLE_TIMER;
         aw_loop_current->timers = aw_timer_heap_insert(aw_loop_current->timers, handle);
@@ -124,6 +126,8 @@ aw_call_later(struct aw_handle *handle, aw_time delay, void (*callback)(void *ar
 {
         aw_time now = aw_loop_now();
 
+        if (delay < 0)
+                delay = 0;
         aw_call_at(handle, delay > AW_NEVER - now ? AW_NEVER : now + delay, callback, argument);
 }
 
@@ -207,6 +211,24 @@ aw_loop_wake(struct aw_loop *loop)
         loop->woken = true;
 }
 
+bool
+aw_loop_is_parents(const struct aw_loop *loop)
+{
+        return loop->process != getpid();
+}
+
+void
+aw_loop_abandon(struct aw_loop *loop)
+{
+        loop->abandoned = true;
+}
+
+bool
+aw_loop_is_abandoned(const struct aw_loop *loop)
+{
+        return loop->abandoned;
+}
+
 aw_time
 aw_loop_slow(struct aw_loop *loop)
 {
@@ -244,7 +266,7 @@ run_ready(struct aw_loop *loop)
         if (loop->ready.first == NULL)
                 return;
         aw_list_append(&loop->ready, &loop->ready_end, link);
-        while ((handle = aw_list_take(&loop->ready, link)) != &loop->ready_end)
+        while (!loop->abandoned && (handle = aw_list_take(&loop->ready, link)) != &loop->ready_end)
                 run_handle(loop, handle);
 }
 
@@ -286,6 +308,8 @@ void
 aw_loop_turn(struct aw_loop *loop, bool wait)
 {
         run_ready(loop);
+        if (loop->abandoned)
+                return;
         flush_all(loop);
         poll_once(loop, wait);
         take_remote(loop);

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 #include <time.h>
 
 #include "await/loop.h"
@@ -63,6 +64,8 @@ struct aw_loop {
         struct aw_handle ready_end;
         struct aw_flush flush_end;
 
+        pid_t process;     /* whose it is */
+        bool abandoned;    /* it is not the running one's */
         bool woken;        /* this turn does not wait */
         unsigned unpolled; /* turns since the last poll */
 

@@ -19,6 +19,14 @@ aw_time aw_loop_now_about(void);
 void aw_loop_wake(struct aw_loop *loop);
 
 /*
+ * In a child of fork(2) the loop is still the parent's: its descriptors, and with libuv the kernel's
+ * idea of which are watched. abandon: it does nothing any more, and is not destroyed.
+ */
+bool aw_loop_is_parents(const struct aw_loop *loop);
+void aw_loop_abandon(struct aw_loop *loop);
+bool aw_loop_is_abandoned(const struct aw_loop *loop);
+
+/*
  * For the slow-callback watch: how long (microseconds) the callback that runs has taken since the
  * last such question, if that is over the limit, else 0. Whoever runs something that has a name
  * asks, so that the report can tell it.

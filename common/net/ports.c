@@ -2,6 +2,7 @@
 /* A listener's sockets: bound, accepted from, and closed. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,10 +15,11 @@
 #include "await/log.h"
 #include "net/resolve.h"
 
-#define ACCEPT_BATCH 64 /* connections accepted at a time, then the others have their turn */
-#define ACCEPT_PAUSE (AW_SECOND / 4) /* when there are no descriptors left */
-#define BACKLOG      4096
-#define PORT_TRIES   16 /* for a port that is free on all addresses */
+#define ACCEPT_BATCH    64 /* connections accepted at a time, then the others have their turn */
+#define ACCEPT_PAUSE    (AW_SECOND / 4) /* when there are no descriptors left */
+#define ACCEPT_PATIENCE (2 * AW_SECOND) /* then those that wait are turned away */
+#define BACKLOG         4096
+#define PORT_TRIES      16 /* for a port that is free on all addresses */
 
 /* Accepting. */
 
@@ -33,9 +35,11 @@ port_resume(void *argument)
 static void
 port_pause(struct aw_port *port, int error)
 {
-        if (!port->out_of_descriptors)
+        if (!port->out_of_descriptors) {
                 aw_log(AW_LOG_WARNING, "%s: cannot accept connections for now: %s", port->url,
                        strerror(error));
+                port->since = aw_loop_now();
+        }
         port->out_of_descriptors = true;
         aw_watch_pause(port->watch, true);
         aw_call_later(&port->resume, ACCEPT_PAUSE, port_resume, port);
@@ -58,6 +62,54 @@ is_harmless(int error)
                error == ENOPROTOOPT || error == EHOSTDOWN || error == ENONET || error == EPERM;
 }
 
+/* The descriptor that the others leave free: for turning connections away, one at a time. */
+static void
+open_spare(struct aw_ports *ports)
+{
+        int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        ports->spare = fd > 0 ? fd : 0;
+}
+
+static void
+close_spare(struct aw_ports *ports)
+{
+        if (ports->spare > 0)
+                close(ports->spare);
+        ports->spare = 0;
+}
+
+/* It is read before it is answered: bytes that nobody read would make of the end a reset. */
+static void
+turn_away(int fd, const char *busy)
+{
+        char request[4096];
+
+        if (busy != NULL && recv(fd, request, sizeof(request), MSG_DONTWAIT) > 0 &&
+            send(fd, busy, strlen(busy), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+                shutdown(fd, SHUT_WR);
+        close(fd);
+}
+
+/*
+ * Nobody hangs for ever because others hold all descriptors: who has waited for one is told that
+ * there is none.
+ */
+static void
+turn_away_waiting(struct aw_port *port)
+{
+        struct aw_ports *ports = port->ports;
+        int i, fd = 0;
+
+        for (i = 0; i < ACCEPT_BATCH && ports->spare > 0 && fd != -1; i++) {
+                close_spare(ports);
+                fd = accept4(port->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+                if (fd != -1)
+                        turn_away(fd, ports->busy);
+                open_spare(ports);
+        }
+}
+
 static void
 port_readable(void *argument)
 {
@@ -75,6 +127,8 @@ port_readable(void *argument)
                         return;
                 if (fd == -1 || port->ports->accepted(port->ports->owner, fd, &address) == -1) {
                         port_pause(port, errno);
+                        if (aw_loop_now() - port->since >= ACCEPT_PATIENCE)
+                                turn_away_waiting(port);
                         return;
                 }
                 port_recovered(port);
@@ -203,6 +257,8 @@ open_port(struct aw_ports *ports, const struct aw_url *url, struct aw_address *a
         if (port->watch == NULL)
                 goto fail;
         ports->count++;
+        if (ports->spare == 0)
+                open_spare(ports);
         return 0;
 fail:
         error = errno;
@@ -229,6 +285,7 @@ aw_ports_close(struct aw_ports *ports)
 {
         struct aw_port *port;
 
+        close_spare(ports);
         while (ports->count > 0) {
                 port = &ports->items[--ports->count];
                 aw_handle_cancel(&port->resume);

@@ -23,20 +23,25 @@ struct aw_port {
         struct aw_watch *watch;
         struct aw_handle resume;
         bool out_of_descriptors; /* that was logged */
+        aw_time since;           /* when they ran out */
         dev_t device;            /* of a Unix socket's file, which is removed at the end */
         ino_t inode;
         char url[AW_URL_HOST_MAX + 32]; /* with its real port */
 };
 
-/* The caller's; zeroed but for the last four it is closed. */
+/* The caller's; zeroed but for the last five it is closed. */
 struct aw_ports {
         struct aw_port items[AW_PORTS_MAX];
         size_t count;
         bool paused;
+        int spare; /* a descriptor for when there are no others; 0: none */
         char socket[AW_URL_SOCKET_MAX + 1]; /* of unix: */
 
         bool bare;            /* `url` is to have no scheme: "127.0.0.1:7681" */
         unsigned socket_mode; /* of a Unix socket's file; 0: as the umask says */
+
+        /* What a connection is told that has to be turned away; NULL: nothing. */
+        const char *busy;
 
         /*
          * A connection was accepted; the descriptor, which does not block, is the owner's now. -1

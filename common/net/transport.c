@@ -288,6 +288,12 @@ aw_transport_delivered(const struct aw_transport *transport)
                aw_transport_outstanding(transport);
 }
 
+uint64_t
+aw_transport_written(const struct aw_transport *transport)
+{
+        return transport->taken + transport->held_length - transport->held_sent;
+}
+
 void
 aw_transport_pause(struct aw_transport *transport, bool pause)
 {

@@ -136,6 +136,9 @@ size_t aw_transport_held(const struct aw_transport *transport);
 uint64_t aw_transport_delivered(const struct aw_transport *transport);
 size_t aw_transport_outstanding(const struct aw_transport *transport);
 
+/* What was written so far, held or not: delivered and outstanding together, without asking. */
+uint64_t aw_transport_written(const struct aw_transport *transport);
+
 /* Stops and resumes reading. Any stack. */
 void aw_transport_pause(struct aw_transport *transport, bool pause);
 

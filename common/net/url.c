@@ -187,7 +187,7 @@ check_host(struct span host, struct aw_error *error)
 {
         char address[INET_ADDRSTRLEN];
         struct in_addr binary;
-        struct span last;
+        struct span last = {.length = 0};
         bool dot = host.length > 1 && host.data[host.length - 1] == '.';
 
         if (host.length == 0)

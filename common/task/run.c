@@ -7,6 +7,7 @@
 #include "await/log.h"
 #include "base/list.h"
 #include "coro/coro.h"
+#include "loop/turn.h"
 #include "task/private.h"
 
 static _Thread_local struct {
@@ -78,6 +79,8 @@ aw_run(const struct aw_loop_options *options, aw_task_function *function, void *
                 run_until_done(loop, task);
                 result = aw_task_take(task);
         }
+        if (aw_loop_is_abandoned(loop))
+                return result;
         error = errno;
         cancel_all();
         run_until_done(loop, NULL);

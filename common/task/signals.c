@@ -9,13 +9,33 @@
 #include "await/signals.h"
 
 #include "await/log.h"
+#include "base/list.h"
+#include "task/run.h"
 
 struct aw_signals {
+        struct {
+                struct aw_signals *next, *previous;
+        } link;
         int fd;
         struct aw_watch *watch;
         sigset_t blocked; /* those of them that were not before */
         struct aw_waiters waiters;
 };
+
+static _Thread_local struct {
+        struct aw_signals *first, *last;
+} opened;
+static _Thread_local struct aw_at_exit exit_hook;
+
+/* A program that leaves aw_run() with them open would find its signals blocked for good. */
+static void
+close_left(void)
+{
+        while (opened.first != NULL) {
+                aw_log(AW_LOG_WARNING, "signals were never closed: see aw_signals_close()");
+                aw_signals_close(opened.first);
+        }
+}
 
 /*
  * Those of the set that are not blocked yet; others may have been opened before, and be closed
@@ -43,17 +63,31 @@ signals_readable(void *argument)
                 aw_watch_pause(signals->watch, true);
 }
 
+/* Nobody can wait for the two that end or stop a process whatever it does. */
+static int
+make_set(const int numbers[], size_t count, sigset_t *set)
+{
+        sigemptyset(set);
+        for (size_t i = 0; i < count; i++)
+                if (numbers[i] == SIGKILL || numbers[i] == SIGSTOP ||
+                    sigaddset(set, numbers[i]) == -1) {
+                        errno = EINVAL;
+                        return -1;
+                }
+        return 0;
+}
+
 struct aw_signals *
 aw_signals_open(const int numbers[], size_t count)
 {
-        struct aw_signals *signals = calloc(1, sizeof(*signals));
+        struct aw_signals *signals;
         sigset_t set;
 
+        if (make_set(numbers, count, &set) == -1)
+                return NULL;
+        signals = calloc(1, sizeof(*signals));
         if (signals == NULL)
                 return NULL;
-        sigemptyset(&set);
-        for (size_t i = 0; i < count; i++)
-                sigaddset(&set, numbers[i]);
         signals->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
         if (signals->fd == -1)
                 goto fail;
@@ -61,6 +95,9 @@ aw_signals_open(const int numbers[], size_t count)
         if (signals->watch == NULL)
                 goto fail_fd;
         block(&set, &signals->blocked);
+        aw_list_append(&opened, signals, link);
+        exit_hook.leave = close_left;
+        aw_at_exit(&exit_hook);
         return signals;
 fail_fd:
         close(signals->fd);
@@ -92,6 +129,11 @@ aw_signals_close(struct aw_signals *signals)
         if (signals->waiters.first != NULL)
                 aw_log_abort("aw_signals_close(): a task waits for a signal");
         aw_watch_close(signals->watch);
+        aw_list_remove(&opened, signals, link);
+        /* What has come and was not read was meant for us: it must not act now. */
+        while (sigtimedwait(&signals->blocked, NULL, &(struct timespec){0, 0}) > 0 ||
+               errno == EINTR)
+                continue;
         pthread_sigmask(SIG_UNBLOCK, &signals->blocked, NULL);
         free(signals);
 }

@@ -40,6 +40,8 @@ task_ended(struct aw_task *task)
         task->state = AW_TASK_DONE;
         task->order = ++aw_scheduler.ended;
         aw_scheduler.count--;
+        if (task == aw_scheduler.main && aw_loop_is_parents(aw_loop_need()))
+                aw_loop_abandon(aw_loop_need());
         if (task == aw_scheduler.main || aw_scheduler.count == 0)
                 aw_loop_wake(aw_loop_need());
         if (task->watcher != NULL)

@@ -110,4 +110,11 @@ bool aw_tls_refused_peer(const struct aw_tls *tls);
  */
 void aw_tls_describe(const struct aw_tls *tls, char *out, size_t size);
 
+/*
+ * For -v: a line with version and cipher; then for each certificate that the peer sent, the leaf
+ * first, one with its names and its issuer's, and one with its dates and fingerprint. Terminated,
+ * for free(); NULL: no memory.
+ */
+char *aw_tls_describe_peer(const struct aw_tls *tls);
+
 #endif

@@ -19,6 +19,7 @@ struct ws_buffer {
         unsigned references;
         uint8_t opcode;
         bool queued;    /* in an outbox: it cannot be in another one */
+        bool partial;   /* further parts of its message follow */
         uint8_t header; /* bytes of the header, which ends where the payload begins */
         uint8_t size;   /* which of the sizes that are kept for the next message */
         uint8_t room[WS_FRAME_HEADER_MAX];

@@ -102,17 +102,44 @@ opening_response(struct ws *ws, const struct aw_http_head *head)
 }
 
 static void
+observe_tls(const struct ws *ws)
+{
+        const struct aw_tls *tls = aw_transport_tls(ws->transport);
+        char *text;
+
+        if (ws->observer == NULL || tls == NULL)
+                return;
+        text = aw_tls_describe_peer(tls);
+        ws_observe_step(ws->observer, WS_STEP_SECURE, text == NULL ? "" : text);
+        free(text);
+}
+
+static void
+observe_response(const struct ws *ws, size_t length)
+{
+        char *text;
+
+        if (ws->observer == NULL)
+                return;
+        text = strndup(ws->head, length);
+        ws_observe_step(ws->observer, WS_STEP_RESPONSE, text == NULL ? "" : text);
+        free(text);
+}
+
+static void
 opening_head(struct ws *ws)
 {
         struct aw_http_head head;
 
         switch (aw_http_parse_response(ws->head, ws->head_length, &head)) {
         case AW_HTTP_OK:
+                observe_response(ws, head.length);
                 opening_response(ws, &head);
                 break;
         case AW_HTTP_INCOMPLETE:
                 break;
         default:
+                observe_response(ws, ws->head_length);
                 opening_failed(ws, AW_ERROR_HANDSHAKE, "the server does not speak HTTP/1.1");
                 break;
         }
@@ -169,6 +196,9 @@ opening_established(struct ws *ws)
                 opening_failed(ws, AW_ERROR_MEMORY, "out of memory");
         else
                 ws_connection_send_head(ws, request, strlen(request));
+        observe_tls(ws);
+        if (request != NULL)
+                ws_observe_step(ws->observer, WS_STEP_REQUEST, request);
         free(request);
 }
 
@@ -232,6 +262,7 @@ opening_begin(struct ws_opening *opening, struct aw_transport *transport)
         ws->app = true;
         ws->opening = opening;
         ws->role = &opening_role;
+        ws->observer = opening->options->observer;
         snprintf(ws->peer, sizeof(ws->peer), "%.63s", url->host_header);
         if (url->scheme == AW_URL_WSS) {
                 tls = aw_tls_create(opening->options->tls, url->host);
@@ -283,6 +314,18 @@ headers_valid(const struct ws_connect_options *options)
         return true;
 }
 
+static void
+observe_address(const struct ws_observer *observer, const struct aw_transport *transport)
+{
+        struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+        socklen_t length = sizeof(address);
+        char text[64];
+
+        getpeername(aw_transport_fd(transport), (struct sockaddr *)&address, &length);
+        aw_address_format(&address, text, sizeof(text));
+        ws_observe_step(observer, WS_STEP_CONNECTED, text);
+}
+
 static async struct ws *
 connect_url(struct ws_opening *opening, struct aw_url *url, aw_time deadline)
 {
@@ -332,8 +375,11 @@ connect_url(struct ws_opening *opening, struct aw_url *url, aw_time deadline)
                              url->host, reason);
                 return NULL;
         }
+        ws_observe_step(options->observer, WS_STEP_RESOLVED, "");
         transport = await(connect_any(url, &addresses, opening->error, deadline));
         aw_addresses_free(&addresses);
+        if (transport != NULL && options->observer != NULL)
+                observe_address(options->observer, transport);
         return transport == NULL ? NULL : await(connect_to(opening, transport, deadline));
 }
 

@@ -65,6 +65,22 @@ time_begin(struct ws *ws, aw_time time)
 
 /* The Close frame. */
 
+/* As much of the reason as fits and is UTF-8, in whole characters. */
+static size_t
+reason_length(const char *reason)
+{
+        struct aw_utf8 utf8 = {0};
+        size_t i, whole = 0;
+
+        for (i = 0; i < WS_FRAME_CONTROL_MAX - 2 && reason[i] != '\0'; i++) {
+                if (!aw_utf8_feed(&utf8, (const uint8_t *)reason + i, 1))
+                        break;
+                if (aw_utf8_complete(&utf8))
+                        whole = i + 1;
+        }
+        return whole;
+}
+
 /* A code that only stands for the lack of one is answered with the lack of one. */
 static size_t
 close_payload(uint8_t payload[WS_FRAME_CONTROL_MAX], unsigned code, const char *reason)
@@ -75,29 +91,51 @@ close_payload(uint8_t payload[WS_FRAME_CONTROL_MAX], unsigned code, const char *
                 return 0;
         payload[0] = (uint8_t)(code >> 8);
         payload[1] = (uint8_t)code;
-        length = reason == NULL ? 0 : strnlen(reason, WS_FRAME_CONTROL_MAX - 2);
+        length = reason == NULL ? 0 : reason_length(reason);
         if (length > 0)
                 memcpy(payload + 2, reason, length);
         return length + 2;
 }
 
-void
-ws_close_queue(struct ws *ws, unsigned code, const char *reason)
+/* Nobody waits for messages any more. */
+static void
+stop_messages(struct ws *ws)
+{
+        if (ws->in.state != WS_IN_OPEN)
+                return;
+        ws->in.state = WS_IN_SKIP;
+        ws_input_forget(ws);
+        ws_flow_update(ws);
+}
+
+/* The Close frame is the last thing that we send; false: one was sent already. */
+static bool
+queue_close(struct ws *ws, unsigned code, const char *reason)
 {
         uint8_t payload[WS_FRAME_CONTROL_MAX];
         size_t length = close_payload(payload, code, reason);
 
         if (ws->out.state != WS_OUT_OPEN)
-                return;
+                return false;
         if (ws_output_queue_control(ws, WS_OP_CLOSE, payload, length) == -1)
                 aw_transport_close(ws->transport);
         ws->out.state = WS_OUT_CLOSING;
-        /* Nobody waits for messages any more. */
-        if (ws->in.state == WS_IN_OPEN)
-                ws->in.state = WS_IN_SKIP;
-        ws_input_forget(ws);
-        ws_flow_update(ws);
         aw_wake_all(&ws->senders);
+        return true;
+}
+
+void
+ws_close_queue(struct ws *ws, unsigned code, const char *reason)
+{
+        if (queue_close(ws, code, reason))
+                stop_messages(ws);
+}
+
+void
+ws_shutdown(struct ws *ws, unsigned code, const char *reason)
+{
+        ws_order_close_now(ws);
+        queue_close(ws, code, reason);
 }
 
 /* The end of the stream. */
@@ -150,6 +188,7 @@ close_handshake(struct ws *ws, unsigned code, const char *reason)
 
         ws_order_close_now(ws);
         ws_close_queue(ws, code, reason);
+        stop_messages(ws);
         ws_queue_clear(&ws->in.inbox);
         ws_connection_wake(ws);
         result = wait_for_close(ws);
@@ -161,6 +200,12 @@ close_handshake(struct ws *ws, unsigned code, const char *reason)
                 result = -1;
         }
         return result;
+}
+
+static bool
+is_code(unsigned code)
+{
+        return ws_close_code_valid(code) || code == WS_NO_STATUS || code == WS_ABNORMAL;
 }
 
 async int
@@ -178,6 +223,10 @@ ws_close(struct ws *ws, unsigned code, const char *reason)
         ws->waiting++;
         result = close_handshake(ws, code, reason);
         error = errno;
+        if (result == 0 && !is_code(code)) {
+                error = EINVAL;
+                result = -1;
+        }
         ws->waiting--;
         /* Another task may have dropped it meanwhile. */
         if (ws->app)

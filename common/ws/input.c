@@ -79,6 +79,8 @@ input_control(struct ws *ws)
         struct ws_buffer *buffer = ws->in.reader.control;
 
         ws->in.reader.control = NULL;
+        if (ws->observer != NULL)
+                ws_observe_frame(ws, &ws->in.reader.frame, buffer->data);
         switch (buffer->opcode) {
         case WS_OP_PING:
                 ws_order_ping(ws, buffer);
@@ -230,6 +232,8 @@ begin_frame(struct ws *ws)
                 return;
         }
         error = frame_error(ws, frame);
+        if (ws->observer != NULL && (error != NULL || !is_control(frame)))
+                ws_observe_frame(ws, frame, NULL);
         if (error != NULL)
                 ws_order_fail(ws, WS_PROTOCOL_ERROR, EPROTO, error);
         else if (!is_control(frame) && frame->length > ws->max_message - so_far)
@@ -268,6 +272,8 @@ take_payload(struct ws *ws, const uint8_t *data, size_t length)
         /* An unmasked frame has a mask of zeros. */
         reader->phase = ws_frame_mask(to, data, length, reader->frame.mask, reader->phase);
         buffer->length += length;
+        if (reader->target == &reader->message)
+                ws->in.message_bytes += length;
         if (buffer->opcode == WS_OP_TEXT && !aw_utf8_feed(&reader->utf8, to, length))
                 ws_order_fail(ws, WS_INVALID_DATA, EPROTO, "invalid UTF-8 in a text");
 }

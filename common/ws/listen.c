@@ -37,10 +37,15 @@ ws_accept(struct ws_listener *listener, aw_time deadline)
 
 /* Listening. */
 
+/* TLS has no words for it before its handshake. */
+static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n"
+                           "Content-Length: 0\r\nConnection: close\r\n\r\n";
+
 static int
 open_listener(struct ws_listener *listener, const struct ws_listen_options *options,
               const struct aw_url *url, struct aw_addresses *addresses, struct aw_error *error)
 {
+        listener->ports.busy = url->scheme == AW_URL_WSS ? NULL : busy;
         if (aw_ports_open(&listener->ports, url, addresses, error) == -1)
                 return -1;
         if (url->scheme == AW_URL_WSS)

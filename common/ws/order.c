@@ -99,6 +99,8 @@ ws_order_fail(struct ws *ws, unsigned code, int error, const char *reason)
         aw_log_limited(AW_LOG_INFO, "%s: closing with %u: %s", ws->peer, code, reason);
         if (ws->in.state == WS_IN_OPEN)
                 ws->in.state = WS_IN_SKIP;
+        if (error == EPROTO && ws->in.problem == NULL)
+                ws->in.problem = reason;
         ws_input_forget(ws);
         ws_order_close(ws, error, code, reason);
 }

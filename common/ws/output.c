@@ -12,16 +12,21 @@
  * that cannot be guessed (section 5.3), so its buffers are never shared.
  */
 static void
-build_header(struct ws_buffer *buffer, bool client)
+build_header(const struct ws *ws, struct ws_buffer *buffer)
 {
+        bool client = ws->client;
         uint8_t header[WS_FRAME_HEADER_MAX], key[4];
 
+        if (ws->observer != NULL)
+                ws_observe_buffer(ws, buffer);
         if (client) {
                 ws_mask_key(key);
                 ws_frame_mask(buffer->data, buffer->data, buffer->length, key, 0);
         }
         buffer->header = (uint8_t)ws_frame_build(header, (enum ws_opcode)buffer->opcode,
                                                  buffer->length, client ? key : NULL);
+        if (buffer->partial)
+                header[0] &= 0x7f; /* FIN */
         memcpy(buffer->data - buffer->header, header, buffer->header);
 }
 
@@ -36,6 +41,8 @@ ws_output_queue(struct ws *ws, struct ws_buffer *buffer)
 {
         buffer->header = 0;
         buffer->queued = true;
+        if (buffer->opcode < WS_OP_CLOSE)
+                ws->out.messages++;
         ws_queue_put(&ws->out.outbox, buffer);
         aw_transport_want_write(ws->transport);
 }
@@ -87,6 +94,8 @@ output_done(struct ws_out *out)
         struct ws_buffer *buffer = ws_queue_take(&out->outbox);
 
         buffer->queued = false;
+        if (buffer->opcode < WS_OP_CLOSE)
+                out->messages--;
         if (buffer->opcode == WS_OP_PONG)
                 out->pongs -= ws_buffer_cost(buffer);
         if (buffer == out->pong)
@@ -102,7 +111,7 @@ output_first(struct ws *ws)
         struct ws_buffer *buffer = ws->out.outbox.first;
 
         if (buffer != NULL && buffer->header == 0)
-                build_header(buffer, ws->client);
+                build_header(ws, buffer);
         return buffer;
 }
 
@@ -174,12 +183,14 @@ ws_output_send_part(struct ws *ws, size_t *most)
 void
 ws_output_send(struct ws *ws)
 {
-        bool more = true;
+        bool messages = ws->out.messages > 0, more = true;
 
         while (more && ws->out.outbox.first != NULL && !aw_transport_full(ws->transport)) {
                 send_small(ws);
                 more = ws->out.outbox.first == NULL || send_first(ws);
         }
+        if (messages)
+                ws->out.messages_end = aw_transport_written(ws->transport);
         if (ws->senders.first != NULL && ws->out.outbox.bytes <= WS_QUEUE_LOW)
                 aw_wake_all(&ws->senders);
 }

@@ -62,6 +62,8 @@ struct ws_in {
         struct ws_reader reader;
         struct ws_queue inbox;
         struct ws_buffer *current; /* the message that the task has */
+        uint64_t message_bytes;    /* that came */
+        const char *problem;       /* how the peer broke the protocol: a literal, or NULL */
 };
 
 struct ws_out {
@@ -71,6 +73,10 @@ struct ws_out {
         size_t pongs;           /* what those in the outbox cost */
         struct ws_buffer *pong; /* the last of them */
         uint64_t ping_sent, ping_answered;
+        size_t messages;       /* in the outbox: messages, and parts of one */
+        uint64_t messages_end; /* what was written to the transport with the last one of them */
+        bool in_parts;         /* a message is sent in parts, and not complete */
+        struct aw_utf8 utf8;   /* of it */
 };
 
 /* Pings and Close frames that wait for their turn: see order.c. */
@@ -120,12 +126,13 @@ struct ws {
 
         char *head; /* of the HTTP message, while it is read */
         size_t head_length, head_capacity;
-        size_t head_parsed;         /* how much of it the parser has seen */
-        struct aw_handle late;      /* a server's: the handshake takes too long */
-        struct ws_opening *opening; /* a client's, until it is open */
-        struct ws_request *request; /* a server's */
-        struct ws_raw *raw;         /* see raw.h; most have none */
-        char *subprotocol;          /* the one agreed on, or NULL */
+        size_t head_parsed;                 /* how much of it the parser has seen */
+        struct aw_handle late;              /* a server's: the handshake takes too long */
+        struct ws_opening *opening;         /* a client's, until it is open */
+        struct ws_request *request;         /* a server's */
+        struct ws_raw *raw;                 /* see raw.h; most have none */
+        char *subprotocol;                  /* the one agreed on, or NULL */
+        const struct ws_observer *observer; /* a client's, or NULL */
 
         struct ws_listener *listener;
         struct ws *next, **link; /* the listener's connections */
@@ -169,6 +176,12 @@ void ws_output_send_part(struct ws *ws, size_t *most); /* counts down what went 
 /* mask_key.c: a new key for a client's frame. Any stack. */
 #define WS_MASK_KEY_SIZE 4
 void ws_mask_key(uint8_t key[WS_MASK_KEY_SIZE]);
+
+/* observer.c: tells the observer, if there is one. Any stack. */
+void ws_observe_step(const struct ws_observer *observer, enum ws_step step, const char *text);
+void ws_observe_buffer(const struct ws *ws, const struct ws_buffer *buffer); /* it is sent */
+void ws_observe_frame(const struct ws *ws, const struct ws_frame_header *frame,
+                      const uint8_t *payload); /* it came */
 
 /* input.c: frames from the peer. Loop's stack. */
 void ws_input(struct ws *ws, const uint8_t *data, size_t length);

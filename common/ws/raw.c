@@ -16,10 +16,8 @@ struct ws_raw {
         bool stalled;     /* the program has stopped reading */
         bool keeps_close; /* it answers the peer's Close frame */
         bool keeps_pings;
-        bool ended; /* by ws_raw_end() */
         struct ws_queue pings;
         size_t ping_count;
-        struct aw_waiters waiters; /* for any of this to change */
 };
 
 void

@@ -25,6 +25,23 @@ ws_peer(const struct ws *ws)
         return ws->peer;
 }
 
+const char *
+ws_problem(const struct ws *ws)
+{
+        return ws->in.problem;
+}
+
+void
+ws_traffic(const struct ws *ws, struct ws_traffic *traffic)
+{
+        uint64_t delivered = ws->transport == NULL ? 0 : aw_transport_delivered(ws->transport);
+
+        traffic->received = ws->in.message_bytes;
+        traffic->sent = ws->out.messages > 0 || delivered < ws->out.messages_end
+                                ? delivered
+                                : ws->out.messages_end;
+}
+
 void
 ws_describe(const struct ws *ws, char *out, size_t size)
 {
@@ -124,13 +141,36 @@ buffer_of(const struct ws *ws, const struct ws_message *message)
         return buffer;
 }
 
+/* Once the listener drains, a peer that takes nothing for a while is not waited for any longer. */
+static int
+wait_for_room(struct ws *ws, aw_time deadline)
+{
+        uint64_t delivered = ws->transport == NULL ? 0 : aw_transport_delivered(ws->transport);
+        aw_time end = aw_loop_now() + WS_CLOSE_TIME;
+
+        if (!ws->draining || deadline <= end)
+                return ws_connection_wait(ws, &ws->senders, deadline);
+        if (ws_connection_wait(ws, &ws->senders, end) == 0)
+                return 0;
+        if (errno != ETIMEDOUT)
+                return -1;
+        if (ws->transport != NULL && aw_transport_delivered(ws->transport) != delivered)
+                return 0;
+        errno = ESHUTDOWN;
+        return -1;
+}
+
 static int
 send_message(struct ws *ws, const struct ws_message *message, aw_time deadline)
 {
         struct ws_buffer *buffer;
 
-        while (ws_output_open(ws) && ws->out.outbox.bytes > WS_QUEUE_HIGH)
-                if (ws_connection_wait(ws, &ws->senders, deadline) == -1)
+        if (message->type != WS_TEXT && message->type != WS_BINARY) {
+                errno = EINVAL;
+                return -1;
+        }
+        while (ws_output_open(ws) && (ws->out.in_parts || ws->out.outbox.bytes > WS_QUEUE_HIGH))
+                if (wait_for_room(ws, deadline) == -1)
                         return -1;
         if (!ws_output_open(ws)) {
                 errno = EPIPE;
@@ -157,6 +197,64 @@ ws_send_text(struct ws *ws, const char *text, aw_time deadline)
                 .type = WS_TEXT, .data = (const uint8_t *)text, .length = strlen(text)};
 
         return send_message(ws, &message, deadline);
+}
+
+/* The parts of a message, as those of any other but for what their headers say. */
+static int
+queue_part(struct ws *ws, const struct ws_message *part, bool final)
+{
+        struct ws_out *out = &ws->out;
+        struct aw_utf8 utf8 = {0};
+        struct ws_buffer *buffer;
+
+        if (out->in_parts)
+                utf8 = out->utf8;
+        if (part->type == WS_TEXT && (!aw_utf8_feed(&utf8, part->data, part->length) ||
+                                      (final && !aw_utf8_complete(&utf8)))) {
+                errno = EILSEQ;
+                return -1;
+        }
+        buffer = ws_buffer_create(out->in_parts ? WS_OP_CONTINUATION : (uint8_t)part->type,
+                                  part->length);
+        if (buffer == NULL)
+                return -1;
+        buffer->length = part->length;
+        buffer->partial = !final;
+        if (part->length > 0)
+                memcpy(buffer->data, part->data, part->length);
+        out->utf8 = utf8;
+        out->in_parts = !final;
+        ws_output_queue(ws, buffer);
+        if (final)
+                aw_wake_all(&ws->senders);
+        return 0;
+}
+
+async int
+ws_send_part(struct ws *ws, const struct ws_message *part, bool final, aw_time deadline)
+{
+        while (ws_output_open(ws) && ws->out.outbox.bytes > WS_QUEUE_HIGH)
+                if (ws_connection_wait(ws, &ws->senders, deadline) == -1)
+                        return -1;
+        if (!ws_output_open(ws)) {
+                errno = EPIPE;
+                return -1;
+        }
+        return queue_part(ws, part, final);
+}
+
+int
+ws_send_ping(struct ws *ws, const void *data, size_t length)
+{
+        if (length > WS_FRAME_CONTROL_MAX) {
+                errno = EMSGSIZE;
+                return -1;
+        }
+        if (!ws_output_open(ws)) {
+                errno = EPIPE;
+                return -1;
+        }
+        return ws_output_queue_control(ws, WS_OP_PING, data, length);
 }
 
 async int

@@ -69,6 +69,14 @@ def few_descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
 
 
+def everything(link):
+    """What comes until the server ends the connection, which it does in time."""
+    link.settimeout(20)
+    with contextlib.suppress(ConnectionResetError):
+        return b"".join(iter(lambda: link.recv(4096), b""))
+    return b""
+
+
 def declare_emfile(loop):
     @test(f"--loop {loop}: out of descriptors it waits without spinning, says so once, and goes on")
     def _():
@@ -86,6 +94,12 @@ def declare_emfile(loop):
             equal(refused, [], "those that were refused")
             for peer in peers:
                 peer.echoes(b"in time")
+            # Then they are told; nobody hangs while others hold all descriptors.
+            request = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+            for link in rest:
+                link.sendall(request)
+            told = [link for link in rest if b" 503 " in everything(link)]
+            equal(len(told) > 0, True, "that some were turned away")
             equal(len(server.log.find("cannot accept")), 1, "the number of complaints")
             for peer in peers + rest:
                 peer.close()

@@ -2,8 +2,8 @@
 """Cases, and the ways in which they are declared: one line for what is sent, and one for what is
 expected. The tables are in sections/."""
 
-from .frames import replies
-from .session import show_codes, show_pair
+from .frames import Part, replies
+from .session import ENDLESS, show_codes, show_pair
 from .verdict import FAILED, INFORMATIONAL, NON_STRICT, OK, Judged
 
 SERVER, CLIENT = "server", "client"  # what is tested
@@ -103,8 +103,9 @@ class Echoes(Case):
 
 
 class Fails(Case):
-    def __init__(self, name, rfc, segments, code, after, **more):
+    def __init__(self, name, rfc, segments, code, after, endless=False, **more):
         super().__init__(name, rfc, **more)
+        self.endless = endless  # the last frame is one that we cannot end
         self.codes = code if isinstance(code, tuple) else (code,)
         self.after = list(after)
         if self.after:
@@ -114,6 +115,7 @@ class Fails(Case):
 
     def talk(self, session):
         session.send(*self.segments)
+        session.unsent = ENDLESS if self.endless else None
         messages, pongs = replies([self.after])
         session.failed(self.codes, messages + pongs)
 
@@ -149,9 +151,11 @@ class Fast(Case):
 
     def talk(self, session):
         session.send(self.first)
+        session.unsent = self.rest if isinstance(self.first, Part) else None
         if session.link.ended or self.is_noticed(session):
             session.failed(self.codes)
         session.link.log.note("nothing came; now the rest")
+        session.unsent = None
         session.send(self.rest)
         try:
             session.failed(self.codes)

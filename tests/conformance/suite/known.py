@@ -36,8 +36,8 @@ OF_LWS = {
     "one byte per fragment": (OK, ""),
 }
 
-# What wsechod does not do as the RFC wants it, and may do some day.
-OF_OURS = {"HTTP/1.2, a later version", "a body of 8 bytes that is a frame", "a chunked body"}
+# Names of cases in which wsechod is NON-STRICT, and is to be better some day: none.
+OF_OURS = frozenset()
 
 
 def lws_version():

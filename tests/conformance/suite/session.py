@@ -9,6 +9,9 @@ from .link import END, FAULT, RESET, close_code, show_close, show_event
 from .verdict import FAILED, NON_STRICT, OK, UNIMPLEMENTED, Judged
 
 
+ENDLESS = object()
+
+
 class Session:
     """A link to the target, in the role that the suite takes: `client` if a server is tested."""
 
@@ -21,6 +24,7 @@ class Session:
         self.last_event = None
         self.answer = None  # the target's head: a response, or a request
         self.sent_close = False
+        self.unsent = None  # what ends the frame that we are in; ENDLESS if nothing can
 
     # The opening handshake.
 
@@ -182,8 +186,12 @@ class Session:
         raise Judged(OK, show_close(came.data))
 
     def after_failure(self, came):
-        """The target's Close is answered, if it still can be; then TCP ends."""
-        if not self.sent_close and not self.link.ended:
+        """The target's Close is answered, behind the end of the frame that we are in, or else by the
+        end of TCP; then the target ends TCP too."""
+        if self.unsent is ENDLESS:
+            self.link.end_output()
+        elif not self.sent_close and not self.link.ended:
+            self.send(*[self.unsent] if self.unsent else [])
             self.close(close_code(came.data) or 1000)
         self.expect_end()
 

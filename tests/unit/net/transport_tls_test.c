@@ -24,7 +24,7 @@ open_end(struct end *end, int fd, struct aw_tls_context *context, const char *ho
 static void
 begin(struct ends *ends)
 {
-        struct aw_tls_error error;
+        struct aw_error error;
 
         ends->server_context = aw_tls_context_server(NULL, NULL, &error);
         ends->client_context = aw_tls_context_client(NULL, true, &error);
@@ -202,7 +202,7 @@ static void
 plain_connections_become_TLS_ones(void **state)
 {
         struct ends ends = {.server = {.transport = NULL}};
-        struct aw_tls_error error;
+        struct aw_error error;
         struct end *both[] = {&ends.server, &ends.client};
         int i;
 

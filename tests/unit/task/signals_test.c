@@ -236,6 +236,61 @@ close_while_a_task_waits(NOTHING)
         return 0;
 }
 
+/* The impatient user's second Ctrl-C must not end the process in the midst of its clean-up. */
+static async int
+what_came_and_was_not_read_does_not_act_when_all_is_closed(NOTHING)
+{
+        struct aw_signals *signals = aw_signals_open(both, 2), *other;
+
+        raise_it(SIGUSR1);
+        expect_int(await(aw_signals_wait(signals, AW_NEVER)), SIGUSR1);
+        raise_it(SIGUSR1);
+        raise_it(SIGUSR2);
+        aw_signals_close(signals);
+        expect(!is_blocked(SIGUSR1) && !is_blocked(SIGUSR2));
+        /* What another one waits for is left to that. */
+        signals = aw_signals_open(usr1, 1);
+        other = aw_signals_open(both, 2);
+        raise_it(SIGUSR1);
+        aw_signals_close(other);
+        expect_int(await(aw_signals_wait(signals, AW_NEVER)), SIGUSR1);
+        aw_signals_close(signals);
+        return 0;
+}
+
+static async int
+only_signals_that_can_be_awaited_are_opened(NOTHING)
+{
+        static const int wrong[] = {0, -1, 9999, SIGKILL, SIGSTOP};
+
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+                int numbers[] = {SIGUSR1, wrong[i]};
+
+                errno = 0;
+                expect(aw_signals_open(numbers, 2) == NULL);
+                expect_int(errno, EINVAL);
+                expect(!is_blocked(SIGUSR1));
+        }
+        return 0;
+}
+
+static async int
+leave_signals_open(NOTHING)
+{
+        return aw_signals_open(both, 2) == NULL ? -1 : 0;
+}
+
+static void
+what_is_left_open_is_closed_in_the_end(void **state)
+{
+        (void)state;
+        test_begin();
+        expect_int(test_run(leave_signals_open, NULL), 0);
+        expect_log("signals were never closed");
+        expect(!is_blocked(SIGUSR1) && !is_blocked(SIGUSR2));
+        test_end();
+}
+
 static void
 misuse_aborts(void **state)
 {
@@ -257,6 +312,9 @@ main(void)
                 on_loop(closing_one_leaves_the_signals_of_another_alone),
                 on_loop(a_signal_that_was_blocked_stays_so),
                 on_loop(without_descriptors_nothing_is_opened_nor_blocked),
+                on_loop(what_came_and_was_not_read_does_not_act_when_all_is_closed),
+                on_loop(only_signals_that_can_be_awaited_are_opened),
+                cmocka_unit_test(what_is_left_open_is_closed_in_the_end),
                 cmocka_unit_test(misuse_aborts),
         };
 

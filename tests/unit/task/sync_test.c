@@ -83,6 +83,27 @@ wait_for_event(void *argument)
         return result;
 }
 
+/* As AW_NEVER is the latest time, INT64_MIN is the earliest. */
+static async int
+deadlines_may_lie_before_all_times(NOTHING)
+{
+        static const aw_time early[] = {INT64_MIN, INT64_MIN + AW_SECOND, -1, 0, 1};
+        struct aw_event event = {.set = false};
+        struct aw_task *task = aw_spawn("sleeper", sleep_long, NULL);
+
+        await(aw_sleep(200));
+        for (size_t i = 0; i < sizeof(early) / sizeof(early[0]); i++) {
+                expect_error(await(aw_event_wait(&event, early[i])), ETIMEDOUT);
+                expect_int(await(aw_sleep_until(early[i])), 0);
+                expect_int(await(aw_sleep(early[i])), 0);
+        }
+        expect_int(await(aw_sleep(200)), 0);
+        aw_cancel(task);
+        expect_error(await(aw_join(task)), ECANCELED);
+        expect_trace("cancelled");
+        return 0;
+}
+
 static async int
 a_cancelled_waiter_leaves_the_others_in_line(NOTHING)
 {
@@ -112,6 +133,7 @@ main(void)
                 on_loop(an_event_wakes_all_its_waiters_in_order),
                 on_loop(an_event_that_is_set_is_not_waited_for),
                 on_loop(the_wait_for_an_event_times_out),
+                on_loop(deadlines_may_lie_before_all_times),
                 on_loop(a_cancelled_waiter_leaves_the_others_in_line),
         };
 

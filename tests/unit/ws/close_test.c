@@ -52,6 +52,62 @@ either_side_may_close_first(struct pair *pair)
         return 0;
 }
 
+/* Closes with these, and looks at what the peer sees. */
+static async void
+expect_seen(struct pair *pair, unsigned code, const char *reason, int error, unsigned seen_code,
+            const char *seen)
+{
+        struct pair other = *pair;
+        struct aw_task *task;
+
+        if (!expect_int(await(pair_open(&other)), 0))
+                return;
+        task = close_start(&(struct closing){other.client, code, reason});
+        expect_closed(other.server, seen_code, seen);
+        expect_int(await(ws_close(other.server, WS_NORMAL, NULL)), 0);
+        if (error == 0)
+                expect_int(await(aw_join(task)), 0);
+        else
+                expect_error(await(aw_join(task)), error);
+        ws_listener_close(other.listener);
+}
+
+static async int
+a_reason_is_cut_at_a_character(struct pair *pair)
+{
+        char text[202] = "", cut[124] = "";
+
+        for (int i = 0; i < 100; i++)
+                strcat(text, "\xc3\xa9");
+        memcpy(cut, text, 122);
+        await(expect_seen(pair, WS_NORMAL, text, 0, WS_NORMAL, cut));
+        memmove(text + 1, text, 201);
+        text[0] = 'a';
+        memcpy(cut, text, 123);
+        await(expect_seen(pair, WS_NORMAL, text, 0, WS_NORMAL, cut));
+        await(expect_seen(pair, WS_NORMAL, "\xff", 0, WS_NORMAL, ""));
+        await(expect_seen(pair, WS_NORMAL, "so far\xc3", 0, WS_NORMAL, "so far"));
+        await(expect_seen(pair, WS_NORMAL, "", 0, WS_NORMAL, ""));
+        return 0;
+}
+
+/* It is closed all the same. */
+static async int
+a_code_that_cannot_be_sent_is_an_error(struct pair *pair)
+{
+        static const unsigned wrong[] = {0, 999, 1004, 1015, 1016, 2999, 5000, 70000, 65536 + 1000};
+        static const unsigned right[] = {1000, 1014, 3000, 4999};
+
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+                await(expect_seen(pair, wrong[i], "why", EINVAL, WS_NO_STATUS, ""));
+        for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++)
+                await(expect_seen(pair, right[i], "why", 0, right[i], "why"));
+        /* These stand for a Close frame without a code: what one peer said the other may be told. */
+        await(expect_seen(pair, WS_NO_STATUS, NULL, 0, WS_NO_STATUS, ""));
+        await(expect_seen(pair, WS_ABNORMAL, NULL, 0, WS_NO_STATUS, ""));
+        return 0;
+}
+
 static async int
 both_sides_may_close_at_once(struct pair *pair)
 {
@@ -430,6 +486,8 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 on_both_pairs(either_side_may_close_first),
+                on_pair(a_reason_is_cut_at_a_character),
+                on_pair(a_code_that_cannot_be_sent_is_an_error),
                 on_both_pairs(both_sides_may_close_at_once),
                 on_both_pairs(what_was_sent_before_the_close_arrives),
                 on_both_pairs(unread_messages_are_dropped_when_closing),

@@ -392,6 +392,64 @@ connections_may_outlive_their_listener(struct pair *pair)
         return 0;
 }
 
+static pid_t child;
+
+/* A task that was ready to run must run once, in the parent. */
+static async int
+tell_once(void *argument)
+{
+        return (int)write(*(int *)argument, "x", 1);
+}
+
+static async int
+fork_and_listen(void *argument)
+{
+        struct pair pair = {.url = ANY_PORT};
+        struct connecting connecting = {.deadline = 0};
+        struct aw_task *task;
+        char bytes[3];
+        int channel[2], status;
+
+        (void)argument;
+        expect_int(pipe(channel), 0);
+        expect_int(await(pair_open(&pair)), 0);
+        task = aw_spawn("tell", tell_once, &channel[1]);
+        child = fork();
+        if (child == 0)
+                return 5;
+        expect_int(waitpid(child, &status, 0), child);
+        expect(WIFEXITED(status) && WEXITSTATUS(status) == 5);
+        expect_int(await(aw_join(task)), 1);
+        expect_int((int)read(channel[0], bytes, sizeof(bytes)), 1);
+        close(channel[0]);
+        close(channel[1]);
+        /* The connection that there was, and a new one. */
+        expect_int(await(ws_send_text(pair.client, "still here", SOON)), 0);
+        expect_received(pair.server, "still here");
+        ws_drop(pair.client);
+        ws_drop(pair.server);
+        connect_start(&connecting, ws_listener_url(pair.listener, 0));
+        ws_drop(await(ws_accept(pair.listener, SOON)));
+        expect_int(await(aw_join(connecting.task)), 0);
+        ws_drop(connecting.ws);
+        ws_listener_close(pair.listener);
+        return 0;
+}
+
+static void
+a_child_that_returns_leaves_the_loop_to_its_parent(void **state)
+{
+        int result;
+
+        (void)state;
+        test_begin();
+        result = test_run(fork_and_listen, NULL);
+        if (child == 0)
+                _exit(result);
+        expect_int(result, 0);
+        test_end();
+}
+
 int
 main(void)
 {
@@ -409,6 +467,7 @@ main(void)
                 on_both_pairs(draining_wakes_who_receives),
                 on_loop(who_waits_to_be_accepted_is_accepted_or_dropped),
                 on_both_pairs(connections_may_outlive_their_listener),
+                cmocka_unit_test(a_child_that_returns_leaves_the_loop_to_its_parent),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -176,7 +176,7 @@ over_the_bound_large_messages_and_new_connections_are_refused(struct pair *pair)
         expect_int(await(ws_send_text(pair->client, "small", SOON)), 0);
         expect_received(pair->server, "small");
         connect_start(&connecting, ws_listener_url(pair->listener, 0));
-        expect_failure(&connecting, WS_FAILED_HANDSHAKE, EPROTO, "503");
+        expect_failure(&connecting, AW_ERROR_HANDSHAKE, EPROTO, "503");
         expect_int(connecting.error.status, 503);
         expect_log("503");
         expect_int(await(ws_send(pair->client, &large, SOON)), 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Closing or dropping a connection ends whoever waits in it, and nothing else. */
+#include "unit/clock.h"
 #include "unit/ws/raw.h"
 
 static async int
@@ -152,6 +153,144 @@ one_that_is_cancelled_at_the_same_time_is_cancelled(struct pair *pair)
         return 0;
 }
 
+static async int
+flood_patiently(void *ws)
+{
+        static const uint8_t data[100000];
+        struct ws_message message = message_of(WS_BINARY, data, sizeof(data));
+
+        while (await(ws_send(ws, &message, AW_NEVER)) == 0)
+                continue;
+        return -1;
+}
+
+/* A peer that reads is waited for, however slowly it does; one that does not is given up. */
+static async int
+draining_ends_a_sender_whose_peer_takes_nothing(struct pair *pair)
+{
+        struct waiting waiting = await(wait_in(pair, flood_patiently));
+        static uint8_t data[200000];
+        size_t got;
+
+        ws_listener_drain(pair->listener);
+        for (int i = 0; i < 3; i++) {
+                for (got = 0; got < sizeof(data);)
+                        got += (size_t)await(raw_read(waiting.fd, data, sizeof(data) - got));
+                await(idle_turns());
+                await(clock_advance(4 * AW_SECOND));
+                expect(!aw_task_done(waiting.task));
+        }
+        await(clock_advance(6 * AW_SECOND));
+        await(clock_advance(6 * AW_SECOND));
+        expect_error(await(aw_join(waiting.task)), ESHUTDOWN);
+        close(waiting.fd);
+        ws_drop(waiting.ws);
+        return 0;
+}
+
+/* The deadline of its own is looked at as ever. */
+static async int
+a_sender_in_a_drain_times_out_or_is_cancelled(struct pair *pair)
+{
+        struct waiting waiting = await(wait_in(pair, flood_patiently));
+        struct ws_message message = message_of(WS_BINARY, "a", 1);
+
+        ws_listener_drain(pair->listener);
+        expect_error(await(ws_send(waiting.ws, &message, aw_loop_now() + AW_MILLISECOND)),
+                     ETIMEDOUT);
+        aw_cancel(waiting.task);
+        expect_error(await(aw_join(waiting.task)), ECANCELED);
+        close(waiting.fd);
+        ws_drop(waiting.ws);
+        return 0;
+}
+
+/* The members of a chat: the task of each receives, and sends to all. */
+static struct chat {
+        struct ws *members[2];
+        struct aw_task *tasks[2];
+        int fd; /* of the second one */
+} chat;
+
+static async int
+be_a_member(void *argument)
+{
+        struct ws **self = argument, *ws = *self;
+        struct ws_message message;
+        while (await(ws_receive(ws, &message, AW_NEVER)) == 0)
+                for (int i = 0; i < 2; i++)
+                        if (chat.members[i] != NULL)
+                                await(ws_send(chat.members[i], &message, AW_NEVER));
+        if (*self == NULL) /* dropped */
+                return 0;
+        *self = NULL;
+        await(ws_close(ws, WS_NORMAL, NULL));
+        return 0;
+}
+
+enum leaving { LOST, CLOSED, BROKEN, CANCELLED, DRAINED, DROPPED, LEAVINGS };
+
+static async void
+leave(struct pair *pair, enum leaving how)
+{
+        struct ws *ws = chat.members[1];
+
+        if (how == LOST)
+                raw_reset(chat.fd);
+        else if (how == CLOSED)
+                raw_frame(chat.fd, 0x88, RAW_MASK, "\x03\xe8", 2);
+        else if (how == BROKEN)
+                raw_frame(chat.fd, 0x83, RAW_MASK, "x", 1);
+        else if (how == CANCELLED)
+                aw_cancel(chat.tasks[1]);
+        else if (how == DRAINED)
+                ws_listener_drain(pair->listener);
+        chat.members[1] = how == DROPPED ? NULL : ws;
+        if (how == DROPPED)
+                ws_drop(ws);
+        await(idle_turns());
+        if (how == BROKEN)
+                expect_log("closing with 1002: a reserved opcode");
+        if (how != LOST)
+                close(chat.fd);
+}
+
+/* One does not read, so that the other's task waits in sending to it; then it leaves. */
+static async void
+chat_until_one_leaves(struct pair *pair, enum leaving how)
+{
+        static const uint8_t data[100000];
+        struct ws_message message = message_of(WS_BINARY, data, sizeof(data)), got;
+
+        chat.members[0] = pair->server;
+        chat.fd = await(raw_client(pair->listener, &chat.members[1], 4096));
+        for (int i = 0; i < 2; i++)
+                chat.tasks[i] = aw_spawn("member", be_a_member, &chat.members[i]);
+        while (chat.members[1]->senders.first == NULL && test_failures == 0) {
+                expect_int(await(ws_send(pair->client, &message, SOON)), 0);
+                expect_int(await(ws_receive(pair->client, &got, SOON)), 0);
+                await(idle_turns());
+        }
+        await(leave(pair, how));
+        expect_int(await(aw_join(chat.tasks[1])), 0);
+        await(ws_close(pair->client, WS_NORMAL, NULL));
+        expect_int(await(aw_join(chat.tasks[0])), 0);
+}
+
+static async int
+who_leaves_a_chat_takes_nobody_along(struct pair *pair)
+{
+        for (enum leaving how = 0; how < LEAVINGS; how++) {
+                struct pair other = *pair;
+
+                if (!expect_int(await(pair_open(&other)), 0))
+                        break;
+                await(chat_until_one_leaves(&other, how));
+                ws_listener_close(other.listener);
+        }
+        return 0;
+}
+
 int
 main(void)
 {
@@ -162,6 +301,9 @@ main(void)
                 on_pair(closing_what_is_being_closed_fails),
                 on_pair(nothing_is_received_from_what_is_being_closed),
                 on_pair(one_that_was_just_woken_ends_too),
+                on_pair(draining_ends_a_sender_whose_peer_takes_nothing),
+                on_pair(a_sender_in_a_drain_times_out_or_is_cancelled),
+                on_pair(who_leaves_a_chat_takes_nobody_along),
                 on_pair(one_that_is_cancelled_at_the_same_time_is_cancelled),
         };
 

@@ -71,6 +71,21 @@ expect_echo(struct ws *ws, const uint8_t *data, size_t length)
 }
 
 static async int
+a_message_is_text_or_binary(struct pair *pair)
+{
+        static const int types[] = {0, 3, 8, 9, 10, 11, 15, 16, 17, 66, -1};
+
+        for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+                struct ws_message message = message_of((enum ws_type)types[i], "abc", 3);
+
+                expect_error(await(ws_send(pair->client, &message, SOON)), EINVAL);
+        }
+        expect_int(await(ws_send_text(pair->client, "still open", SOON)), 0);
+        expect_received(pair->server, "still open");
+        return 0;
+}
+
+static async int
 a_message_may_have_any_length(struct pair *pair)
 {
         static const size_t lengths[] = {0,     1,     125,    126,     127,
@@ -347,6 +362,7 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 on_both_pairs(messages_arrive_as_they_were_sent),
+                on_pair(a_message_is_text_or_binary),
                 on_both_pairs(a_message_may_have_any_length),
                 on_both_pairs(many_messages_at_once_arrive_in_order),
                 on_both_pairs(what_was_sent_may_be_overwritten_at_once),
