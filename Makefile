@@ -39,7 +39,7 @@ ROOMS := base coro loop task executor tls net ws
 COMMON := $(sort $(wildcard $(ROOMS:%=common/%/*.c)))
 CLI := $(sort $(wildcard common/cli/*.c))
 stems = $(sort $(basename $(notdir $(wildcard $(1)))))
-SERVER := $(call stems,server/*.c)
+SERVER := $(sort $(wildcard server/*.c server/behave/*.c))
 CLIENT := $(call stems,client/*.c)
 WSBENCH := $(call stems,client/bench/*.c)
 EXAMPLES := $(call stems,common/examples/*.c)
@@ -93,7 +93,7 @@ jansson_cflags = $(call once,jansson_cflags,pkg-config --cflags jansson)
 jansson_libs = $(call once,jansson_libs,pkg-config --libs jansson)
 
 # The examples include <await/task.h>, as those do who use the installed library.
-language = -std=gnu11 -D_GNU_SOURCE -DAW_VERSION='"$(VERSION)"' -iquote tests -iquote client -Icommon \
+language = -std=gnu11 -D_GNU_SOURCE -DAW_VERSION='"$(VERSION)"' -iquote tests -iquote client -iquote server -Icommon \
 	$(pkg_cflags) $(warnings)
 COMPILE = $(CC) $(language) -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread \
 	$(flavour.$(FLAVOUR)) $(CPPFLAGS) $(CFLAGS)
@@ -108,7 +108,8 @@ say = $(if $(V),,@echo '  $(1) $@';)
 objects = $(patsubst %,$(OBJ)/%.o,$(basename $(1)))
 common_o := $(call objects,$(COMMON) $(wildcard common/coro/*.S))
 cli_o := $(call objects,$(CLI))
-server_o := $(call objects,$(SERVER:%=server/%.c))
+server_o := $(call objects,$(SERVER))
+behave_o := $(filter $(OBJ)/server/behave/%,$(server_o))
 client_o := $(call objects,$(CLIENT:%=client/%.c))
 wsbench_o := $(call objects,$(WSBENCH:%=client/bench/%.c))
 
@@ -135,6 +136,7 @@ $(wsbench_o): private extra = $(jansson_cflags)
 $(examples): $(BUILD)/examples/%: $(OBJ)/common/examples/%.o $(BUILD)/libawait.a
 $(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/client/bench/histogram.o $(OBJ)/common.a
 $(benches): private extra = -lm
+$(filter $(BUILD)/tests/server/%,$(unit)): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(behave_o)
 $(unit): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ)/common.a
 # Those of wsbench.
 wsbench_unit := $(filter $(BUILD)/tests/bench/%,$(unit))
@@ -193,10 +195,10 @@ deps: ## install the packages that are missing to build
 
 # Running.
 
-port := 7681
+port := $(or $(PORT),7681)
 url := wss://localhost:$(port)
 
-run: $(programs) certs ## serve wss://localhost:7681 in the foreground; port=N, or url=ws://...
+run: $(programs) certs ## serve wss://localhost:7681 in the foreground; PORT=N, or url=ws://...
 	@exec tests/serve $(BUILD) certs $(call quote,$(url))
 
 demo: $(programs) certs ## one round trip: start the server, send "Hello World!", print the reply

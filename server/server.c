@@ -15,6 +15,7 @@
 #include "await/tls.h"
 #include "await/ws.h"
 #include "base/say.h"
+#include "behave/behave.h"
 #include "echo.h"
 #include "page.h"
 
@@ -31,6 +32,7 @@ struct server {
         struct aw_event stop; /* the first signal came */
         bool serving;
         struct page page;
+        struct behave_server behave;
 };
 
 struct acceptor {
@@ -38,15 +40,30 @@ struct acceptor {
         struct ws_listener *listener;
 };
 
+/* A plain echo, or what the request asks for. 0, or -1: nobody has the connection. */
+static int
+start_connection(struct server *server, struct ws *ws)
+{
+        struct behave *behave = behave_create(&server->behave, ws);
+
+        if (behave == NULL && errno != 0)
+                return -1;
+        if (behave == NULL)
+                return aw_group_spawn(&server->group, ws_peer(ws), echo, ws);
+        if (aw_group_spawn(&server->group, ws_peer(ws), behave_connection, behave) == 0)
+                return 0;
+        behave_free(behave);
+        return -1;
+}
+
 static async int
 accept_connections(void *argument)
 {
         struct acceptor *acceptor = argument;
-        struct aw_group *group = &acceptor->server->group;
         struct ws *ws;
 
         while ((ws = await(ws_accept(acceptor->listener, AW_NEVER))) != NULL) {
-                if (aw_group_spawn(group, ws_peer(ws), echo, ws) == -1) {
+                if (start_connection(acceptor->server, ws) == -1) {
                         aw_log_limited(AW_LOG_WARNING, "%s: no task for it: %s", ws_peer(ws),
                                        strerror(errno));
                         ws_drop(ws);
@@ -132,6 +149,25 @@ server_load(struct server_options *options)
         return 0;
 }
 
+static void
+handle_request(const struct ws_request *request, struct ws_answer *answer, void *argument)
+{
+        struct server *server = argument;
+
+        if (!behave_answer(&server->behave, request, answer))
+                page_answer(request, answer, &server->page);
+}
+
+static struct behave_limits
+limits_of(const struct server_options *options)
+{
+        enum behave_level level = strcmp(options->test, "off") == 0    ? BEHAVE_LEVEL_OFF
+                                  : strcmp(options->test, "safe") == 0 ? BEHAVE_LEVEL_SAFE
+                                                                       : BEHAVE_LEVEL_ALL;
+
+        return (struct behave_limits){.level = level, .max_message = options->max_message};
+}
+
 /* What struct ws_listen_options calls it. */
 static const char *
 subprotocol_of(const struct server_options *options)
@@ -153,8 +189,8 @@ server_listen(struct server *server, const char *url)
                 .subprotocol = subprotocol_of(given),
                 .socket_mode =
                         given->socket_mode == NULL ? 0 : server_socket_mode(given->socket_mode),
-                .handler = page_answer,
-                .argument = &server->page};
+                .handler = handle_request,
+                .argument = server};
         struct aw_error error;
         struct ws_listener *listener = await(ws_listen(&options, &error));
 
@@ -243,6 +279,7 @@ drain(struct server *server)
         struct aw_timeout timeout;
         size_t i;
 
+        server->behave.draining = true;
         for (i = 0; i < server->count; i++)
                 ws_listener_drain(server->listeners[i]);
         aw_timeout_enter(&timeout, aw_loop_now() + DRAIN_TIME);
@@ -331,7 +368,8 @@ server_run(void *argument)
         const struct server_options *options = argument;
         struct server server = {.options = options,
                                 .main = aw_task_current(),
-                                .page = {.self_signed = options->cert == NULL}};
+                                .page = {.self_signed = options->cert == NULL},
+                                .behave = {.limits = limits_of(options)}};
         int status = 1;
 
         /* Before anyone can know that it listens. */

@@ -16,6 +16,7 @@ struct server_options {
         uint64_t max_memory;     /* bytes */
         const char *subprotocol; /* first, none, or a name */
         const char *socket_mode; /* octal, or NULL */
+        const char *test;        /* which behaviours: off, safe or all */
         const char *loop;        /* the back end */
         const char *log_level;
         int64_t slow_task;          /* microseconds; 0: off */

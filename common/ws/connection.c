@@ -49,6 +49,7 @@
 #include <string.h>
 
 #include "ws/private.h"
+#include "ws/raw_private.h"
 #include "ws/request_private.h"
 
 struct ws *
@@ -77,6 +78,7 @@ connection_free(struct ws *ws)
         ws_queue_clear(&ws->in.inbox);
         ws_queue_clear(&ws->out.outbox);
         ws_buffer_unref(ws->in.current);
+        ws_raw_free(ws);
         free(ws);
         if (ws_memory_end())
                 ws_buffer_forget_spare();
@@ -123,6 +125,8 @@ ws_connection_send_head(struct ws *ws, const char *data, size_t length)
 {
         size_t done = 0, piece;
 
+        if (ws->raw != NULL)
+                return ws_raw_take_head(ws, data, length);
         while (done < length) {
                 piece = length - done < AW_TRANSPORT_WHOLE ? length - done : AW_TRANSPORT_WHOLE;
                 if (aw_transport_write(ws->transport, (const uint8_t *)data + done, piece) < 0) {
@@ -182,7 +186,7 @@ ws_connection_open(struct ws *ws, size_t head_length)
         size_t length = ws->head_length;
 
         ws->in.state = WS_IN_OPEN;
-        ws->out.state = WS_OUT_OPEN;
+        ws->out.state = ws->raw == NULL ? WS_OUT_OPEN : WS_OUT_HEAD;
         aw_handle_cancel(&ws->late);
         ws->head = NULL;
         ws_input(ws, (const uint8_t *)head + head_length, length - head_length);
@@ -204,6 +208,8 @@ connection_data(void *owner, const uint8_t *data, size_t length)
 {
         struct ws *ws = owner;
 
+        if (ws->raw != NULL)
+                ws_raw_count(ws, length);
         if (ws->in.state == WS_IN_HEAD)
                 head_input(ws, data, length);
         else
@@ -253,7 +259,10 @@ connection_writable(void *owner)
 {
         struct ws *ws = owner;
 
-        ws_output_send(ws);
+        if (ws->raw == NULL)
+                ws_output_send(ws);
+        else
+                ws_raw_output(ws);
         if (ws->out.state == WS_OUT_FINISH && ws->out.outbox.first == NULL)
                 connection_end_output(ws);
 }

@@ -5,7 +5,7 @@
  * send much at once would each wait for the other one to read. So at most one message of the full
  * size is in each direction, the rest is bounded by the queues.
  */
-#include "ws/private.h"
+#include "ws/raw_private.h"
 
 /* What waits to be received, or to be dealt with. */
 static size_t
@@ -21,7 +21,7 @@ void
 ws_flow_update(struct ws *ws)
 {
         size_t limit = ws->in.paused ? WS_QUEUE_LOW : WS_QUEUE_HIGH;
-        bool pause = ws->in.state == WS_IN_OPEN && flow_waiting(ws) > limit;
+        bool pause = (ws->in.state == WS_IN_OPEN && flow_waiting(ws) > limit) || ws_raw_stalled(ws);
 
         if (pause == ws->in.paused || ws->transport == NULL)
                 return;

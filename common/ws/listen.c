@@ -131,8 +131,7 @@ ws_listener_drain(struct ws_listener *listener)
                 ws->draining = true;
                 if (ws->in.state == WS_IN_HEAD)
                         aw_transport_close(ws->transport);
-                aw_wake_all(&ws->receiver);
-                aw_wake_all(&ws->senders);
+                ws_connection_wake(ws);
         }
         aw_wake_all(&listener->acceptors);
 }

@@ -16,7 +16,7 @@
 #include <errno.h>
 
 #include "await/log.h"
-#include "ws/private.h"
+#include "ws/raw_private.h"
 
 /*
  * A new connection's task needs up to this many turns before it first receives: to be accepted,
@@ -27,7 +27,7 @@
 static void
 answer_ping(struct ws *ws, struct ws_buffer *ping)
 {
-        if (ws->out.state == WS_OUT_OPEN)
+        if (ws->out.state == WS_OUT_OPEN && !ws_raw_take_ping(ws, ping))
                 ws_output_queue_pong(ws, ping);
         ws_buffer_unref(ping);
 }
@@ -108,6 +108,6 @@ ws_order_fail(struct ws *ws, unsigned code, int error, const char *reason)
 void
 ws_order_close_now(struct ws *ws)
 {
-        if (ws->order.code != 0)
+        if (ws->order.code != 0 && !ws_raw_keeps_close(ws))
                 ws_close_queue(ws, ws->order.code, ws->order.reason);
 }

@@ -157,6 +157,30 @@ send_first(struct ws *ws)
 }
 
 void
+ws_output_send_part(struct ws *ws, size_t *most)
+{
+        struct ws_buffer *buffer;
+        size_t left;
+        ssize_t taken;
+
+        while (*most > 0 && (buffer = output_first(ws)) != NULL &&
+               !aw_transport_full(ws->transport)) {
+                left = buffer->header + buffer->length - ws->out.offset;
+                taken = aw_transport_write(ws->transport,
+                                           buffer->data - buffer->header + ws->out.offset,
+                                           left < *most ? left : *most);
+                if (taken <= 0)
+                        break;
+                *most -= (size_t)taken;
+                ws->out.offset += (size_t)taken;
+                if ((size_t)taken == left)
+                        output_done(&ws->out);
+        }
+        if (ws->out.outbox.bytes <= WS_QUEUE_LOW)
+                aw_wake_all(&ws->senders);
+}
+
+void
 ws_output_send(struct ws *ws)
 {
         bool messages = ws->out.messages > 0, more = true;

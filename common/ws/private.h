@@ -130,6 +130,7 @@ struct ws {
         struct aw_handle late;              /* a server's: the handshake takes too long */
         struct ws_opening *opening;         /* a client's, until it is open */
         struct ws_request *request;         /* a server's */
+        struct ws_raw *raw;                 /* see raw.h; most have none */
         char *subprotocol;                  /* the one agreed on, or NULL */
         const struct ws_observer *observer; /* a client's, or NULL */
 
@@ -164,12 +165,13 @@ int ws_connection_wait(struct ws *ws, struct aw_waiters *waiters, aw_time deadli
 /* flow.c: stops and resumes reading. Any stack. */
 void ws_flow_update(struct ws *ws);
 
-/* output.c. Any stack, but for the last. */
+/* output.c. Any stack, but for the last two. */
 void ws_output_queue(struct ws *ws, struct ws_buffer *buffer); /* takes the reference */
 int ws_output_queue_control(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length);
 void ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping);
 bool ws_output_open(const struct ws *ws); /* messages can be sent */
 void ws_output_send(struct ws *ws);
+void ws_output_send_part(struct ws *ws, size_t *most); /* counts down what went out */
 
 /* mask_key.c: a new key for a client's frame. Any stack. */
 #define WS_MASK_KEY_SIZE 4

@@ -8,6 +8,7 @@
 #include "await/log.h"
 #include "net/resolve.h"
 #include "ws/listener_private.h"
+#include "ws/raw_private.h"
 #include "ws/request_private.h"
 #include "ws/response_private.h"
 
@@ -48,6 +49,10 @@ accept_handshake(struct ws *ws, const struct aw_http_head *head, const struct ws
         }
         /* The connection now owns it. */
         ws->subprotocol = subprotocol;
+        if (((const struct ws_raw_answer *)answer)->held && ws_raw_begin(ws) == -1) {
+                ws_response_refuse(ws, 500, "out of memory", false);
+                return;
+        }
         if (ws_response_switch(ws, accept, answer, ws_request_expects_continue(head)) == -1)
                 return;
         server_opened(ws);
@@ -87,13 +92,14 @@ answer_request(struct ws *ws, const struct aw_http_head *head, struct ws_answer 
 static void
 server_handshake(struct ws *ws, const struct aw_http_head *head)
 {
-        struct ws_answer answer = {.status = 101};
+        struct ws_raw_answer own = {.answer = {.status = 101}};
+        struct ws_answer *answer = &own.answer;
         char *subprotocol;
 
         ws->request->upgrade = true;
         if (ws_subprotocol_choose(ws->request, ws->listener->subprotocol, &subprotocol) == 0) {
-                answer.subprotocol = subprotocol;
-                answer_request(ws, head, &answer);
+                answer->subprotocol = subprotocol;
+                answer_request(ws, head, answer);
                 free(subprotocol);
         } else if (errno == EINVAL) {
                 ws_response_refuse(ws, 400, "the field Sec-WebSocket-Protocol is no list of names",
@@ -106,7 +112,7 @@ server_handshake(struct ws *ws, const struct aw_http_head *head)
 static void
 server_request(struct ws *ws, const struct aw_http_head *head)
 {
-        struct ws_answer plain = {.status = 426, .body = not_for_us};
+        struct ws_raw_answer plain = {.answer = {.status = 426, .body = not_for_us}};
         const char *reason = NULL;
         int status = ws_request_check(head, &reason);
 
@@ -130,7 +136,7 @@ server_request(struct ws *ws, const struct aw_http_head *head)
         if (status == 0)
                 server_handshake(ws, head);
         else
-                answer_request(ws, head, &plain);
+                answer_request(ws, head, &plain.answer);
 }
 
 static void

@@ -11,7 +11,7 @@
 #include "await/ws.h"
 
 #include "await/log.h"
-#include "ws/private.h"
+#include "ws/raw_private.h"
 
 const struct ws_peer_close *
 ws_peer_close(const struct ws *ws)
@@ -63,7 +63,8 @@ end_of_messages(struct ws *ws)
                 return EPIPE;
         ws_order_close_now(ws);
         if (ws->in.error == 0 && ws->draining) {
-                ws_close_queue(ws, WS_GOING_AWAY, NULL);
+                if (!ws_raw_keeps_close(ws))
+                        ws_close_queue(ws, WS_GOING_AWAY, NULL);
                 return ESHUTDOWN;
         }
         return ws->in.error;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the Makefile's helpers do for those who come new: tests/serve and tests/deps."""
 
+import os
 import re
 import shlex
 import shutil
@@ -42,7 +43,55 @@ def _():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"ws://127.0.0.1:{taken.getsockname()[1]}"
         done = run(SERVE, BUILD, certificates(), url).expect(1, b"")
-        match("Address already in use.*\nAnother process has that port: .*make run port=", done.err)
+        who = (rf"\S+ \(process {os.getpid()}\)" if shutil.which("ss", path=os.environ["PATH"] + ":/sbin:/usr/sbin")
+               else "Another process")
+        match(rf"Address already in use.*\n{who} has that port: .*make run PORT=", done.err)
+
+
+@test("make run takes its port from PORT, in the environment or as an argument")
+def _():
+    for words in (("PORT=7700",), ("port=7700",)):
+        done = run("make", "-n", "run", *words, cwd=ROOT).expect(0)
+        match("wss://localhost:7700'", done.out.decode())
+    match("wss://localhost:7701'", run("make", "-n", "run", cwd=ROOT, env=dict(os.environ, PORT="7701")).out.decode())
+
+
+def make_certs(*words):
+    return run(ROOT / "certs/make-certs", scratch() / "certs-of-names", *words)
+
+
+@test("make-certs makes a certificate for further names, keeps what is good, and says how to trust it")
+def _():
+    folder = scratch() / "certs-of-names"
+    names = ("echo.example", "*.test.example", "192.168.1.7", "fd00::7")
+    make_certs().expect(0)
+    before = (folder / "ca.pem").read_bytes()
+    out = make_certs(*names[:2]).expect(0).out.decode()
+    for client in ("curl", "Python", "node", "Chromium", "Firefox"):
+        match(rf"(?m)^  .*{client}", out)
+    make_certs(*names[2:]).expect(0)
+    equal((folder / "ca.pem").read_bytes() == before, False, "that it is the old authority, which may not")
+    verify = ("openssl", "verify", "-CAfile", folder / "ca.pem")
+    for name in ("localhost", "::1", "any.test.example", *names[::2], names[3]):
+        kind = "-verify_ip" if re.match(r"[\d.]+$|.*:", name) else "-verify_hostname"
+        run(*verify, kind, name, folder / "localhost.pem").expect(0)
+    run(*verify, "-verify_hostname", "other.example", folder / "localhost.pem").expect(2)
+    made = (folder / "localhost.pem").read_bytes()
+    match("are good", make_certs(*names).expect(0).out.decode())
+    equal((folder / "localhost.pem").read_bytes(), made)
+    equal(oct((folder / "localhost.key").stat().st_mode)[-3:], "600", "the mode of the key")
+
+
+@test("make-certs refuses what is no name, and leaves what there is")
+def _():
+    made = {path.name: path.read_bytes() for path in (scratch() / "certs-of-names").iterdir()}
+    for name, status in (("a_b", 2), ("*", 2), ("-x", 2), ("a b", 2), ("", 2), ("1.2.3", 1), ("fd::zz", 1)):
+        done = make_certs(name)
+        equal((name, done.status), (name, status))
+        match("make-certs: ", done.err)
+    for path in (scratch() / "certs-of-names").iterdir():
+        if path.name in made and path.suffix == ".key":
+            equal(path.read_bytes(), made[path.name], path.name)
 
 
 def bare_path():

@@ -2,11 +2,15 @@
 """The manual pages tell what there is: options as --help prints them, exit statuses, and of the
 library each function of the public headers with its parameters. Their example commands work."""
 
+import http.client
+import json
 import os
 import re
 import shlex
+import ssl
+import urllib.parse
 
-from support import (BUILD, ROOT, Server, certificates, equal, main, match, run, scratch, test)
+from support import (BUILD, DEADLINE, ROOT, Server, certificates, equal, main, match, run, scratch, test)
 
 PAGES = {"wsechod": ROOT / "server/wsechod.8", "wsecho": ROOT / "client/wsecho.1",
          "wsbench": ROOT / "client/bench/wsbench.1"}
@@ -60,6 +64,24 @@ def declare_options(program):
 
 for name in PAGES:
     declare_options(name)
+
+
+@test("the behaviours in the page of wsechod are those of the server's table, as it tells them")
+def _():
+    address = urllib.parse.urlsplit(server.wss)
+    link = http.client.HTTPSConnection("localhost", address.port, timeout=DEADLINE,
+                                       context=ssl.create_default_context(
+                                           cafile=certificates() / "ca.pem"))
+    link.request("GET", "/-/", headers={"Accept": "application/json"})
+    told = {}
+    for row in json.loads(link.getresponse().read()):
+        text = row["help"] + (" (--test all)" if row["level"] == "all" else "")
+        text = f"With {row['of']}: {text}" if "of" in row else text[0].upper() + text[1:]
+        told[f"{row['name']}={row['argument']}"] = f"{text}."
+    items = re.findall(r"(?ms)^\.It Li (\S+=\S+)\n(.*?)(?=^\.(?:It|El))",
+                       section(PAGES["wsechod"], "DESCRIPTION"))
+    equal({name: " ".join(text.replace("\\-", "-").split()) for name, text in items}, told,
+          "the list of behaviours")
 
 
 def declare_statuses(program):

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* show=request: the request as the server saw it, in JSON. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer.h"
+#include "base/utf8.h"
+#include "session.h"
+
+/* As a string of JSON. Bytes that are no UTF-8 are taken for Latin-1. */
+static void
+write_string(FILE *out, const char *text)
+{
+        struct aw_utf8 utf8 = {0};
+        bool good =
+                aw_utf8_feed(&utf8, (const uint8_t *)text, strlen(text)) && aw_utf8_complete(&utf8);
+
+        fputc('"', out);
+        for (; *text != '\0'; text++) {
+                unsigned char byte = (unsigned char)*text;
+
+                if (byte == '"' || byte == '\\')
+                        fprintf(out, "\\%c", byte);
+                else if (byte < ' ' || byte == 0x7f || (byte >= 0x80 && !good))
+                        fprintf(out, "\\u%04x", byte);
+                else
+                        fputc(byte, out);
+        }
+        fputc('"', out);
+}
+
+static void
+write_member(FILE *out, const char *name, const char *value)
+{
+        fprintf(out, " \"%s\": ", name);
+        write_string(out, value);
+        fputs(",\n", out);
+}
+
+static void
+write_field_list(FILE *out, const struct ws_request *request)
+{
+        fputs(" \"fields\": [", out);
+        for (size_t i = 0; i < request->field_count; i++) {
+                fputs(i == 0 ? "\n  [" : ",\n  [", out);
+                write_string(out, request->fields[i].name);
+                fputs(", ", out);
+                write_string(out, request->fields[i].value);
+                fputc(']', out);
+        }
+        fputs("]\n}\n", out);
+}
+
+char *
+behave_show(const struct ws_request *request, const char *tls)
+{
+        size_t size = 0;
+        char *text = NULL;
+        FILE *out = open_memstream(&text, &size);
+
+        if (out == NULL)
+                return NULL;
+        fputs("{\n", out);
+        write_member(out, "method", request->method);
+        write_member(out, "target", request->target);
+        fprintf(out, " \"version\": \"HTTP/1.%d\",\n", request->minor_version);
+        write_member(out, "peer", request->peer);
+        if (tls != NULL)
+                write_member(out, "tls", tls);
+        fprintf(out, " \"secure\": %s,\n", request->secure ? "true" : "false");
+        write_field_list(out, request);
+        if (fclose(out) == 0)
+                return text;
+        free(text);
+        return NULL;
+}
+
+async int
+behave_show_request(struct behave *behave, const struct behave_value *value)
+{
+        char tls[256], *text;
+        int result;
+
+        (void)value;
+        ws_describe(behave->ws, tls, sizeof(tls));
+        text = behave_show(ws_request(behave->ws), tls);
+        if (text == NULL)
+                return -1;
+        result = await(ws_send_text(behave->ws, text, AW_NEVER));
+        free(text);
+        return result;
+}
