@@ -98,7 +98,7 @@ AW_API aw_async int ws_send_text(struct ws *ws, const char *text, aw_time deadli
  * or -1 with errno as ws_send(); a message that has begun and cannot go on leaves nothing but to
  * close.
  */
-AW_API async int ws_send_part(struct ws *ws, const struct ws_message *part, bool final,
+AW_API aw_async int ws_send_part(struct ws *ws, const struct ws_message *part, bool final,
                               aw_time deadline);
 
 /*
