@@ -314,13 +314,17 @@ man = share/man/man$(1)
 pages = $(filter %.$(1),$(MAN))
 
 install: all ## install into PREFIX (/usr/local), below DESTDIR
-	install -d $(foreach d,bin lib/pkgconfig include/await $(foreach n,1 3 8,$(call man,$n)) \
+	install -d $(foreach d,bin lib/pkgconfig include/await share/await $(foreach n,1 3 8,$(call man,$n)) \
 		$(bash_completions) $(zsh_completions),\
 		$(call to,$d))
 	install $(programs) $(call to,bin)
 	install -m 644 $(library:%.so=%.so.$(SOVERSION)) $(call to,lib)
 	ln -sf libawait.so.$(SOVERSION) $(call to,lib/libawait.so)
 	install -m 644 $(PUBLIC) $(call to,include/await)
+	@printf '/* All of the library. */\n$(PUBLIC:common/%=#include <%>\n)' | sed 's/^ //' \
+		>$(BUILD)/await.h
+	install -m 644 $(BUILD)/await.h $(call to,include)
+	install -m 644 common/gdb/await.py $(call to,share/await/gdb.py)
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
 		'Name: libawait' 'Version: $(VERSION)' \
 		'Description: asyncio for C, on the libwebsockets service loop' \
@@ -351,7 +355,8 @@ endef
 uninstall: ## remove what install installed
 	rm -f $(foreach f,bin/wsechod bin/wsecho bin/wsbench lib/pkgconfig/await.pc \
 		$(addprefix lib/libawait.,a so so.$(SOVERSION)),$(call to,$f))
-	rm -rf $(call to,include/await)
+	rm -rf $(call to,include/await) $(call to,share/await)
+	rm -f $(call to,include/await.h)
 	rm -f $(foreach name,$(notdir $(programs)),$(call to,$(bash_completions)/$(name)) \
 		$(call to,$(zsh_completions)/_$(name)))
 	rm -f $(foreach n,1 3 8,$(foreach page,$(call pages,$n),\

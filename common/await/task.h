@@ -38,6 +38,7 @@
 
 #include "api.h"
 #include "loop.h"
+#include "primitive.h"
 
 /*
  * async marks a function that may suspend its caller. Python: async def. await marks the point where
@@ -240,25 +241,5 @@ AW_API int aw_timeout_exit(struct aw_timeout *timeout, int result);
  * whole pages, and perhaps an earlier task's, for stacks are used again.
  */
 AW_API void aw_task_dump(FILE *out);
-
-/*
- * For new primitives: a queue of waiting tasks. Zeroed it is empty.
- *
- * aw_wait_in() puts the running task at its end and suspends it until somebody wakes it (0), the
- * deadline passes (-1, ETIMEDOUT) or it is cancelled (-1, ECANCELED). However it returns, it is in
- * no queue any more. A task that was both woken and cancelled gets ECANCELED, and *woken, if given,
- * is true: what it was woken for has to be passed on then.
- */
-struct aw_waiter;
-struct aw_waiters {
-        struct aw_waiter *first, *last;
-};
-AW_API int aw_wait_in(struct aw_waiters *waiters, aw_time deadline, bool *woken);
-
-/* Wakes the task that has waited longest; false if none waits. */
-AW_API bool aw_wake_one(struct aw_waiters *waiters);
-
-/* Wakes all, in the order in which they came. */
-AW_API void aw_wake_all(struct aw_waiters *waiters);
 
 #endif

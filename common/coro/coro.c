@@ -39,9 +39,28 @@ stack_top(const struct aw_coro_pool *pool, const struct aw_coro_stack *stack)
         return stack->low + pool->usable;
 }
 
+static void __attribute__((noinline)) enter_watched(struct aw_coro *coro)
+{
+        struct aw_coro_pool *pool = coro->pool;
+
+        fiber_note_current(&pool->resumer_fiber);
+        fiber_leave(&pool->resumer_fiber, &coro->fiber, false);
+        aw_coro_switch(&pool->resumer, coro->context);
+        fiber_arrive(&pool->resumer_fiber, &coro->fiber);
+}
+
+static void __attribute__((noinline)) leave_watched(struct aw_coro *coro, bool for_good)
+{
+        struct aw_coro_pool *pool = coro->pool;
+
+        fiber_leave(&coro->fiber, &pool->resumer_fiber, for_good);
+        aw_coro_switch(&coro->context, pool->resumer);
+        fiber_arrive(&coro->fiber, &pool->resumer_fiber);
+}
+
 /*
- * Nothing may follow the switch in these two but what compiles to nothing in an ordinary build:
- * then it is a tail call, and the processor predicts its return.
+ * Nothing may follow the switch in these two where no sanitizer watches: then it is a tail call, and
+ * the processor predicts its return.
  */
 static void
 enter(struct aw_coro *coro)
@@ -49,10 +68,10 @@ enter(struct aw_coro *coro)
         struct aw_coro_pool *pool = coro->pool;
 
         pool->running = coro;
-        fiber_note_current(&pool->resumer_fiber);
-        fiber_leave(&pool->resumer_fiber, &coro->fiber, false);
-        aw_coro_switch(&pool->resumer, coro->context);
-        fiber_arrive(&pool->resumer_fiber, &coro->fiber);
+        if (fiber_watched())
+                enter_watched(coro);
+        else
+                aw_coro_switch(&pool->resumer, coro->context);
 }
 
 static void
@@ -61,9 +80,10 @@ leave(struct aw_coro *coro, bool for_good)
         struct aw_coro_pool *pool = coro->pool;
 
         pool->running = NULL;
-        fiber_leave(&coro->fiber, &pool->resumer_fiber, for_good);
-        aw_coro_switch(&coro->context, pool->resumer);
-        fiber_arrive(&coro->fiber, &pool->resumer_fiber);
+        if (fiber_watched())
+                leave_watched(coro, for_good);
+        else
+                aw_coro_switch(&coro->context, pool->resumer);
 }
 
 /* The outermost function of every coroutine. */

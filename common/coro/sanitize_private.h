@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What AddressSanitizer, ThreadSanitizer and Valgrind must be told about stacks and switches.
- * Private to coro.c and stack.c. In an ordinary build it is nothing, save for Valgrind's
- * requests, which are a few idle instructions where its header is installed.
+ * Private to coro.c and stack.c. Where none of them is, it is a look at a few addresses that are
+ * NULL, and Valgrind's requests, which are idle instructions where its header was installed.
  */
 #ifndef AW_CORO_SANITIZE_PRIVATE_H
 #define AW_CORO_SANITIZE_PRIVATE_H
@@ -22,13 +22,20 @@
 #endif
 #endif
 
-#ifdef AW_CORO_ASAN
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
-#endif
-#ifdef AW_CORO_TSAN
-#include <sanitizer/tsan_interface.h>
-#endif
+/*
+ * The runtimes of the sanitizers, if they are in the program: also if this library was built without
+ * them. So it is right for a program that is checked and takes the library as it is installed.
+ */
+#define AW_CORO_WEAK extern __attribute__((weak))
+AW_CORO_WEAK void __sanitizer_start_switch_fiber(void **fake_stack, const void *low, size_t size);
+AW_CORO_WEAK void __sanitizer_finish_switch_fiber(void *fake_stack, const void **low, size_t *size);
+AW_CORO_WEAK void __asan_poison_memory_region(const volatile void *address, size_t size);
+AW_CORO_WEAK void __asan_unpoison_memory_region(const volatile void *address, size_t size);
+AW_CORO_WEAK void *__tsan_get_current_fiber(void);
+AW_CORO_WEAK void *__tsan_create_fiber(unsigned flags);
+AW_CORO_WEAK void __tsan_destroy_fiber(void *fiber);
+AW_CORO_WEAK void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+
 #if __has_include(<valgrind/memcheck.h>)
 #include <valgrind/memcheck.h>
 #define AW_CORO_VALGRIND 1
@@ -36,72 +43,62 @@
 
 /* A stack as the sanitizers know it: a coroutine's, or the one that resumed it. */
 struct fiber {
-#ifdef AW_CORO_ASAN
         void *fake_stack;
         const void *low;
         size_t size;
-#endif
-#ifdef AW_CORO_TSAN
         void *tsan;
-#endif
 };
+
+/* Whether anybody has to be told. */
+static inline bool
+fiber_watched(void)
+{
+        return __sanitizer_start_switch_fiber != NULL || __tsan_switch_to_fiber != NULL;
+}
 
 static inline void
 fiber_open(struct fiber *fiber, const char *low, size_t size)
 {
-#ifdef AW_CORO_ASAN
         *fiber = (struct fiber){.low = low, .size = size};
-#endif
-#ifdef AW_CORO_TSAN
-        fiber->tsan = __tsan_create_fiber(0);
-#endif
-        (void)fiber, (void)low, (void)size;
+        if (__tsan_create_fiber != NULL)
+                fiber->tsan = __tsan_create_fiber(0);
 }
 
 /* The frames from sp up to top will never return, so nothing else would clear their marks. */
 static inline void
 fiber_close(struct fiber *fiber, const char *sp, const char *top)
 {
-#ifdef AW_CORO_ASAN
-        ASAN_UNPOISON_MEMORY_REGION(sp, (size_t)(top - sp));
-#endif
-#ifdef AW_CORO_TSAN
-        __tsan_destroy_fiber(fiber->tsan);
-#endif
-        (void)fiber, (void)sp, (void)top;
+        if (__asan_unpoison_memory_region != NULL)
+                __asan_unpoison_memory_region(sp, (size_t)(top - sp));
+        if (__tsan_destroy_fiber != NULL)
+                __tsan_destroy_fiber(fiber->tsan);
 }
 
 /* Takes down the running stack; the rest of it ASan reports on arrival at the other end. */
 static inline void
 fiber_note_current(struct fiber *fiber)
 {
-#ifdef AW_CORO_TSAN
-        fiber->tsan = __tsan_get_current_fiber();
-#endif
-        (void)fiber;
+        if (__tsan_get_current_fiber != NULL)
+                fiber->tsan = __tsan_get_current_fiber();
 }
 
 /* Immediately before a switch. for_good: self will not run again. */
 static inline void
 fiber_leave(struct fiber *self, const struct fiber *next, bool for_good)
 {
-#ifdef AW_CORO_ASAN
-        __sanitizer_start_switch_fiber(for_good ? NULL : &self->fake_stack, next->low, next->size);
-#endif
-#ifdef AW_CORO_TSAN
-        __tsan_switch_to_fiber(next->tsan, 0);
-#endif
-        (void)self, (void)next, (void)for_good;
+        if (__sanitizer_start_switch_fiber != NULL)
+                __sanitizer_start_switch_fiber(for_good ? NULL : &self->fake_stack, next->low,
+                                               next->size);
+        if (__tsan_switch_to_fiber != NULL)
+                __tsan_switch_to_fiber(next->tsan, 0);
 }
 
 /* Immediately after a switch, back on self's stack. */
 static inline void
 fiber_arrive(struct fiber *self, struct fiber *previous)
 {
-#ifdef AW_CORO_ASAN
-        __sanitizer_finish_switch_fiber(self->fake_stack, &previous->low, &previous->size);
-#endif
-        (void)self, (void)previous;
+        if (__sanitizer_finish_switch_fiber != NULL)
+                __sanitizer_finish_switch_fiber(self->fake_stack, &previous->low, &previous->size);
 }
 
 /*
@@ -113,9 +110,8 @@ fiber_arrive(struct fiber *self, struct fiber *previous)
 static inline void
 stack_open(const char *low, const char *top)
 {
-#ifdef AW_CORO_ASAN
-        ASAN_UNPOISON_MEMORY_REGION(top - AW_CORO_POISONED, AW_CORO_POISONED);
-#endif
+        if (__asan_unpoison_memory_region != NULL)
+                __asan_unpoison_memory_region(top - AW_CORO_POISONED, AW_CORO_POISONED);
 #ifdef AW_CORO_VALGRIND
         VALGRIND_MAKE_MEM_UNDEFINED(low, top - low);
 #endif
@@ -125,9 +121,8 @@ stack_open(const char *low, const char *top)
 static inline void
 stack_close(const char *low, const char *top)
 {
-#ifdef AW_CORO_ASAN
-        ASAN_POISON_MEMORY_REGION(top - AW_CORO_POISONED, AW_CORO_POISONED);
-#endif
+        if (__asan_poison_memory_region != NULL)
+                __asan_poison_memory_region(top - AW_CORO_POISONED, AW_CORO_POISONED);
 #ifdef AW_CORO_VALGRIND
         VALGRIND_MAKE_MEM_NOACCESS(low, top - low);
 #endif

@@ -37,13 +37,24 @@ aw_executor_ended(struct aw_executor *executor)
         executor->kind->free(executor);
 }
 
+/* One that is not in the list may be freed: then there is nothing to look at. */
+static void
+check_alive(const struct aw_executor *executor, const char *name)
+{
+        const struct aw_executor *other;
+
+        for (other = all.first; other != NULL; other = other->link.next)
+                if (other == executor)
+                        return;
+        aw_log_abort("this %s was used after its end, or on another thread than its loop's", name);
+}
+
 void
 aw_executor_check(const struct aw_executor *executor, const struct aw_executor_kind *kind)
 {
+        check_alive(executor, kind->name);
         if (executor->kind != kind)
                 aw_log_abort("a job for a %s was given to a %s", kind->name, executor->kind->name);
-        if (executor->loop != aw_loop_get())
-                aw_log_abort("a %s was used on another thread than its loop's", kind->name);
 }
 
 size_t
@@ -67,6 +78,7 @@ executor_close(struct aw_executor *executor, bool cancel_futures)
 async int
 aw_executor_shutdown(struct aw_executor *executor, bool cancel_futures)
 {
+        check_alive(executor, "executor");
         executor_close(executor, cancel_futures);
         return aw_wait_in(&executor->ended, AW_NEVER, NULL);
 }
@@ -74,8 +86,10 @@ aw_executor_shutdown(struct aw_executor *executor, bool cancel_futures)
 void
 aw_executor_release(struct aw_executor *executor)
 {
-        if (executor != NULL)
-                executor_close(executor, false);
+        if (executor == NULL)
+                return;
+        check_alive(executor, "executor");
+        executor_close(executor, false);
 }
 
 /* At the end of aw_run(). Those that their owner closed may still be busy. */

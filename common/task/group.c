@@ -113,7 +113,8 @@ group_result(struct aw_group *group, bool cancelled)
         return -1;
 }
 
-async int
+/* Not inlined, so that its own frame tells where its caller's ends. */
+__attribute__((noinline)) async int
 aw_group_join(struct aw_group *group)
 {
         bool cancelled = false;

@@ -27,7 +27,8 @@ aw_timeout_enter(struct aw_timeout *timeout, aw_time when)
                 aw_call_at(&timeout->handle, when, timeout_fired, timeout);
 }
 
-int
+/* Not inlined, so that its own frame tells where its caller's ends. */
+__attribute__((noinline)) int
 aw_timeout_exit(struct aw_timeout *timeout, int result)
 {
         struct aw_task *task = timeout->task;

@@ -64,6 +64,134 @@ main(void)
 }
 """
 
+# Two tasks wait in a catch block, and in a destructor while the stack is unwound.
+EXCEPTIONS = r"""
+#include <await.h>
+
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+
+template <typename A, typename B> static async int give(A, B) { return await(aw_sleep(0)); }
+
+static async int hold(void *name)
+{
+        try {
+                throw std::runtime_error(static_cast<const char *>(name));
+        } catch (const std::exception &) {
+                await(aw_sleep(*static_cast<const char *>(name) == 'A' ? 1000 : 2000));
+                try {
+                        throw;
+                } catch (const std::exception &held) {
+                        std::printf("%s holds %s\n", static_cast<const char *>(name), held.what());
+                }
+        }
+        return await(give<int, long>(1, 2));
+}
+
+struct guard {
+        const char *name;
+        ~guard()
+        {
+                await(aw_sleep(*name == 'A' ? 3000 : 6000));
+                std::printf("left %s\n", name);
+        }
+};
+
+static async int unwind(void *name)
+{
+        try {
+                guard left{static_cast<const char *>(name)};
+                throw std::string(left.name);
+        } catch (const std::string &caught) {
+                std::printf("caught %s\n", caught.c_str());
+        }
+        return std::uncaught_exceptions();
+}
+
+static async int both(void *)
+{
+        static char a[] = "A", b[] = "B";
+
+        for (aw_task_function *function : {hold, unwind}) {
+                aw_task *tasks[] = {aw_spawn(a, function, a), aw_spawn(b, function, b)};
+                if (await(aw_gather(tasks, 2, nullptr)) != 0)
+                        return -1;
+        }
+        return 0;
+}
+
+int main()
+{
+        return aw_run(nullptr, both, nullptr) == -1;
+}
+"""
+
+TASKS = r"""
+#include <await.h>
+#include <stdlib.h>
+
+static int
+inner(int n)
+{
+        return n > 0 ? inner(n - 1) + 1 : await(aw_sleep(AW_SECOND));
+}
+
+static async int
+deep(void *argument)
+{
+        return inner(argument == NULL ? 3 : 0);
+}
+
+static async int
+stop(void *argument)
+{
+        await(aw_sleep(50 * AW_MILLISECOND));
+        abort();
+        return argument != NULL;
+}
+
+static async int
+both(void *argument)
+{
+        struct aw_task *tasks[] = {aw_spawn("deep", deep, argument),
+                                   aw_spawn("stop", stop, argument)};
+
+        return await(aw_gather(tasks, 2, NULL));
+}
+
+int
+main(void)
+{
+        return aw_run(NULL, both, NULL);
+}
+"""
+
+NO_KEYWORDS = r"""
+#define AW_NO_KEYWORDS
+#include <await.h>
+#ifdef __cplusplus
+#include <future>
+#endif
+#include <uv.h>
+
+struct names {
+        int async, await;
+};
+
+aw_async int twice(void *argument);
+aw_async int
+twice(void *argument)
+{
+        struct names names = {0, 0};
+        uv_async_t handle;
+
+        (void)argument;
+        (void)handle;
+        return aw_await(aw_sleep(aw_await(aw_sleep(names.async)))) + names.await;
+}
+"""
+
 
 def make(*words, **more):
     """Runs make as those who call these tests did; what they built stays as it is."""
@@ -114,13 +242,14 @@ def _():
     files = below(PREFIX)
     expected = {"bin/wsbench", "bin/wsecho", "bin/wsechod", "lib/libawait.a", "lib/libawait.so",
                 "lib/libawait.so.0", "lib/pkgconfig/await.pc", "share/man/man1/wsecho.1",
-                "share/man/man1/wsbench.1", "share/man/man3/await.3", "share/man/man8/wsechod.8",
+                "share/man/man1/wsbench.1", "share/man/man3/await.3", "share/await/gdb.py",
+                "share/man/man8/wsechod.8",
                 "share/bash-completion/completions/wsecho", "share/bash-completion/completions/wsechod",
                 "share/bash-completion/completions/wsbench",
                 "share/zsh/site-functions/_wsbench", "share/zsh/site-functions/_wsecho",
                 "share/zsh/site-functions/_wsechod"}
     equal(expected - files, set(), "the set of what is missing")
-    headers = {f"include/await/{name}.h" for name in PUBLIC}
+    headers = {"include/await.h"} | {f"include/await/{name}.h" for name in PUBLIC}
     equal({name for name in files if name.startswith("include/")}, headers, "the set of headers")
     for path in map(PREFIX.joinpath, files):
         if not path.is_symlink():
@@ -197,8 +326,8 @@ def _():
     compilers = [(*CC, *CFLAGS, "-x", "c")]
     if cxx := shutil.which("g++"):
         compilers.append((cxx, "-std=c++11", "-Wall", "-Wextra", "-Werror", "-x", "c++"))
-    for name in PUBLIC:
-        source = write("header.c", f"#include <await/{name}.h>\n#include <await/{name}.h>\n")
+    for name in ("await", *(f"await/{name}" for name in PUBLIC)):
+        source = write("header.c", f"#include <{name}.h>\n#include <{name}.h>\n")
         for compiler in compilers:
             run(*compiler, *pkg_config("--cflags", "await"), "-fsyntax-only", source).expect(0)
 
@@ -210,6 +339,42 @@ if shutil.which("g++") and not SANITIZED:
         program = compile_program(write("hello.cc", source), *pkg_config("--libs", "await"),
                                   compiler=("g++", "-Wall", "-Wextra", "-Werror"))
         equal(run_program(program), "Hello, world!\n", "the output")
+
+    @test("in C++ each task has its own exceptions, and an await may be anywhere in them")
+    def _():
+        program = compile_program(write("exceptions.cc", EXCEPTIONS), *pkg_config("--libs", "await"),
+                                  compiler=("g++", "-std=c++17", "-Wall", "-Wextra", "-Werror"))
+        equal(run_program(program), "A holds A\nB holds B\nleft A\ncaught A\nleft B\ncaught B\n",
+              "the output")
+
+
+@test("without the keywords the header lives with those who use the names themselves")
+def _():
+    compilers = [(*CC, *CFLAGS, "-Wpedantic", "-Wshadow", "-x", "c")]
+    if cxx := shutil.which("g++"):
+        compilers.append((cxx, "-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
+                          "-x", "c++"))
+    for compiler in compilers:
+        source = write("names.c", NO_KEYWORDS)
+        run(*compiler, *pkg_config("--cflags", "await"), "-fsyntax-only", source).expect(0)
+
+
+if shutil.which("gdb") and not SANITIZED:
+    @test("gdb tells of the tasks, and where each waits")
+    def _():
+        program = compile_program(write("tasks.c", TASKS), *pkg_config("--libs", "await"),
+                                  compiler=(*CC, *CFLAGS, "-g", "-O0"))
+        script = ("run", f"source {PREFIX}/share/await/gdb.py", "info aw-tasks", "aw-backtrace deep",
+                  "aw-backtrace nobody", "info symbol $pc")
+        shown = run("gdb", "-q", "-nx", "-batch", *(f"-ex={line}" for line in script), program,
+                    env=os.environ | {"LD_LIBRARY_PATH": str(LIBRARY), "HOME": str(scratch())},
+                    stderr=subprocess.STDOUT).out.decode()
+        match(r"(?m)^main \(waiting, stack \d+ bytes\) at .*tasks\.c:\d+: aw_gather\(", shown)
+        match(r"(?m)^  deep \(waiting, stack \d+ bytes\) at .*: aw_sleep\(", shown)
+        match(r"(?m)^  stop \(running\)", shown)
+        match(r"(?m)(^#\d+ .* inner \(n=\d\) at .*tasks\.c.*\n){4}#\d+ .* deep ", shown)
+        match(r"(?m)^there is no task 'nobody'", shown)
+        match(r"(?m)^(__pthread_kill|raise|abort|__GI_)", shown.splitlines()[-1])
 
 
 @test("make uninstall leaves nothing of what make install installed")

@@ -158,12 +158,13 @@ def _():
         equal(shown - described, set(), f"the set of functions not described in {page.name}")
 
 
-@test("what await(3) names in its table exists")
+@test("what await(3) and await_migrate(3) name in their tables exists")
 def _():
-    names = set(re.findall(r"\b((?:aw|ws)_\w+)\(\)", section(LIBRARY[0], "DESCRIPTION")))
     equal(LIBRARY[0].name, "await.3", "the first page")
-    equal(len(names) > 20, True, "that functions were found")
-    equal(names - set(declarations()), set(), "the set of unknown functions")
+    for page in LIBRARY[0], ROOT / "common/man/await_migrate.3":
+        names = set(re.findall(r"\b((?:aw|ws)_\w+)\(\)", section(page, "DESCRIPTION")))
+        equal(len(names) > 20, True, "that functions were found")
+        equal(names - set(declarations()), set(), f"the set of unknown functions in {page.name}")
 
 
 @test("pages refer to pages that exist")

@@ -397,11 +397,31 @@ release_on_another_thread(NOTHING)
         return 0;
 }
 
+static async int
+use_after_the_end(NOTHING)
+{
+        struct aw_job job = {.run = NULL};
+
+        make_threads(1);
+        expect_int(await(aw_executor_shutdown(pool, false)), 0);
+        return await(aw_run_in_executor(pool, &job, NULL));
+}
+
+static async int
+shut_down_after_the_end(NOTHING)
+{
+        make_threads(1);
+        expect_int(await(aw_executor_shutdown(pool, false)), 0);
+        return await(aw_executor_shutdown(pool, false));
+}
+
 static void
 a_pool_belongs_to_its_loops_thread(void **state)
 {
         (void)state;
         test_aborts(release_on_another_thread, "another thread");
+        test_aborts(use_after_the_end, "this thread pool was used after its end");
+        test_aborts(shut_down_after_the_end, "this executor was used after its end");
 }
 
 int

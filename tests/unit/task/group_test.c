@@ -351,6 +351,28 @@ minus_one_without_errno_is_a_failure(NOTHING)
         return 0;
 }
 
+/* They need not end in the reverse order of their beginnings. */
+static async int
+scopes_may_overlap(NOTHING)
+{
+        struct aw_group first, second;
+        struct aw_timeout timeout, other;
+
+        aw_group_init(&first);
+        aw_group_init(&second);
+        expect_int(aw_group_spawn(&first, "a", say_and_yield, "a"), 0);
+        aw_timeout_enter(&timeout, AW_NEVER);
+        expect_int(aw_group_spawn(&second, "b", say_and_yield, "b"), 0);
+        aw_timeout_enter(&other, AW_NEVER);
+        expect_int(await(aw_group_join(&first)), 0);
+        expect_int(aw_timeout_exit(&timeout, 0), 0);
+        expect_int(await(aw_sleep(0)), 0);
+        expect_int(aw_timeout_exit(&other, 0), 0);
+        expect_int(await(aw_group_join(&second)), 0);
+        expect_trace("a b");
+        return 0;
+}
+
 static async int
 a_group_that_was_joined_takes_no_more_tasks(NOTHING)
 {
@@ -541,6 +563,7 @@ main(void)
                 on_loop(a_cancellation_that_meets_a_failure_survives_it),
                 on_loop(a_failure_in_the_turn_of_a_time_out_is_told),
                 on_loop(minus_one_without_errno_is_a_failure),
+                on_loop(scopes_may_overlap),
                 on_loop(a_group_that_was_joined_takes_no_more_tasks),
                 on_loop(a_cancelled_join_waits_for_those_who_ignore_it),
                 on_loop(a_cancellation_beside_the_group_s_own_is_not_taken_back),
