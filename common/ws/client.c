@@ -261,6 +261,8 @@ opening_begin(struct ws_opening *opening, struct aw_transport *transport)
                 return NULL;
         ws->app = true;
         ws->opening = opening;
+        ws->alive.interval = opening->options->ping_interval;
+        ws->alive.timeout = opening->options->ping_timeout;
         ws->role = &opening_role;
         ws->observer = opening->options->observer;
         snprintf(ws->peer, sizeof(ws->peer), "%.63s", url->host_header);
