@@ -15,6 +15,7 @@
 #include "await/tls.h"
 #include "await/ws.h"
 #include "base/say.h"
+#include "dump.h"
 #include "echo.h"
 #include "page.h"
 
@@ -76,7 +77,7 @@ watch_signals(void *argument)
 
         while ((number = await(aw_signals_wait(server->signals, AW_NEVER))) != -1) {
                 if (number == SIGUSR1)
-                        aw_task_dump(stderr);
+                        dump_tasks();
                 else if (number == SIGHUP)
                         aw_log(AW_LOG_INFO, "SIGHUP is ignored: to use another certificate, "
                                             "restart the server");
