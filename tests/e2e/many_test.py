@@ -103,7 +103,7 @@ def declare_emfile(loop):
             equal(len(server.log.find("cannot accept")), 1, "the number of complaints")
             for peer in peers + rest:
                 peer.close()
-            with Peer(server.wss) as peer:
+            with Peer(server.ws) as peer:
                 peer.echoes()
                 server.log.wait("accepting again")
                 peer.finish()
