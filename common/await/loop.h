@@ -93,7 +93,7 @@ AW_API void aw_loop_turn(struct aw_loop *loop, bool wait);
 
 /*
  * A callback to come (asyncio.Handle and TimerHandle). The caller owns it and need only zero it
- * once; it must stay in place until the callback has begun or it was cancelled, so nothing here
+ * once, its members are the library's; it must stay in place until the callback has begun or it was cancelled, so nothing here
  * allocates or can fail. Scheduling it anew cancels what was scheduled before. One that is still
  * scheduled when the loop is destroyed never runs; zero it before it is used again.
  */

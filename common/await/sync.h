@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What tasks of one loop wait for each other with: asyncio's Event, Lock, Semaphore and Queue. All
- * are plain structures of the caller's; waiters are served first come first served, and one that is
- * cancelled after it was served passes on what it got.
+ * are plain structures of the caller's, whose members are the library's. Waiters are served first
+ * come first served, and one that is cancelled after it was served passes on what it got.
  *
  * The async functions return 0, or -1 with errno ETIMEDOUT (the absolute deadline passed; AW_NEVER:
  * none) or ECANCELED. One that need not wait does not, and then looks at neither.
