@@ -58,12 +58,12 @@ struct aw_opt {
          * when written out in full, and that is all.
          */
         const char *help;
-        /* Only `--help all` shows it. */
-        bool seldom;
         /* offsetof() the field in the caller's structure of options. */
         size_t offset;
         /* Of a size, duration or number; maximum 0: no bound. */
         uint64_t minimum, maximum;
+        /* Only `--help all` shows it. */
+        bool seldom;
 };
 
 struct aw_opt_program {
