@@ -165,7 +165,7 @@ check_formats(const struct client_options *options)
 
 /* What is said in two ways. */
 static void
-settle(struct client_options *options)
+settle_options(struct client_options *options)
 {
         struct sending_options *sending = &options->sending;
         struct printing_options *printing = &options->printing;
@@ -198,7 +198,7 @@ options_check(struct client_options *options, char **operands, int count)
         options->url = operands[0];
         options->sending.messages = operands + 1;
         options->sending.count = count - 1;
-        settle(options);
+        settle_options(options);
         return check_formats(options) &&
                check_pattern("expect", ending->expect, &ending->expected, &ending->has_expected) &&
                check_pattern("reject", ending->reject, &ending->rejected, &ending->has_rejected) &&

@@ -95,9 +95,9 @@ run_session(const struct ws_connect_options *to, struct session *session)
         enum client_status status;
 
         session->from_input = !options_have_messages(&options->sending);
-        session->send = !session->from_input        ? messages_send
-                        : options->sending.no_stdin ? nothing_send
-                                                    : input_send;
+        session->way = !session->from_input        ? messages_send
+                       : options->sending.no_stdin ? nothing_send
+                                                   : input_send;
         if (options->printing.json)
                 pings = aw_spawn("print pings", print_pings, session);
         status = await(session_run(to, session));
@@ -110,7 +110,7 @@ run_session(const struct ws_connect_options *to, struct session *session)
 
 /* What was printed is written, if anybody reads it. */
 static async enum client_status
-finish(struct session *session, enum client_status status)
+finish_session(struct session *session, enum client_status status)
 {
         struct aw_timeout timeout;
         int result;
@@ -141,7 +141,8 @@ converse(const struct client_run *run)
                 to.observer = report_observer(session.report);
                 status = options->sending.echo ? await(echo_run(&to, options))
                                                : await(run_session(&to, &session));
-                status = await(finish(&session, run->stopped == CLIENT_OK ? status : run->stopped));
+                status = await(finish_session(&session,
+                                              run->stopped == CLIENT_OK ? status : run->stopped));
         }
         report_free(session.report);
         print_free(session.printer);

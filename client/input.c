@@ -102,7 +102,7 @@ send_lines(struct session *session, struct aw_stream *input)
 
 /* What there is, is a message. */
 static async int
-send_pieces(struct session *session, struct aw_stream *input)
+send_chunks(struct session *session, struct aw_stream *input)
 {
         size_t size = session->options->connection.max_message < PIECE
                               ? session->options->connection.max_message
@@ -135,7 +135,7 @@ input_send(void *argument)
         int result = -2;
 
         if (input != NULL)
-                result = sending->binary && !sending->lines ? await(send_pieces(session, input))
+                result = sending->binary && !sending->lines ? await(send_chunks(session, input))
                                                             : await(send_lines(session, input));
         /* -2: it cannot be read. */
         if (result == -2 && errno != ECANCELED)

@@ -131,7 +131,7 @@ print_stamp(struct printer *printer)
 }
 
 async int
-print_message(struct printer *printer, const struct ws_message *message)
+print_received(struct printer *printer, const struct ws_message *message)
 {
         int result;
 

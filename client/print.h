@@ -15,7 +15,7 @@ struct printer *print_open(const struct printing_options *options, bool null);
  * goes out at the end of this turn. On a terminal what would steer it is shown instead: \xNN. 0, or
  * -1 with errno.
  */
-async int print_message(struct printer *printer, const struct ws_message *message);
+async int print_received(struct printer *printer, const struct ws_message *message);
 
 /* Prints text as it is. 0, or -1 with errno. */
 async int print_text(struct printer *printer, const char *text, size_t length);

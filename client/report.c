@@ -70,7 +70,7 @@ tell_lines(const char *mark, const char *text)
 }
 
 static void
-keep(char **place, const char *text)
+keep_text(char **place, const char *text)
 {
         free(*place);
         *place = strdup(text);
@@ -97,13 +97,13 @@ see_step(void *argument, enum ws_step step, const char *text)
                 break;
         case WS_STEP_CONNECTED:
                 take_time(report, TIME_TCP);
-                keep(&report->address, text);
+                keep_text(&report->address, text);
                 if (tells)
                         client_tell("* connected to %s", text);
                 break;
         case WS_STEP_SECURE:
                 take_time(report, TIME_TLS);
-                keep(&report->secure, text);
+                keep_text(&report->secure, text);
                 if (tells)
                         tell_lines("* ", text);
                 break;
@@ -113,7 +113,7 @@ see_step(void *argument, enum ws_step step, const char *text)
                 break;
         case WS_STEP_RESPONSE:
                 take_time(report, TIME_HTTP);
-                keep(&report->response, text);
+                keep_text(&report->response, text);
                 if (tells)
                         tell_lines("< ", text);
                 break;
@@ -326,7 +326,7 @@ report_message(struct report *report, struct printer *printer, const struct ws_m
         json_t *event;
 
         if (!report->options->printing.json)
-                return await(print_message(printer, message));
+                return await(print_received(printer, message));
         event = json_event("message");
         json_object_set_new(event, "dir", json_string("in"));
         json_object_set_new(event, "n", json_integer((json_int_t)n));

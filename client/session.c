@@ -126,10 +126,10 @@ nothing_send(void *argument)
 }
 
 static async int
-send_all(void *argument)
+run_sender(void *argument)
 {
         struct session *session = argument;
-        int result = await(session->send(session));
+        int result = await(session->way(session));
 
         /* What cannot be sent any more is not sent: the server has closed. */
         session->all_sent = result == 0;
@@ -252,7 +252,7 @@ say_late(struct session *session)
 }
 
 static async void
-wait_for_end(struct session *session)
+wait_for_session(struct session *session)
 {
         session->active = aw_loop_now();
         while (!judge_over(session)) {
@@ -307,7 +307,7 @@ hear_the_server_out(struct session *session, struct aw_task *printing)
 
 /* Both Close frames are there, or there is no hope for the other one. */
 static async void
-leave(struct session *session)
+leave_server(struct session *session)
 {
         const struct ending_options *ending = &session->options->ending;
         struct aw_timeout timeout;
@@ -335,13 +335,13 @@ static async void
 exchange(struct session *session)
 {
         struct aw_task *printing = aw_spawn("print what comes", print_what_comes, session);
-        struct aw_task *sending = aw_spawn("send", send_all, session);
+        struct aw_task *sending = aw_spawn("send", run_sender, session);
 
         if (printing == NULL || sending == NULL) {
                 client_say("out of memory");
                 session_fail(session, CLIENT_LOCAL);
         } else {
-                await(wait_for_end(session));
+                await(wait_for_session(session));
         }
         await(end_task(sending));
         session->closing = !session->ended;
@@ -367,6 +367,6 @@ session_run(const struct ws_connect_options *to, struct session *session)
         aw_timeout_enter(&timeout, session_last_deadline(session));
         await(report_close(session->report, session->printer, session->ws));
         aw_timeout_exit(&timeout, 0);
-        await(leave(session));
+        await(leave_server(session));
         return status;
 }

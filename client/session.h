@@ -14,7 +14,7 @@ struct report;
 
 struct session {
         const struct client_options *options;
-        async int (*send)(void *session); /* in one of the ways below */
+        async int (*way)(void *session); /* of sending: one of those below */
         struct ws *ws;
         struct printer *printer;
         struct report *report;

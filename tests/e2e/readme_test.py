@@ -83,8 +83,8 @@ def _():
 @test("the README's example of await is wsecho's own code")
 def _():
     example = match(r"(?ms)^```c\n(.*?)^```", README[README.index("## The library"):])[1]
-    if example not in (ROOT / "client/session.c").read_text():
-        raise AssertionError("client/session.c does not contain it as it stands")
+    if example not in (ROOT / "client/echo.c").read_text():
+        raise AssertionError("client/echo.c does not contain it as it stands")
 
 
 @test("the README's options of wsechod are the ones of --help")
