@@ -2,6 +2,7 @@
 /* When a session is over, and whether it was a success. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "session.h"
@@ -75,12 +76,29 @@ judge_waits(const struct session *session)
         return waits_for_replies(ending) && replies(session) < session->sent;
 }
 
+/* A C library without REG_STARTEND sees no more than what is before a NUL. */
+#ifndef REG_STARTEND
+#define REG_STARTEND 0
+#endif
+
 static bool
-matches(const regex_t *pattern, const struct ws_message *message)
+matches(struct session *session, const regex_t *pattern, const struct ws_message *message)
 {
         regmatch_t range = {.rm_so = 0, .rm_eo = (regoff_t)message->length};
+        char *text = malloc(message->length + 1);
+        bool result;
 
-        return regexec(pattern, (const char *)message->data, 1, &range, REG_STARTEND) == 0;
+        if (text == NULL) {
+                client_say("out of memory");
+                session_fail(session, CLIENT_LOCAL);
+                return false;
+        }
+        if (message->length > 0)
+                memcpy(text, message->data, message->length);
+        text[message->length] = '\0';
+        result = regexec(pattern, text, 1, &range, REG_STARTEND) == 0;
+        free(text);
+        return result;
 }
 
 void
@@ -90,10 +108,10 @@ judge_message(struct session *session, const struct ws_message *message)
 
         session->received++;
         session->bytes_received += message->length;
-        if (ending->has_rejected && matches(&ending->rejected, message)) {
+        if (ending->has_rejected && matches(session, &ending->rejected, message)) {
                 client_say("a message matches '%s'", ending->reject);
                 session_fail(session, CLIENT_UNEXPECTED);
-        } else if (ending->has_expected && matches(&ending->expected, message)) {
+        } else if (ending->has_expected && matches(session, &ending->expected, message)) {
                 session->matched = true;
         }
 }
