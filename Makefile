@@ -88,7 +88,7 @@ once = $(eval $(1) := $$(shell $(2)))$($(1))
 pkg_cflags = $(call once,pkg_cflags,pkg-config --cflags $(MODULES); pkg-config --cflags libev 2>&-)
 pkg_libs = $(call once,pkg_libs,pkg-config --libs $(MODULES); echo -lev)
 cmocka_libs = $(call once,cmocka_libs,pkg-config --libs cmocka)
-# Of wsbench alone: the library does not need it.
+# Of wsecho and wsbench: the library does not need it.
 jansson_cflags = $(call once,jansson_cflags,pkg-config --cflags jansson)
 jansson_libs = $(call once,jansson_libs,pkg-config --libs jansson)
 
@@ -131,8 +131,9 @@ all: $(programs) $(library) ## build the programs and the library (the default)
 $(BUILD)/wsechod: $(server_o) $(OBJ)/common.a
 $(BUILD)/wsecho: $(client_o) $(OBJ)/common.a
 $(BUILD)/wsbench: $(wsbench_o) $(OBJ)/common.a
+$(BUILD)/wsecho: private extra = $(jansson_libs)
 $(BUILD)/wsbench: private extra = $(jansson_libs) -lm
-$(wsbench_o): private extra = $(jansson_cflags)
+$(client_o) $(wsbench_o): private extra = $(jansson_cflags)
 $(examples): $(BUILD)/examples/%: $(OBJ)/common/examples/%.o $(BUILD)/libawait.a
 $(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/client/bench/histogram.o $(OBJ)/common.a
 $(benches): private extra = -lm

@@ -1,48 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "client.h"
 
-#include "await/log.h"
 #include "await/signals.h"
 #include "await/tls.h"
-#include "base/say.h"
-#include "output.h"
+#include "echo.h"
+#include "print.h"
+#include "report.h"
 #include "session.h"
 
-void
-client_say(const char *format, ...)
+aw_time
+client_deadline(const struct client_options *options)
 {
-        va_list arguments;
+        int64_t timeout = options->connection.timeout;
+        aw_time now = aw_loop_now();
 
-        va_start(arguments, format);
-        aw_log_say(format, arguments);
-        va_end(arguments);
+        return timeout == 0 || timeout > AW_NEVER - now ? AW_NEVER : now + timeout;
 }
 
 enum client_status
-client_failed(const struct ws *ws)
+client_failed(const struct ws *ws, int error)
 {
         const struct ws_peer_close *peer = ws_peer_close(ws);
-        int error = errno;
 
-        if (error == ETIMEDOUT) {
-                client_say("time-out: no reply from %s", ws_peer(ws));
-                return CLIENT_TIMEOUT;
-        }
-        if (error == EILSEQ) {
-                client_say("the message is not UTF-8: send it with --binary");
-                return CLIENT_USAGE;
-        }
         if (error == EMSGSIZE)
-                client_say("closed: a message from %s is over the limit", ws_peer(ws));
+                client_say("closed: a message from %s is over the limit: raise it with "
+                           "--max-message",
+                           ws_peer(ws));
         else if (error == EPROTO)
-                client_say("closed: %s broke the WebSocket protocol", ws_peer(ws));
+                client_say("closed: %s broke the WebSocket protocol: %s", ws_peer(ws),
+                           ws_problem(ws) == NULL ? "TLS" : ws_problem(ws));
         else if (error != EPIPE)
                 client_say("%s", strerror(error));
         else if (peer->code == WS_ABNORMAL || peer->code == 0)
@@ -65,19 +57,10 @@ client_refused(const struct aw_error *error)
                 [AW_ERROR_CANCELLED] = CLIENT_LOCAL,     [AW_ERROR_MEMORY] = CLIENT_LOCAL,
         };
 
-        client_say("%s", error->text);
+        /* Whoever stops us knows why. */
+        if (error->kind != AW_ERROR_CANCELLED)
+                client_say("%s", error->text);
         return statuses[error->kind];
-}
-
-void
-client_connected(const struct ws *ws, const struct client_options *options)
-{
-        char description[256];
-
-        if (!options->printing.verbose)
-                return;
-        ws_describe(ws, description, sizeof(description));
-        client_say("connected to %s (%s)", ws_peer(ws), description);
 }
 
 int
@@ -95,49 +78,193 @@ client_load(struct client_options *options)
         return -1;
 }
 
-static async enum client_status
-converse(const struct client_options *options)
+/* Pings and Pongs are printed as they come, whatever else is going on. */
+static async int
+print_pings(void *argument)
 {
+        struct session *session = argument;
+
+        return await(report_pings(session->report, session->printer));
+}
+
+static async enum client_status
+run_session(const struct ws_connect_options *to, struct session *session)
+{
+        const struct client_options *options = session->options;
+        struct aw_task *pings = NULL;
+        enum client_status status;
+
+        session->from_input = !options_have_messages(&options->sending);
+        session->way = !session->from_input        ? messages_send
+                       : options->sending.no_stdin ? nothing_send
+                                                   : input_send;
+        if (options->printing.json)
+                pings = aw_spawn("print pings", print_pings, session);
+        status = await(session_run(to, session));
+        if (pings != NULL) {
+                aw_cancel(pings);
+                await(aw_join(pings));
+        }
+        return status;
+}
+
+/* What was printed is written, if anybody reads it. */
+static async enum client_status
+finish_session(struct session *session, enum client_status status)
+{
+        struct aw_timeout timeout;
+        int result;
+
+        aw_timeout_enter(&timeout, session_last_deadline(session));
+        await(report_end(session->report, session->printer, session, status));
+        result = aw_timeout_exit(&timeout, await(print_finish(session->printer)));
+        if (result == 0 || status != CLIENT_OK || errno == ECANCELED || errno == ETIMEDOUT)
+                return status;
+        return client_output_failed();
+}
+
+static async enum client_status
+converse(const struct client_run *run)
+{
+        const struct client_options *options = run->options;
+        struct session session = {.options = options};
         struct ws_connect_options to = {.url = options->url,
                                         .tls = options->tls_context,
                                         .headers = options->handshake.headers.items,
                                         .header_count = options->handshake.headers.count,
                                         .max_message = options->connection.max_message};
-
-        struct output *output = output_open();
         enum client_status status = CLIENT_LOCAL;
 
-        if (output != NULL)
-                status = options->sending.count > 0 ? await(session_messages(&to, options, output))
-                                                    : await(session_lines(&to, options, output));
-        output_free(output);
+        session.printer = print_open(&options->printing, options->sending.null);
+        session.report = session.printer == NULL ? NULL : report_create(options);
+        if (session.report != NULL) {
+                to.observer = report_observer(session.report);
+                status = options->sending.echo ? await(echo_run(&to, options))
+                                               : await(run_session(&to, &session));
+                status = await(finish_session(&session,
+                                              run->stopped == CLIENT_OK ? status : run->stopped));
+        }
+        report_free(session.report);
+        print_free(session.printer);
         return status;
 }
 
-/* SIGUSR1 shows the tasks. */
-static async int
-await_signals(void *signals)
+/* Signals, and --max-time. */
+
+static const int stopping[] = {SIGUSR1, SIGINT, SIGTERM, SIGHUP};
+enum { STOPPING = 4 };
+
+static bool dies_of_pipe;
+
+static bool
+is_ignored(int number)
 {
-        while (await(aw_signals_wait(signals, AW_NEVER)) != -1)
-                aw_task_dump(stderr);
+        struct sigaction action;
+
+        return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+void
+client_hold_signals(void)
+{
+        sigset_t set;
+
+        sigemptyset(&set);
+        for (int i = 0; i < STOPPING; i++)
+                sigaddset(&set, stopping[i]);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        dies_of_pipe = !is_ignored(SIGPIPE);
+}
+
+/* `| head -1` is no failure, and ends a program without a word. */
+enum client_status
+client_output_failed(void)
+{
+        if (errno == EPIPE && dies_of_pipe)
+                return CLIENT_SIGNAL + SIGPIPE;
+        client_say("standard output: %s", strerror(errno));
+        return CLIENT_LOCAL;
+}
+
+void
+client_exit(int status)
+{
+        int number = status - CLIENT_SIGNAL;
+        sigset_t set;
+
+        if (number > 0) {
+                signal(number, SIG_DFL);
+                sigemptyset(&set);
+                sigaddset(&set, number);
+                sigprocmask(SIG_UNBLOCK, &set, NULL);
+                raise(number);
+        }
+        _exit(status);
+}
+
+struct watch {
+        struct client_run *run;
+        struct aw_signals *signals;
+        struct aw_task *main;
+        aw_time end; /* of --max-time */
+};
+
+/* SIGUSR1 shows the tasks; the others stop us. So does the end of our time. */
+static async int
+watch_main(void *argument)
+{
+        struct watch *watch = argument;
+        int number;
+
+        do {
+                number = await(aw_signals_wait(watch->signals, watch->end));
+                if (number == SIGUSR1)
+                        aw_task_dump(stderr);
+        } while (number == SIGUSR1);
+        if (number == -1 && errno != ETIMEDOUT)
+                return 0;
+        watch->run->stopped =
+                number == -1 ? CLIENT_TIMEOUT : (enum client_status)(CLIENT_SIGNAL + number);
+        if (number == -1)
+                client_say("time-out: --max-time is over");
+        aw_cancel(watch->main);
         return 0;
 }
 
-async int
-client_run(void *argument)
+/* One that is ignored, as nohup(1) does with SIGHUP, stays so. */
+static struct aw_signals *
+open_signals(void)
 {
-        static const int numbers[] = {SIGUSR1};
-        struct aw_signals *signals = aw_signals_open(numbers, 1);
-        struct aw_task *task = signals == NULL ? NULL : aw_spawn("signals", await_signals, signals);
-        int status = (int)await(converse(argument));
+        int numbers[STOPPING];
+        size_t count = 0;
+
+        for (int i = 0; i < STOPPING; i++)
+                if (!is_ignored(stopping[i]))
+                        numbers[count++] = stopping[i];
+        return aw_signals_open(numbers, count);
+}
+
+async int
+client_main(void *argument)
+{
+        struct client_run *run = argument;
+        struct watch watch = {.run = run,
+                              .main = aw_task_current(),
+                              .signals = open_signals(),
+                              .end = run->options->ending.max_time == 0
+                                             ? AW_NEVER
+                                             : aw_loop_now() + run->options->ending.max_time};
+        struct aw_task *task =
+                watch.signals == NULL ? NULL : aw_spawn("signals", watch_main, &watch);
+        enum client_status status = await(converse(run));
 
         if (task != NULL) {
                 aw_cancel(task);
                 await(aw_join(task));
         }
-        aw_signals_close(signals);
+        aw_signals_close(watch.signals);
         /* A name server that does not answer still keeps its thread, for as long as it likes. */
-        if (status == CLIENT_TIMEOUT)
-                _exit(status);
-        return status;
+        if (status == CLIENT_TIMEOUT || status > CLIENT_SIGNAL)
+                client_exit((int)status);
+        return (int)status;
 }

@@ -6,6 +6,8 @@
 #include "await/ws.h"
 #include "options.h"
 
+struct session;
+
 enum client_status {
         CLIENT_OK = 0,
         CLIENT_LOCAL = 1, /* standard output cannot be written, no memory */
@@ -15,6 +17,20 @@ enum client_status {
         CLIENT_HANDSHAKE = 5,
         CLIENT_CLOSED = 6, /* before everything was replied to */
         CLIENT_TIMEOUT = 7,
+        CLIENT_UNEXPECTED = 8, /* --expect, --reject */
+        CLIENT_SIGNAL = 128,   /* and the signal's number: it ends by that */
+};
+
+/*
+ * At the very beginning: from now on signals wait until there is somebody to take them. Also takes
+ * note of whether a broken pipe is to end us.
+ */
+void client_hold_signals(void);
+
+/* A run of the program. */
+struct client_run {
+        struct client_options *options;
+        enum client_status stopped; /* by a signal, or --max-time; or CLIENT_OK */
 };
 
 /*
@@ -24,23 +40,36 @@ enum client_status {
 int client_load(struct client_options *options);
 
 /*
- * The main task's function; the argument is a struct client_options. Its value is the exit status.
+ * The main task's function; the argument is a struct client_run. Its value is the exit status.
  */
-async int client_run(void *options);
+async int client_main(void *run);
+
+/* When there is to be a connection. */
+aw_time client_deadline(const struct client_options *options);
 
 /* Says on standard error why there is no connection, and returns the exit status for that. */
 enum client_status client_refused(const struct aw_error *error);
 
-/* With --verbose, tells of the new connection. */
-void client_connected(const struct ws *ws, const struct client_options *options);
-
 /*
- * Says on standard error, in one sentence, why an await on the connection failed (errno), and
- * returns the exit status for that.
+ * Says on standard error, in one sentence, why an await on the connection failed, and returns the
+ * exit status for that.
  */
-enum client_status client_failed(const struct ws *ws);
+enum client_status client_failed(const struct ws *ws, int error);
 
-/* Prints "wsecho: sentence" on standard error. */
+/* Says why standard output cannot be written (errno), and returns the exit status for that. */
+enum client_status client_output_failed(void);
+
+/* Ends the program, by a signal if the status says so. */
+void client_exit(int status) __attribute__((noreturn));
+
+/* Prints "wsecho: sentence" on standard error, unless --quiet. The sentence is kept. */
 void client_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Prints a line there, as it is, with --verbose and the like. */
+void client_tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The last sentence; "" before there is one. */
+const char *client_last_said(void);
+void client_set_quiet(bool quiet);
 
 #endif

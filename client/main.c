@@ -10,16 +10,18 @@
 static int
 run_client(struct client_options *options)
 {
-        bool verbose = options->printing.verbose;
+        bool verbose = options->printing.verbose > 0;
+        struct client_run run = {.options = options};
         struct aw_loop_options loop = {.backend = options->connection.loop,
                                        .slow = verbose ? 0 : -1};
         int status;
 
         aw_log_set_program(options_program.name);
+        client_set_quiet(options->printing.quiet);
         aw_log_set_level(verbose ? AW_LOG_INFO : AW_LOG_WARNING);
         if (client_load(options) == -1)
                 return CLIENT_USAGE;
-        status = aw_run(&loop, client_run, options);
+        status = aw_run(&loop, client_main, &run);
         if (status == -1) {
                 client_say("event loop '%s': %s", options->connection.loop, strerror(errno));
                 status = CLIENT_LOCAL;
@@ -33,12 +35,13 @@ main(int argc, char **argv)
         struct client_options options;
         int operands = 0, status;
 
+        client_hold_signals();
         aw_opt_keep_standard();
         options_init(&options);
         status = (int)aw_opt_parse(&options_program, argc, argv, &options, &operands);
         if (status == AW_OPT_RUN)
-                status = options_take_operands(&options, argv + 1, operands) ? run_client(&options)
-                                                                             : CLIENT_USAGE;
+                status = options_check(&options, argv + 1, operands) ? run_client(&options)
+                                                                     : CLIENT_USAGE;
         else if (status != AW_OPT_USAGE)
                 status = status == AW_OPT_DONE ? CLIENT_OK : CLIENT_LOCAL;
         aw_tls_context_unref(options.tls_context);

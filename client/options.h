@@ -3,6 +3,7 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
+#include <regex.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,14 +31,46 @@ struct handshake_options {
 
 /* What is sent. */
 struct sending_options {
-        char **messages; /* operands, count of them; none: standard input */
+        char **messages; /* operands, count of them */
         int count;
+        struct aw_opt_strings parts; /* of -d and -f, in order; they come before the operands */
         bool binary;
+        bool lines; /* of standard input, though binary */
+        bool null;  /* NUL ends what LF ends otherwise, in and out */
+        bool hex, base64;
+        bool no_stdin;
+        bool echo; /* what comes, and nothing else */
+        uint64_t repeat;
+        int64_t interval;
 };
 
 /* What is printed. */
 struct printing_options {
-        bool verbose;
+        const char *format; /* of binary messages: auto, hex, base64, raw */
+        bool raw;
+        bool json;
+        bool timestamps;
+        bool ping_pong;
+        bool quiet;
+        unsigned verbose;
+};
+
+/* When it ends, and how. */
+struct ending_options {
+        const char *wait; /* TIME, replies or forever */
+        uint64_t count, skip;
+        bool one;
+        const char *expect, *reject;
+        const char *close, *close_ok;
+        int64_t max_time;
+
+        /* What options_check() made of them. */
+        bool forever;
+        int64_t wait_time; /* -1: for replies */
+        regex_t expected, rejected;
+        bool has_expected, has_rejected;
+        unsigned code;
+        const char *reason; /* or NULL */
 };
 
 struct client_options {
@@ -46,21 +79,31 @@ struct client_options {
         struct handshake_options handshake;
         struct sending_options sending;
         struct printing_options printing;
+        struct ending_options ending;
 
         const char *url;
         struct aw_tls_context *tls_context; /* of client_load(); or NULL */
 };
 
-/* The command line of wsecho: options.c, a table for each group. */
+/* The command line of wsecho: options.c. */
 extern const struct aw_opt_program options_program;
 
 /* The defaults. */
 void options_init(struct client_options *options);
 
-/* Takes the operands, `count` of them. False after having said what is missing. */
-bool options_take_operands(struct client_options *options, char **operands, int count);
+/*
+ * Takes the operands, `count` of them, and checks what the table cannot. False after having said
+ * what is wrong: check.c.
+ */
+bool options_check(struct client_options *options, char **operands, int count);
 
-/* Frees what parsing allocated. */
+/* Whether --close-ok names the code of a Close frame. */
+bool options_close_ok(const struct ending_options *ending, unsigned code);
+
+/* There is a message on the command line, or in a file. */
+bool options_have_messages(const struct sending_options *sending);
+
+/* Frees what parsing and checking allocated. */
 void options_free(struct client_options *options);
 
 #endif

@@ -1,267 +1,372 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "session.h"
 
-#include "await/stream.h"
-#include "await/sync.h"
 #include "await/task_wait.h"
-#include "output.h"
+#include "print.h"
+#include "report.h"
 
-/* For the Close of a server that has been waited for long enough. */
+/* For the Close of a server that has been waited for long enough, or that broke the rules. */
 #define LAST_CLOSE_TIME (200 * AW_MILLISECOND)
 
-static aw_time
-deadline_of(const struct client_options *options)
-{
-        aw_time now = aw_loop_now();
+/* For what the server still says after our Close, up to its own. */
+#define CLOSE_TIME (5 * AW_SECOND)
 
-        if (options->connection.timeout == 0 || options->connection.timeout > AW_NEVER - now)
-                return AW_NEVER;
-        return now + options->connection.timeout;
+/* What happens in a session. */
+
+void
+session_fail(struct session *session, enum client_status status)
+{
+        if (!session->failed)
+                session->status = status;
+        session->failed = true;
+        aw_event_set(&session->changed);
 }
 
-/* A reply, and a line's end, at once. */
-static async enum client_status
-print(struct output *output, const struct ws_message *reply, aw_time deadline)
-{
-        if (await(output_print(output, reply, deadline)) == -1 ||
-            await(output_finish(output, deadline)) == -1)
-                return output_failed();
-        return CLIENT_OK;
-}
-
-static async void
-say_goodbye(struct ws *ws, enum client_status status)
-{
-        struct aw_timeout timeout;
-
-        aw_timeout_enter(&timeout,
-                         status == CLIENT_TIMEOUT ? aw_loop_now() + LAST_CLOSE_TIME : AW_NEVER);
-        aw_timeout_exit(&timeout, await(ws_close(ws, WS_NORMAL, NULL)));
-}
-
-static struct ws_message
-message_of(const struct client_options *options, const char *data, size_t length)
-{
-        return (struct ws_message){.type = options->sending.binary ? WS_BINARY : WS_TEXT,
-                                   .data = (const uint8_t *)data,
-                                   .length = length};
-}
-
-/* The await pattern in one function: connect, send and receive, close. */
-async enum client_status
-session_messages(const struct ws_connect_options *to, const struct client_options *options,
-                 struct output *output)
-{
-        enum client_status status = CLIENT_OK;
-        struct ws_message message, reply;
-        struct aw_error error;
-        struct ws *ws = await(ws_connect(to, &error, deadline_of(options)));
-        int i;
-
-        if (ws == NULL)
-                return client_refused(&error);
-        client_connected(ws, options);
-        for (i = 0; i < options->sending.count && status == CLIENT_OK; i++) {
-                message = message_of(options, options->sending.messages[i],
-                                     strlen(options->sending.messages[i]));
-                if (await(ws_send(ws, &message, deadline_of(options))) == -1 ||
-                    await(ws_receive(ws, &reply, deadline_of(options))) == -1)
-                        status = client_failed(ws);
-                else
-                        status = await(print(output, &reply, deadline_of(options)));
-        }
-        await(say_goodbye(ws, status));
-        return status;
-}
-
-/* Lines: one task sends them, another one prints what comes, as fast as each can. */
-
-struct lines {
-        struct ws *ws;
-        const struct client_options *options;
-        struct output *output;
-        uint64_t sent, received;
-        bool all_sent;
-        bool printing;             /* waits for those who read our output, as long as they like */
-        struct aw_event done;      /* all is replied to, or no more replies will come */
-        enum client_status status; /* of the first that failed; only that one says so */
-};
-
+/* Something moved: the time-out begins anew. */
 static void
-lines_failed(struct lines *lines)
+session_moved(struct session *session)
 {
-        if (lines->status == CLIENT_OK && errno != ECANCELED)
-                lines->status = client_failed(lines->ws);
+        session->active = aw_loop_now();
+        if (judge_over(session))
+                aw_event_set(&session->changed);
 }
 
+/* Sending. */
+
+/* Why the server does not take it. What it says itself, its Close, is for the receiver. */
 static int
-line_too_long(struct lines *lines)
+send_failed(struct session *session, const char *name)
 {
-        client_say("line %llu of the input is longer than --max-message",
-                   (unsigned long long)lines->sent + 1);
-        lines->status = CLIENT_USAGE;
+        if (errno == EILSEQ) {
+                client_say("%s is not UTF-8: send it with --binary", name);
+                session_fail(session, CLIENT_USAGE);
+        } else if (errno == EPIPE) {
+                session->unsent = true;
+        } else if (errno != ECANCELED) {
+                client_say("%s cannot be sent: %s", name, strerror(errno));
+                session_fail(session, CLIENT_LOCAL);
+        }
         return -1;
 }
 
 static async int
-send_line(struct lines *lines, const char *line, size_t length)
-{
-        struct ws_message message = message_of(lines->options, line, length);
-
-        if (length > lines->options->connection.max_message)
-                return line_too_long(lines);
-        if (await(ws_send(lines->ws, &message, deadline_of(lines->options))) == 0) {
-                lines->sent++;
-                return 0;
-        }
-        if (errno != EILSEQ || lines->status != CLIENT_OK) {
-                lines_failed(lines);
-                return -1;
-        }
-        client_say("line %llu of the input is not UTF-8: send it with --binary",
-                   (unsigned long long)lines->sent + 1);
-        lines->status = CLIENT_USAGE;
-        return -1;
-}
-
-/* Why there is no further line. */
-static void
-input_failed(struct lines *lines)
-{
-        if (errno == ECANCELED || lines->status != CLIENT_OK)
-                return;
-        if (errno == EMSGSIZE) {
-                line_too_long(lines);
-                return;
-        }
-        client_say("standard input: %s", strerror(errno));
-        lines->status = CLIENT_LOCAL;
-}
-
-/* Without its end, which is LF or CRLF. */
-static size_t
-strip(const char *line, size_t length)
-{
-        if (length == 0 || line[length - 1] != '\n')
-                return length;
-        return length > 1 && line[length - 2] == '\r' ? length - 2 : length - 1;
-}
-
-static async int
-send_lines(void *argument)
-{
-        struct lines *lines = argument;
-        struct aw_stream_options bounds = {.limit = lines->options->connection.max_message +
-                                                    strlen("\r\n")};
-        struct aw_stream *input = aw_stream_open(STDIN_FILENO, &bounds);
-        ssize_t length = -1;
-        char *line;
-
-        while (input != NULL && (length = await(aw_stream_read_line(input, &line, AW_NEVER))) > 0)
-                if (await(send_line(lines, line, strip(line, (size_t)length))) == -1)
-                        break;
-        if (length == -1)
-                input_failed(lines);
-        aw_stream_drop(input);
-        lines->all_sent = true;
-        if (lines->received >= lines->sent)
-                aw_event_set(&lines->done);
-        return 0;
-}
-
-static async int
-print_reply(struct lines *lines, const struct ws_message *reply)
+send_some(struct session *session, const struct ws_message *message, bool whole, bool final)
 {
         int result;
 
-        lines->printing = true;
-        result = await(output_print(lines->output, reply, AW_NEVER));
-        lines->printing = false;
+        session->sending = true;
+        if (whole)
+                result = await(ws_send(session->ws, message, AW_NEVER));
+        else
+                result = await(ws_send_part(session->ws, message, final, AW_NEVER));
+        session->sending = false;
+        if (result == 0)
+                session->bytes_sent += message->length;
         return result;
 }
 
-static async int
-print_replies(void *argument)
+async int
+session_send(struct session *session, const struct ws_message *message, const char *name)
 {
-        struct lines *lines = argument;
-        struct ws_message reply;
-
-        while (await(ws_receive(lines->ws, &reply, AW_NEVER)) == 0) {
-                if (await(print_reply(lines, &reply)) == -1) {
-                        if (errno != ECANCELED)
-                                lines->status = output_failed();
-                        aw_event_set(&lines->done);
-                        return 0;
-                }
-                lines->received++;
-                if (lines->all_sent && lines->received >= lines->sent)
-                        aw_event_set(&lines->done);
-        }
-        lines_failed(lines);
-        aw_event_set(&lines->done);
+        if (await(send_some(session, message, true, true)) == -1)
+                return send_failed(session, name);
+        session->sent++;
+        session_moved(session);
         return 0;
 }
 
-/* The sender has come to its end, or the printer to a premature one. What was sent is still replied to, if it can be. */
-static async void
-wait_for_replies(struct lines *lines)
+async int
+session_send_part(struct session *session, const struct ws_message *part, bool final,
+                  const char *name)
 {
-        while (!aw_event_is_set(&lines->done)) {
-                uint64_t received = lines->received;
+        if (await(send_some(session, part, false, final)) == -1)
+                return send_failed(session, name);
+        session->sent += final;
+        session_moved(session);
+        return 0;
+}
 
-                if (await(aw_event_wait(&lines->done, deadline_of(lines->options))) == 0 ||
-                    lines->received > received || lines->printing)
-                        continue;
-                if (lines->status == CLIENT_OK) {
-                        client_say("time-out: %llu of %llu messages were replied to",
-                                   (unsigned long long)lines->received,
-                                   (unsigned long long)lines->sent);
-                        lines->status = CLIENT_TIMEOUT;
+async int
+session_wait_for_reply(struct session *session)
+{
+        const struct ending_options *ending = &session->options->ending;
+
+        if (ending->forever || ending->wait_time != -1 || ending->count > 0 || ending->has_expected)
+                return 0;
+        while (session->received < session->sent + ending->skip) {
+                if (session->ended) {
+                        errno = EPIPE;
+                        return -1;
                 }
-                return;
+                aw_event_clear(&session->received_one);
+                if (await(aw_event_wait(&session->received_one, AW_NEVER)) == -1)
+                        return -1;
         }
+        return 0;
+}
+
+async int
+session_pause(const struct session *session)
+{
+        int64_t interval = session->options->sending.interval;
+
+        return interval == 0 ? 0 : await(aw_sleep(interval));
+}
+
+async int
+nothing_send(void *argument)
+{
+        (void)argument;
+        return 0;
+}
+
+static async int
+run_sender(void *argument)
+{
+        struct session *session = argument;
+        int result = await(session->way(session));
+
+        /* What cannot be sent any more is not sent: the server has closed. */
+        session->all_sent = result == 0;
+        session->all_sent_at = aw_loop_now();
+        session_moved(session);
+        aw_event_set(&session->changed);
+        return 0;
+}
+
+/* Receiving. */
+
+static int
+print_failed(struct session *session)
+{
+        if (errno != ECANCELED)
+                session_fail(session, client_output_failed());
+        return -1;
+}
+
+/* A message: printed, unless we have what we wanted, and counted. */
+static async int
+take_message(struct session *session, const struct ws_message *message)
+{
+        int result;
+
+        if (session->stopped || session->status == CLIENT_UNEXPECTED || judge_has_come(session))
+                return 0;
+        session->printing = true;
+        result = await(
+                report_message(session->report, session->printer, message, session->received + 1));
+        if (result == 0 && !session->from_input)
+                result = await(print_finish(session->printer));
+        session->printing = false;
+        if (result == -1)
+                return print_failed(session);
+        judge_message(session, message);
+        aw_event_set(&session->received_one);
+        session_moved(session);
+        return 0;
+}
+
+static async int
+print_what_comes(void *argument)
+{
+        struct session *session = argument;
+        struct ws_message message;
+        int result;
+
+        while ((result = await(ws_receive(session->ws, &message, AW_NEVER))) == 0)
+                if (await(take_message(session, &message)) == -1)
+                        return 0;
+        session->error = errno;
+        session->ended = errno != ECANCELED;
+        aw_event_set(&session->changed);
+        aw_event_set(&session->received_one);
+        return 0;
+}
+
+/* Waiting. */
+
+/* Whether messages have come further since the last look. */
+static bool
+has_progress(struct session *session)
+{
+        struct ws_traffic traffic;
+        bool progress;
+
+        ws_traffic(session->ws, &traffic);
+        progress = traffic.received != session->traffic.received ||
+                   traffic.sent != session->traffic.sent;
+        session->traffic = traffic;
+        return progress;
+}
+
+/* The end of the wait, at the latest: a look at the clock, in steps that suit the time-out. */
+static aw_time
+next_look(const struct session *session)
+{
+        int64_t timeout = session->options->connection.timeout;
+        aw_time now = aw_loop_now(), next = AW_NEVER;
+
+        if (timeout > 0 && timeout < AW_NEVER - now)
+                next = now + (timeout < 8 * AW_MILLISECOND ? AW_MILLISECOND : timeout / 8);
+        if (session->all_sent && session->options->ending.wait_time != -1 &&
+            session->all_sent_at + session->options->ending.wait_time < next)
+                next = session->all_sent_at + session->options->ending.wait_time;
+        return next;
+}
+
+/* True: nothing has moved for as long as the time-out says. */
+static bool
+is_late(struct session *session)
+{
+        int64_t timeout = session->options->connection.timeout;
+        aw_time now = aw_loop_now();
+
+        if (has_progress(session) || !judge_waits(session))
+                session->active = now;
+        return timeout > 0 && now - session->active >= timeout;
+}
+
+static void
+say_late(struct session *session)
+{
+        if (session->printing)
+                client_say("time-out: nobody reads standard output");
+        else if (session->options->ending.has_expected)
+                client_say("time-out: no message matched '%s'", session->options->ending.expect);
+        else if (session->options->ending.count > 0)
+                client_say("time-out: %" PRIu64 " of %" PRIu64 " messages came", session->received,
+                           session->options->ending.count);
+        else if (session->from_input || session->received > 0)
+                client_say("time-out: %" PRIu64 " of %" PRIu64 " messages were replied to",
+                           session->received, session->sent);
+        else
+                client_say("time-out: no reply from %s", ws_peer(session->ws));
+        session_fail(session,
+                     session->options->ending.has_expected ? CLIENT_UNEXPECTED : CLIENT_TIMEOUT);
+        session->late = true;
 }
 
 static async void
-exchange_lines(struct lines *lines)
+wait_for_session(struct session *session)
 {
-        struct aw_task *tasks[2] = {aw_spawn("send lines", send_lines, lines),
-                                    aw_spawn("print replies", print_replies, lines)};
-        int i;
+        session->active = aw_loop_now();
+        while (!judge_over(session)) {
+                aw_event_clear(&session->changed);
+                if (await(aw_event_wait(&session->changed, next_look(session))) == -1 &&
+                    errno == ECANCELED)
+                        session->stopped = true;
+                else if (!judge_over(session) && is_late(session))
+                        say_late(session);
+        }
+}
 
-        if (tasks[0] == NULL || tasks[1] == NULL) {
+/* Whoever has been stopped, or has waited for too long, has no time. */
+static bool
+in_a_hurry(const struct session *session)
+{
+        return session->stopped || session->late || session->status > CLIENT_SIGNAL;
+}
+
+aw_time
+session_last_deadline(const struct session *session)
+{
+        return in_a_hurry(session) ? aw_loop_now() + LAST_CLOSE_TIME : AW_NEVER;
+}
+
+/*
+ * Our Close, then what the server still says, up to its own Close: all is printed. It has
+ * CLOSE_TIME for each sign of life, or what --timeout says if that is less, and all in all no more
+ * than --timeout; our readers have all the time they want.
+ */
+static async void
+hear_the_server_out(struct session *session, struct aw_task *printing)
+{
+        int64_t timeout = session->options->connection.timeout;
+        int64_t silence = timeout > 0 && timeout < CLOSE_TIME ? timeout : CLOSE_TIME;
+        aw_time begin = aw_loop_now(), now = begin;
+
+        session->active = begin;
+        while (!aw_task_done(printing) && !in_a_hurry(session)) {
+                if (await(aw_wait(&printing, 1, AW_ALL_COMPLETED, now + silence / 8 + 1)) == -1)
+                        session->stopped = true;
+                now = aw_loop_now();
+                if (has_progress(session) || (session->printing && session->from_input))
+                        session->active = now;
+                if (now - session->active >= silence ||
+                    (timeout > 0 && now - begin >= timeout && !session->printing))
+                        return;
+        }
+        if (in_a_hurry(session))
+                await(aw_wait(&printing, 1, AW_ALL_COMPLETED, aw_loop_now() + LAST_CLOSE_TIME));
+}
+
+/* Both Close frames are there, or there is no hope for the other one. */
+static async void
+leave_server(struct session *session)
+{
+        const struct ending_options *ending = &session->options->ending;
+        struct aw_timeout timeout;
+        bool wait = session->ended && session->error == EPIPE;
+
+        if (in_a_hurry(session) && !wait) {
+                ws_drop(session->ws);
+                return;
+        }
+        aw_timeout_enter(&timeout,
+                         wait && !in_a_hurry(session) ? AW_NEVER : aw_loop_now() + LAST_CLOSE_TIME);
+        aw_timeout_exit(&timeout, await(ws_close(session->ws, ending->code, ending->reason)));
+}
+
+static async void
+end_task(struct aw_task *task)
+{
+        if (task == NULL)
+                return;
+        aw_cancel(task);
+        await(aw_join(task));
+}
+
+static async void
+exchange(struct session *session)
+{
+        struct aw_task *printing = aw_spawn("print what comes", print_what_comes, session);
+        struct aw_task *sending = aw_spawn("send", run_sender, session);
+
+        if (printing == NULL || sending == NULL) {
                 client_say("out of memory");
-                lines->status = CLIENT_LOCAL;
-        } else if (await(aw_wait(tasks, 2, AW_FIRST_COMPLETED, AW_NEVER)) != -1) {
-                await(wait_for_replies(lines));
+                session_fail(session, CLIENT_LOCAL);
+        } else {
+                await(wait_for_session(session));
         }
-        for (i = 0; i < 2; i++) {
-                if (tasks[i] == NULL)
-                        continue;
-                aw_cancel(tasks[i]);
-                await(aw_join(tasks[i]));
-        }
+        await(end_task(sending));
+        session->closing = !session->ended;
+        ws_shutdown(session->ws, session->options->ending.code, session->options->ending.reason);
+        if (printing != NULL)
+                await(hear_the_server_out(session, printing));
+        await(end_task(printing));
 }
 
 async enum client_status
-session_lines(const struct ws_connect_options *to, const struct client_options *options,
-              struct output *output)
+session_run(const struct ws_connect_options *to, struct session *session)
 {
-        struct lines lines = {.options = options, .output = output};
+        enum client_status status;
+        struct aw_timeout timeout;
         struct aw_error error;
 
-        lines.ws = await(ws_connect(to, &error, deadline_of(options)));
-        if (lines.ws == NULL)
+        session->ws = await(ws_connect(to, &error, client_deadline(session->options)));
+        if (session->ws == NULL)
                 return client_refused(&error);
-        client_connected(lines.ws, options);
-        await(exchange_lines(&lines));
-        await(say_goodbye(lines.ws, lines.status));
-        if (lines.status != CLIENT_TIMEOUT && await(output_finish(output, AW_NEVER)) == -1 &&
-            lines.status == CLIENT_OK)
-                lines.status = output_failed();
-        return lines.status;
+        await(report_open(session->report, session->printer, session->ws));
+        await(exchange(session));
+        status = judge_end(session);
+        aw_timeout_enter(&timeout, session_last_deadline(session));
+        await(report_close(session->report, session->printer, session->ws));
+        aw_timeout_exit(&timeout, 0);
+        await(leave_server(session));
+        return status;
 }

@@ -1,19 +1,85 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two ways of using a connection: messages from the command line, or lines from standard input.
+ * A connection in use: one task sends, in one of several ways; another one prints what comes; the
+ * main task waits for the end of it, and says goodbye.
  */
 #ifndef SESSION_H
 #define SESSION_H
 
+#include "await/sync.h"
 #include "client.h"
 
-struct output;
+struct printer;
+struct report;
 
-/* Each connects, sends, prints the replies, and closes. The exit status. */
-async enum client_status session_messages(const struct ws_connect_options *to,
-                                          const struct client_options *options,
-                                          struct output *output);
-async enum client_status session_lines(const struct ws_connect_options *to,
-                                       const struct client_options *options, struct output *output);
+struct session {
+        const struct client_options *options;
+        async int (*way)(void *session); /* of sending: one of those below */
+        struct ws *ws;
+        struct printer *printer;
+        struct report *report;
+
+        uint64_t sent, received; /* messages */
+        uint64_t bytes_sent, bytes_received;
+        bool all_sent;
+        bool unsent;     /* the server closed before it took what we had for it */
+        bool from_input; /* what is sent comes from standard input, or nothing is: no hurry */
+        bool sending;    /* waits for the server to take it */
+        bool printing;   /* waits for those who read our output */
+        bool matched;    /* a message was --expect'ed */
+        bool stopped;    /* by a signal, or --max-time */
+        bool late;       /* the time-out is over */
+        bool closing;    /* we say goodbye */
+        bool ended;      /* the server's direction has */
+        int error;       /* how: errno */
+        bool failed;     /* `status` is that of a failure, which was said */
+        enum client_status status;
+
+        struct ws_traffic traffic; /* when we looked last */
+        aw_time active;            /* when something moved last */
+        aw_time all_sent_at;
+        struct aw_event changed;      /* for the main task */
+        struct aw_event received_one; /* for a sender that waits for the reply */
+};
+
+/* A way of sending: a task's function. Its argument is the session. */
+async int messages_send(void *session); /* messages.c: operands, -d and -f */
+async int input_send(void *session);    /* input.c: standard input */
+async int nothing_send(void *session);  /* we only listen */
+
+/*
+ * Connects, sends, prints what comes, and closes. The exit status; why it is not 0 was said.
+ */
+async enum client_status session_run(const struct ws_connect_options *to, struct session *session);
+
+/*
+ * Sends a message, or a part of one. 0, or -1 if nothing more can be sent: why is said by the
+ * session. `name` is what it is called: "line 3 of the input".
+ */
+async int session_send(struct session *session, const struct ws_message *message, const char *name);
+async int session_send_part(struct session *session, const struct ws_message *part, bool final,
+                            const char *name);
+
+/*
+ * Time for what still has to be done at the end: whoever was stopped, or has waited for too long,
+ * has 0.2 s, others have as much as they want.
+ */
+aw_time session_last_deadline(const struct session *session);
+
+/* The session cannot go on, as was said; the status for that. */
+void session_fail(struct session *session, enum client_status status);
+
+/* Of a sender: waits until all that was sent so far was replied to. 0, or -1: it will not be. */
+async int session_wait_for_reply(struct session *session);
+
+/* Between two messages. 0, or -1 if there is no next one. */
+async int session_pause(const struct session *session);
+
+/* judge.c: when it is over, and what it was. */
+bool judge_over(const struct session *session);
+bool judge_has_come(const struct session *session); /* what was asked for; the rest is not */
+bool judge_waits(const struct session *session);    /* for the server: the time-out runs */
+void judge_message(struct session *session, const struct ws_message *message);
+enum client_status judge_end(struct session *session);
 
 #endif

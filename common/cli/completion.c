@@ -46,7 +46,7 @@ print_bash(const struct aw_opt_program *program)
                "    case $before in\n",
                program->name, program->name);
         while ((option = aw_opt_next(program, option)) != NULL)
-                if (option->help != NULL && option->kind != AW_OPT_FLAG)
+                if (option->help != NULL && option->argument != NULL)
                         print_bash_arm(option);
         fputs("    esac\n"
               "    case $word in -*) ;; *) return ;; esac\n"
@@ -76,7 +76,8 @@ print_zsh_text(const char *text)
 static void
 print_zsh_option(const struct aw_opt *option)
 {
-        bool flag = option->kind == AW_OPT_FLAG, many = option->kind == AW_OPT_STRINGS;
+        bool flag = option->argument == NULL,
+             many = option->kind == AW_OPT_STRINGS || option->kind == AW_OPT_COUNT;
 
         fputs("  ", stdout);
         if (many)

@@ -61,24 +61,46 @@ label_length(const struct aw_opt *option)
         return (int)(strlen("  -n, --") + strlen(option->name) + argument);
 }
 
+static bool
+is_shown(const struct aw_opt *option, bool all)
+{
+        return option->help != NULL && (all || !option->seldom);
+}
+
+/* Some of the options are seldom used. */
+static bool
+has_more(const struct aw_opt_program *program)
+{
+        const struct aw_opt *option = program->options;
+
+        while (option->name != NULL && !option->seldom)
+                option++;
+        return option->name != NULL;
+}
+
 void
-aw_opt_help(const struct aw_opt_program *program, FILE *out)
+aw_opt_help(const struct aw_opt_program *program, bool all, FILE *out)
 {
         const struct aw_opt *option = NULL;
         int column = 0;
 
         while ((option = aw_opt_next(program, option)) != NULL)
-                if (option->help != NULL && label_length(option) <= LABEL_MAX &&
+                if (is_shown(option, all) && label_length(option) <= LABEL_MAX &&
                     label_length(option) + 2 > column)
                         column = label_length(option) + 2;
         fprintf(out, "usage: %s %s\n\n", program->name, program->synopsis);
         print_wrapped(out, program->summary, 0);
-        fputs("\noptions:\n", out);
-        while ((option = aw_opt_next(program, option)) != NULL)
-                if (option->help != NULL) {
+        fputs(all && program->options->topic != NULL ? "" : "\noptions:\n", out);
+        while ((option = aw_opt_next(program, option)) != NULL) {
+                if (all && option->topic != NULL && program->options->topic != NULL)
+                        fprintf(out, "\n%s:\n", option->topic);
+                if (is_shown(option, all)) {
                         print_label(out, option, label_length(option), column);
                         print_wrapped(out, option->help, column);
                 }
+        }
+        if (!all && has_more(program))
+                fprintf(out, "\n'%s --help all' tells of all options.\n", program->name);
         if (program->epilogue != NULL)
                 fprintf(out, "\n%s\n", program->epilogue);
 }
@@ -98,7 +120,7 @@ aw_opt_run_builtin(const struct aw_opt_program *program, const struct aw_opt *op
                    const char *text)
 {
         if (option == &aw_opt_builtin[AW_OPT_HELP])
-                aw_opt_help(program, stdout);
+                aw_opt_help(program, text != NULL && strcmp(text, "all") == 0, stdout);
         else if (option == &aw_opt_builtin[AW_OPT_VERSION])
                 printf("%s %s\n", program->name, AW_VERSION);
         else

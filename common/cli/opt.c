@@ -10,7 +10,7 @@
 #include "await/log.h"
 #include "cli/private.h"
 
-#define OPTIONS_MAX 64
+#define OPTIONS_MAX 128
 
 /*
  * What getopt_long() returns: LONG and the place in the table, a letter, OPERAND, MISSING or
@@ -43,7 +43,7 @@ is_written_out(const char *name, int argc, char **argv)
 static void
 add_option(struct parser *parser, const struct aw_opt *option)
 {
-        bool flag = option->kind == AW_OPT_FLAG;
+        bool flag = option->argument == NULL;
         char letter[] = {option->letter, flag ? '\0' : ':', '\0'};
 
         if (parser->count == OPTIONS_MAX)
@@ -112,7 +112,7 @@ refuse_word(const struct parser *parser, const char *word)
 }
 
 static enum aw_opt_status
-take_code(const struct parser *parser, int code, const char *word)
+take_code(const struct parser *parser, int code, const char *word, const char *next)
 {
         const struct aw_opt *option = option_of(parser, code == MISSING ? optopt : code);
 
@@ -121,6 +121,8 @@ take_code(const struct parser *parser, int code, const char *word)
         if (code == MISSING)
                 return aw_opt_usage_error(parser->program, "option '--%s' needs an argument: %s",
                                           option->name, option->argument);
+        if (option == &aw_opt_builtin[AW_OPT_HELP])
+                return aw_opt_store(parser->program, option, next, parser->values);
         return aw_opt_store(parser->program, option, optarg, parser->values);
 }
 
@@ -164,7 +166,8 @@ aw_opt_parse(const struct aw_opt_program *program, int argc, char **argv, void *
                 if (code == OPERAND)
                         argv[1 + count++] = optarg;
                 else if (code != -1)
-                        status = take_code(&parser, code, word);
+                        status =
+                                take_code(&parser, code, word, optind < argc ? argv[optind] : NULL);
         }
         /* Those behind "--". */
         while (status == AW_OPT_RUN && optind < argc && argc > 0)

@@ -14,6 +14,8 @@
 enum aw_opt_kind {
         /* bool: set to true. */
         AW_OPT_FLAG,
+        /* unsigned: one more each time it is given. */
+        AW_OPT_COUNT,
         /* const char *: points into argv. */
         AW_OPT_STRING,
         /* struct aw_opt_strings, empty to begin with: repeatable, collected in order. */
@@ -32,9 +34,10 @@ enum aw_opt_kind {
         AW_OPT_CHOICE,
 };
 
-/* Borrowed words of argv in an array of the parser's; freed by aw_opt_strings_free(). */
+/* Borrowed words of argv in arrays of the parser's; freed by aw_opt_strings_free(). */
 struct aw_opt_strings {
         const char **items;
+        char *letters; /* of each one's option: several may share a list */
         size_t count;
 };
 
@@ -47,7 +50,7 @@ struct aw_opt {
         char letter;
         enum aw_opt_kind kind;
         /*
-         * What --help calls its argument: "SIZE"; for a choice "auto|ev|uv|poll"; NULL for a flag.
+         * What --help calls its argument: "SIZE"; for a choice "auto|ev|uv|poll"; NULL for a flag or a count.
          */
         const char *argument;
         /*
@@ -59,6 +62,8 @@ struct aw_opt {
         size_t offset;
         /* Of a size, duration or number; maximum 0: no bound. */
         uint64_t minimum, maximum;
+        /* Only `--help all` shows it. */
+        bool seldom;
 };
 
 struct aw_opt_program {
@@ -69,7 +74,8 @@ struct aw_opt_program {
         /* One sentence. */
         const char *summary;
         /*
-         * Ends with name NULL. Added to every table: help (-h), version, and the hidden
+         * Ends with name NULL. Added to every table: help (-h; `--help all` shows what is seldom
+         * used as well, by topic), version, and the hidden
          * completion, which takes "bash" or "zsh" and prints the script for that shell.
          */
         const struct aw_opt *options;
@@ -106,14 +112,14 @@ enum aw_opt_status aw_opt_parse(const struct aw_opt_program *program, int argc, 
  */
 void aw_opt_keep_standard(void);
 
-/* What --help prints. */
-void aw_opt_help(const struct aw_opt_program *program, FILE *out);
+/* What --help prints; all: what `--help all` does. */
+void aw_opt_help(const struct aw_opt_program *program, bool all, FILE *out);
 
 /* Prints "name: sentence" and "try 'name --help'" on standard error; returns AW_OPT_USAGE. */
 enum aw_opt_status aw_opt_usage_error(const struct aw_opt_program *program, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
 
-/* Frees the array (not the words) and empties it. */
+/* Frees the arrays (not the words) and empties them. */
 void aw_opt_strings_free(struct aw_opt_strings *strings);
 
 /* The checked parsers by themselves: 0, or -1 with errno EINVAL (not of the form) or ERANGE. */

@@ -3,7 +3,8 @@
 #include "cli/private.h"
 
 const struct aw_opt aw_opt_builtin[] = {
-        [AW_OPT_HELP] = {.name = "help",
+        [AW_OPT_HELP] = {.topic = "Other",
+                         .name = "help",
                          .letter = 'h',
                          .kind = AW_OPT_FLAG,
                          .help = "print this help and exit"},

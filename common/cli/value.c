@@ -211,16 +211,22 @@ is_choice(const char *words, const char *text)
 }
 
 static enum aw_opt_status
-store_string(const struct aw_opt_program *program, struct aw_opt_strings *strings, const char *text)
+store_string(const struct aw_opt_program *program, struct aw_opt_strings *strings, char letter,
+             const char *text)
 {
         const char **items = realloc(strings->items, (strings->count + 1) * sizeof(*items));
+        char *letters = realloc(strings->letters, strings->count + 1);
 
-        if (items == NULL) {
+        if (items != NULL)
+                strings->items = items;
+        if (letters != NULL)
+                strings->letters = letters;
+        if (items == NULL || letters == NULL) {
                 fprintf(stderr, "%s: out of memory\n", program->name);
                 return AW_OPT_FAILED;
         }
+        letters[strings->count] = letter;
         items[strings->count++] = text;
-        strings->items = items;
         return AW_OPT_RUN;
 }
 
@@ -239,8 +245,11 @@ aw_opt_store(const struct aw_opt_program *program, const struct aw_opt *option, 
         case AW_OPT_FLAG:
                 *(bool *)field = true;
                 return AW_OPT_RUN;
+        case AW_OPT_COUNT:
+                ++*(unsigned *)field;
+                return AW_OPT_RUN;
         case AW_OPT_STRINGS:
-                return store_string(program, field, text);
+                return store_string(program, field, option->letter, text);
         case AW_OPT_STRING:
         case AW_OPT_CHOICE:
                 *(const char **)field = text;
@@ -254,5 +263,6 @@ void
 aw_opt_strings_free(struct aw_opt_strings *strings)
 {
         free(strings->items);
+        free(strings->letters);
         *strings = (struct aw_opt_strings){0};
 }

@@ -47,7 +47,7 @@ print_names(BIO *out, const X509 *certificate)
 }
 
 static void
-print_time(BIO *out, const char *word, const ASN1_TIME *time)
+print_date(BIO *out, const char *word, const ASN1_TIME *time)
 {
         struct tm tm;
 
@@ -76,8 +76,8 @@ print_certificate(BIO *out, int number, const X509 *certificate)
         print_names(out, certificate);
         BIO_printf(out, "; by ");
         X509_NAME_print_ex(out, X509_get_issuer_name(certificate), 0, NAME_FLAGS);
-        print_time(out, "\n  valid from ", X509_get0_notBefore(certificate));
-        print_time(out, " to ", X509_get0_notAfter(certificate));
+        print_date(out, "\n  valid from ", X509_get0_notBefore(certificate));
+        print_date(out, " to ", X509_get0_notAfter(certificate));
         print_fingerprint(out, certificate);
 }
 

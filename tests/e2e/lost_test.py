@@ -7,8 +7,8 @@ import socket
 import subprocess
 
 from peer import BINARY, CLOSE, PING, PONG, Peer, Script, after_accept, close_payload, header
-from support import (DEADLINE, Server, Skip, client_command, ends, equal, finish, main, run,
-                     scratch, started, test, wsecho)
+from support import (DEADLINE, Server, Skip, client_command, ends, equal, finish, main, match, run,
+                     scratch, sentence, started, test, wsecho)
 
 server = Server()
 
@@ -44,18 +44,22 @@ def _():
             ends(wsecho(script.url, *words, given=given), 6, "1011: tired", b"one\ntwo\n")
 
 
-@test("6: while standard input is still open, without waiting for it")
+@test("0 or 6: while standard input is still open, by the code if all was replied to")
 def _():
     def one(peer):
         peer.accept()
         peer.send_frame(*peer.read_frame()[:2])
-        peer.send_close(1001, b"over")
+        peer.send_close(code, b"over")
         peer.until_close()
 
-    with Script(one) as script, started(*client_command(script.url)) as client:
-        client.stdin.write(b"one\n")
-        equal(client.wait(DEADLINE), 6, "the status")
-        ends(finish(client), 6, "1001: over", b"one\n")
+    for code, status in ((1000, 0), (1001, 0), (1011, 6), (4000, 6)):
+        with Script(one) as script, started(*client_command(script.url)) as client:
+            client.stdin.write(b"one\n")
+            equal(client.wait(DEADLINE), status, "the status")
+            done = finish(client).expect(status, b"one\n")
+            equal(done.err, "" if status == 0 else f"wsecho: {done.err[8:]}", "what it says")
+            if status:
+                match(f"{code}: over", sentence(done.err))
 
 
 @test("6: a connection that is lost, by a reset or the end of the stream")

@@ -80,11 +80,13 @@ def _():
                   [re.sub("0[a-z]*", "0", word) for word in wanted[0] if "//" not in word], line)
 
 
-@test("the README's example of await is the server's own code")
+@test("the README's examples of await are the programs' own code")
 def _():
-    example = match(r"(?ms)^```c\n(.*?)^```", README[README.index("## What it looks like"):])[1]
-    if example not in (ROOT / "server/echo.c").read_text():
-        raise AssertionError("server/echo.c does not contain it as it stands")
+    for chapter, source in (("## What it looks like", "server/echo.c"),
+                            ("## The library", "client/echo.c")):
+        example = match(r"(?ms)^```c\n(.*?)^```", README[README.index(chapter):])[1]
+        if example not in (ROOT / source).read_text():
+            raise AssertionError(f"{source} does not contain it as it stands")
 
 
 @test("the README's options of wsechod are the ones of --help")

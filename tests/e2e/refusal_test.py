@@ -51,6 +51,7 @@ def _():
 def _():
     done = wsecho("--help").expect(0)
     equal(done.err, "")
+    equal(done.out.count(b"\n") <= 24, True, "that it fits a terminal")
     for option in ("--cacert FILE", "--insecure", "--timeout TIME", "--binary", "--verbose",
                    "--header FIELD", "--help", "--version", "Exit status"):
         match(option, done.out.decode())

@@ -293,7 +293,7 @@ def _():
     equal(shown((TEXT, b"\x1b]0;PWNED\x07\x1b[2Jred"), (TEXT, "größer\u202e\u009b".encode()),
                 (BINARY, b"\x00\xff"), (TEXT, b"two\n\tlines")),
           rb"\x1b]0;PWNED\x07\x1b[2Jred" b"\n" + "größer".encode()
-          + rb"\xe2\x80\xae\xc2\x9b" b"\n" rb"\x00\xff" b"\ntwo\n\tlines\n", "what is shown")
+          + rb"\xe2\x80\xae\xc2\x9b" b"\n2 bytes: 00 ff\ntwo\n\tlines\n", "what is shown")
 
 
 @test("what is no terminal gets the bytes as they came")

@@ -48,6 +48,38 @@ help_describes_every_option(void **state)
         assert_string_equal(r.out, expected);
 }
 
+/* What is seldom used is shown by `--help all` only, by topic. */
+static void
+all_options_are_shown_by_topic(void **state)
+{
+        static const struct aw_opt topics[] = {
+                {.topic = "First",
+                 .name = "often",
+                 .letter = 'o',
+                 .kind = AW_OPT_COUNT,
+                 .help = "an option"},
+                {.topic = "Second", .name = "seldom", .help = "another", .seldom = true},
+                {.name = NULL},
+        };
+        static const struct aw_opt_program of_topics = {
+                .name = "test", .synopsis = "[options]", .summary = "Tests.", .options = topics};
+        struct run r = run(&of_topics, (char *[]){"test", "--help", NULL});
+
+        (void)state;
+        assert_string_equal(r.out, "usage: test [options]\n\nTests.\n\noptions:\n"
+                                   "  -o, --often    an option\n"
+                                   "  -h, --help     print this help and exit\n"
+                                   "      --version  print the version and exit\n"
+                                   "\n'test --help all' tells of all options.\n");
+        r = run(&of_topics, (char *[]){"test", "-h", "all", NULL});
+        assert_int_equal(r.status, AW_OPT_DONE);
+        assert_string_equal(r.out, "usage: test [options]\n\nTests.\n"
+                                   "\nFirst:\n  -o, --often    an option\n"
+                                   "\nSecond:\n      --seldom   another\n"
+                                   "\nOther:\n  -h, --help     print this help and exit\n"
+                                   "      --version  print the version and exit\n");
+}
+
 static void
 version_prints_name_and_version(void **state)
 {
@@ -122,8 +154,8 @@ static void
 a_table_may_have_a_help_of_its_own(void **state)
 {
         static const struct aw_opt own[] = {
-                {NULL, "help", 'h', AW_OPT_NUMBER, "N", "help N people", FIELD(count), 0, 0},
-                {NULL, NULL, 0, AW_OPT_FLAG, NULL, NULL, 0, 0, 0},
+                {NULL, "help", 'h', AW_OPT_NUMBER, "N", "help N people", FIELD(count), 0, 0, false},
+                {NULL, NULL, 0, AW_OPT_FLAG, NULL, NULL, 0, 0, 0, false},
         };
         const struct aw_opt_program with = {"test", "", "Helps.", own, NULL};
         struct run r = run(&with, (char *[]){"test", "--help=3", NULL});
@@ -209,6 +241,7 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(help_describes_every_option),
+                cmocka_unit_test(all_options_are_shown_by_topic),
                 cmocka_unit_test(version_prints_name_and_version),
                 cmocka_unit_test(an_error_before_help_comes_first),
                 cmocka_unit_test(lists_are_freed_when_help_ends_the_program),

@@ -10,6 +10,23 @@
 #include "unit/cli/opt_test.h"
 
 static void
+a_count_is_one_more_each_time(void **state)
+{
+        static const struct aw_opt counts[] = {
+                {.name = "more", .letter = 'm', .kind = AW_OPT_COUNT, .help = "more"},
+                {.name = NULL},
+        };
+        static const struct aw_opt_program counting = {.name = "test", .options = counts};
+        char *argv[] = {"test", "-mm", "--more", NULL};
+        unsigned count = 0;
+        int operands;
+
+        (void)state;
+        assert_int_equal(aw_opt_parse(&counting, 3, argv, &count, &operands), AW_OPT_RUN);
+        assert_int_equal(count, 3);
+}
+
+static void
 without_options_the_defaults_stay(void **state)
 {
         struct run r = RUN();
@@ -39,6 +56,7 @@ every_kind_of_option_is_stored(void **state)
         assert_int_equal(r.values.headers.count, 2);
         assert_string_equal(r.values.headers.items[0], "A:1");
         assert_string_equal(r.values.headers.items[1], "B:2");
+        assert_memory_equal(r.values.headers.letters, "HH", 2);
         assert_int_equal(r.values.message_size, 65536);
         assert_true(r.values.count == UINT64_MAX);
         assert_int_equal(r.values.timeout, 1500000);
@@ -263,6 +281,7 @@ int
 main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_count_is_one_more_each_time),
                 cmocka_unit_test(without_options_the_defaults_stay),
                 cmocka_unit_test(every_kind_of_option_is_stored),
                 cmocka_unit_test(short_options_are_grouped_and_carry_values),

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* What is checked of the options beyond their form. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "await/ws.h"
+#include "options.h"
+
+bool
+options_have_messages(const struct sending_options *sending)
+{
+        return sending->count > 0 || sending->parts.count > 0;
+}
+
+/* TIME, replies, forever; -1 is forever, as in wscat. Without it: forever if we only listen. */
+static bool
+check_wait(struct ending_options *ending, bool listens)
+{
+        const char *wait = ending->wait;
+
+        ending->wait_time = -1;
+        if (wait == NULL)
+                ending->forever = listens && !ending->has_expected && ending->count == 0;
+        else if (strcmp(wait, "forever") == 0 || strcmp(wait, "-1") == 0)
+                ending->forever = true;
+        else if (strcmp(wait, "replies") != 0 && aw_opt_duration(wait, &ending->wait_time) == -1) {
+                aw_opt_usage_error(&options_program,
+                                   "option '--wait' must be a time such as 2s, 'replies' or "
+                                   "'forever', not '%s'",
+                                   wait);
+                return false;
+        }
+        return true;
+}
+
+static bool
+check_pattern(const char *name, const char *pattern, regex_t *compiled, bool *has)
+{
+        char text[128];
+        int error;
+
+        if (pattern == NULL)
+                return true;
+        error = regcomp(compiled, pattern, REG_EXTENDED | REG_NOSUB);
+        if (error != 0) {
+                regerror(error, compiled, text, sizeof(text));
+                aw_opt_usage_error(&options_program, "option '--%s': '%s': %s", name, pattern,
+                                   text);
+                return false;
+        }
+        *has = true;
+        return true;
+}
+
+/* A code that may stand in a Close frame (section 7.4), at the beginning of the text, or 0. */
+static unsigned
+read_code(const char *text, char **end)
+{
+        unsigned long code = strtoul(text, end, 10);
+        bool known = (code >= 1000 && code <= 1003) || (code >= 1005 && code <= 1014);
+
+        if (*end != text + 4 || !(known || (code >= 3000 && code <= 4999)))
+                return 0;
+        return (unsigned)code;
+}
+
+/* CODE[:REASON] */
+static bool
+check_close(struct ending_options *ending)
+{
+        char *end;
+
+        ending->code = WS_NORMAL;
+        if (ending->close == NULL)
+                return true;
+        ending->code = read_code(ending->close, &end);
+        if (ending->code == 0 || ending->code == WS_NO_STATUS || ending->code == WS_ABNORMAL ||
+            (*end != '\0' && *end != ':')) {
+                aw_opt_usage_error(&options_program,
+                                   "option '--close' must be CODE or CODE:REASON, with a code "
+                                   "such as 1000 or 4001, not '%s'",
+                                   ending->close);
+                return false;
+        }
+        ending->reason = *end == ':' ? end + 1 : NULL;
+        if (ending->reason != NULL && strlen(ending->reason) > 123) {
+                aw_opt_usage_error(&options_program,
+                                   "option '--close': the reason is longer than 123 bytes");
+                return false;
+        }
+        return true;
+}
+
+/* CODE,CODE...: calls `is` for none, or true if one is the code. *valid: they are all codes. */
+static bool
+find_code(const char *codes, unsigned code, bool *valid)
+{
+        bool found = false;
+        char *end;
+        unsigned one;
+
+        do {
+                one = read_code(codes, &end);
+                found = found || one == code;
+                *valid = one != 0 && (*end == ',' || *end == '\0');
+                codes = end + 1;
+        } while (*valid && *end == ',');
+        return found;
+}
+
+bool
+options_close_ok(const struct ending_options *ending, unsigned code)
+{
+        bool valid;
+
+        return ending->close_ok != NULL && find_code(ending->close_ok, code, &valid);
+}
+
+static bool
+check_close_ok(const struct ending_options *ending)
+{
+        bool valid = true;
+
+        if (ending->close_ok != NULL)
+                find_code(ending->close_ok, 0, &valid);
+        if (!valid)
+                aw_opt_usage_error(&options_program,
+                                   "option '--close-ok' must be codes such as 1000,4001, not '%s'",
+                                   ending->close_ok);
+        return valid;
+}
+
+/*
+ * cron and systemd give this to those who have nothing to read: they listen. One that cannot be
+ * read stands for a descriptor that was closed, which is a failure.
+ */
+static bool
+is_dev_null(int fd)
+{
+        struct stat status;
+
+        return (fcntl(fd, F_GETFL) & O_ACCMODE) != O_WRONLY && fstat(fd, &status) == 0 &&
+               S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
+}
+
+static bool
+check_formats(const struct client_options *options)
+{
+        const struct sending_options *sending = &options->sending;
+
+        if (sending->hex && sending->base64)
+                aw_opt_usage_error(&options_program, "'--hex' and '--base64' exclude each other");
+        else if (sending->echo && options_have_messages(sending))
+                aw_opt_usage_error(&options_program,
+                                   "'--echo' sends what comes, and no messages of its own");
+        else
+                return true;
+        return false;
+}
+
+/* What is said in two ways. */
+static void
+settle_options(struct client_options *options)
+{
+        struct sending_options *sending = &options->sending;
+        struct printing_options *printing = &options->printing;
+
+        if (options->ending.one)
+                options->ending.count = 1;
+        if (sending->hex || sending->base64) {
+                printing->format = sending->hex ? "hex" : "base64";
+                sending->binary = sending->lines = true;
+        }
+        if (printing->raw)
+                printing->format = "raw";
+        if (!options_have_messages(sending) && is_dev_null(STDIN_FILENO))
+                sending->no_stdin = true;
+        /* Bytes in, bytes out. */
+        if (sending->binary && !sending->lines && !sending->no_stdin &&
+            !options_have_messages(sending) && strcmp(printing->format, "auto") == 0)
+                printing->raw = true;
+}
+
+bool
+options_check(struct client_options *options, char **operands, int count)
+{
+        struct ending_options *ending = &options->ending;
+
+        if (count == 0) {
+                aw_opt_usage_error(&options_program, "the URL is missing");
+                return false;
+        }
+        options->url = operands[0];
+        options->sending.messages = operands + 1;
+        options->sending.count = count - 1;
+        settle_options(options);
+        return check_formats(options) &&
+               check_pattern("expect", ending->expect, &ending->expected, &ending->has_expected) &&
+               check_pattern("reject", ending->reject, &ending->rejected, &ending->has_rejected) &&
+               check_wait(ending,
+                          options->sending.no_stdin && !options_have_messages(&options->sending)) &&
+               check_close(ending) && check_close_ok(ending);
+}
+
+void
+options_free(struct client_options *options)
+{
+        if (options->ending.has_expected)
+                regfree(&options->ending.expected);
+        if (options->ending.has_rejected)
+                regfree(&options->ending.rejected);
+        aw_opt_strings_free(&options->sending.parts);
+        aw_opt_strings_free(&options->handshake.headers);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* --echo: sends back what comes, so that a test suite for WebSocket can test a client. */
+#ifndef ECHO_H
+#define ECHO_H
+
+#include "client.h"
+
+/* The await pattern in one function: connect, receive and send, close. The exit status. */
+async enum client_status echo_run(const struct ws_connect_options *to,
+                                  const struct client_options *options);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* Sending standard input: line by line, or, with --binary, as it comes. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "await/stream.h"
+#include "codec.h"
+#include "session.h"
+
+#define PIECE ((size_t)64 << 10)
+
+static int
+input_failed(struct session *session, const char *why)
+{
+        client_say("standard input: %s", why);
+        session_fail(session, CLIENT_LOCAL);
+        return -1;
+}
+
+static int
+refuse_line(struct session *session, const char *why)
+{
+        client_say("line %" PRIu64 " of the input is %s", session->sent + 1, why);
+        session_fail(session, CLIENT_USAGE);
+        return -1;
+}
+
+/* Without its end, which is LF or CRLF, or NUL. */
+static size_t
+strip(const char *line, size_t length, bool null)
+{
+        if (length == 0 || line[length - 1] != (null ? '\0' : '\n'))
+                return length;
+        return !null && length > 1 && line[length - 2] == '\r' ? length - 2 : length - 1;
+}
+
+static async int
+send_line(struct session *session, char *line, size_t size)
+{
+        const struct sending_options *sending = &session->options->sending;
+        ssize_t length = (ssize_t)strip(line, size, sending->null);
+        struct ws_message message = {.type = sending->binary ? WS_BINARY : WS_TEXT};
+        char name[48];
+
+        if ((uint64_t)length > session->options->connection.max_message)
+                return refuse_line(session, "longer than --max-message");
+        if (sending->hex || sending->base64)
+                length = (sending->hex ? codec_from_hex : codec_from_base64)(line, (size_t)length,
+                                                                             (uint8_t *)line);
+        if (length == -1)
+                return refuse_line(session, sending->hex ? "not hex" : "not base64");
+        message.data = (const uint8_t *)line;
+        message.length = (size_t)length;
+        snprintf(name, sizeof(name), "line %" PRIu64 " of the input", session->sent + 1);
+        if (session->sent > 0 && await(session_pause(session)) == -1)
+                return -1;
+        return await(session_send(session, &message, name));
+}
+
+/* The last one may lack its end. */
+static async ssize_t
+read_record(struct aw_stream *input, char **record, char *rest, size_t size)
+{
+        ssize_t length = await(aw_stream_read_until(input, "", 1, record, AW_NEVER));
+        size_t got = 0;
+
+        if (length != -1 || errno != ENODATA)
+                return length;
+        *record = rest;
+        if (await(aw_stream_read_exactly(input, rest, size, &got, AW_NEVER)) == -1 &&
+            errno != ENODATA)
+                return -1;
+        return (ssize_t)got;
+}
+
+static async int
+send_lines(struct session *session, struct aw_stream *input)
+{
+        bool null = session->options->sending.null;
+        size_t size = session->options->connection.max_message + strlen("\r\n");
+        char *rest = null ? malloc(size) : NULL;
+        ssize_t length = -1;
+        char *line;
+        int result = 0;
+
+        while (result == 0) {
+                length = null ? await(read_record(input, &line, rest, size))
+                              : await(aw_stream_read_line(input, &line, AW_NEVER));
+                if (length <= 0)
+                        break;
+                result = await(send_line(session, line, (size_t)length));
+        }
+        free(rest);
+        if (result == 0 && length == -1 && errno == EMSGSIZE)
+                return refuse_line(session, "longer than --max-message");
+        return result == -1 || length == 0 ? result : -2;
+}
+
+/* What there is, is a message. */
+static async int
+send_chunks(struct session *session, struct aw_stream *input)
+{
+        size_t size = session->options->connection.max_message < PIECE
+                              ? session->options->connection.max_message
+                              : PIECE;
+        uint8_t *piece = malloc(size);
+        struct ws_message message = {.type = WS_BINARY, .data = piece};
+        ssize_t length = -1;
+        int result = 0;
+
+        if (piece == NULL)
+                return -2;
+        while (result == 0 && (length = await(aw_stream_read(input, piece, size, AW_NEVER))) > 0) {
+                message.length = (size_t)length;
+                result = await(session_send(session, &message, "standard input"));
+                if (result == 0)
+                        result = await(session_pause(session));
+        }
+        free(piece);
+        return result == -1 || length == 0 ? result : -2;
+}
+
+async int
+input_send(void *argument)
+{
+        struct session *session = argument;
+        const struct sending_options *sending = &session->options->sending;
+        struct aw_stream_options bounds = {.limit = session->options->connection.max_message +
+                                                    strlen("\r\n")};
+        struct aw_stream *input = aw_stream_open(STDIN_FILENO, &bounds);
+        int result = -2;
+
+        if (input != NULL)
+                result = sending->binary && !sending->lines ? await(send_chunks(session, input))
+                                                            : await(send_lines(session, input));
+        /* -2: it cannot be read. */
+        if (result == -2 && errno != ECANCELED)
+                input_failed(session, strerror(errno));
+        aw_stream_drop(input);
+        return result == 0 ? 0 : -1;
+}

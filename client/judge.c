@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* When a session is over, and whether it was a success. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "session.h"
+
+/* Replies: messages that are no greetings. */
+static uint64_t
+replies(const struct session *session)
+{
+        uint64_t skip = session->options->ending.skip;
+
+        return session->received > skip ? session->received - skip : 0;
+}
+
+static bool
+waits_for_replies(const struct ending_options *ending)
+{
+        return !ending->forever && ending->wait_time == -1;
+}
+
+/* What was asked for has come. Later messages are nobody's business. */
+bool
+judge_has_come(const struct session *session)
+{
+        const struct ending_options *ending = &session->options->ending;
+
+        if (ending->has_expected)
+                return session->matched;
+        return ending->count > 0 && replies(session) >= ending->count;
+}
+
+static bool
+is_fulfilled(const struct session *session)
+{
+        const struct ending_options *ending = &session->options->ending;
+
+        if (ending->has_expected || ending->count > 0)
+                return judge_has_come(session);
+        if (!session->all_sent || ending->forever)
+                return false;
+        if (ending->wait_time != -1)
+                return aw_loop_now() >= session->all_sent_at + ending->wait_time;
+        return replies(session) >= session->sent;
+}
+
+bool
+judge_over(const struct session *session)
+{
+        const struct ending_options *ending = &session->options->ending;
+
+        if (session->failed || session->stopped || session->ended || is_fulfilled(session))
+                return true;
+        /* What was expected did not come in time. */
+        return session->all_sent && ending->wait_time != -1 &&
+               aw_loop_now() >= session->all_sent_at + ending->wait_time;
+}
+
+bool
+judge_waits(const struct session *session)
+{
+        const struct ending_options *ending = &session->options->ending;
+
+        /* Those who read our lines may take their time. */
+        if (session->printing)
+                return !session->from_input;
+        if (session->sending)
+                return true;
+        if (!session->all_sent && session->from_input)
+                return false;
+        if (ending->has_expected || ending->count > 0)
+                return ending->wait_time == -1 && !ending->forever;
+        return waits_for_replies(ending) && replies(session) < session->sent;
+}
+
+/* A C library without REG_STARTEND sees no more than what is before a NUL. */
+#ifndef REG_STARTEND
+#define REG_STARTEND 0
+#endif
+
+static bool
+matches(struct session *session, const regex_t *pattern, const struct ws_message *message)
+{
+        regmatch_t range = {.rm_so = 0, .rm_eo = (regoff_t)message->length};
+        char *text = malloc(message->length + 1);
+        bool result;
+
+        if (text == NULL) {
+                client_say("out of memory");
+                session_fail(session, CLIENT_LOCAL);
+                return false;
+        }
+        if (message->length > 0)
+                memcpy(text, message->data, message->length);
+        text[message->length] = '\0';
+        result = regexec(pattern, text, 1, &range, REG_STARTEND) == 0;
+        free(text);
+        return result;
+}
+
+void
+judge_message(struct session *session, const struct ws_message *message)
+{
+        const struct ending_options *ending = &session->options->ending;
+
+        session->received++;
+        session->bytes_received += message->length;
+        if (ending->has_rejected && matches(session, &ending->rejected, message)) {
+                client_say("a message matches '%s'", ending->reject);
+                session_fail(session, CLIENT_UNEXPECTED);
+        } else if (ending->has_expected && matches(session, &ending->expected, message)) {
+                session->matched = true;
+        }
+}
+
+/* The server closed, with a code that is all right once all is done. */
+static bool
+closed_well(const struct session *session)
+{
+        const struct ending_options *ending = &session->options->ending;
+        unsigned code = ws_peer_close(session->ws)->code;
+
+        if (session->error != EPIPE)
+                return false;
+        if (ending->close_ok != NULL)
+                return options_close_ok(ending, code);
+        return code == WS_NORMAL || code == WS_GOING_AWAY || code == WS_NO_STATUS ||
+               (session->closing && code == ending->code);
+}
+
+/* All that was to come before the server's Close has come. */
+static bool
+is_complete(const struct session *session)
+{
+        const struct ending_options *ending = &session->options->ending;
+
+        if (ending->count > 0)
+                return false;
+        /* An explicit --close-ok is for any time. */
+        if (ending->close_ok != NULL)
+                return true;
+        if (session->unsent)
+                return false;
+        if (!session->all_sent && !session->from_input)
+                return false;
+        return !waits_for_replies(ending) || replies(session) >= session->sent;
+}
+
+static enum client_status
+not_expected(const struct session *session)
+{
+        client_say("no message matched '%s'", session->options->ending.expect);
+        return CLIENT_UNEXPECTED;
+}
+
+enum client_status
+judge_end(struct session *session)
+{
+        const struct ending_options *ending = &session->options->ending;
+        bool lost;
+
+        if (session->failed)
+                return session->status;
+        if (session->stopped || judge_has_come(session))
+                return CLIENT_OK;
+        if (ending->has_expected)
+                return not_expected(session);
+        if (!session->ended && ending->count == 0)
+                return CLIENT_OK;
+        if (!session->ended) {
+                client_say("time-out: %" PRIu64 " of %" PRIu64 " messages came", replies(session),
+                           ending->count);
+                return CLIENT_TIMEOUT;
+        }
+        lost = session->error == EPIPE && ws_peer_close(session->ws)->code == WS_ABNORMAL;
+        if (lost && session->closing && is_fulfilled(session))
+                return CLIENT_OK;
+        if (closed_well(session) && (is_complete(session) || is_fulfilled(session)))
+                return CLIENT_OK;
+        return client_failed(session->ws, session->error);
+}

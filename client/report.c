@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "report.h"
+
+#include "await/log.h"
+#include "json.h"
+#include "print.h"
+#include "session.h"
+
+/* Pings and Pongs that wait to be printed; what is beyond that is not told. */
+#define PENDING_MAX ((size_t)1 << 20)
+
+/* The steps whose times are told: name, TCP, TLS, HTTP. */
+enum { TIME_NAME, TIME_TCP, TIME_TLS, TIME_HTTP, TIMES };
+static const char *const time_names[] = {"name", "tcp", "tls", "http"};
+
+struct report {
+        const struct client_options *options;
+        struct ws_observer observer;
+        char *address, *secure, *response; /* of the steps; or NULL */
+        int64_t begin, last;               /* nanoseconds */
+        double ms[TIMES];                  /* or -1 */
+
+        char *pending; /* lines of JSON */
+        size_t pending_length;
+        bool opened; /* they come after that */
+        struct aw_event more;
+};
+
+static int64_t
+now_ns(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* The way to a connection. */
+
+/* A secret is not for the screen, and who looks over the shoulder. */
+static bool
+is_secret(const char *line)
+{
+        return strncasecmp(line, "Authorization:", 14) == 0 ||
+               strncasecmp(line, "Proxy-Authorization:", 20) == 0 ||
+               strncasecmp(line, "Cookie:", 7) == 0;
+}
+
+/* Each line of a text, behind a mark. */
+static void
+tell_lines(const char *mark, const char *text)
+{
+        size_t length, shown;
+
+        for (; *text != '\0'; text += length + (text[length] == '\n')) {
+                length = strcspn(text, "\n");
+                shown = length > 0 && text[length - 1] == '\r' ? length - 1 : length;
+                if (is_secret(text))
+                        client_tell("%s%.*s [not shown]", mark, (int)strcspn(text, ":") + 1, text);
+                else if (shown > 0)
+                        client_tell("%s%.*s", mark, (int)shown, text);
+        }
+}
+
+static void
+keep_text(char **place, const char *text)
+{
+        free(*place);
+        *place = strdup(text);
+}
+
+static void
+take_time(struct report *report, int which)
+{
+        int64_t now = now_ns();
+
+        report->ms[which] = (double)(now - report->last) / 1e6;
+        report->last = now;
+}
+
+static void
+see_step(void *argument, enum ws_step step, const char *text)
+{
+        struct report *report = argument;
+        bool tells = report->options->printing.verbose > 0;
+
+        switch (step) {
+        case WS_STEP_RESOLVED:
+                take_time(report, TIME_NAME);
+                break;
+        case WS_STEP_CONNECTED:
+                take_time(report, TIME_TCP);
+                keep_text(&report->address, text);
+                if (tells)
+                        client_tell("* connected to %s", text);
+                break;
+        case WS_STEP_SECURE:
+                take_time(report, TIME_TLS);
+                keep_text(&report->secure, text);
+                if (tells)
+                        tell_lines("* ", text);
+                break;
+        case WS_STEP_REQUEST:
+                if (tells)
+                        tell_lines("> ", text);
+                break;
+        case WS_STEP_RESPONSE:
+                take_time(report, TIME_HTTP);
+                keep_text(&report->response, text);
+                if (tells)
+                        tell_lines("< ", text);
+                break;
+        }
+}
+
+/* Frames. */
+
+static const char *
+frame_name(unsigned opcode)
+{
+        static const char *const names[16] = {
+                [0] = "continuation", [1] = "text", [2] = "binary",
+                [8] = "close",        [9] = "ping", [10] = "pong",
+        };
+
+        return names[opcode & 15] == NULL ? "reserved" : names[opcode & 15];
+}
+
+/* The code is not for the eyes. */
+static void
+tell_frame(const struct ws_frame *frame)
+{
+        const char *mark = frame->sent ? ">" : "<", *more = frame->final ? "" : ", more follows";
+        size_t skip = frame->opcode == 8 && frame->length >= 2 ? 2 : 0;
+
+        if (skip > 0)
+                client_tell("%s close %u %.*s", mark,
+                            (unsigned)frame->payload[0] << 8 | frame->payload[1],
+                            (int)(frame->length - skip), (const char *)frame->payload + skip);
+        else if (frame->payload != NULL)
+                client_tell("%s %s: %.*s", mark, frame_name(frame->opcode), (int)frame->length,
+                            (const char *)frame->payload);
+        else
+                client_tell("%s %s, %" PRIu64 " bytes%s", mark, frame_name(frame->opcode),
+                            frame->length, more);
+}
+
+static void
+add_pending(struct report *report, char *line)
+{
+        size_t length = line == NULL ? 0 : strlen(line);
+        char *larger;
+
+        if (length > 0 && report->pending_length + length <= PENDING_MAX) {
+                larger = realloc(report->pending, report->pending_length + length);
+                if (larger != NULL) {
+                        report->pending = larger;
+                        memcpy(larger + report->pending_length, line, length);
+                        report->pending_length += length;
+                }
+        }
+        free(line);
+        aw_event_set(&report->more);
+}
+
+static void
+see_frame(void *argument, const struct ws_frame *frame)
+{
+        struct report *report = argument;
+        const struct printing_options *printing = &report->options->printing;
+        bool ping = frame->opcode == 9 || frame->opcode == 10;
+        json_t *event;
+
+        if (printing->verbose > 1 || (ping && printing->ping_pong))
+                tell_frame(frame);
+        if (!printing->json || !ping)
+                return;
+        event = json_event(frame_name(frame->opcode));
+        json_object_set_new(event, "dir", json_string(frame->sent ? "out" : "in"));
+        json_add_data(event, frame->payload, (size_t)frame->length, true);
+        add_pending(report, json_line(event));
+}
+
+/* The report. */
+
+struct report *
+report_create(const struct client_options *options)
+{
+        struct report *report = calloc(1, sizeof(*report));
+
+        if (report == NULL) {
+                client_say("out of memory");
+                return NULL;
+        }
+        report->options = options;
+        report->observer =
+                (struct ws_observer){.step = see_step, .frame = see_frame, .argument = report};
+        report->begin = report->last = now_ns();
+        for (int i = 0; i < TIMES; i++)
+                report->ms[i] = -1;
+        return report;
+}
+
+void
+report_free(struct report *report)
+{
+        if (report == NULL)
+                return;
+        free(report->address);
+        free(report->secure);
+        free(report->response);
+        free(report->pending);
+        free(report);
+}
+
+const struct ws_observer *
+report_observer(const struct report *report)
+{
+        const struct printing_options *printing = &report->options->printing;
+
+        return printing->json || printing->ping_pong || printing->verbose > 0 ? &report->observer
+                                                                              : NULL;
+}
+
+/* Prints a line of JSON, behind the pending ones; frees it. */
+static async int
+print_json(struct report *report, struct printer *printer, char *line)
+{
+        char *pending = NULL;
+        size_t length = 0;
+        int result = 0;
+
+        if (report->opened) {
+                pending = report->pending;
+                length = report->pending_length;
+                report->pending = NULL;
+                report->pending_length = 0;
+        }
+        if (length > 0)
+                result = await(print_text(printer, pending, length));
+        if (result == 0 && line != NULL)
+                result = await(print_text(printer, line, strlen(line)));
+        free(pending);
+        free(line);
+        return result;
+}
+
+async int
+report_pings(struct report *report, struct printer *printer)
+{
+        while (await(aw_event_wait(&report->more, AW_NEVER)) == 0) {
+                aw_event_clear(&report->more);
+                if (await(print_json(report, printer, NULL)) == -1)
+                        break;
+        }
+        return 0;
+}
+
+static void
+tell_times(const struct report *report)
+{
+        char text[128] = "";
+        size_t length = 0;
+
+        for (int i = 0; i < TIMES; i++)
+                if (report->ms[i] >= 0)
+                        length += (size_t)snprintf(text + length, sizeof(text) - length,
+                                                   "%s%s %.1f", length == 0 ? "" : ", ",
+                                                   time_names[i], report->ms[i]);
+        client_tell("* open after %s ms", text);
+}
+
+static void
+add_times(const struct report *report, json_t *event)
+{
+        json_t *ms = json_object();
+
+        for (int i = 0; i < TIMES; i++)
+                if (report->ms[i] >= 0)
+                        json_object_set_new(ms, time_names[i], json_real(report->ms[i]));
+        json_object_set_new(event, "ms", ms);
+}
+
+async void
+report_open(struct report *report, struct printer *printer, const struct ws *ws)
+{
+        const char *protocol = ws_subprotocol(ws);
+        char description[256];
+        json_t *event;
+
+        if (report->options->printing.verbose > 0) {
+                ws_describe(ws, description, sizeof(description));
+                tell_times(report);
+                if (protocol != NULL)
+                        client_tell("* subprotocol %s", protocol);
+                client_say("connected to %s (%s)", ws_peer(ws), description);
+        }
+        if (!report->options->printing.json)
+                return;
+        event = json_event("open");
+        json_object_set_new(event, "url", json_string(report->options->url));
+        json_object_set_new(event, "address",
+                            json_string(report->address == NULL ? "" : report->address));
+        json_add_tls(event, report->secure);
+        json_object_set_new(event, "subprotocol",
+                            protocol == NULL ? json_null() : json_string(protocol));
+        json_object_set_new(event, "extensions", json_array());
+        json_add_head(event, report->response == NULL ? "" : report->response);
+        add_times(report, event);
+        await(print_json(report, printer, json_line(event)));
+        report->opened = true;
+        aw_event_set(&report->more);
+}
+
+async int
+report_message(struct report *report, struct printer *printer, const struct ws_message *message,
+               uint64_t n)
+{
+        json_t *event;
+
+        if (!report->options->printing.json)
+                return await(print_received(printer, message));
+        event = json_event("message");
+        json_object_set_new(event, "dir", json_string("in"));
+        json_object_set_new(event, "n", json_integer((json_int_t)n));
+        json_object_set_new(event, "type",
+                            json_string(message->type == WS_TEXT ? "text" : "binary"));
+        json_add_data(event, message->data, message->length, message->type == WS_TEXT);
+        return await(print_json(report, printer, json_line(event)));
+}
+
+async void
+report_close(struct report *report, struct printer *printer, const struct ws *ws)
+{
+        const struct ws_peer_close *peer = ws_peer_close(ws);
+        json_t *event;
+
+        if (peer->code == 0)
+                return;
+        if (report->options->printing.verbose > 0)
+                client_tell("* closed by %s: %u%s%s", ws_peer(ws), peer->code,
+                            peer->reason[0] == '\0' ? "" : " ", peer->reason);
+        if (!report->options->printing.json || peer->code == WS_ABNORMAL)
+                return;
+        event = json_event("close");
+        json_object_set_new(event, "dir", json_string("in"));
+        json_object_set_new(event, "code", json_integer(peer->code));
+        json_object_set_new(event, "reason", json_string(peer->reason));
+        await(print_json(report, printer, json_line(event)));
+}
+
+static async void
+report_error(struct report *report, struct printer *printer, enum client_status status)
+{
+        static const char *const stages[] = {
+                [CLIENT_LOCAL] = "local",         [CLIENT_USAGE] = "local",
+                [CLIENT_CONNECTION] = "tcp",      [CLIENT_TLS] = "tls",
+                [CLIENT_HANDSHAKE] = "handshake", [CLIENT_CLOSED] = "protocol",
+                [CLIENT_TIMEOUT] = "timeout",     [CLIENT_UNEXPECTED] = "expectation",
+        };
+        const char *stage =
+                (size_t)status < sizeof(stages) / sizeof(stages[0]) ? stages[status] : "local";
+        json_t *event = json_event("error");
+
+        if (status == CLIENT_CONNECTION && report->ms[TIME_NAME] < 0)
+                stage = "name";
+        json_object_set_new(event, "stage", json_string(stage));
+        json_object_set_new(event, "text", json_string(client_last_said()));
+        if (status == CLIENT_HANDSHAKE && report->response != NULL)
+                json_add_head(event, report->response);
+        await(print_json(report, printer, json_line(event)));
+}
+
+async void
+report_end(struct report *report, struct printer *printer, const struct session *session,
+           enum client_status status)
+{
+        json_t *event;
+
+        if (!report->options->printing.json)
+                return;
+        if (status != CLIENT_OK && client_last_said()[0] != '\0')
+                await(report_error(report, printer, status));
+        event = json_event("end");
+        json_object_set_new(event, "exit", json_integer(status));
+        json_object_set_new(event, "sent", json_integer((json_int_t)session->sent));
+        json_object_set_new(event, "received", json_integer((json_int_t)session->received));
+        json_object_set_new(event, "bytes_sent", json_integer((json_int_t)session->bytes_sent));
+        json_object_set_new(event, "bytes_received",
+                            json_integer((json_int_t)session->bytes_received));
+        json_object_set_new(event, "seconds", json_real((double)(now_ns() - report->begin) / 1e9));
+        await(print_json(report, printer, json_line(event)));
+}

@@ -1,0 +1,419 @@
+# SPDX-License-Identifier: MIT
+"""When wsecho ends, and with which status: never by a race, and nothing that the server said before
+its Close is lost."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+
+from peer import CLOSE, PING, TEXT, Script, close_payload
+from support import (DEADLINE, Server, client_command, ends, equal, finish, main, match, run,
+                     sentence, started, test, wsecho)
+
+server = Server(listen=("ws://127.0.0.1:0",))
+URL = server.ws
+
+
+def messages_of(peer):
+    """The client's messages up to its Close, which is answered after what the caller does."""
+    while (came := peer.read_frame()).opcode != CLOSE:
+        if came.opcode == TEXT:
+            yield came.payload
+    peer.send_frame(CLOSE, came.payload)
+
+
+def replying(*greetings, replies=lambda text: [b"re:" + text]):
+    """A server that greets and then replies to each message, with none, one or many."""
+    def serve(peer):
+        peer.accept()
+        for greeting in greetings:
+            peer.send_frame(TEXT, greeting)
+        seen = []
+        for text in messages_of(peer):
+            seen.append(text)
+            for reply in replies(text):
+                peer.send_frame(TEXT, reply)
+        return seen
+    return Script(serve)
+
+
+def closing(code, after=1, together=False):
+    """A server that replies to the first messages and then closes."""
+    def serve(peer):
+        peer.accept()
+        for i in range(after):
+            came = peer.read_frame()
+            reply = peer.frame(came.opcode, came.payload)
+            last = i == after - 1 and together
+            peer.send(reply + (peer.frame(CLOSE, close_payload(code)) if last else b""))
+        if not together:
+            peer.send_close(code)
+        peer.until_close()
+    return Script(serve)
+
+
+# A server that closes.
+
+
+@test("0: all is replied to, and then the server closes with 1000, in one packet or two, always")
+def _():
+    for together in (False, True):
+        for _ in range(10):
+            with closing(1000, together=together) as script:
+                wsecho(script.url, given=b"quit\n").expect(0, b"quit\n")
+            with closing(1000, together=together) as script:
+                wsecho(script.url, "quit").expect(0, b"quit\n")
+
+
+@test("6: all is replied to, and then the server closes with 1011, always")
+def _():
+    for together in (False, True):
+        for _ in range(5):
+            with closing(1011, together=together) as script:
+                ends(wsecho(script.url, given=b"quit\n"), 6, "closed with 1011", b"quit\n")
+            with closing(1011, together=together) as script:
+                ends(wsecho(script.url, "quit"), 6, "closed with 1011", b"quit\n")
+
+
+@test("6: the server closes with 1000 before all is replied to")
+def _():
+    with closing(1000) as script:
+        ends(wsecho(script.url, given=b"one\ntwo\n"), 6, "closed with 1000", b"one\n")
+    with closing(1000) as script:
+        ends(wsecho(script.url, "one", "two"), 6, "closed with 1000", b"one\n")
+
+
+@test("--close-ok names the codes that are a success, at any time, and the others are none")
+def _():
+    with closing(4000, after=0) as script:
+        wsecho("--close-ok", "4000,4001", script.url, "x").expect(0, b"")
+    with closing(1000) as script:
+        ends(wsecho("--close-ok", "4000", script.url, "x"), 6, "1000", b"x\n")
+    for codes in ("", "1000,", "99", "x", "1004", "5000", "1000;1001"):
+        done = wsecho("--close-ok", codes, URL, "x").expect(2, b"")
+        match("--close-ok", done.err)
+
+
+@test("--close says with what code and reason we close")
+def _():
+    for words, payload in (((), close_payload(1000)),
+                           (("--close", "4001"), close_payload(4001)),
+                           (("--close", "4001:größer"), close_payload(4001, "größer".encode()))):
+        def serve(peer):
+            peer.accept()
+            came = peer.until_close()
+            peer.send_frame(CLOSE, came.payload)
+            return came.payload
+        with Script(serve) as script:
+            wsecho(*words, "-w", "0", script.url, "x").expect(0, b"")
+        equal(script.result, payload, "the Close")
+    for text in ("", "x", "1005", "1006", "1000x", "999", "4001:" + "x" * 124):
+        done = wsecho("--close", text, URL, "x").expect(2, b"")
+        match("--close", done.err)
+
+
+# Nothing is lost.
+
+
+@test("a greeting costs no reply: what comes up to the server's Close is printed")
+def _():
+    with replying(b"welcome") as script:
+        wsecho(script.url, "hi", "there").expect(0, b"welcome\nre:hi\nre:there\n")
+    with replying(b"welcome") as script:
+        wsecho(script.url, given=b"l1\nl2\nl3\n").expect(0, b"welcome\nre:l1\nre:l2\nre:l3\n")
+
+
+@test("nor do several replies to each message")
+def _():
+    with replying(replies=lambda text: [b"1" + text, b"2" + text, b"3" + text]) as script:
+        wsecho(script.url, "sub").expect(0, b"1sub\n2sub\n3sub\n")
+    with replying(replies=lambda text: [b"1" + text, b"2" + text]) as script:
+        wsecho(script.url, given=b"a\nb\n").expect(0, b"1a\n2a\n1b\n2b\n")
+
+
+@test("--skip: greetings are no replies")
+def _():
+    late = threading.Event()
+
+    def serve(peer):
+        peer.accept()
+        peer.send_frame(TEXT, b"welcome")
+        first = peer.read_frame()
+        # Were the greeting a reply, the second one would come now.
+        peer.sock.settimeout(0.2)
+        try:
+            peer.read_frame()
+        except (TimeoutError, socket.timeout):
+            late.set()
+        peer.sock.settimeout(DEADLINE)
+        peer.send_frame(TEXT, first.payload)
+        for text in messages_of(peer):
+            peer.send_frame(TEXT, text)
+
+    with Script(serve) as script:
+        wsecho("--skip", "1", script.url, "a", "b").expect(0, b"welcome\na\nb\n")
+    equal(late.is_set(), True, "that it waits for the reply to the first")
+
+
+# What is waited for.
+
+
+@test("-w TIME: so long after the last message, whatever comes")
+def _():
+    with replying(replies=lambda text: []) as script:
+        wsecho("-w", "0", script.url, "fire", "and", "forget").expect(0, b"")
+    equal(script.result, [b"fire", b"and", b"forget"], "what came there")
+    with replying(replies=lambda text: [text] * 3) as script:
+        wsecho("-w", "100ms", script.url, given=b"x\n").expect(0, b"x\nx\nx\n")
+
+
+@test("-w forever, or -1 as in wscat: until the server closes")
+def _():
+    for word in ("forever", "-1"):
+        def serve(peer):
+            peer.accept()
+            came = peer.read_frame()
+            for _ in range(3):
+                peer.send_frame(TEXT, came.payload)
+            peer.send_close(1000)
+            peer.until_close()
+        with Script(serve) as script:
+            wsecho("-w", word, script.url, "x").expect(0, b"x\nx\nx\n")
+    done = wsecho("-w", "sometimes", URL, "x").expect(2, b"")
+    match("--wait.*'sometimes'", done.err)
+
+
+def pushing(count, code=1000):
+    def serve(peer):
+        peer.accept()
+        for i in range(count):
+            peer.send_frame(TEXT, b"tick %d" % i)
+        if code:
+            peer.send_close(code)
+        return peer.until_close()
+    return Script(serve)
+
+
+@test("/dev/null, or -N: it listens until the server closes")
+def _():
+    with pushing(3) as script:
+        wsecho(script.url, stdin=subprocess.DEVNULL).expect(0, b"tick 0\ntick 1\ntick 2\n")
+    with pushing(3) as script:
+        wsecho("-N", script.url, given=b"not read\n").expect(0, b"tick 0\ntick 1\ntick 2\n")
+    with pushing(1, 1011) as script:
+        ends(wsecho("-N", script.url), 6, "1011", b"tick 0\n")
+
+
+@test("a listener is not subject to the time-out")
+def _():
+    release = threading.Event()
+
+    def serve(peer):
+        peer.accept()
+        release.wait(DEADLINE)
+        peer.send_close(1000)
+        peer.until_close()
+
+    with Script(serve) as script:
+        with started(*client_command("-t", "50ms", "-N", script.url)) as client:
+            try:
+                client.wait(0.4)
+                raise AssertionError("it gave up")
+            except subprocess.TimeoutExpired:
+                release.set()
+            finish(client).expect(0, b"")
+
+
+@test("--count and -1: after so many messages, and no later one is printed")
+def _():
+    for words, wanted in ((("-1",), b"tick 0\n"), (("--count", "2"), b"tick 0\ntick 1\n"),
+                          (("-1", "--skip", "1"), b"tick 0\ntick 1\n")):
+        with pushing(5, None) as script:
+            wsecho(*words, script.url, stdin=subprocess.DEVNULL).expect(0, wanted)
+        equal(script.result.payload, close_payload(1000), "the client's Close")
+    with pushing(2) as script:
+        ends(wsecho("--count", "3", "-N", script.url), 6, "closed with 1000",
+             b"tick 0\ntick 1\n")
+
+
+@test("--expect: 0 as soon as a message matches, 8 if none does before the server closes")
+def _():
+    with pushing(9, None) as script:
+        wsecho("-N", "--expect", "^tick [12]$", script.url).expect(0, b"tick 0\ntick 1\n")
+    with pushing(2) as script:
+        ends(wsecho("-N", "--expect", "^nothing$", script.url), 8, "no message matched",
+             b"tick 0\ntick 1\n")
+    with pushing(2, None) as script:
+        ends(wsecho("-N", "-t", "200ms", "--expect", "nothing", script.url), 8,
+             "no message matched", b"tick 0\ntick 1\n")
+    with pushing(2, None) as script:
+        ends(wsecho("-N", "-w", "100ms", "--expect", "nothing", script.url), 8,
+             "no message matched", b"tick 0\ntick 1\n")
+
+
+@test("--reject: 8 as soon as a message matches")
+def _():
+    with pushing(9, None) as script:
+        ends(wsecho("-N", "--reject", "tick 1", script.url), 8, "matches 'tick 1'",
+             b"tick 0\ntick 1\n")
+    wsecho("--reject", "error", URL, "fine").expect(0, b"fine\n")
+    done = wsecho("--reject", "(", URL, "x").expect(2, b"")
+    match("--reject", done.err)
+
+
+# Time.
+
+
+@test("-m ends it in any case, with 7")
+def _():
+    with pushing(1, None) as script:
+        ends(wsecho("-m", "200ms", "-N", script.url), 7, "--max-time", b"tick 0\n")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        ends(wsecho("-m", "200ms", f"ws://127.0.0.1:{silent.getsockname()[1]}", "x"), 7,
+             "--max-time")
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb"):
+        with started(*client_command("-m", "300ms", URL), stdout=writing,
+                     stdin=subprocess.PIPE) as client:
+            os.close(writing)
+            client.stdin.write(b"x" * 500_000 + b"\n")
+            equal(client.wait(DEADLINE), 7, "the status")
+
+
+@test("the time-out is for silence: a slow reply, and a slow reader, are waited for")
+def _():
+    def slow_reply(peer):
+        peer.accept()
+        peer.read_frame()
+        reply = peer.frame(TEXT, b"x" * 40)
+        for i, byte in enumerate(reply):
+            peer.send(bytes([byte]))
+            gone.wait(0.05)
+        peer.send_frame(CLOSE, peer.until_close().payload)
+
+    gone = threading.Event()
+    with Script(slow_reply) as script:
+        wsecho("-t", "1s", script.url, "x").expect(0, b"x" * 40 + b"\n")
+
+    def slow_reader(peer):
+        peer.accept()
+        length, piece = 0, b"x"
+        while length < 8_000_000:
+            piece = peer.sock.recv(200_000)
+            length += len(piece)
+            gone.wait(0.05)
+        peer.send_frame(TEXT, b"thanks")
+        peer.drain()
+
+    with Script(slow_reader) as script:
+        script.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        wsecho("-t", "1s", script.url, given=b"x" * 8_000_000 + b"\n").expect(0, b"thanks\n")
+
+
+@test("7: endless Pings are no reply")
+def _():
+    def ping(peer):
+        peer.accept()
+        try:
+            while True:
+                peer.send_frame(PING, b"x")
+                gone.wait(0.01)
+        except OSError:
+            pass
+
+    gone = threading.Event()
+    with Script(ping) as script:
+        ends(wsecho("-t", "300ms", script.url, "x"), 7, "no reply")
+
+
+# Signals.
+
+
+@test("a signal sends a Close, and then ends it by that signal")
+def _():
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        def serve(peer):
+            peer.accept()
+            peer.send_frame(TEXT, b"ready")
+            came = peer.until_close()
+            peer.send_frame(CLOSE, came.payload)
+            return came.payload
+        with Script(serve) as script:
+            with started(*client_command(script.url)) as client:
+                equal(client.stdout.readline(), b"ready\n")
+                client.send_signal(number)
+                done = finish(client).expect(-number)
+                equal(done.err, "", "what it says")
+        equal(script.result, close_payload(1000), "the Close")
+
+
+@test("... also if the server does not answer it, or nobody reads the output, or it connects")
+def _():
+    gone = threading.Event()
+
+    def deaf(peer):
+        peer.accept()
+        for _ in range(30):
+            peer.send_frame(TEXT, b"x" * 10_000)
+        ready.set()
+        gone.wait(DEADLINE)
+
+    ready = threading.Event()
+    with Script(deaf) as script:
+        with started(*client_command("-N", script.url)) as client:
+            client.stdout.read(1)
+            client.send_signal(signal.SIGTERM)
+            equal(client.wait(DEADLINE), -signal.SIGTERM, "the status")
+        gone.set()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with started(*client_command(f"ws://127.0.0.1:{silent.getsockname()[1]}", "x")) as client:
+            with silent.accept()[0] as peer:
+                match("^GET", peer.recv(4096).decode())
+                client.send_signal(signal.SIGINT)
+                equal(finish(client).expect(-signal.SIGINT).err, "", "what it says")
+
+
+@test("a signal that is ignored, as nohup does, stays so")
+def _():
+    def serve(peer):
+        peer.accept()
+        peer.send_frame(TEXT, b"ready")
+        came = peer.read_frame()
+        peer.send_frame(TEXT, came.payload)
+        peer.send_frame(CLOSE, peer.until_close().payload)
+
+    with Script(serve) as script:
+        with started("sh", "-c", 'trap "" HUP; exec "$0" "$@"',
+                     *client_command(script.url)) as client:
+            equal(client.stdout.readline(), b"ready\n")
+            client.send_signal(signal.SIGHUP)
+            finish(client, b"still here\n").expect(0, b"still here\n")
+
+
+@test("| head -1 ends it without a word")
+def _():
+    done = run("sh", "-c", 'yes | "$0" "$@" | head -1', *client_command(URL))
+    equal((done.out, done.err), (b"y\n", ""), "what is printed")
+
+
+@test("a broken protocol says how")
+def _():
+    def masked(peer):
+        peer.accept()
+        peer.read_frame()
+        peer.send(b"\x81\x81maskx")
+        peer.until_close()
+    with Script(masked) as script:
+        ends(wsecho(script.url, "x"), 6, "protocol: a masked frame from a server")
+
+
+@test("what is over the limit says which option raises it")
+def _():
+    with pushing(1) as script:
+        ends(wsecho("--max-message", "3", "-N", script.url), 6, "over the limit.*--max-message")
+    equal(sentence("wsecho: x\n"), "x")
+
+
+main(threads=4)

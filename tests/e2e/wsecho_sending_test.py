@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: MIT
+"""What wsecho sends: messages, files, lines, records, bytes; as often and as fast as it is told."""
+
+import os
+import pty
+import select
+import subprocess
+
+from peer import BINARY, CLOSE, CONTINUATION, TEXT, Script
+from support import (Server, client_command, ends, equal, finish, main, match, scratch, started,
+                     test, wsecho)
+
+server = Server("--max-message", "64M", listen=("ws://127.0.0.1:0",))
+URL = server.ws
+RANDOM = os.urandom(1_000_000)
+
+
+def file_of(name, data):
+    path = scratch() / name
+    path.write_bytes(data)
+    return path
+
+
+def frames(peer):
+    """A server that takes everything and replies to nothing; its result is what came."""
+    peer.accept()
+    seen = []
+    while (came := peer.read_frame()).opcode != CLOSE:
+        seen.append((came.opcode, came.fin, came.payload))
+    peer.send_frame(CLOSE, came.payload)
+    return seen
+
+
+def sent(*words, **more):
+    """What comes at a server that does not reply."""
+    with Script(frames) as script:
+        wsecho("-w", "0", *words[:-1], script.url, *words[-1], **more).expect(0, b"")
+    return script.result
+
+
+@test("-d sends a message, -f a file, in their order, and the operands after them")
+def _():
+    path = file_of("words", b"from a file\n")
+    equal(sent("-d", "one", "-f", path, "--data", "two", "-d", f"@{path}", ("three",)),
+          [(TEXT, True, text) for text in (b"one", b"from a file\n", b"two", b"from a file\n",
+                                           b"three")], "the messages")
+
+
+@test("-f - is standard input, as one message, and text unless -b")
+def _():
+    equal(sent("-f", "-", (), given=b"a\nb\n"), [(TEXT, True, b"a\nb\n")], "the message")
+    equal(sent("-b", "-f", "-", (), given=b"\xff\0"), [(BINARY, True, b"\xff\0")], "the message")
+    equal(sent("-f", "-", (), given=b""), [(TEXT, True, b"")], "the message")
+
+
+@test("a large file goes out in fragments, is one message, and comes back byte for byte")
+def _():
+    path = file_of("large", RANDOM)
+    seen = sent("-b", "-f", path, ())
+    equal([opcode for opcode, *_ in seen], [BINARY] + [CONTINUATION] * (len(seen) - 1),
+          "the opcodes")
+    equal([final for _, final, _ in seen], [False] * (len(seen) - 1) + [True], "the FINs")
+    equal(b"".join(data for *_, data in seen) == RANDOM, True, "that it is the file")
+    equal(max(len(data) for *_, data in seen), 65536, "the size of a fragment")
+    done = wsecho("-b", "--raw", "-f", path, URL).expect(0)
+    equal(done.out == RANDOM, True, "that it comes back")
+
+
+@test("a file larger than all limits takes no memory: 40 MB")
+def _():
+    path = scratch() / "huge"
+    with open(path, "wb") as huge:
+        huge.truncate(40_000_000)
+    done = wsecho("-b", "-f", path, "--raw", "--max-message", "64M", URL).expect(0)
+    equal(len(done.out), 40_000_000, "the length")
+
+
+@test("a text in a file may have a character that two fragments divide, but must be UTF-8")
+def _():
+    text = b"x" * 65535 + "größer".encode()[2:] + b"y" * 65535
+    done = wsecho("-f", file_of("divided", text), URL).expect(0)
+    equal(done.out == text + b"\n", True, "that it comes back")
+    ends(wsecho("-f", file_of("latin", b"caf\xe9"), URL), 2, "latin is not UTF-8.*--binary")
+
+
+@test("a file that is not there, or cannot be read, has status 2 and one sentence")
+def _():
+    ends(wsecho("-f", "/nonexistent", URL), 2, "/nonexistent: No such file")
+    ends(wsecho("-d", "@/nonexistent", URL), 2, "/nonexistent: No such file")
+    ends(wsecho("-f", "/", URL), 2, "/: Is a directory")
+
+
+@test("-b: standard input is sent as it is, never trimmed, and comes back byte for byte")
+def _():
+    path = file_of("bytes", RANDOM)
+    with open(path, "rb") as stdin:
+        done = wsecho("-b", URL, stdin=stdin).expect(0)
+    equal(done.out == RANDOM, True, "that it comes back")
+    wsecho("-b", URL, given=b"a\r\nb\r\n").expect(0, b"a\r\nb\r\n")
+
+
+@test("-b --lines: line by line")
+def _():
+    equal(sent("-b", "--lines", (), given=b"\xff\r\n\n\0"),
+          [(BINARY, True, data) for data in (b"\xff", b"", b"\0")], "the messages")
+
+
+@test("-0: records end with NUL, in and out, and the last one may lack it")
+def _():
+    wsecho("-0", URL, given=b"a\nb\0\0last").expect(0, b"a\nb\0\0last\0")
+    wsecho("-0", URL, "x", "y").expect(0, b"x\0y\0")
+    ends(wsecho("-0", "--max-message", "3", URL, given=b"four\0"), 2,
+         "line 1 of the input is longer", b"")
+
+
+@test("--hex and --base64: messages are given so, on the command line and in lines")
+def _():
+    equal(sent("--hex", ("00 01FF", "")), [(BINARY, True, b"\0\1\xff"), (BINARY, True, b"")])
+    equal(sent("--base64", ("AAH/", "AA==", "AAE=", "AAE")),
+          [(BINARY, True, data) for data in (b"\0\1\xff", b"\0", b"\0\1", b"\0\1")])
+    equal(sent("--hex", (), given=b"0a\n0d 0A\n"), [(BINARY, True, b"\n"), (BINARY, True, b"\r\n")])
+    wsecho("--hex", URL, given=b"00FF\n\n").expect(0, b"00ff\n\n")
+    wsecho("--base64", URL, "AAH/").expect(0, b"AAH/\n")
+
+
+@test("what is not of that form has status 2 and one sentence")
+def _():
+    for option, texts in (("--hex", ("0", "0g", "0x00")), ("--base64", ("A", "A===", "A_==", "AA=A"))):
+        for text in texts:
+            ends(wsecho(option, URL, text), 2, f"'{text}' is not {option[2:]}")
+            ends(wsecho(option, URL, given=text.encode() + b"\n"), 2,
+                 f"line 1 of the input is not {option[2:]}")
+    done = wsecho("--hex", "--base64", URL, "00").expect(2)
+    match("exclude", done.err)
+
+
+@test("--repeat sends the messages of the command line again and again")
+def _():
+    wsecho("--repeat", "3", URL, "a", "b").expect(0, b"a\nb\n" * 3)
+    wsecho("--repeat", "2", "-d", "x", URL).expect(0, b"x\nx\n")
+    match("--repeat", wsecho("--repeat", "0", URL, "a").expect(2).err)
+
+
+@test("--interval is the time between two messages, and not before the first or after the last")
+def _():
+    # With an interval no run could wait for, only one message goes out before the time is over.
+    with Script(frames) as script:
+        ends(wsecho("-m", "300ms", "--interval", "1h", script.url, "a", "b"), 7, "--max-time")
+    equal(script.result, [(TEXT, True, b"a")], "what was sent")
+    wsecho("--interval", "10ms", URL, given=b"a\nb\nc\n").expect(0, b"a\nb\nc\n")
+    wsecho("--interval", "1h", URL, "a").expect(0, b"a\n")
+    wsecho("--interval", "1h", URL, given=b"a\n").expect(0, b"a\n")
+
+
+@test("--echo sends back what comes, with its type, until the server closes")
+def _():
+    def serve(peer):
+        peer.accept()
+        for opcode, payload in ((TEXT, "größer".encode()), (BINARY, b"\xff\0"), (TEXT, b"")):
+            peer.send_frame(opcode, payload)
+            equal(peer.read_frame()[:2], (opcode, payload), "what comes back")
+        peer.send_close(1000)
+        peer.expect_close(1000)
+
+    with Script(serve) as script:
+        wsecho("--echo", script.url, stdin=subprocess.DEVNULL).expect(0, b"")
+    match("--echo", wsecho("--echo", URL, "x").expect(2).err)
+
+
+@test("6: --echo, if the connection is lost or the protocol broken")
+def _():
+    with Script(lambda peer: peer.accept()) as script:
+        ends(wsecho("--echo", script.url), 6, "lost")
+    with Script(lambda peer: (peer.accept(), peer.send(b"\x83\x00"), peer.until_close())) as script:
+        ends(wsecho("--echo", script.url), 6, "a reserved opcode")
+
+
+@test("on a terminal it tells how far a file is, once that takes over a second, and wipes that")
+def _():
+    ours, its = pty.openpty()
+    with Script(frames) as script:
+        with started(*client_command("-b", "-w", "0", "-f", "-", script.url), stderr=its) as client:
+            os.close(its)
+            seen = b""
+            while b"standard input: " not in seen:
+                client.stdin.write(b"x" * 65536)
+                if select.select([ours], [], [], 0.05)[0]:
+                    seen += os.read(ours, 4096)
+            match(r"\rstandard input: \d+\.\d MB\x1b\[K", seen.decode())
+            finish(client).expect(0, b"")
+        equal(os.read(ours, 4096).endswith(b"\r\x1b[K"), True, "that it is wiped")
+    os.close(ours)
+
+
+main(threads=4)
