@@ -160,14 +160,15 @@ quarter_of_memory(void)
 }
 
 /*
- * What never ends the server. The loop is told of the last two nevertheless, and logs them: a signal
- * that is blocked is kept, ignored or not.
+ * What never ends the server, also while it starts or ends. The loop is told of all but the first
+ * nevertheless: a signal that is blocked is kept, ignored or not.
  */
 static void
 ignore_signals(void)
 {
         signal(SIGPIPE, SIG_IGN);
         signal(SIGHUP, SIG_IGN);
+        signal(SIGUSR1, SIG_IGN);
         signal(SIGUSR2, SIG_IGN);
 }
 

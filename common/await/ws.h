@@ -98,8 +98,8 @@ AW_API aw_async int ws_send_text(struct ws *ws, const char *text, aw_time deadli
  * or -1 with errno as ws_send(); a message that has begun and cannot go on leaves nothing but to
  * close.
  */
-AW_API async int ws_send_part(struct ws *ws, const struct ws_message *part, bool final,
-                              aw_time deadline);
+AW_API aw_async int ws_send_part(struct ws *ws, const struct ws_message *part, bool final,
+                                 aw_time deadline);
 
 /*
  * Sends a Ping and waits for its Pong (section 5.5.2). 0, or -1 with errno EPIPE, ETIMEDOUT,
@@ -225,6 +225,13 @@ struct ws_connect_options {
         const char *const *headers;
         size_t header_count;
         uint64_t max_message; /* bytes; 0: WS_MESSAGE_MAX */
+        /*
+         * A peer of which nothing was heard for this long (microseconds) is sent a Ping, and if
+         * nothing is heard for `ping_timeout` either (0: as long again) the connection is dropped,
+         * as if it had been lost. Anything that comes counts, and so does that it takes what we
+         * send. 0: no pings.
+         */
+        aw_time ping_interval, ping_timeout;
         /* Borrowed for as long as there is the connection; or NULL. */
         const struct ws_observer *observer;
 };
@@ -303,6 +310,8 @@ struct ws_answer {
         void *data; /* for `done` */
 };
 
+#define WS_ORIGIN_SELF "self"
+
 struct ws_listen_options {
         /*
          * wss://HOST:PORT, ws://HOST:PORT, unix:/PATH or ws+unix:/PATH. Port 0: any that is free.
@@ -312,6 +321,25 @@ struct ws_listen_options {
         /* For wss: from aw_tls_context_server(); the listener takes a reference. */
         struct aw_tls_context *tls;
         uint64_t max_message; /* bytes; 0: WS_MESSAGE_MAX */
+
+        /*
+         * A peer of which nothing was heard for this long (microseconds) is sent a Ping, and if
+         * nothing is heard for `ping_timeout` either (0: as long again) the connection is dropped,
+         * as if it had been lost. Anything that comes counts, and so does that it takes what we
+         * send. 0: no pings.
+         */
+        aw_time ping_interval, ping_timeout;
+
+        /*
+         * From where pages may connect, as browsers say it in the field Origin: "https://a.example",
+         * "https://a.example:8443", "null", or WS_ORIGIN_SELF for those that came from the host that
+         * they connect to. Others are refused with 403, unless the handler answers otherwise: any
+         * page of the web could use what the server knows of its visitors (cookies, for example, or
+         * that they are on this network). Who sends no Origin is no browser, and is not held up.
+         * None: every page may. Borrowed for as long as the listener listens.
+         */
+        const char *const *origins;
+        size_t origin_count;
 
         /*
          * The subprotocol for a client that offers some. NULL: the first that it offers; "": none;

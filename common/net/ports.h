@@ -34,7 +34,7 @@ struct aw_ports {
         struct aw_port items[AW_PORTS_MAX];
         size_t count;
         bool paused;
-        int spare; /* a descriptor for when there are no others; 0: none */
+        int spare;                          /* a descriptor for when there are no others; 0: none */
         char socket[AW_URL_SOCKET_MAX + 1]; /* of unix: */
 
         bool bare;            /* `url` is to have no scheme: "127.0.0.1:7681" */

@@ -101,6 +101,24 @@ opening_response(struct ws *ws, const struct aw_http_head *head)
         aw_wake_all(&ws->watchers);
 }
 
+/* Interim responses may come before the one that counts (RFC 9110 section 15.2). */
+static void
+forget_interim(struct ws *ws)
+{
+        struct aw_http_head head;
+        size_t length = 0;
+
+        while (aw_http_parse_response(ws->head + length, ws->head_length - length, &head) ==
+                       AW_HTTP_OK &&
+               head.status < 200 && head.status != 101)
+                length += head.length;
+        if (length == 0)
+                return;
+        ws->head_length -= length;
+        ws->head_parsed = 0;
+        memmove(ws->head, ws->head + length, ws->head_length);
+}
+
 static void
 observe_tls(const struct ws *ws)
 {
@@ -131,6 +149,7 @@ opening_head(struct ws *ws)
 {
         struct aw_http_head head;
 
+        forget_interim(ws);
         switch (aw_http_parse_response(ws->head, ws->head_length, &head)) {
         case AW_HTTP_OK:
                 observe_response(ws, head.length);
@@ -261,6 +280,8 @@ opening_begin(struct ws_opening *opening, struct aw_transport *transport)
                 return NULL;
         ws->app = true;
         ws->opening = opening;
+        ws->alive.interval = opening->options->ping_interval;
+        ws->alive.timeout = opening->options->ping_timeout;
         ws->role = &opening_role;
         ws->observer = opening->options->observer;
         snprintf(ws->peer, sizeof(ws->peer), "%.63s", url->host_header);

@@ -71,6 +71,7 @@ connection_free(struct ws *ws)
         aw_handle_cancel(&ws->late);
         aw_handle_cancel(&ws->order.overdue);
         aw_handle_cancel(&ws->closing.timer);
+        aw_handle_cancel(&ws->alive.timer);
         free(ws->head);
         ws_request_free(ws->request);
         free(ws->subprotocol);
@@ -188,6 +189,7 @@ ws_connection_open(struct ws *ws, size_t head_length)
         ws->in.state = WS_IN_OPEN;
         ws->out.state = ws->raw == NULL ? WS_OUT_OPEN : WS_OUT_HEAD;
         aw_handle_cancel(&ws->late);
+        ws_alive_begin(ws);
         ws->head = NULL;
         ws_input(ws, (const uint8_t *)head + head_length, length - head_length);
         free(head);
@@ -210,6 +212,7 @@ connection_data(void *owner, const uint8_t *data, size_t length)
 
         if (ws->raw != NULL)
                 ws_raw_count(ws, length);
+        ws->alive.heard = true;
         if (ws->in.state == WS_IN_HEAD)
                 head_input(ws, data, length);
         else
@@ -278,6 +281,7 @@ connection_closed(void *owner, int error, const char *text)
         ws->out.state = WS_OUT_ENDED;
         aw_handle_cancel(&ws->late);
         aw_handle_cancel(&ws->closing.timer);
+        aw_handle_cancel(&ws->alive.timer);
         connection_end_input(ws, text != NULL ? EPROTO : EPIPE);
         ws->role->lost(ws);
         (void)error;

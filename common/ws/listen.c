@@ -99,6 +99,10 @@ ws_listen(const struct ws_listen_options *options, struct aw_error *error)
         listener->accept_last = &listener->accept_first;
         listener->max_message = options->max_message;
         listener->subprotocol = options->subprotocol;
+        listener->ping_interval = options->ping_interval;
+        listener->ping_timeout = options->ping_timeout;
+        listener->origins = options->origins;
+        listener->origin_count = options->origin_count;
         listener->ports.socket_mode = options->socket_mode;
         listener->ports.accepted = ws_server_begin;
         listener->ports.owner = listener;

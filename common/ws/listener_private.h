@@ -16,7 +16,10 @@ struct ws_listener {
         struct aw_ports ports;
         struct aw_tls_context *tls;
         uint64_t max_message;
-        const char *subprotocol; /* these three as in ws_listen_options */
+        aw_time ping_interval, ping_timeout;
+        const char *const *origins;
+        size_t origin_count;
+        const char *subprotocol; /* these as in ws_listen_options */
         void (*handler)(const struct ws_request *request, struct ws_answer *answer, void *argument);
         void *argument;
         bool draining;

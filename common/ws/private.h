@@ -96,6 +96,15 @@ struct ws_closing {
         uint64_t delivered; /* what the peer had taken when that was looked at last */
 };
 
+/* See alive.c. */
+struct ws_alive {
+        struct aw_handle timer;
+        aw_time interval, timeout; /* 0: no pings */
+        bool heard;                /* something came since the last look */
+        bool asked;                /* nothing did, so a Ping was sent */
+        uint64_t delivered;        /* what the peer had taken at the last look */
+};
+
 /* What a client and a server do differently until the connection is open. Loop's stack. */
 struct ws_role {
         void (*established)(struct ws *ws); /* time for the client's request */
@@ -116,6 +125,7 @@ struct ws {
         struct ws_out out;
         struct ws_order order;
         struct ws_closing closing;
+        struct ws_alive alive;
 
         /*
          * Tasks that wait for a message; for room in the outbox; for a Pong; for the connection to
@@ -193,6 +203,10 @@ void ws_order_ping(struct ws *ws, struct ws_buffer *ping); /* takes the referenc
 void ws_order_fail(struct ws *ws, unsigned code, int error, const char *reason);
 void ws_order_close(struct ws *ws, int error, unsigned code, const char *reason);
 void ws_order_close_now(struct ws *ws); /* the Close frame that is due, if one is */
+
+/* alive.c. Any stack. ping: sends one, whose number is then out.ping_sent; 0, or -1 with errno. */
+int ws_alive_ping(struct ws *ws);
+void ws_alive_begin(struct ws *ws);
 
 /* close.c. Any stack. */
 void ws_close_queue(struct ws *ws, unsigned code, const char *reason); /* once */

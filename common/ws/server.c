@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "await/log.h"
@@ -59,6 +60,37 @@ accept_handshake(struct ws *ws, const struct aw_http_head *head, const struct ws
         ws_connection_open(ws, head->length);
 }
 
+/* Where a page may come from that connects. Who is no browser sends no Origin (section 10.2). */
+static const char forbidden[] = "403 Forbidden: a page from there may not connect to this server\n";
+
+/* A browser leaves the port of its scheme out in both fields. */
+static bool
+is_own_origin(const char *origin, const char *host)
+{
+        const char *authority = strstr(origin, "://");
+
+        return authority != NULL && host != NULL && strcasecmp(authority + 3, host) == 0;
+}
+
+static bool
+origin_allowed(const struct ws_listener *listener, const struct ws_request *request)
+{
+        const char *origin = ws_request_field(request, "Origin", 0);
+        const char *host = ws_request_field(request, "Host", 0);
+        size_t i;
+
+        if (listener->origin_count == 0 || origin == NULL)
+                return true;
+        if (ws_request_field(request, "Origin", 1) != NULL)
+                return false;
+        for (i = 0; i < listener->origin_count; i++)
+                if (strcasecmp(listener->origins[i], origin) == 0 ||
+                    (strcmp(listener->origins[i], WS_ORIGIN_SELF) == 0 &&
+                     is_own_origin(origin, host)))
+                        return true;
+        return false;
+}
+
 /* The answer to what is no handshake, if nobody has another one. */
 static const char not_for_us[] = "426 Upgrade Required: this is a WebSocket server\n";
 
@@ -97,8 +129,11 @@ server_handshake(struct ws *ws, const struct aw_http_head *head)
         char *subprotocol;
 
         ws->request->upgrade = true;
+        if (!origin_allowed(ws->listener, ws->request))
+                *answer = (struct ws_answer){.status = 403, .body = forbidden};
         if (ws_subprotocol_choose(ws->request, ws->listener->subprotocol, &subprotocol) == 0) {
-                answer->subprotocol = subprotocol;
+                if (answer->status == 101)
+                        answer->subprotocol = subprotocol;
                 answer_request(ws, head, answer);
                 free(subprotocol);
         } else if (errno == EINVAL) {
@@ -258,6 +293,8 @@ ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address)
                 return -1;
         }
         aw_address_format(address, ws->peer, sizeof(ws->peer));
+        ws->alive.interval = listener->ping_interval;
+        ws->alive.timeout = listener->ping_timeout;
         ws->role = &server_role;
         ws->transport = aw_transport_open(fd, false, tls, &ws_connection_callbacks, ws);
         if (ws->transport == NULL) {

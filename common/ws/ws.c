@@ -4,7 +4,6 @@
  * without await(): the site that a dump shows is then the one in the program, not one in here.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -141,6 +140,12 @@ buffer_of(const struct ws *ws, const struct ws_message *message)
         return buffer;
 }
 
+static bool
+is_type(enum ws_type type)
+{
+        return type == WS_TEXT || type == WS_BINARY;
+}
+
 /* Once the listener drains, a peer that takes nothing for a while is not waited for any longer. */
 static int
 wait_for_room(struct ws *ws, aw_time deadline)
@@ -165,7 +170,7 @@ send_message(struct ws *ws, const struct ws_message *message, aw_time deadline)
 {
         struct ws_buffer *buffer;
 
-        if (message->type != WS_TEXT && message->type != WS_BINARY) {
+        if (!is_type(message->type)) {
                 errno = EINVAL;
                 return -1;
         }
@@ -233,8 +238,12 @@ queue_part(struct ws *ws, const struct ws_message *part, bool final)
 async int
 ws_send_part(struct ws *ws, const struct ws_message *part, bool final, aw_time deadline)
 {
+        if (!ws->out.in_parts && !is_type(part->type)) {
+                errno = EINVAL;
+                return -1;
+        }
         while (ws_output_open(ws) && ws->out.outbox.bytes > WS_QUEUE_HIGH)
-                if (ws_connection_wait(ws, &ws->senders, deadline) == -1)
+                if (wait_for_room(ws, deadline) == -1)
                         return -1;
         if (!ws_output_open(ws)) {
                 errno = EPIPE;
@@ -260,19 +269,15 @@ ws_send_ping(struct ws *ws, const void *data, size_t length)
 async int
 ws_ping(struct ws *ws, aw_time deadline)
 {
-        char payload[24];
         uint64_t number;
 
         if (!ws_output_open(ws)) {
                 errno = EPIPE;
                 return -1;
         }
-        number = ws->out.ping_sent + 1;
-        snprintf(payload, sizeof(payload), "%" PRIu64, number);
-        if (ws_output_queue_control(ws, WS_OP_PING, (const uint8_t *)payload, strlen(payload)) ==
-            -1)
+        if (ws_alive_ping(ws) == -1)
                 return -1;
-        ws->out.ping_sent = number;
+        number = ws->out.ping_sent;
         while (ws->out.ping_answered < number) {
                 if (ws->in.error != 0 || ws->closing.begun) {
                         errno = EPIPE;

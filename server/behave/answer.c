@@ -79,16 +79,34 @@ behave_status(struct behave_answering *answering, const struct behave_value *val
                              (int)value->number, (int)value->number);
 }
 
-/* The target, with one redirect less: the number stands behind the name in query and chain. */
+/* Where the number stands behind the name: in the query, or else in the chain. */
+static const char *
+find_number(const struct ws_request *request)
+{
+        static const char in_query[] = "redirect=", in_chain[] = "/redirect/";
+        const char *at = request->query;
+
+        while (at != NULL && *at != '\0') {
+                if (strncmp(at, in_query, strlen(in_query)) == 0)
+                        return at + strlen(in_query);
+                at += strcspn(at, "&");
+                at += *at == '&';
+        }
+        at = strstr(request->target, in_chain);
+        while (at != NULL && strspn(at + strlen(in_chain), "0123456789") == 0)
+                at = strstr(at + 1, in_chain);
+        return at == NULL ? NULL : at + strlen(in_chain);
+}
+
+/* The target, with one redirect less. */
 static char *
 target_with(const struct ws_request *request, const struct behave_value *value)
 {
-        const char *target = request->target, *number = strstr(target, "redirect");
+        const char *target = request->target, *number = find_number(request);
         char *text;
 
         if (number == NULL)
                 return NULL;
-        number += strlen("redirect") + 1;
         if (asprintf(&text, "%.*s%" PRId64 "%s", (int)(number - target), target, value->number - 1,
                      number + strspn(number, "0123456789")) == -1)
                 return NULL;

@@ -111,6 +111,9 @@ behave_send_pings(void *argument)
         const char *text = payload == NULL ? "" : payload->text;
         aw_time every = behave_number(behave->plan, BEHAVE_PING, 0);
 
+        /* A flood would be felt by others. */
+        if (every < AW_MILLISECOND)
+                every = AW_MILLISECOND;
         while (await(behave_sleep(behave, every)) == 0)
                 if (await(behave_send_frame(behave, FINAL | PING, text, strlen(text))) == -1)
                         break;

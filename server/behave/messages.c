@@ -96,7 +96,7 @@ behave_send_messages(void *argument)
                                      .length = length};
         int result = data == NULL ? -1 : 0;
 
-        for (int64_t i = 0; i < count && result == 0; i++) {
+        for (int64_t i = 0; i < count && result == 0 && !behave->ending; i++) {
                 if (i > 0 && every > 0)
                         result = await(behave_sleep(behave, every));
                 if (result == 0)

@@ -4,7 +4,8 @@
 
 #include "session.h"
 
-#define QUANTUM (20 * AW_MILLISECOND) /* how often a rate is served */
+#define GAP_LEAST AW_MILLISECOND        /* or a long message would keep the loop busy */
+#define QUANTUM   (20 * AW_MILLISECOND) /* how often a rate is served */
 
 /* Pieces of so many bytes, with a gap behind each, as long as the echo runs. */
 static async int
@@ -49,8 +50,10 @@ behave_slice_output(void *argument)
         struct behave *behave = argument;
         int64_t piece = behave_number(behave->plan, BEHAVE_SLICE, 1);
         int64_t rate = behave_number(behave->plan, BEHAVE_RATE, INT64_MAX);
-        aw_time gap = behave_number(behave->plan, BEHAVE_GAP, 0);
+        aw_time gap = behave_number(behave->plan, BEHAVE_GAP, GAP_LEAST);
 
+        if (gap < GAP_LEAST)
+                gap = GAP_LEAST;
         if (time_of(piece, rate) > gap)
                 gap = time_of(piece, rate);
         return await(send_pieces(behave, (size_t)piece, gap));

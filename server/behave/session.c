@@ -112,6 +112,7 @@ echo_with_behaviours(void *argument)
                 aw_wake_all(&behave->replied);
         }
         error = errno;
+        behave->ending = true;
         /* What is sent slowly goes out before the end. */
         if (error != ECANCELED)
                 await(ws_raw_wait_sent(behave->ws, aw_loop_now() + BEHAVE_TIME_MAX));

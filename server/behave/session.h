@@ -20,6 +20,7 @@ struct behave {
 
         aw_time opened;            /* when */
         uint64_t replies;          /* messages that were dealt with */
+        bool ending;               /* no message comes any more */
         bool sent_all;             /* what send= says */
         struct aw_waiters replied; /* for one of these to change */
         struct timespec received;  /* when the present message came */

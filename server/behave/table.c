@@ -202,7 +202,7 @@ const struct behave_row behave_table[BEHAVE_ROWS] = {
                         .argument = "TIME",
                         .kinds = BEHAVE_DURATION,
                         .of = "slice",
-                        .help = "waits so long between two (0)"},
+                        .help = "waits so long between two, at least (1ms)"},
         [BEHAVE_READ_RATE] = {.name = "read-rate",
                               .argument = "SIZE",
                               .kinds = BEHAVE_SIZE,

@@ -133,6 +133,38 @@ def _():
           lambda writer: termios.tcflow(writer, termios.TCOON))
 
 
+def shows_tasks(pair, hold=lambda writer: None, release=lambda writer: None):
+    """That SIGUSR1 shows all tasks to a reader that takes its time, and stops nothing meanwhile."""
+    with Unread(*pair) as server, contextlib.ExitStack() as peers:
+        url = f"ws://127.0.0.1:{server.port}/"
+        several = [peers.enter_context(Peer(url)) for _ in range(60)]
+        for peer in several:
+            peer.echoes()
+        hold(server.writer)
+        server.process.send_signal(signal.SIGUSR1)
+        for peer in several:
+            peer.echoes()
+        release(server.writer)
+        for _ in several:
+            server.wait(rb"127\.0\.0\.1:\d+ \(\w+, .*ws_receive\(.*\r?\n")
+        hold(server.writer)
+        for _ in range(3):
+            server.process.send_signal(signal.SIGUSR1)
+            several[0].echoes()
+        server.process.send_signal(signal.SIGTERM)
+        for peer in several:
+            peer.close()
+        equal(server.process.wait(DEADLINE), 0, "the status")
+
+
+@test("SIGUSR1 stops nothing if nobody reads what it prints: a pipe, a socket, a terminal")
+def _():
+    shows_tasks(small_pipe())
+    shows_tasks(small_socket())
+    shows_tasks(terminal(), lambda writer: termios.tcflow(writer, termios.TCOOFF),
+                lambda writer: termios.tcflow(writer, termios.TCOON))
+
+
 def works(name, **more):
     """That the server works and ends as it should, whatever its standard error is."""
     path = scratch() / name
@@ -145,6 +177,8 @@ def works(name, **more):
                 sock.sendall(b"nonsense\r\n\r\n")
                 match("^HTTP/1.1 400 ", sock.recv(1000).decode())
         with Peer(sock=connect_to(path)) as peer:
+            peer.echoes()
+            server.send_signal(signal.SIGUSR1)
             peer.echoes()
         server.send_signal(signal.SIGTERM)
         equal(server.wait(DEADLINE), 0, "the status")

@@ -80,11 +80,11 @@ def _():
                   [re.sub("0[a-z]*", "0", word) for word in wanted[0] if "//" not in word], line)
 
 
-@test("the README's example of await is wsecho's own code")
+@test("the README's example of await is the server's own code")
 def _():
-    example = match(r"(?ms)^```c\n(.*?)^```", README[README.index("## The library"):])[1]
-    if example not in (ROOT / "client/echo.c").read_text():
-        raise AssertionError("client/echo.c does not contain it as it stands")
+    example = match(r"(?ms)^```c\n(.*?)^```", README[README.index("## What it looks like"):])[1]
+    if example not in (ROOT / "server/echo.c").read_text():
+        raise AssertionError("server/echo.c does not contain it as it stands")
 
 
 @test("the README's options of wsechod are the ones of --help")
@@ -104,8 +104,12 @@ def _():
 
 @test("the folders that the README names exist")
 def _():
-    for name in re.findall(r"^\| `([a-z]+/)` \|", README, re.M):
-        equal((ROOT / name).is_dir(), True, f"{name} being a folder")
+    tree = README[README.index("## The tree"):README.index("## Measured")]
+    found = re.findall(r"^    (  )?([a-z]+/) ", tree, re.M)
+    equal(len(found) > 10, True, "that the tree is shown")
+    for inner, name in found:
+        folder = ROOT / "common" / name if inner else ROOT / name
+        equal(folder.is_dir(), True, f"{folder} being a folder")
 
 
 main()

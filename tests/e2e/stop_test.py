@@ -157,8 +157,8 @@ def _():
     for _ in range(10):
         with Server(listen=("ws://127.0.0.1:0",), cert=False) as server:
             while server.process.poll() is None:
-                server.signal(signal.SIGTERM)
-                server.signal(signal.SIGINT)
+                for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP):
+                    server.signal(number)
             equal(server.wait(), 0, "the status")
 
 

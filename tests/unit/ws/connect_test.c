@@ -257,6 +257,9 @@ a_server_may_refuse_the_handshake(NOTHING)
                 {"HTTP/1.1 403 \r\n\r\n", 403, "HTTP 403"},
                 {"HTTP/1.0 301 Moved\r\nLocation: /\r\n\r\n", 301, "HTTP 301 Moved"},
                 {"HTTP/1.1 200 OK\r\n\r\n", 200, "HTTP 200 OK"},
+                {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"
+                 "HTTP/1.1 404 Not Found\r\n\r\n",
+                 404, "HTTP 404 Not Found"},
                 {SWITCHING "\r\n", 0, "Sec-WebSocket-Accept"},
                 {SWITCHING "Sec-WebSocket-Accept: " RAW_ACCEPT "\r\n\r\n", 0,
                  "Sec-WebSocket-Accept"},
@@ -307,10 +310,12 @@ the_request_has_path_host_and_header_fields(NOTHING)
         expect(strncmp(head, "GET /path?query=1 HTTP/1.1\r\nHost: 127.0.0.1:", 44) == 0);
         expect(strstr(head, "\r\nX-First: 1\r\nSec-WebSocket-Protocol: chat\r\n") != NULL);
         ws_handshake_accept(strstr(head, "-Key: ") + 6, WS_KEY_SIZE - 1, accept);
-        /* What comes with the answer is not lost. */
+        /* What comes before the answer is skipped, and what comes with it is not lost. */
+        raw_send(fd, "HTTP/1.1 100 Continue\r\n\r\n", 25);
         snprintf(answer, sizeof(answer),
-                 SWITCHING "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Accept: %s\r\n\r\n"
-                           "\x81\x05hello",
+                 "HTTP/1.1 102 Processing\r\n\r\n" SWITCHING
+                 "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Accept: %s\r\n\r\n"
+                 "\x81\x05hello",
                  accept);
         raw_send(fd, answer, strlen(answer));
         expect_int(await(aw_join(connecting.task)), 0);

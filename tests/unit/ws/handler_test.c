@@ -348,6 +348,80 @@ a_response_is_dated_in_the_standard_form(NOTHING)
         return 0;
 }
 
+/* With these fields: the status. */
+static async int
+status_of(struct ws_listener *listener, const char *fields)
+{
+        char head[4096];
+        int status = 0, fd = await(shake_hands(listener, fields, head));
+
+        sscanf(head, "HTTP/1.1 %d ", &status);
+        if (status == 101)
+                ws_drop(await(ws_accept(listener, SOON)));
+        close(fd);
+        return status;
+}
+
+/* The Host of these handshakes is "localhost". */
+static async int
+pages_connect_from_where_they_may(NOTHING)
+{
+        static const char *const origins[] = {WS_ORIGIN_SELF, "https://a.example:8443"};
+        struct ws_listen_options options = {.url = ANY_PORT, .origins = origins, .origin_count = 2};
+        struct ws_listener *listener = await(ws_listen(&options, NULL));
+
+        expect_int(await(status_of(listener, "")), 101);
+        expect_int(await(status_of(listener, "Origin: http://localhost\r\n")), 101);
+        expect_int(await(status_of(listener, "Origin: https://LOCALHOST\r\n")), 101);
+        expect_int(await(status_of(listener, "Origin: https://A.example:8443\r\n")), 101);
+        test_log.expected = test_log.count;
+        expect_int(await(status_of(listener, "Origin: https://a.example\r\n")), 403);
+        expect_log("refused with 403");
+        expect_int(await(status_of(listener, "Origin: https://evil.example\r\n")), 403);
+        expect_log("refused with 403");
+        expect_int(await(status_of(listener, "Origin: https://localhost.evil.example\r\n")), 403);
+        expect_log("refused with 403");
+        expect_int(await(status_of(listener, "Origin: localhost\r\n")), 403);
+        expect_log("refused with 403");
+        expect_int(await(status_of(listener, "Origin: null\r\n")), 403);
+        expect_log("refused with 403");
+        expect_int(await(status_of(listener, "Origin: http://localhost\r\n"
+                                             "Origin: https://evil.example\r\n")),
+                   403);
+        expect_log("refused with 403");
+        ws_listener_close(listener);
+        return 0;
+}
+
+/* It sees what will happen, and may know better. */
+static void
+let_them_all_in(const struct ws_request *request, struct ws_answer *answer, void *argument)
+{
+        *(int *)argument = answer->status;
+        if (request->upgrade && answer->status == 403)
+                *answer = (struct ws_answer){.status = 101};
+}
+
+static async int
+the_handler_may_let_a_page_in_all_the_same(NOTHING)
+{
+        static const char *const origins[] = {"https://a.example"};
+        int seen = 0;
+        struct ws_listen_options options = {.url = ANY_PORT,
+                                            .origins = origins,
+                                            .origin_count = 1,
+                                            .handler = let_them_all_in,
+                                            .argument = &seen};
+        struct ws_listener *listener = await(ws_listen(&options, NULL));
+
+        expect_int(await(status_of(listener, "Origin: https://evil.example\r\n")), 101);
+        expect_int(seen, 403);
+        expect_int(await(status_of(listener, "Origin: https://a.example\r\n")), 101);
+        expect_int(seen, 101);
+        ws_listener_close(listener);
+        return 0;
+}
+
 int
 main(void)
 {
@@ -362,6 +436,8 @@ main(void)
                 on_loop(a_plain_request_cannot_be_accepted),
                 on_loop(who_expects_100_gets_it_before_the_101),
                 on_loop(a_response_is_dated_in_the_standard_form),
+                on_loop(pages_connect_from_where_they_may),
+                on_loop(the_handler_may_let_a_page_in_all_the_same),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dump.h"
+
+#include "await/log.h"
+#include "await/stream.h"
+
+static bool writing;
+
+static char *
+tree_text(void)
+{
+        char *text = NULL;
+        size_t length = 0;
+        FILE *out = open_memstream(&text, &length);
+
+        if (out == NULL)
+                return NULL;
+        aw_task_dump(out);
+        if (fclose(out) == 0)
+                return text;
+        free(text);
+        return NULL;
+}
+
+/* A descriptor that takes nothing any more is the reader's affair. */
+static async int
+write_tree(void *argument)
+{
+        char *text = argument;
+        struct aw_stream *stream = aw_stream_open(STDERR_FILENO, NULL);
+
+        if (stream != NULL && await(aw_stream_write(stream, text, strlen(text), AW_NEVER)) == 0)
+                await(aw_stream_close(stream, AW_NEVER));
+        else
+                aw_stream_drop(stream);
+        free(text);
+        writing = false;
+        return 0;
+}
+
+void
+dump_tasks(void)
+{
+        char *text;
+        struct aw_task *task = NULL;
+
+        if (writing)
+                return;
+        text = tree_text();
+        if (text != NULL)
+                task = aw_spawn("dump", write_tree, text);
+        if (task == NULL) {
+                aw_log(AW_LOG_WARNING, "the tasks cannot be shown: %s", strerror(errno));
+                free(text);
+                return;
+        }
+        writing = true;
+        aw_task_detach(task);
+}

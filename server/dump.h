@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DUMP_H
+#define DUMP_H
+
+/*
+ * Prints the tree of tasks as it is now on standard error. A task of its own writes it, as fast as
+ * somebody reads; until it is done, calling this again does nothing.
+ */
+void dump_tasks(void);
+
+#endif

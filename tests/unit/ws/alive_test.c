@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* Pings that look whether a silent peer is still there. */
+#include "unit/clock.h"
+#include "unit/ws/raw.h"
+
+#define INTERVAL (20 * AW_SECOND)
+#define TIMEOUT  (7 * AW_SECOND)
+
+static async struct ws_listener *
+listen_with_pings(void)
+{
+        struct ws_listen_options options = {
+                .url = ANY_PORT, .ping_interval = INTERVAL, .ping_timeout = TIMEOUT};
+        struct aw_error error;
+        struct ws_listener *listener = await(ws_listen(&options, &error));
+
+        test_expect(listener != NULL, __FILE__, __LINE__, "listening: %s", error.text);
+        return listener;
+}
+
+static async int
+receive_in_task(void *ws)
+{
+        struct ws_message message;
+
+        return await(ws_receive(ws, &message, AW_NEVER));
+}
+
+static async int
+a_silent_peer_is_asked_and_then_dropped(NOTHING)
+{
+        struct ws_listener *listener = await(listen_with_pings());
+        struct ws *ws;
+        int fd = await(raw_client(listener, &ws, 0));
+        struct aw_task *task = aw_spawn("receive", receive_in_task, ws);
+
+        /* The handshake was a sign of life. */
+        await(clock_advance(INTERVAL));
+        await(clock_advance(INTERVAL));
+        raw_expect_frame(fd, 0x89, "1", 1);
+        await(clock_advance(TIMEOUT - AW_SECOND));
+        expect(!aw_task_done(task));
+        await(clock_advance(2 * AW_SECOND));
+        expect_error(await(aw_join(task)), EPIPE);
+        expect_int(ws_peer_close(ws)->code, WS_ABNORMAL);
+        expect_log("dropped, for it does not answer pings");
+        ws_drop(ws);
+        close(fd);
+        ws_listener_close(listener);
+        return 0;
+}
+
+/* Which one: the Pong, another one, a message, or a part of a frame. */
+static async void
+show_life(int fd, int how)
+{
+        if (how == 0)
+                raw_frame(fd, 0x8a, RAW_MASK, "1", 1);
+        else if (how == 1)
+                raw_frame(fd, 0x8a, RAW_MASK, "unasked", 7);
+        else if (how == 2)
+                raw_text(fd, "hi");
+        else
+                raw_send(fd, "\x81", 1);
+        await(idle_turns());
+}
+
+static async int
+any_data_counts_as_life(NOTHING)
+{
+        struct ws_listener *listener = await(listen_with_pings());
+
+        for (int how = 0; how < 4; how++) {
+                struct ws *ws;
+                int fd = await(raw_client(listener, &ws, 0));
+                struct aw_task *task = aw_spawn("receive", receive_in_task, ws);
+
+                await(clock_advance(INTERVAL));
+                await(clock_advance(INTERVAL));
+                raw_expect_frame(fd, 0x89, "1", 1);
+                await(show_life(fd, how));
+                await(clock_advance(TIMEOUT));
+                await(clock_advance(INTERVAL - AW_SECOND));
+                expect_int(aw_task_done(task), how == 2);
+                aw_cancel(task);
+                await(aw_join(task));
+                /* It is asked anew when it is silent again. */
+                await(clock_advance(2 * AW_SECOND));
+                raw_expect_frame(fd, 0x89, "2", 1);
+                ws_drop(ws);
+                close(fd);
+        }
+        ws_listener_close(listener);
+        return 0;
+}
+
+static async int
+who_shows_life_is_not_asked(NOTHING)
+{
+        struct ws_listener *listener = await(listen_with_pings());
+        struct ws *ws;
+        int fd = await(raw_client(listener, &ws, 0));
+
+        for (int i = 0; i < 5; i++) {
+                raw_frame(fd, 0x8a, RAW_MASK, "", 0);
+                await(idle_turns());
+                await(clock_advance(INTERVAL));
+        }
+        ws_listener_drain(listener);
+        expect_error(await(receive_in_task(ws)), ESHUTDOWN);
+        raw_expect_close(fd, WS_GOING_AWAY);
+        close(fd);
+        ws_drop(ws);
+        ws_listener_close(listener);
+        return 0;
+}
+
+/* What it sends is not read, so whether it is there is not known. */
+static async int
+a_peer_that_is_not_read_from_is_not_dropped(NOTHING)
+{
+        static const uint8_t data[60000];
+        struct ws_listener *listener = await(listen_with_pings());
+        struct connecting connecting = {.deadline = 0};
+        struct ws_message message = message_of(WS_BINARY, data, sizeof(data));
+        struct ws *ws;
+
+        connect_start(&connecting, ws_listener_url(listener, 0));
+        ws = await(ws_accept(listener, SOON));
+        expect_int(await(aw_join(connecting.task)), 0);
+        while (!is_paused(ws) && test_failures == 0) {
+                expect_int(await(ws_send(connecting.ws, &message, SOON)), 0);
+                await(idle_turns());
+        }
+        for (int i = 0; i < 4; i++)
+                await(clock_advance(INTERVAL));
+        expect_int(await(ws_receive(ws, &message, SOON)), 0);
+        ws_drop(connecting.ws);
+        ws_drop(ws);
+        ws_listener_close(listener);
+        return 0;
+}
+
+/* A server that hangs. */
+static async int
+a_client_asks_too(NOTHING)
+{
+        char url[64];
+        int listener = raw_listen(url, 1), fd;
+        struct connecting connecting = {.options = {.ping_interval = INTERVAL}};
+        struct aw_task *task;
+
+        connect_start(&connecting, url);
+        fd = await(raw_server(listener, "101 Switching Protocols", ""));
+        expect_int(await(aw_join(connecting.task)), 0);
+        task = aw_spawn("receive", receive_in_task, connecting.ws);
+        for (int i = 0; i < 4 && !aw_task_done(task); i++)
+                await(clock_advance(INTERVAL));
+        expect_error(await(aw_join(task)), EPIPE);
+        expect_log("dropped, for it does not answer pings");
+        ws_drop(connecting.ws);
+        close(fd);
+        close(listener);
+        return 0;
+}
+
+static async int
+two_peers_that_are_there_stay_connected(NOTHING)
+{
+        struct ws_listener *listener = await(listen_with_pings());
+        struct connecting connecting = {.options = {.ping_interval = INTERVAL}};
+        struct pair pair = {.listener = listener};
+
+        connect_start(&connecting, ws_listener_url(listener, 0));
+        pair.server = await(ws_accept(listener, SOON));
+        expect_int(await(aw_join(connecting.task)), 0);
+        pair.client = connecting.ws;
+        for (int i = 0; i < 12; i++) {
+                await(clock_advance(TIMEOUT - AW_SECOND));
+                await(idle_turns());
+        }
+        await(close_pair(&pair));
+        ws_listener_close(listener);
+        return 0;
+}
+
+int
+main(void)
+{
+        const struct CMUnitTest tests[] = {
+                on_loop(a_silent_peer_is_asked_and_then_dropped),
+                on_loop(any_data_counts_as_life),
+                on_loop(who_shows_life_is_not_asked),
+                on_loop(a_peer_that_is_not_read_from_is_not_dropped),
+                on_loop(a_client_asks_too),
+                on_loop(two_peers_that_are_there_stay_connected),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
