@@ -59,7 +59,10 @@ client_refused(const struct aw_error *error)
 
         /* Whoever stops us knows why. */
         if (error->kind != AW_ERROR_CANCELLED)
-                client_say("%s", error->text);
+                client_say("%s%s", error->text,
+                           strstr(error->text, "not trusted") != NULL
+                                   ? ": trust it with --cacert FILE, or take any with --insecure"
+                                   : "");
         return statuses[error->kind];
 }
 

@@ -85,18 +85,21 @@ behave_fault(struct behave *behave, const struct behave_value *value)
 {
         uint8_t bytes[132] = {0};
         size_t length = faults[value->number].length;
+        bool half = faults[value->number].code == 0;
 
         memcpy(bytes, faults[value->number].data, length);
         length += faults[value->number].zeros;
         if (await(ws_raw_write(behave->ws, bytes, length, AW_NEVER)) == 0) {
                 /* Behind half a frame nothing else makes sense. */
-                if (faults[value->number].code == 0) {
+                if (half) {
                         await(ws_raw_wait_sent(behave->ws, aw_loop_now() + VERDICT_TIME));
                         ws_raw_end(behave->ws, WS_RAW_FIN);
                 }
                 await(await_verdict(behave, value->text, faults[value->number].code));
         }
-        return 0;
+        if (half)
+                ws_drop(behave->ws);
+        return half;
 }
 
 /* The farewell. */

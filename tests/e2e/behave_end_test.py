@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Test behaviours: control frames, ends and faults, and what happens in the middle of each."""
 
+import signal
 import time
 
 import guest
@@ -118,6 +119,16 @@ FAULTS = {"rsv": b"\xc1\1x", "masked": b"\x81\x81\1\2\3\4y", "opcode": b"\x83\1x
           "fragmented-control": b"\x09\1x", "close-1005": b"\x88\2\x03\xed", "half-frame": b"\x82\x64half"}
 
 
+def tasks():
+    """Of all connections, as SIGUSR1 shows them now."""
+    before = len(server.log.find("^main .waiting"))
+    server.signal(signal.SIGUSR1)
+    eventually(lambda: len(server.log.find("^main .waiting")) > before, "the tree was printed")
+    lines = server.log.text().splitlines()
+    last = max(i for i, line in enumerate(lines) if line.startswith("main (waiting"))
+    return "\n".join(lines[last:])
+
+
 @test("fault sends a frame that breaks the protocol, and logs what the client makes of it")
 def _():
     for word, data in FAULTS.items():
@@ -130,6 +141,8 @@ def _():
                     equal(peer.receive(), b"")
                     peer.close()
                     server.log.wait(f"{name}: fault=half-frame: the client left without a Close")
+                    # Who has gone is not waited for.
+                    eventually(lambda known=name: known not in tasks(), "its task is at its end")
                     continue
                 code = 1007 if word == "utf8" else 1002
                 peer.send_close(code, b"ouch")

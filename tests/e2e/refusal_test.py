@@ -143,7 +143,7 @@ def with_certificate(cert, key):
 @test("4: an authority that it does not know; -k does not ask for one")
 def _():
     done = run(client_command()[0], server.wss, "hello")
-    ends(done, 4, "issuer is not trusted")
+    ends(done, 4, "issuer is not trusted: trust it with --cacert FILE, or take any with --insecure$")
     for flag in ("-k", "--insecure"):
         wsecho(flag, server.wss, "hello").expect(0, b"hello\n")
 
