@@ -108,6 +108,8 @@ turn_away_waiting(struct aw_port *port)
                         turn_away(fd, ports->busy);
                 open_spare(ports);
         }
+        /* Who comes from now on waits as well. */
+        port->since = aw_loop_now();
 }
 
 static void
