@@ -176,9 +176,8 @@ print_what_comes(void *argument)
 {
         struct session *session = argument;
         struct ws_message message;
-        int result;
 
-        while ((result = await(ws_receive(session->ws, &message, AW_NEVER))) == 0)
+        while (await(ws_receive(session->ws, &message, AW_NEVER)) == 0)
                 if (await(take_message(session, &message)) == -1)
                         return 0;
         session->error = errno;

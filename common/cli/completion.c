@@ -8,7 +8,7 @@
 static void
 print_words(const char *words)
 {
-        for (; *words != '\0'; words++)
+        for (; words != NULL && *words != '\0'; words++)
                 putchar(*words == '|' ? ' ' : *words);
 }
 
