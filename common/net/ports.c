@@ -35,11 +35,15 @@ port_resume(void *argument)
 static void
 port_pause(struct aw_port *port, int error)
 {
-        if (!port->out_of_descriptors) {
+        aw_time now = aw_loop_now();
+
+        if (!port->out_of_descriptors)
                 aw_log(AW_LOG_WARNING, "%s: cannot accept connections for now: %s", port->url,
                        strerror(error));
-                port->since = aw_loop_now();
-        }
+        /* After a while in which nobody came, whoever comes is the first to wait. */
+        if (!port->out_of_descriptors || now - port->failed > 2 * ACCEPT_PAUSE)
+                port->since = now;
+        port->failed = now;
         port->out_of_descriptors = true;
         aw_watch_pause(port->watch, true);
         aw_call_later(&port->resume, ACCEPT_PAUSE, port_resume, port);

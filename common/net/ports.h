@@ -23,7 +23,7 @@ struct aw_port {
         struct aw_watch *watch;
         struct aw_handle resume;
         bool out_of_descriptors; /* that was logged */
-        aw_time since;           /* when they ran out */
+        aw_time since, failed;   /* since when somebody waits for one, and was seen to last */
         dev_t device;            /* of a Unix socket's file, which is removed at the end */
         ino_t inode;
         char url[AW_URL_HOST_MAX + 32]; /* with its real port */
