@@ -188,9 +188,11 @@ stay_flat(void *argument)
 static async int
 go_deep(void *argument)
 {
-        volatile char array[DEEP];
+        char array[DEEP];
 
-        array[0] = 1;
+        memset(array, 1, sizeof(array));
+        /* No compiler may keep less of it than all. */
+        __asm__ volatile("" : : "r"(array) : "memory");
         return await(aw_event_wait(argument, AW_NEVER)) + array[0] - 1;
 }
 
