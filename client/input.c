@@ -38,27 +38,55 @@ strip(const char *line, size_t length, bool null)
         return !null && length > 1 && line[length - 2] == '\r' ? length - 2 : length - 1;
 }
 
+/* What the line says, which is decoded in place. What is wrong with it, or NULL. */
+static const char *
+make_message(const struct session *session, char *line, size_t size, struct ws_message *message)
+{
+        const struct sending_options *sending = &session->options->sending;
+        ssize_t length = (ssize_t)size;
+
+        if (size > session->options->connection.max_message)
+                return "longer than --max-message";
+        if (sending->hex || sending->base64)
+                length = (sending->hex ? codec_from_hex : codec_from_base64)(line, size,
+                                                                             (uint8_t *)line);
+        if (length == -1)
+                return sending->hex ? "not hex" : "not base64";
+        *message = (struct ws_message){.type = sending->binary ? WS_BINARY : WS_TEXT,
+                                       .data = (const uint8_t *)line,
+                                       .length = (size_t)length};
+        return NULL;
+}
+
 static async int
 send_line(struct session *session, char *line, size_t size)
 {
-        const struct sending_options *sending = &session->options->sending;
-        ssize_t length = (ssize_t)strip(line, size, sending->null);
-        struct ws_message message = {.type = sending->binary ? WS_BINARY : WS_TEXT};
+        size_t length = strip(line, size, session->options->sending.null);
+        struct ws_message message;
+        const char *wrong = make_message(session, line, length, &message);
         char name[48];
 
-        if ((uint64_t)length > session->options->connection.max_message)
-                return refuse_line(session, "longer than --max-message");
-        if (sending->hex || sending->base64)
-                length = (sending->hex ? codec_from_hex : codec_from_base64)(line, (size_t)length,
-                                                                             (uint8_t *)line);
-        if (length == -1)
-                return refuse_line(session, sending->hex ? "not hex" : "not base64");
-        message.data = (const uint8_t *)line;
-        message.length = (size_t)length;
+        if (wrong != NULL)
+                return refuse_line(session, wrong);
         snprintf(name, sizeof(name), "line %" PRIu64 " of the input", session->sent + 1);
         if (session->sent > 0 && await(session_pause(session)) == -1)
                 return -1;
         return await(session_send(session, &message, name));
+}
+
+async int
+input_send_typed(struct session *session, char *line)
+{
+        struct ws_message message;
+        const char *wrong = make_message(session, line, strlen(line), &message);
+
+        if (wrong != NULL) {
+                client_say("the line is %s", wrong);
+                return 0;
+        }
+        if (session->sent > 0 && await(session_pause(session)) == -1)
+                return -1;
+        return await(session_send(session, &message, "the line"));
 }
 
 /* The last one may lack its end. */

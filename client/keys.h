@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* What keys do in a line that libedit edits, besides what it does by itself. */
+#ifndef KEYS_H
+#define KEYS_H
+
+#include <histedit.h>
+#include <stddef.h>
+
+/* libedit's client data. */
+struct keys {
+        void *editor;        /* whose they are */
+        size_t max;          /* characters of a line, at most */
+        wchar_t end_of_file; /* the terminal's character for that */
+        /* What to add to the text before the cursor, or NULL. */
+        const wchar_t *(*complete)(const wchar_t *text, size_t length);
+        void (*complain)(const char *why);
+};
+
+/* Binds them. The structure stays the caller's, and must stay. */
+void keys_bind(EditLine *el, struct keys *keys);
+
+#endif
