@@ -332,7 +332,7 @@ use_utf8(void)
                (setlocale(LC_CTYPE, "") != NULL && strcmp(nl_langinfo(CODESET), "UTF-8") == 0);
 }
 
-/* One that understands the sequences used here, which all do that are used today. */
+/* One that understands the sequences used here, as all do that are used today. */
 static bool
 is_capable(EditLine *el)
 {
@@ -340,8 +340,7 @@ is_capable(EditLine *el)
 
         el_get(el, EL_GETTC, "up", &up, NULL);
         el_get(el, EL_GETTC, "ce", &clear, NULL);
-        return up != NULL && clear != NULL && strncmp(up, "\033[", 2) == 0 &&
-               strncmp(clear, "\033[", 2) == 0;
+        return up != NULL && up[0] != '\0' && clear != NULL && strncmp(clear, "\033[", 2) == 0;
 }
 
 /* libedit's modes for editing; it takes them for granted afterwards. */

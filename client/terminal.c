@@ -186,8 +186,10 @@ read_plain(struct terminal *terminal, char **line)
         char *text;
         ssize_t length;
 
+        terminal->above.editing = true;
         above_show(&terminal->above);
         length = await(aw_stream_read_line(terminal->input, &text, AW_NEVER));
+        terminal->above.editing = length == -1;
         if (length <= 0)
                 return length == -1 && errno != EIO ? -1 : 0;
         terminal->above.prompted = false;
@@ -236,7 +238,7 @@ terminal_send(void *argument)
         char *line = NULL;
         int result;
 
-        terminal->above.editing = true;
+        terminal->above.editing = terminal->editor != NULL;
         if (terminal->editor != NULL)
                 editor_prepare(terminal->editor);
         while ((result = await(read_line(terminal, &line))) == 1) {
