@@ -144,10 +144,10 @@ static async int
 run_stats(struct session *session, char *text)
 {
         (void)text;
-        client_tell("sent %" PRIu64 " messages, %" PRIu64 " bytes", session->sent,
-                    session->bytes_sent);
-        client_tell("received %" PRIu64 " messages, %" PRIu64 " bytes", session->received,
-                    session->bytes_received);
+        client_tell("sent %" PRIu64 " message%s, %" PRIu64 " bytes; received %" PRIu64
+                    " message%s, %" PRIu64 " bytes",
+                    session->sent, session->sent == 1 ? "" : "s", session->bytes_sent,
+                    session->received, session->received == 1 ? "" : "s", session->bytes_received);
         client_tell("connected to %s for %.1f s", ws_peer(session->ws),
                     (double)terminal_age(session->terminal) / (double)AW_SECOND);
         return 0;

@@ -31,6 +31,7 @@ struct editor {
         bool waiting;  /* for a key: the line is on the screen as it is in memory */
         bool ended;    /* the input has */
         bool color;
+        void (*complain)(const char *why);
         struct aw_stream *input; /* of the line that is read */
         struct aw_lock *lock;
         char bytes[1024]; /* of the input: from begin to end */
@@ -123,6 +124,9 @@ get_character(EditLine *el, wchar_t *out)
         /* The terminal's modes are not its business any more: it would wait to set them. */
         el_wset(el, EL_EDITMODE, 0);
         editor->waiting = true;
+        if (editor->keys.complaint != NULL)
+                editor->complain(editor->keys.complaint);
+        editor->keys.complaint = NULL;
         do
                 result = await(next_character(editor, out));
         while (result == 1 && !fits(editor, *out));
@@ -156,7 +160,7 @@ async int
 editor_read(struct editor *editor, struct aw_stream *input, struct aw_lock *lock, char **line)
 {
         const wchar_t *text;
-        int length = 0, error = 0;
+        int length = 0;
 
         editor->input = input;
         editor->lock = lock;
@@ -164,9 +168,6 @@ editor_read(struct editor *editor, struct aw_stream *input, struct aw_lock *lock
                 return -1;
         el_wset(editor->el, EL_EDITMODE, 1);
         text = el_wgets(editor->el, &length);
-        error = errno;
-        fflush(screen_file(editor->screen));
-        errno = error;
         if (text == NULL)
                 return length == 0 || editor->ended ? 0 : -1;
         *line = to_utf8(text, (size_t)length - (text[length - 1] == L'\n'));
@@ -228,12 +229,10 @@ hide_line(struct editor *editor, int columns)
 void
 editor_hide(struct editor *editor)
 {
-        fflush(screen_file(editor->screen));
         if (editor->waiting && editor->prepared)
                 hide_line(editor, get_number(editor, "co"));
         else if (editor->prepared)
                 screen_puts(editor->screen, "\r\033[J");
-        fflush(screen_file(editor->screen));
 }
 
 void
@@ -243,7 +242,6 @@ editor_show(struct editor *editor)
                 el_resize(editor->el);
                 el_wset(editor->el, EL_REFRESH);
         }
-        fflush(screen_file(editor->screen));
 }
 
 /* Terminals that wrap lines anew have done so; where others do not, too little is erased. */
@@ -295,6 +293,12 @@ editor_redraw(struct editor *editor)
         editor_show(editor);
 }
 
+bool
+editor_is_prepared(const struct editor *editor)
+{
+        return editor->prepared;
+}
+
 void
 editor_release(struct editor *editor)
 {
@@ -306,12 +310,11 @@ editor_release(struct editor *editor)
         if (editor->waiting && line->lastchar > line->buffer) {
                 find_places(editor, get_number(editor, "co"), &cursor, &end);
                 put_sequence(editor, end.row - cursor.row, 'B');
-                fputs("\r\n", screen_file(editor->screen));
+                screen_puts(editor->screen, "\r\n");
         } else {
-                fputs("\r\033[J", screen_file(editor->screen));
+                screen_puts(editor->screen, "\r\033[J");
         }
-        fputs("\033[?2004l", screen_file(editor->screen));
-        fflush(screen_file(editor->screen));
+        screen_puts(editor->screen, "\033[?2004l");
         editor->prepared = false;
 }
 
@@ -362,10 +365,9 @@ set_up(struct editor *editor, const struct editor_options *options)
 
         editor->screen = options->screen;
         editor->color = options->color;
-        editor->keys = (struct keys){.editor = editor,
-                                     .max = EDITOR_LINE_MAX,
-                                     .complete = options->complete,
-                                     .complain = options->complain};
+        editor->keys = (struct keys){
+                .editor = editor, .max = EDITOR_LINE_MAX, .complete = options->complete};
+        editor->complain = options->complain;
         el_wset(el, EL_EDITOR, L"emacs");
         el_wset(el, EL_HIST, history_w, history_of(options->history));
         el_wset(el, EL_PROMPT_ESC, prompt, LITERAL);

@@ -42,6 +42,7 @@ void editor_free(struct editor *editor); /* NULL does nothing */
  * done again. False: we are in the background.
  */
 bool editor_prepare(struct editor *editor);
+bool editor_is_prepared(const struct editor *editor);
 
 /* The screen is another one now, or was used by others: draws the line where the cursor is. */
 void editor_redraw(struct editor *editor);

@@ -46,13 +46,16 @@ file_path(void)
 static int
 make_folders(char *path)
 {
-        for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        int result = 0;
+
+        for (char *slash = strchr(path + 1, '/'); slash != NULL && result == 0;
+             slash = strchr(slash + 1, '/')) {
                 *slash = '\0';
                 if (mkdir(path, 0700) == -1 && errno != EEXIST)
-                        return -1;
+                        result = -1;
                 *slash = '/';
         }
-        return 0;
+        return result;
 }
 
 /* In place. */

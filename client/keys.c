@@ -98,7 +98,7 @@ take_paste(EditLine *el, wint_t key)
                 ended = paste_has_ended(&paste);
         }
         if (paste.too_long) {
-                keys->complain("what was pasted is too long for a line: send it with /file");
+                keys->complaint = "what was pasted is too long for a line: send it with /file";
         } else if (ended) {
                 paste_tidy(&paste);
                 el_winsertstr(el, paste.text);

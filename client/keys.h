@@ -13,7 +13,7 @@ struct keys {
         wchar_t end_of_file; /* the terminal's character for that */
         /* What to add to the text before the cursor, or NULL. */
         const wchar_t *(*complete)(const wchar_t *text, size_t length);
-        void (*complain)(const char *why);
+        const char *complaint; /* to be told when the line is on the screen again; or NULL */
 };
 
 /* Binds them. The structure stays the caller's, and must stay. */

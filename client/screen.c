@@ -67,10 +67,13 @@ screen_create(void)
         if (screen == NULL)
                 return NULL;
         screen->file = fopencookie(screen, "w", functions);
-        if (screen->file != NULL)
-                return screen;
-        free(screen);
-        return NULL;
+        if (screen->file == NULL) {
+                free(screen);
+                return NULL;
+        }
+        /* What is printed into it, and what is put, keep their order. */
+        setvbuf(screen->file, NULL, _IONBF, 0);
+        return screen;
 }
 
 void
@@ -98,7 +101,6 @@ screen_is_full(const struct screen *screen)
 void
 screen_discard(struct screen *screen)
 {
-        fflush(screen->file);
         screen->length = 0;
 }
 
@@ -161,7 +163,6 @@ screen_room(struct screen *screen)
 async int
 screen_flush(struct screen *screen, aw_time deadline)
 {
-        fflush(screen->file);
         while (!screen->gone && (screen->length > 0 || screen->writing)) {
                 aw_event_clear(&screen->written);
                 if (await(aw_event_wait(&screen->written, deadline)) == -1)

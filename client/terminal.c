@@ -22,6 +22,9 @@
 /* For what is still to be seen before it stops. */
 #define STOP_TIME (200 * AW_MILLISECOND)
 
+/* Between two looks whether we are in the foreground again. */
+#define LOOK_TIME (200 * AW_MILLISECOND)
+
 struct terminal {
         const struct client_options *options;
         struct session *session;
@@ -129,18 +132,29 @@ quit(struct terminal *terminal, int number)
         client_exit(CLIENT_SIGNAL + number);
 }
 
+/* Whoever is brought back from the background, and was not stopped there, is not told. */
+static aw_time
+next_look(const struct terminal *terminal)
+{
+        if (terminal->editor == NULL || !terminal->above.editing ||
+            editor_is_prepared(terminal->editor))
+                return AW_NEVER;
+        return aw_loop_now() + LOOK_TIME;
+}
+
 static async int
 watch_signals(void *argument)
 {
         struct terminal *terminal = argument;
         int number;
 
-        while ((number = await(aw_signals_wait(terminal->signals, AW_NEVER))) != -1) {
+        while ((number = await(aw_signals_wait(terminal->signals, next_look(terminal)))) != -1 ||
+               errno == ETIMEDOUT) {
                 if (number == SIGTSTP)
                         await(stop(terminal));
                 else if (number == SIGQUIT)
                         await(quit(terminal, number));
-                else if (number == SIGCONT)
+                else if (number == SIGCONT || number == -1)
                         resume(terminal);
                 else if (terminal->editor != NULL && !aw_lock_locked(&terminal->above.printing))
                         editor_resize(terminal->editor);

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import select
 import struct
 import subprocess
 import termios
@@ -35,7 +36,9 @@ class Terminal:
             [str(word) for word in command], stdin=self.its, stderr=self.its,
             stdout=self.its if stdout is None else stdout, env=environment,
             start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
-        self.reader = threading.Thread(target=self.read, daemon=True)
+        # Who closes a descriptor that another thread reads has not closed it yet.
+        self.stop, stop = os.pipe()
+        self.reader = threading.Thread(target=self.read, args=(stop,), daemon=True)
         self.reader.start()
 
     def __enter__(self):
@@ -49,22 +52,23 @@ class Terminal:
         if COMPLAINT.search(self.raw.decode(errors="replace")):
             raise AssertionError(self.raw.decode(errors="replace"))
 
-    def read(self):
-        with contextlib.suppress(OSError):
-            while data := os.read(self.ours, 65536):
+    def read(self, stop):
+        with open(stop, "rb"), contextlib.suppress(OSError):
+            while stop not in (ready := select.select([self.ours, stop], [], [])[0]):
+                data = os.read(ready[0], 65536)
                 with self.changed:
                     self.raw += data
                     self.stream.feed(data)
                     self.changed.notify_all()
-        with self.changed:
-            self.changed.notify_all()
 
     def hang_up(self):
         """The terminal goes away."""
-        for fd in (self.its, self.ours):
-            with contextlib.suppress(OSError):
-                os.close(fd)
-        self.its = self.ours = -1
+        if self.ours != -1:
+            os.close(self.stop)
+            self.reader.join(DEADLINE)
+            os.close(self.its)
+            os.close(self.ours)
+            self.ours = -1
 
     def get_modes(self):
         return termios.tcgetattr(self.its)

@@ -57,7 +57,7 @@ class Talker(Script):
 
 def ready(terminal):
     """It is connected and waits for a line."""
-    terminal.wait("Ctrl-D closes, Ctrl-C quits.")
+    terminal.wait(lambda lines: "Ctrl-D closes, Ctrl-C quits." in "".join(lines), "the greeting")
     terminal.shows(PROMPT)
     return terminal
 
@@ -107,7 +107,7 @@ def _():
                          (("abc", LEFT, CTRL["K"]), "ab"),
                          (("one two", "\033[1;5D", "x"), "one xtwo"),
                          (("one two", "\033b", "\033b", "x"), "xone two"),
-                         (("größe 漢字", LEFT, "\x7f", LEFT, LEFT, "é"), "größéé 字".replace("éé", "eé")),
+                         (("größe 漢字", LEFT, "\x7f", LEFT, LEFT, "é"), "größée 字"),
                          (("a", CTRL["V"], "\t", "b"), "a\tb")):
         with Talker() as talker, at_terminal(talker.url) as terminal:
             ready(terminal)
@@ -222,7 +222,6 @@ def _():
 def _():
     with Talker() as talker, at_terminal("-P", "-v", talker.url) as terminal:
         terminal.wait("* open after")
-        terminal.wait("> Upgrade: websocket") if False else None
         terminal.wait("Ctrl-D closes")
         terminal.type("typed")
         terminal.wait("> typed")
@@ -651,7 +650,7 @@ def _():
             terminal.expect(-number)
             terminal.wait(lambda lines: lines[1] == "> typed" and
                           terminal.screen.cursor.x == 0, "a line of one's own for the shell")
-            match(rb"\033\[\?2004h.*\033\[\?2004l".decode(), terminal.raw.decode())
+            match(r"(?s)2004h.*2004l", terminal.raw.decode())
 
 
 @test("... Ctrl-\\ as well, without a Close")
@@ -666,8 +665,7 @@ def _():
 def _():
     with at_terminal("-m", "300ms", URL) as terminal:
         terminal.expect(7)
-        terminal.shows("wsecho: time-out: --max-time is over", f"closed by {URL[5:]}: 1000") \
-            if "closed by" in terminal.text() else terminal.wait("--max-time is over")
+        terminal.wait("wsecho: time-out: --max-time is over")
     with at_terminal("--count", "1", URL) as terminal:
         ready(terminal)
         terminal.type("x\r")
@@ -737,7 +735,7 @@ def _():
         talker.says("tick")
         terminal.wait("< tick")
         terminal.type("fg\r")
-        terminal.wait(lambda lines: lines[-1].startswith(">") or lines[-1] == "", "it again")
+        terminal.shows(PROMPT)
         terminal.type("hello\r")
         talker.hears("hello")
         leave_by_c(terminal, talker)
@@ -827,7 +825,7 @@ def _():
         with Talker() as talker, at_terminal(talker.url, LC_ALL=locale) as terminal:
             ready(terminal)
             terminal.type("größe" + LEFT * 3 + "\x7f\r")
-            talker.hears("grße")
+            talker.hears("göße")
             leave(terminal, talker)
 
 
