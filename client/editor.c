@@ -31,6 +31,7 @@ struct editor {
         bool waiting;  /* for a key: the line is on the screen as it is in memory */
         bool ended;    /* the input has */
         bool color;
+        bool marks; /* around a paste */
         void (*complain)(const char *why);
         struct aw_stream *input; /* of the line that is read */
         struct aw_lock *lock;
@@ -281,7 +282,8 @@ editor_prepare(struct editor *editor)
         if (tcgetattr(STDIN_FILENO, &modes) == 0 && (modes.c_lflag & ICANON) != 0)
                 editor->cooked = modes;
         tcsetattr(STDIN_FILENO, TCSANOW, &editor->raw);
-        screen_puts(editor->screen, "\033[?2004h");
+        if (editor->marks)
+                screen_puts(editor->screen, "\033[?2004h");
         return true;
 }
 
@@ -314,7 +316,8 @@ editor_release(struct editor *editor)
         } else {
                 screen_puts(editor->screen, "\r\033[J");
         }
-        screen_puts(editor->screen, "\033[?2004l");
+        if (editor->marks)
+                screen_puts(editor->screen, "\033[?2004l");
         editor->prepared = false;
 }
 
@@ -374,7 +377,7 @@ set_up(struct editor *editor, const struct editor_options *options)
         el_wset(el, EL_GETCFN, get_character);
         learn_modes(editor);
         el_source(el, NULL);
-        keys_bind(el, &editor->keys);
+        editor->marks = keys_bind(el, &editor->keys);
         el_wset(el, EL_EDITMODE, 0);
 }
 

@@ -172,16 +172,28 @@ static const struct {
         {L"\\e[1;5D", L"ed-prev-word"}, {L"\\e[1;3D", L"ed-prev-word"},
 };
 
-void
+/* Where ESC is a key by itself, no sequence can begin with it. */
+static bool
+has_sequences(EditLine *el)
+{
+        const wchar_t *name = NULL;
+
+        return el_wget(el, EL_EDITOR, &name) == -1 || name == NULL || wcscmp(name, L"vi") != 0;
+}
+
+bool
 keys_bind(EditLine *el, struct keys *keys)
 {
         wchar_t end_of_file[] = {keys->end_of_file, L'\0'};
+        bool sequences = has_sequences(el);
 
         el_wset(el, EL_CLIENTDATA, keys);
         for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
                 el_wset(el, EL_ADDFN, functions[i].name, L"", functions[i].function);
         for (size_t i = 0; i < sizeof(bindings) / sizeof(bindings[0]); i++)
-                el_wset(el, EL_BIND, bindings[i].key, bindings[i].name, NULL);
+                if (sequences || bindings[i].key[0] != L'\\')
+                        el_wset(el, EL_BIND, bindings[i].key, bindings[i].name, NULL);
         if (end_of_file[0] != L'\0')
                 el_wset(el, EL_BIND, end_of_file, L"end-or-delete", NULL);
+        return sequences;
 }

@@ -4,6 +4,7 @@
 #define KEYS_H
 
 #include <histedit.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* libedit's client data. */
@@ -16,7 +17,10 @@ struct keys {
         const char *complaint; /* to be told when the line is on the screen again; or NULL */
 };
 
-/* Binds them. The structure stays the caller's, and must stay. */
-void keys_bind(EditLine *el, struct keys *keys);
+/*
+ * Binds them. The structure stays the caller's, and must stay. False: in the user's editor, vi, ESC is
+ * a key, so a paste cannot be told by its marks.
+ */
+bool keys_bind(EditLine *el, struct keys *keys);
 
 #endif

@@ -334,22 +334,15 @@ terminal_free(struct terminal *terminal)
         free(terminal);
 }
 
-/* "TLSv1.3" of "TLSv1.3, TLS_AES_256_GCM_SHA384, ..."; and the URL without a password. */
+/* How: "TLSv1.3" of "TLSv1.3, TLS_AES_256_GCM_SHA384, ...". */
 static void
 greet(const struct terminal *terminal)
 {
-        const char *url = terminal->options->url;
-        const char *host = strstr(url, "//"), *at = host == NULL ? NULL : strchr(host, '@');
         char description[256];
 
         ws_describe(terminal->session->ws, description, sizeof(description));
-        description[strcspn(description, ",")] = '\0';
-        host = host == NULL ? url : host + 2;
-        if (at != NULL && at < host + strcspn(host, "/?"))
-                client_tell("connected to %.*s%s (%s). Ctrl-D closes, Ctrl-C quits.",
-                            (int)(host - url), url, at + 1, description);
-        else
-                client_tell("connected to %s (%s). Ctrl-D closes, Ctrl-C quits.", url, description);
+        client_tell("connected to %s (%.*s). Ctrl-D closes, Ctrl-C quits.", terminal->options->url,
+                    (int)strcspn(description, ","), description);
 }
 
 static struct aw_signals *

@@ -88,13 +88,6 @@ def _():
         leave(ready(terminal))
 
 
-@test("a password in the URL is not shown")
-def _():
-    with at_terminal(URL.replace("//", "//me:secret@")) as terminal:
-        terminal.process.wait(DEADLINE)
-        equal(b"secret" in terminal.raw, False, "that the password is shown")
-
-
 @test("keys edit the line: cursor, Home, End, Backspace, Delete, Ctrl-A, E, K, U, W, words")
 def _():
     for keys, wanted in ((("hello", LEFT, LEFT, "\x7f", "X"), "heXlo"),
@@ -829,18 +822,18 @@ def _():
             leave(terminal, talker)
 
 
-@test("~/.editrc is read: its bindings work, and ours as well")
+@test("~/.editrc is read: with the editor vi, ESC is a key, and pastes are not marked")
 def _():
     home = scratch() / "editrc"
     home.mkdir()
-    (home / ".editrc").write_text("bind -v\n")
+    (home / ".editrc").write_text("bind -v\nbind ^B ed-move-to-beg\n")
     with Talker() as talker, at_terminal(talker.url, HOME=str(home)) as terminal:
         ready(terminal)
-        terminal.type("hello\0330xiX\r")
+        terminal.type("hello\033" + "0xiX\r")
         talker.hears("Xello")
-        terminal.paste("a\nb")
-        terminal.type("\r")
-        talker.hears("a\nb")
+        terminal.type("b" + CTRL["B"] + "a\r")
+        talker.hears("ab")
+        equal(b"2004h" in terminal.raw, False, "that pastes are to be marked")
         leave(terminal, talker)
 
 
