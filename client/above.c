@@ -12,7 +12,7 @@
 #define LATER_MAX ((size_t)64 << 10)
 
 static void
-hide(struct above *above)
+hide_line(struct above *above)
 {
         if (above->editor != NULL && above->editing)
                 editor_hide(above->editor);
@@ -24,7 +24,7 @@ hide(struct above *above)
 }
 
 static void
-show(struct above *above)
+show_line(struct above *above)
 {
         if (!above->editing)
                 return;
@@ -39,7 +39,7 @@ void
 above_show(struct above *above)
 {
         if (!aw_lock_locked(&above->printing))
-                show(above);
+                show_line(above);
 }
 
 static void
@@ -91,10 +91,10 @@ above_tell(struct above *above, const char *text)
         } else if (screen_is_full(above->screen)) {
                 above->lost++;
         } else {
-                hide(above);
+                hide_line(above);
                 put_lost(above);
                 screen_puts(above->screen, text);
-                show(above);
+                show_line(above);
         }
 }
 
@@ -103,7 +103,7 @@ above_begin(struct above *above, bool message)
 {
         if (await(aw_lock_acquire(&above->printing, AW_NEVER)) == -1)
                 return -1;
-        hide(above);
+        hide_line(above);
         put_lost(above);
         above->message = message;
         above->last = '\0';
@@ -137,6 +137,6 @@ above_end(struct above *above)
         if (above->last != '\n')
                 screen_puts(above->screen, "\n");
         put_later(above);
-        show(above);
+        show_line(above);
         aw_lock_release(&above->printing);
 }

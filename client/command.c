@@ -73,7 +73,7 @@ run_binary(struct session *session, char *text)
 
 /* Whether all of it is UTF-8: 1, 0, or -1 with errno. */
 static async int
-is_text(int fd)
+is_utf8(int fd)
 {
         struct aw_stream *file = aw_stream_open(fd, NULL);
         struct aw_utf8 utf8 = {0};
@@ -98,7 +98,7 @@ find_type(const struct session *session, int fd, enum ws_type *type)
 
         if (!session->options->sending.binary && fstat(fd, &status) == 0 &&
             (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))) {
-                text = await(is_text(fd));
+                text = await(is_utf8(fd));
                 if (text == -1 || lseek(fd, 0, SEEK_SET) == -1)
                         return -1;
         }

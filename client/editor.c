@@ -113,7 +113,7 @@ wait_until_shown(struct editor *editor)
 }
 
 /* libedit's way to a key. It draws nothing while this waits. */
-static int
+static async int
 get_character(EditLine *el, wchar_t *out)
 {
         struct keys *keys = NULL;
@@ -213,7 +213,7 @@ get_number(struct editor *editor, const char *capability)
  * not to be found out.
  */
 static void
-hide_line(struct editor *editor, int columns)
+hide_rows(struct editor *editor, int columns)
 {
         struct layout_place cursor, end;
 
@@ -231,7 +231,7 @@ void
 editor_hide(struct editor *editor)
 {
         if (editor->waiting && editor->prepared)
-                hide_line(editor, get_number(editor, "co"));
+                hide_rows(editor, get_number(editor, "co"));
         else if (editor->prepared)
                 screen_puts(editor->screen, "\r\033[J");
 }
@@ -255,7 +255,7 @@ editor_resize(struct editor *editor)
                 return;
         el_resize(editor->el);
         now = get_number(editor, "co");
-        hide_line(editor, now > columns ? now : columns);
+        hide_rows(editor, now > columns ? now : columns);
         editor_show(editor);
 }
 

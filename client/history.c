@@ -60,7 +60,7 @@ make_folders(char *path)
 
 /* In place. */
 static void
-unescape(char *line)
+unescape_line(char *line)
 {
         char *out = line;
 
@@ -75,7 +75,7 @@ unescape(char *line)
 
 /* As it stands in the file, with its end; for free(). */
 static char *
-escape(const char *line)
+escape_line(const char *line)
 {
         char *escaped = malloc(2 * strlen(line) + 2), *out = escaped;
 
@@ -93,7 +93,7 @@ escape(const char *line)
 
 /* False: it is the last one already, or is not kept. */
 static bool
-enter(struct history_lines *history, const char *line)
+enter_line(struct history_lines *history, const char *line)
 {
         wchar_t *wide = malloc((strlen(line) + 1) * sizeof(*wide));
         HistEventW event = {0};
@@ -116,8 +116,8 @@ read_lines(struct history_lines *history, FILE *in)
         while ((length = getline(&line, &size, in)) > 0) {
                 if (line[length - 1] == '\n')
                         line[length - 1] = '\0';
-                unescape(line);
-                enter(history, line);
+                unescape_line(line);
+                enter_line(history, line);
         }
         free(line);
 }
@@ -248,11 +248,11 @@ history_add(struct history_lines *history, const char *line)
 {
         char *escaped;
 
-        if (!enter(history, line) || history->fd == -1)
+        if (!enter_line(history, line) || history->fd == -1)
                 return;
         if (history->stream == NULL)
                 history->stream = aw_stream_open(history->fd, NULL);
-        escaped = escape(line);
+        escaped = escape_line(line);
         if (history->stream == NULL || escaped == NULL ||
             await(aw_stream_write(history->stream, escaped, strlen(escaped), AW_NEVER)) == -1)
                 client_say("the history cannot be kept: %s", strerror(errno));

@@ -35,25 +35,30 @@ struct paste {
         bool failed;   /* no memory */
 };
 
+static bool
+paste_grow(struct paste *paste)
+{
+        size_t size = paste->size == 0 ? 1024 : 2 * paste->size;
+        wchar_t *larger = realloc(paste->text, size * sizeof(*larger));
+
+        if (larger == NULL)
+                return false;
+        paste->text = larger;
+        paste->size = size;
+        return true;
+}
+
 static void
 paste_add(struct paste *paste, wchar_t c)
 {
-        size_t size = paste->size == 0 ? 1024 : 2 * paste->size;
-        wchar_t *larger;
-
+        if (paste->length + 1 >= paste->size && !paste_grow(paste)) {
+                paste->failed = true;
+                return;
+        }
         if (paste->length >= paste->max + END_LENGTH) {
                 paste->too_long = true;
                 paste->length = END_LENGTH - 1;
                 wmemmove(paste->text, paste->text + paste->max + 1, paste->length);
-        }
-        if (paste->length + 1 >= paste->size) {
-                larger = realloc(paste->text, size * sizeof(*larger));
-                if (larger == NULL) {
-                        paste->failed = true;
-                        return;
-                }
-                paste->text = larger;
-                paste->size = size;
         }
         paste->text[paste->length++] = c;
 }

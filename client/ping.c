@@ -14,7 +14,7 @@ ping_send(struct ping *ping, struct ws *ws, const char *text)
 }
 
 static void
-see_step(void *argument, enum ws_step step, const char *text)
+pass_step(void *argument, enum ws_step step, const char *text)
 {
         const struct ping *ping = argument;
 
@@ -23,7 +23,7 @@ see_step(void *argument, enum ws_step step, const char *text)
 }
 
 static void
-see_frame(void *argument, const struct ws_frame *frame)
+pass_frame(void *argument, const struct ws_frame *frame)
 {
         struct ping *ping = argument;
         double ms = (double)(aw_loop_now() - ping->sent) / 1000;
@@ -43,6 +43,6 @@ ping_observer(struct ping *ping, const struct ws_observer *observer)
 {
         ping->next = observer;
         ping->observer =
-                (struct ws_observer){.step = see_step, .frame = see_frame, .argument = ping};
+                (struct ws_observer){.step = pass_step, .frame = pass_frame, .argument = ping};
         return &ping->observer;
 }

@@ -23,7 +23,7 @@ client_set_sink(void (*function)(const char *line))
 }
 
 static void
-say(const char *program, const char *format, va_list arguments)
+say_line(const char *program, const char *format, va_list arguments)
 {
         char raw[LINE_MAX_BYTES], line[LINE_MAX_BYTES + 32];
         int begin = snprintf(line, 32, "%s%s", program == NULL ? "" : program,
@@ -65,7 +65,7 @@ client_say(const char *format, ...)
         if (is_quiet)
                 return;
         va_start(arguments, format);
-        say(options_program.name, format, arguments);
+        say_line(options_program.name, format, arguments);
         va_end(arguments);
 }
 
@@ -75,6 +75,6 @@ client_tell(const char *format, ...)
         va_list arguments;
 
         va_start(arguments, format);
-        say(NULL, format, arguments);
+        say_line(NULL, format, arguments);
         va_end(arguments);
 }

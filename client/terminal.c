@@ -55,11 +55,11 @@ say_above(const char *line)
 static void
 log_above(enum aw_log_level level, const char *message)
 {
-        client_say("%s%s",
-                   level == AW_LOG_ERROR     ? "error: "
-                   : level == AW_LOG_WARNING ? "warning: "
-                                             : "",
-                   message);
+        client_tell("%s: %s%s", options_program.name,
+                    level == AW_LOG_ERROR     ? "error: "
+                    : level == AW_LOG_WARNING ? "warning: "
+                                              : "",
+                    message);
 }
 
 struct above *
@@ -84,7 +84,7 @@ stop_process(void)
 }
 
 static void
-release(struct terminal *terminal)
+let_go(struct terminal *terminal)
 {
         if (terminal->editor != NULL)
                 editor_release(terminal->editor);
@@ -101,7 +101,7 @@ restore_modes(struct terminal *terminal)
 }
 
 static void
-resume(struct terminal *terminal)
+take_again(struct terminal *terminal)
 {
         if (terminal->editor == NULL)
                 above_show(&terminal->above);
@@ -111,22 +111,22 @@ resume(struct terminal *terminal)
 }
 
 static async void
-stop(struct terminal *terminal)
+stop_here(struct terminal *terminal)
 {
         if (terminal->above.editing) {
-                release(terminal);
+                let_go(terminal);
                 await(screen_flush(terminal->screen, aw_loop_now() + STOP_TIME));
                 restore_modes(terminal);
         }
         stop_process();
-        resume(terminal);
+        take_again(terminal);
 }
 
 /* The process ends at once, and the terminal is as it was. */
 static async void
-quit(struct terminal *terminal, int number)
+quit_here(struct terminal *terminal, int number)
 {
-        release(terminal);
+        let_go(terminal);
         await(screen_flush(terminal->screen, aw_loop_now() + STOP_TIME));
         restore_modes(terminal);
         client_exit(CLIENT_SIGNAL + number);
@@ -134,7 +134,7 @@ quit(struct terminal *terminal, int number)
 
 /* Whoever is brought back from the background, and was not stopped there, is not told. */
 static aw_time
-next_look(const struct terminal *terminal)
+next_check(const struct terminal *terminal)
 {
         if (terminal->editor == NULL || !terminal->above.editing ||
             editor_is_prepared(terminal->editor))
@@ -143,19 +143,19 @@ next_look(const struct terminal *terminal)
 }
 
 static async int
-watch_signals(void *argument)
+watch_terminal(void *argument)
 {
         struct terminal *terminal = argument;
         int number;
 
-        while ((number = await(aw_signals_wait(terminal->signals, next_look(terminal)))) != -1 ||
+        while ((number = await(aw_signals_wait(terminal->signals, next_check(terminal)))) != -1 ||
                errno == ETIMEDOUT) {
                 if (number == SIGTSTP)
-                        await(stop(terminal));
+                        await(stop_here(terminal));
                 else if (number == SIGQUIT)
-                        await(quit(terminal, number));
+                        await(quit_here(terminal, number));
                 else if (number == SIGCONT || number == -1)
-                        resume(terminal);
+                        take_again(terminal);
                 else if (terminal->editor != NULL && !aw_lock_locked(&terminal->above.printing))
                         editor_resize(terminal->editor);
         }
@@ -263,7 +263,7 @@ terminal_send(void *argument)
         }
         if (result == -1 && errno != ECANCELED && !session->failed && !session->unsent)
                 read_failed(session);
-        release(terminal);
+        let_go(terminal);
         restore_modes(terminal);
         terminal->above.editing = false;
         return result;
@@ -346,7 +346,7 @@ greet(const struct terminal *terminal)
 }
 
 static struct aw_signals *
-open_signals(void)
+open_terminal_signals(void)
 {
         static const int all[] = {SIGTSTP, SIGCONT, SIGWINCH, SIGQUIT};
         int numbers[4];
@@ -366,9 +366,9 @@ terminal_begin(struct terminal *terminal, struct session *session)
         terminal->session = session;
         terminal->begin = aw_loop_now();
         terminal->input = aw_stream_open(STDIN_FILENO, &bounds);
-        terminal->signals = open_signals();
+        terminal->signals = open_terminal_signals();
         if (terminal->input != NULL && terminal->signals != NULL)
-                terminal->watcher = aw_spawn("terminal", watch_signals, terminal);
+                terminal->watcher = aw_spawn("terminal", watch_terminal, terminal);
         if (terminal->watcher == NULL || screen_begin(terminal->screen) == -1) {
                 client_say("the terminal cannot be used: %s", strerror(errno));
                 return -1;

@@ -50,7 +50,7 @@ FOREIGN = [
     ("ev.h", "common/loop/ev.c"),
     ("uv.h", "common/loop/uv.c"),
     ("jansson.h", "client/*"),
-    ("histedit.h", "client/editor.c client/history.*"),
+    ("histedit.h", "client/editor.c client/history.* client/keys.*"),
     ("cmocka.h", "tests/unit/*"),
 ]
 
