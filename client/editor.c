@@ -102,11 +102,12 @@ fits(struct editor *editor, wchar_t c)
         return c < L' ' || c == 0x7f || (size_t)(line->lastchar - line->buffer) < editor->keys.max;
 }
 
-/* Not before those who have hidden the line show it again. */
+/* Draws nothing before those who have hidden the line show it again, nor while nobody sees it. */
 static async int
-wait_until_shown(struct editor *editor)
+wait_for_turn(struct editor *editor)
 {
-        if (await(aw_lock_acquire(editor->lock, AW_NEVER)) == -1)
+        if (await(screen_room(editor->screen)) == -1 ||
+            await(aw_lock_acquire(editor->lock, AW_NEVER)) == -1)
                 return -1;
         aw_lock_release(editor->lock);
         return 0;
@@ -131,10 +132,8 @@ get_character(EditLine *el, wchar_t *out)
         do
                 result = await(next_character(editor, out));
         while (result == 1 && !fits(editor, *out));
-        if (result == 1)
-                result = await(wait_until_shown(editor)) == 0 ? 1 : -1;
-        if (result == 1)
-                result = await(screen_room(editor->screen)) == 0 ? 1 : -1;
+        if (result == 1 && await(wait_for_turn(editor)) == -1)
+                result = -1;
         if (result == 1)
                 editor->waiting = false;
         editor->ended = result == 0 || (result == -1 && errno == EIO);
@@ -165,7 +164,7 @@ editor_read(struct editor *editor, struct aw_stream *input, struct aw_lock *lock
 
         editor->input = input;
         editor->lock = lock;
-        if (await(wait_until_shown(editor)) == -1 || await(screen_room(editor->screen)) == -1)
+        if (await(wait_for_turn(editor)) == -1)
                 return -1;
         el_wset(editor->el, EL_EDITMODE, 1);
         text = el_wgets(editor->el, &length);

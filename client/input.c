@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "await/stream.h"
+#include "base/utf8.h"
 #include "codec.h"
 #include "session.h"
 
@@ -74,12 +75,23 @@ send_line(struct session *session, char *line, size_t size)
         return await(session_send(session, &message, name));
 }
 
+static bool
+is_valid(const struct ws_message *message)
+{
+        struct aw_utf8 utf8 = {0};
+
+        return message->type == WS_BINARY ||
+               (aw_utf8_feed(&utf8, message->data, message->length) && aw_utf8_complete(&utf8));
+}
+
 async int
 input_send_typed(struct session *session, char *line)
 {
         struct ws_message message;
         const char *wrong = make_message(session, line, strlen(line), &message);
 
+        if (wrong == NULL && !is_valid(&message))
+                wrong = "not UTF-8: send it with --binary";
         if (wrong != NULL) {
                 client_say("the line is %s", wrong);
                 return 0;

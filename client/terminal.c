@@ -261,7 +261,8 @@ terminal_send(void *argument)
                 if (result == -1 || session->leaving)
                         break;
         }
-        if (result == -1 && errno != ECANCELED && !session->failed && !session->unsent)
+        /* Why nothing can be sent any more is told where that is found. */
+        if (result == -1 && errno != ECANCELED && errno != EPIPE && !session->failed)
                 read_failed(session);
         let_go(terminal);
         restore_modes(terminal);

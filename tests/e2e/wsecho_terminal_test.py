@@ -589,6 +589,8 @@ def _():
             terminal.type("/stats\n//x\n")
             talker.hears("/x")
             terminal.wait("connected to")
+            terminal.type(b"\xff\n")
+            terminal.shows("wsecho: the line is not UTF-8: send it with --binary", PROMPT)
             equal(b"\033" in terminal.raw, False, "that there are escape sequences")
             leave(terminal, talker)
 
@@ -715,6 +717,17 @@ def _():
         terminal.shows("$")
         terminal.type("echo status $?\r")
         terminal.wait("status 0")
+
+
+@test("Ctrl-Z without a shell that could bring it back changes nothing")
+def _():
+    with Talker() as talker, at_terminal(talker.url) as terminal:
+        ready(terminal)
+        terminal.type("ab" + CTRL["Z"])
+        terminal.wait(lambda _: terminal.raw.count(b"2004h") == 2, "that it goes on")
+        terminal.type("c\r")
+        talker.hears("abc")
+        leave(terminal, talker)
 
 
 @test("bg: it goes on printing in the background, and fg takes lines again")
