@@ -723,7 +723,9 @@ def _():
 def _():
     with Talker() as talker, at_terminal(talker.url) as terminal:
         ready(terminal)
-        terminal.type("ab" + CTRL["Z"])
+        terminal.type("ab")
+        terminal.wait("> ab")
+        terminal.type(CTRL["Z"])
         terminal.wait(lambda _: terminal.raw.count(b"2004h") == 2, "that it goes on")
         terminal.type("c\r")
         talker.hears("abc")
