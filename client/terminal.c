@@ -84,7 +84,7 @@ stop_process(void)
 }
 
 static void
-let_go(struct terminal *terminal)
+leave_line(struct terminal *terminal)
 {
         if (terminal->editor != NULL)
                 editor_release(terminal->editor);
@@ -114,7 +114,7 @@ static async void
 stop_here(struct terminal *terminal)
 {
         if (terminal->above.editing) {
-                let_go(terminal);
+                leave_line(terminal);
                 await(screen_flush(terminal->screen, aw_loop_now() + STOP_TIME));
                 restore_modes(terminal);
         }
@@ -126,7 +126,7 @@ stop_here(struct terminal *terminal)
 static async void
 quit_here(struct terminal *terminal, int number)
 {
-        let_go(terminal);
+        leave_line(terminal);
         await(screen_flush(terminal->screen, aw_loop_now() + STOP_TIME));
         restore_modes(terminal);
         client_exit(CLIENT_SIGNAL + number);
@@ -264,7 +264,7 @@ terminal_send(void *argument)
         /* Why nothing can be sent any more is told where that is found. */
         if (result == -1 && errno != ECANCELED && errno != EPIPE && !session->failed)
                 read_failed(session);
-        let_go(terminal);
+        leave_line(terminal);
         restore_modes(terminal);
         terminal->above.editing = false;
         return result;
