@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Programs at a terminal: a pseudo-terminal whose screen is drawn by pyte, and somebody who types."""
+"""Programs at a terminal: a pseudo-terminal whose screen is drawn by pyte, somebody who types, and a
+server that talks to him."""
 
 import contextlib
 import fcntl
@@ -13,6 +14,7 @@ import threading
 
 import pyte
 
+from peer import CLOSE, TEXT, Script, close_payload
 from support import COMPLAINT, DEADLINE, client_command, equal, scratch
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": str(scratch()), "TERM": "xterm", "PS1": "$ ",
@@ -131,3 +133,61 @@ class Terminal:
 def at_terminal(*words, **more):
     """wsecho, at a terminal."""
     return Terminal(*client_command(*words), **more)
+
+
+# Somebody who uses it.
+
+PROMPT = ">"
+LEFT, RIGHT, UP, DOWN, HOME, END, DELETE = (f"\033{key}" for key in (
+    "[D", "[C", "[A", "[B", "[H", "[F", "[3~"))
+CTRL = {letter: chr(ord(letter) & 31) for letter in "ABCDEFKLNPQRSUVWYZ\\"}
+
+
+class Talker(Script):
+    """A server on whose side of the connection the test itself speaks."""
+
+    def __init__(self):
+        super().__init__(self.talk)
+        self.opened, self.over = threading.Event(), threading.Event()
+        self.peer = None
+
+    def talk(self, peer):
+        peer.accept()
+        self.peer = peer
+        self.opened.set()
+        self.over.wait(DEADLINE)
+
+    def says(self, text, opcode=TEXT):
+        self.opened.wait(DEADLINE)
+        self.peer.send_frame(opcode, text if isinstance(text, bytes) else text.encode())
+
+    def hears(self, payload, opcode=TEXT):
+        self.opened.wait(DEADLINE)
+        came = self.peer.read_frame()
+        equal((came.opcode, came.payload),
+              (opcode, payload if isinstance(payload, bytes) else payload.encode()), "what came")
+
+    def closes(self, code, reason=b""):
+        """Answers the client's Close, or is answered."""
+        self.opened.wait(DEADLINE)
+        self.peer.send_close(code, reason)
+
+    def __exit__(self, *raised):
+        self.over.set()
+        super().__exit__(*raised)
+
+
+def ready(terminal):
+    """It is connected and waits for a line."""
+    terminal.wait(lambda lines: "Ctrl-D closes, Ctrl-C quits." in "".join(lines), "the greeting")
+    terminal.shows(PROMPT)
+    return terminal
+
+
+def leave(terminal, talker=None):
+    """Ctrl-D."""
+    terminal.type(CTRL["D"])
+    if talker:
+        talker.hears(close_payload(1000), CLOSE)
+        talker.closes(1000)
+    terminal.expect(0)
