@@ -43,6 +43,8 @@ ws_output_queue(struct ws *ws, struct ws_buffer *buffer)
         buffer->queued = true;
         if (buffer->opcode < WS_OP_CLOSE)
                 ws->out.messages++;
+        if (buffer->opcode == WS_OP_PING)
+                ws->out.pings += ws_buffer_cost(buffer);
         ws_queue_put(&ws->out.outbox, buffer);
         aw_transport_want_write(ws->transport);
 }
@@ -96,10 +98,14 @@ output_done(struct ws_out *out)
         buffer->queued = false;
         if (buffer->opcode < WS_OP_CLOSE)
                 out->messages--;
+        if (buffer->opcode == WS_OP_PING)
+                out->pings -= ws_buffer_cost(buffer);
         if (buffer->opcode == WS_OP_PONG)
                 out->pongs -= ws_buffer_cost(buffer);
         if (buffer == out->pong)
                 out->pong = NULL;
+        if (buffer == out->ping)
+                out->ping = NULL;
         out->offset = 0;
         ws_buffer_unref(buffer);
 }
