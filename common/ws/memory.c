@@ -5,8 +5,9 @@
  */
 #include <malloc.h>
 
-#include "await/ws.h"
 #include "base/memory.h"
+
+#include "await/ws.h"
 #include "ws/buffer_private.h"
 
 /* So much has to be freed before memory is given back, and then it takes so long. */

@@ -80,8 +80,11 @@ ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping)
         }
         /* Room for any other one. */
         pong = ws_buffer_create(WS_OP_PONG, WS_FRAME_CONTROL_MAX);
-        if (pong == NULL)
+        if (pong == NULL) {
+                /* The peer would take us for dead, but later. */
+                aw_transport_close(ws->transport);
                 return;
+        }
         pong->length = ping->length;
         memcpy(pong->data, ping->data, ping->length);
         out->pong = pong;
