@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/memory.h"
 #include "unit/net/transport_test.h"
+
+#include "base/memory.h"
 
 /* Reads what is there, at most `most` bytes, and compares; returns how much there was. */
 static size_t
