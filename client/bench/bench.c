@@ -14,6 +14,7 @@
 #include "base/say.h"
 #include "condition.h"
 #include "limits.h"
+#include "target.h"
 
 #define THREADS_MAX 256
 
@@ -212,6 +213,20 @@ check_limits(const struct bench_options *o, const char *url)
         return BENCH_USAGE;
 }
 
+static enum bench_status
+check_pids(const struct bench_options *o, const struct aw_opt_program *program)
+{
+        const char *missing = target_missing(&o->server_pids);
+
+        if (missing == NULL)
+                return BENCH_OK;
+        return (enum bench_status)aw_opt_usage_error(
+                program,
+                "option '--server-pid' needs the number of a process that runs on this machine, "
+                "not '%s'",
+                missing);
+}
+
 enum bench_status
 bench_prepare(struct bench_options *o, const struct aw_opt_program *program, char *const *urls)
 {
@@ -220,6 +235,8 @@ bench_prepare(struct bench_options *o, const struct aw_opt_program *program, cha
         set_defaults(o);
         if (status == BENCH_OK)
                 status = condition_check(&o->fail_if, program);
+        if (status == BENCH_OK)
+                status = check_pids(o, program);
         if (status == BENCH_OK)
                 status = prepare_threads(o, program, urls[0]);
         if (status == BENCH_OK)

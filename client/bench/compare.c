@@ -11,6 +11,7 @@
 
 #include "conductor.h"
 #include "figures.h"
+#include "number.h"
 
 /* What is compared. The last one needs to know the servers' processes. */
 static const char *const figures[] = {"rate", "mean", "p50", "p90", "p99", "p99.9", "server-cpu"};
@@ -161,16 +162,18 @@ print_comparison(const struct comparison *comparison)
                comparison->urls[0], comparison->urls[1], "", "1", "2");
         for (size_t i = 0; i < FIGURES; i++) {
                 struct compare_ratio ratio;
+                char means[2][NUMBER_ROOM];
                 bool is_duration;
 
                 figures_known(figures[i], &is_duration);
                 if (!ratio_of(comparison, i, &ratio))
                         continue;
-                printf("%-10s %-3s %12.6g %12.6g   %.3f  %.3f to %.3f%s\n", figures[i],
+                printf("%-10s %-3s %12s %12s   %.3f  %.3f to %.3f%s\n", figures[i],
                        is_duration                             ? "ms"
                        : strcmp(figures[i], "server-cpu") == 0 ? "us"
                                                                : "/s",
-                       mean_of(comparison, 0, i), mean_of(comparison, 1, i), ratio.mean, ratio.low,
+                       number_rounded(mean_of(comparison, 0, i), means[0]),
+                       number_rounded(mean_of(comparison, 1, i), means[1]), ratio.mean, ratio.low,
                        ratio.high,
                        ratio.low <= 1 && ratio.high >= 1 ? "  no difference shown" : "");
         }

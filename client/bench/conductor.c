@@ -212,7 +212,9 @@ measure_all(struct conductor *conductor)
         await(wait_for_all(conductor, WORKER_OVER, AW_NEVER));
         if (cpu != -1)
                 result->target.cpu = target_cpu(&result->target) - cpu;
-        result->duration = clock_now() - conductor->begin;
+        /* All connections may have been lost before. */
+        if (clock_now() > conductor->begin)
+                result->duration = clock_now() - conductor->begin;
 }
 
 static async int
@@ -325,7 +327,8 @@ sum_up_workers(struct conductor *conductor)
         /* A number of messages has taken until the last of them was back. */
         if (conductor->options->messages > 0 && last > 0)
                 result->duration = last;
-        else if (conductor->end != CLOCK_NEVER && !result->interrupted && result->duration > 0)
+        else if (conductor->end != CLOCK_NEVER &&
+                 result->duration > conductor->end - conductor->begin)
                 result->duration = conductor->end - conductor->begin;
 }
 

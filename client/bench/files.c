@@ -16,12 +16,16 @@ report_csv(const struct result *result, FILE *out)
                 const struct result_second *second = &result->seconds[i];
 
                 at += second->seconds;
-                fprintf(out, "%.3f,%.3f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.1f,%.4f,%.4f,%.4f\n",
-                        at, second->seconds, second->received, second->received_bytes,
-                        second->errors,
-                        second->seconds > 0 ? (double)second->received / second->seconds : 0,
-                        figures_milliseconds(second->p50), figures_milliseconds(second->p99),
-                        figures_milliseconds(second->max));
+                fprintf(out, "%.3f,%.3f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.1f", at,
+                        second->seconds, second->received, second->received_bytes, second->errors,
+                        second->seconds > 0 ? (double)second->received / second->seconds : 0);
+                /* A second without an echo has no latencies. */
+                if (second->max > 0)
+                        fprintf(out, ",%.4f,%.4f,%.4f\n", figures_milliseconds(second->p50),
+                                figures_milliseconds(second->p99),
+                                figures_milliseconds(second->max));
+                else
+                        fputs(",,,\n", out);
         }
 }
 

@@ -13,6 +13,26 @@ number(uint64_t value)
         return json_integer((json_int_t)value);
 }
 
+/* The time in UTC, to the millisecond. */
+static void
+rfc3339(int64_t wall, char out[40])
+{
+        time_t seconds = (time_t)(wall / CLOCK_SECOND);
+        struct tm utc;
+        size_t length;
+
+        gmtime_r(&seconds, &utc);
+        length = strftime(out, 40, "%Y-%m-%dT%H:%M:%S", &utc);
+        snprintf(out + length, 40 - length, ".%03dZ", (int)(wall % CLOCK_SECOND / 1000000));
+}
+
+/* A figure for each message; null if there were none. */
+static json_t *
+json_each(double value)
+{
+        return value > 0 ? json_real(value) : json_null();
+}
+
 static json_t *
 json_counts(const struct record_counts *counts)
 {
@@ -76,14 +96,14 @@ json_seconds(const struct result *result)
         for (size_t i = 0; i < result->second_count; i++) {
                 const struct result_second *second = &result->seconds[i];
 
-                json_array_append_new(array, json_pack("{s:f, s:o, s:o, s:o, s:f, s:f, s:f}",
-                                                       "seconds", second->seconds, "received",
-                                                       number(second->received), "bytes_received",
-                                                       number(second->received_bytes), "errors",
-                                                       number(second->errors), "p50",
-                                                       figures_milliseconds(second->p50), "p99",
-                                                       figures_milliseconds(second->p99), "max",
-                                                       figures_milliseconds(second->max)));
+                json_array_append_new(
+                        array,
+                        json_pack("{s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "seconds", second->seconds,
+                                  "received", number(second->received), "bytes_received",
+                                  number(second->received_bytes), "errors", number(second->errors),
+                                  "p50", json_each(figures_milliseconds(second->p50)), "p99",
+                                  json_each(figures_milliseconds(second->p99)), "max",
+                                  json_each(figures_milliseconds(second->max))));
         }
         return array;
 }
@@ -95,10 +115,10 @@ json_server(const struct result *result)
 
         if (result->target.count == 0)
                 return json_null();
-        return json_pack("{s:o, s:f, s:f, s:o}", "processes", number(result->target.count),
+        return json_pack("{s:o, s:f, s:o, s:o}", "processes", number(result->target.count),
                          "cpu_seconds", (double)result->target.cpu / CLOCK_SECOND,
-                         "cpu_us_per_message", figures_server_cpu(result), "bytes_per_connection",
-                         memory >= 0 ? json_real(memory) : json_null());
+                         "cpu_us_per_message", json_each(figures_server_cpu(result)),
+                         "bytes_per_connection", memory >= 0 ? json_real(memory) : json_null());
 }
 
 static json_t *
@@ -106,12 +126,14 @@ json_result(const struct result *result)
 {
         const struct record *record = &result->record;
         struct record_counts total = record_total(record);
+        char when[40];
 
+        rfc3339(result->wall, when);
         return json_pack(
-                "{s:s, s:s, s:b, s:f, s:f, s:o, s:{s:o, s:o, s:o, s:f, s:o}, s:o, s:o, s:o, s:f, "
-                "s:f, s:o, s:o, s:o, s:o, s:o, s:{s:f, s:f, s:f, s:f}, s:s, s:o}",
+                "{s:s, s:s, s:b, s:s, s:f, s:o, s:{s:o, s:o, s:o, s:f, s:o}, s:o, s:o, s:o, s:f, "
+                "s:f, s:o, s:o, s:o, s:o, s:o, s:{s:f, s:o, s:f, s:f}, s:s, s:o}",
                 "url", result->url, "connection", result->description, "interrupted",
-                (int)result->interrupted, "begin", (double)result->wall / CLOCK_SECOND, "seconds",
+                (int)result->interrupted, "begin", when, "seconds",
                 (double)result->duration / CLOCK_SECOND, "options", json_options(result->options),
                 "connections", "open", number(record->opened), "refused", number(record->refused),
                 "cut", number(record->cut), "opening_seconds",
@@ -126,8 +148,8 @@ json_result(const struct result *result)
                 json_histogram(&record->lag), "cycles", number(record->cycles), "cycle_ms",
                 json_histogram(&record->cycle), "server", json_server(result), "generator",
                 "cpu_seconds", (double)result->cpu / CLOCK_SECOND, "cpu_us_per_message",
-                figures_own_cpu(result), "busiest_thread", figures_busy(result), "waited",
-                figures_waited(result), "first_failure", record->reason, "by_second",
+                json_each(figures_own_cpu(result)), "busiest_thread", figures_busy(result),
+                "waited", figures_waited(result), "first_failure", record->reason, "by_second",
                 json_seconds(result));
 }
 

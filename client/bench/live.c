@@ -6,6 +6,7 @@
 
 #include "await/loop.h"
 #include "conductor.h"
+#include "number.h"
 
 #define ERASE "\r\x1b[K"
 
@@ -28,7 +29,7 @@ live_phase(struct live *live, const char *phase, int64_t duration)
 void
 live_second(struct live *live, const struct result_second *second, bool measured)
 {
-        char whole[32] = "";
+        char whole[32] = "", number[NUMBER_ROOM];
 
         live->passed += second->seconds;
         live->errors += second->errors;
@@ -36,11 +37,17 @@ live_second(struct live *live, const struct result_second *second, bool measured
                 return;
         if (live->duration > 0)
                 snprintf(whole, sizeof(whole), " of %.0f", (double)live->duration / AW_SECOND);
-        fprintf(stderr,
-                ERASE "%s%.0f%s s  %.0f messages/s  p50 %.2f  p99 %.2f ms  %" PRIu64 " errors",
-                measured ? "" : "warming up ", live->passed, whole,
-                second->seconds > 0 ? (double)second->received / second->seconds : 0,
-                (double)second->p50 / 1e6, (double)second->p99 / 1e6, live->errors);
+        fprintf(stderr, ERASE "%s%.0f%s s  %s messages/s", measured ? "" : "warming up ",
+                live->passed, whole,
+                number_grouped(second->seconds > 0
+                                       ? (uint64_t)((double)second->received / second->seconds)
+                                       : 0,
+                               number));
+        /* A second without an echo has no latencies. */
+        if (second->max > 0)
+                fprintf(stderr, "  p50 %.2f  p99 %.2f ms", (double)second->p50 / 1e6,
+                        (double)second->p99 / 1e6);
+        fprintf(stderr, "  %s errors", number_grouped(live->errors, number));
 }
 
 void

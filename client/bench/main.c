@@ -13,7 +13,7 @@
 #include "compare.h"
 #include "condition.h"
 #include "conductor.h"
-#include "report.h"
+#include "forms.h"
 
 #define FIELD(name) offsetof(struct bench_options, name)
 
@@ -191,53 +191,6 @@ static const struct aw_opt_program program = {
                     "5 handshake refused, 6 errors, 7 time-out, 8 a --fail-if holds.",
 };
 
-/* Writes one form of the result into a file, or to standard output if that is "-". */
-static enum bench_status
-write_file(const struct result *result, const char *path,
-           void (*form)(const struct result *result, FILE *out))
-{
-        FILE *file;
-        int error;
-
-        if (path == NULL)
-                return BENCH_OK;
-        file = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
-        if (file != NULL) {
-                form(result, file);
-                error = fflush(file) != 0 || ferror(file) ? errno : 0;
-                if (file != stdout && fclose(file) != 0 && error == 0)
-                        error = errno;
-                if (error == 0)
-                        return BENCH_OK;
-                errno = error;
-        }
-        bench_say("%s: %s", strcmp(path, "-") == 0 ? "standard output" : path, strerror(errno));
-        return BENCH_LOCAL;
-}
-
-static void
-write_json(const struct result *result, FILE *out)
-{
-        if (report_json(result, out) == -1)
-                bench_say("out of memory");
-}
-
-static enum bench_status
-write_forms(const struct result *result)
-{
-        const struct bench_options *options = result->options;
-        enum bench_status status;
-
-        status = write_file(result, "-", options->json ? write_json : report_table);
-        if (status == BENCH_OK)
-                status = write_file(result, options->csv, report_csv);
-        if (status == BENCH_OK)
-                status = write_file(result, options->hdr, report_hdr);
-        if (status == BENCH_OK)
-                status = write_file(result, options->report, report_page);
-        return status;
-}
-
 /* How a run ended that was not one connection's luck. */
 static enum bench_status
 judge(const struct result *result)
@@ -263,7 +216,7 @@ judge(const struct result *result)
 }
 
 static enum bench_status
-run_once(const struct bench_options *options, const char *url)
+run_once(const struct bench_options *options, const char *url, struct forms *forms)
 {
         bool live = isatty(STDERR_FILENO) == 1;
         struct result *result = conductor_run(options, url, &options->server_pids, live);
@@ -279,7 +232,7 @@ run_once(const struct bench_options *options, const char *url)
                 bench_say("%s", result->record.reason);
                 status = judge(result);
         } else {
-                status = write_forms(result);
+                status = forms_write(forms, result);
                 judgement = judge(result);
                 if (status == BENCH_OK)
                         status = judgement;
@@ -292,6 +245,7 @@ static enum bench_status
 bench(struct bench_options *options, int operands, char **argv)
 {
         enum bench_status status;
+        struct forms forms;
         int wanted = options->compare ? 2 : 1;
 
         if (operands < wanted)
@@ -304,8 +258,13 @@ bench(struct bench_options *options, int operands, char **argv)
         status = bench_prepare(options, &program, argv + 1);
         if (status != BENCH_OK)
                 return status;
-        return options->compare ? compare_run(options, argv[1], argv[2])
-                                : run_once(options, argv[1]);
+        if (options->compare)
+                return compare_run(options, argv[1], argv[2]);
+        status = forms_open(&forms, options);
+        if (status == BENCH_OK)
+                status = run_once(options, argv[1], &forms);
+        forms_close(&forms);
+        return status;
 }
 
 /*

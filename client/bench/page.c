@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "conductor.h"
 #include "figures.h"
+#include "number.h"
 #include "plot.h"
 #include "report.h"
 
@@ -65,10 +66,10 @@ print_markup(const char *text, FILE *out)
 }
 
 static void
-print_card(const char *name, const char *unit, double value, int decimals, bool bad, FILE *out)
+print_card(const char *name, const char *unit, const char *value, bool bad, FILE *out)
 {
-        fprintf(out, "<div><dt>%s%s</dt><dd%s>%.*f</dd></div>\n", name, unit,
-                bad ? " class='bad'" : "", decimals, value);
+        fprintf(out, "<div><dt>%s%s</dt><dd%s>%s</dd></div>\n", name, unit,
+                bad ? " class='bad'" : "", value);
 }
 
 static void
@@ -76,16 +77,20 @@ print_cards(const struct result *result, FILE *out)
 {
         static const char *const latencies[] = {"p50", "p90", "p99", "p99.9", "max"};
         double errors = figures_value(result, "errors");
+        bool none = aw_histogram_count(&result->record.latency) == 0;
+        char number[NUMBER_ROOM];
 
         fputs("<dl>\n", out);
         print_card("rate", result->options->churn ? ", cycles/s" : ", messages/s",
-                   figures_rate(result), 0, false, out);
+                   number_grouped((uint64_t)(figures_rate(result) + 0.5), number), false, out);
         for (size_t i = 0; i < sizeof(latencies) / sizeof(latencies[0]); i++)
-                print_card(latencies[i], ", ms", figures_value(result, latencies[i]), 3, false,
-                           out);
-        if (result->target.count > 0)
-                print_card("server, us each", "", figures_server_cpu(result), 2, false, out);
-        print_card("errors", "", errors, 0, errors > 0, out);
+                print_card(latencies[i], ", ms",
+                           none ? "none" : number_ms(figures_value(result, latencies[i]), number),
+                           false, out);
+        if (figures_server_cpu(result) > 0)
+                print_card("server, us each", "",
+                           number_rounded(figures_server_cpu(result), number), false, out);
+        print_card("errors", "", number_grouped((uint64_t)errors, number), errors > 0, out);
         fputs("</dl>\n", out);
 }
 

@@ -183,6 +183,22 @@ payload_matches(const struct payload *payload, uint32_t connection, uint64_t num
                memcmp(data + known, payload->text + place + known, length - known) == 0;
 }
 
+size_t
+payload_difference(const struct payload *payload, uint32_t connection, uint64_t number, size_t size,
+                   const uint8_t *data, size_t length)
+{
+        const uint8_t *text = payload->text + place_of(payload, connection, number);
+        struct label label = label_of(connection, number);
+        size_t both = size < length ? size : length, i = 0;
+        size_t known = payload->numbered ? label_room(size) : 0;
+        uint8_t whole[LABEL];
+
+        write_label(&label, whole, LABEL);
+        while (i < both && data[i] == (i < known ? whole[i] : text[i]))
+                i++;
+        return i;
+}
+
 uint64_t
 payload_numbers(size_t length)
 {

@@ -44,6 +44,10 @@ void payload_write(const struct payload *payload, uint32_t connection, uint64_t 
 bool payload_matches(const struct payload *payload, uint32_t connection, uint64_t number,
                      const uint8_t *data, size_t length);
 
+/* The first byte in which they differ from it, or `length` or `size`, the smaller. */
+size_t payload_difference(const struct payload *payload, uint32_t connection, uint64_t number,
+                          size_t size, const uint8_t *data, size_t length);
+
 /*
  * Of the numbers that a message of this length can have and this one says: the first from `from`
  * on. Only of a payload that is numbered.

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "conductor.h"
 #include "figures.h"
+#include "number.h"
 #include "report.h"
 
 #define BAR 40 /* columns of the histogram's longest bar */
@@ -13,39 +14,15 @@
 #define BUSY   0.90 /* of a core: more, and this program may be the limit */
 #define WAITED 0.05 /* of the time: more, and the latencies tell of that, too */
 
-/* 412310 as "412,310". */
-static const char *
-grouped(uint64_t number, char out[32])
-{
-        char digits[32];
-        int length = snprintf(digits, sizeof(digits), "%" PRIu64, number), at = 0;
-
-        for (int i = 0; i < length; i++) {
-                if (i > 0 && (length - i) % 3 == 0)
-                        out[at++] = ',';
-                out[at++] = digits[i];
-        }
-        out[at] = '\0';
-        return out;
-}
-
-/* Milliseconds with three digits that count. */
-static const char *
-ms(double milliseconds, char out[32])
-{
-        int decimals = milliseconds >= 100 ? 0 : milliseconds >= 10 ? 1 : milliseconds >= 1 ? 2 : 3;
-
-        snprintf(out, 32, "%.*f", decimals, milliseconds);
-        return out;
-}
-
 static void
 print_sizes(const struct bench_options *options, FILE *out)
 {
+        char number[NUMBER_ROOM];
+
         if (options->work == BENCH_IDLE)
                 fputs("idle", out);
         else if (options->text != NULL)
-                fprintf(out, "%zu bytes", options->text_length);
+                fprintf(out, "%s bytes", number_grouped(options->text_length, number));
         else
                 fprintf(out, "%s bytes", options->size != NULL ? options->size : "128");
 }
@@ -54,9 +31,9 @@ static void
 print_what(const struct result *result, FILE *out)
 {
         const struct bench_options *options = result->options;
-        char number[32];
+        char number[NUMBER_ROOM];
 
-        fprintf(out, "%s connection%s to %s", grouped(options->connections, number),
+        fprintf(out, "%s connection%s to %s", number_grouped(options->connections, number),
                 options->connections == 1 ? "" : "s", result->url);
         if (result->description[0] != '\0')
                 fprintf(out, " (%.*s)", (int)strcspn(result->description, ","),
@@ -64,15 +41,19 @@ print_what(const struct result *result, FILE *out)
         fputs(", ", out);
         print_sizes(options, out);
         if (options->work == BENCH_ECHO && options->rate == 0)
-                fprintf(out, ", %" PRIu64 " in flight", options->in_flight);
+                fprintf(out, ", %s in flight", number_grouped(options->in_flight, number));
         if (options->rate > 0)
-                fprintf(out, ", %s messages/s asked for", grouped(options->rate, number));
+                fprintf(out, ", %s messages/s asked for", number_grouped(options->rate, number));
         if (options->churn)
                 fputs(", a new connection for each", out);
         if (options->no_echo)
                 fputs(", no echo", out);
-        fprintf(out, ", %.4g s%s\n", (double)result->duration / CLOCK_SECOND,
-                result->interrupted ? " (interrupted)" : "");
+        if (result->duration > 0)
+                fprintf(out, ", %s s",
+                        number_rounded((double)result->duration / CLOCK_SECOND, number));
+        else
+                fputs(", ended before measuring began", out);
+        fprintf(out, "%s\n", result->interrupted ? " (interrupted)" : "");
 }
 
 static void
@@ -80,52 +61,77 @@ print_connections(const struct result *result, FILE *out)
 {
         const struct record *record = &result->record;
         double seconds = (double)result->opening / CLOCK_SECOND;
-        char opened[32], refused[32], cut[32];
+        char opened[NUMBER_ROOM], refused[NUMBER_ROOM], cut[NUMBER_ROOM], each[NUMBER_ROOM];
 
-        fprintf(out, "connections   %s open", grouped(record->opened, opened));
+        fprintf(out, "connections   %s open", number_grouped(record->opened, opened));
         if (!result->options->churn && seconds > 0)
-                fprintf(out, " after %.2f s (%.0f/s)", seconds, (double)record->opened / seconds);
-        fprintf(out, ", %s refused, %s cut\n", grouped(record->refused, refused),
-                grouped(record->cut, cut));
+                fprintf(out, " after %.2f s (%s/s)", seconds,
+                        number_grouped((uint64_t)((double)record->opened / seconds), each));
+        fprintf(out, ", %s refused, %s cut\n", number_grouped(record->refused, refused),
+                number_grouped(record->cut, cut));
 }
 
 static void
 print_percentiles(const char *title, const struct aw_histogram *histogram, FILE *out)
 {
         static const double percents[] = {50, 90, 99, 99.9};
-        char number[32];
+        char number[NUMBER_ROOM];
 
         if (aw_histogram_count(histogram) == 0)
                 return;
         fprintf(out, "%-13s min %s", title,
-                ms(figures_milliseconds(aw_histogram_min(histogram)), number));
-        fprintf(out, "  mean %s", ms(aw_histogram_mean(histogram) / 1e6, number));
+                number_ms(figures_milliseconds(aw_histogram_min(histogram)), number));
+        fprintf(out, "  mean %s", number_ms(aw_histogram_mean(histogram) / 1e6, number));
         for (size_t i = 0; i < sizeof(percents) / sizeof(percents[0]); i++)
                 fprintf(out, "  p%g %s", percents[i],
-                        ms(figures_milliseconds(aw_histogram_percentile(histogram, percents[i])),
-                           number));
+                        number_ms(figures_milliseconds(
+                                          aw_histogram_percentile(histogram, percents[i])),
+                                  number));
         fprintf(out, "  max %s ms\n",
-                ms(figures_milliseconds(aw_histogram_max(histogram)), number));
+                number_ms(figures_milliseconds(aw_histogram_max(histogram)), number));
+}
+
+/* Messages that were due in one span of time, and what became of each. */
+static void
+print_counts(const char *title, const struct record_counts *counts, FILE *out)
+{
+        const struct {
+                const char *before;
+                uint64_t count;
+                const char *name;
+                bool always;
+        } parts[] = {
+                {"", counts->sent, "sent", true},         {": ", counts->right, "echoed", true},
+                {", ", counts->wrong, "wrong", true},     {", ", counts->lost, "lost", true},
+                {"; ", counts->doubled, "doubled", true}, {", ", counts->late, "late", true},
+                {", ", counts->unasked, "unasked", false}};
+        char number[NUMBER_ROOM];
+
+        fprintf(out, "%-14s", title);
+        for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+                if (parts[i].always || parts[i].count > 0)
+                        fprintf(out, "%s%s %s", parts[i].before,
+                                number_grouped(parts[i].count, number), parts[i].name);
 }
 
 static void
 print_messages(const struct result *result, FILE *out)
 {
-        const struct record_counts *counts = &result->record.measured;
-        struct record_counts total = record_total(&result->record);
-        char a[32], b[32];
+        const struct record *record = &result->record;
+        char sent[NUMBER_ROOM], received[NUMBER_ROOM];
 
-        fprintf(out, "messages      %s sent, %s received", grouped(counts->sent, a),
-                grouped(result->options->no_echo ? result->record.in_time : counts->received, b));
-        if (!result->options->no_echo)
-                fprintf(out,
-                        ", %" PRIu64 " lost, %" PRIu64 " wrong, %" PRIu64 " doubled, %" PRIu64
-                        " late",
-                        total.lost, total.wrong, total.doubled, total.late);
-        if (total.unasked > 0 && !result->options->no_echo)
-                fprintf(out, ", %" PRIu64 " unasked", total.unasked);
-        if (result->record.unsent > 0)
-                fprintf(out, ", %s never sent", grouped(result->record.unsent, a));
+        if (result->options->no_echo)
+                fprintf(out, "messages      %s sent, %s received",
+                        number_grouped(record->measured.sent, sent),
+                        number_grouped(record->in_time, received));
+        else
+                print_counts("messages", &record->measured, out);
+        if (record->unsent > 0)
+                fprintf(out, ", %s never sent", number_grouped(record->unsent, sent));
+        fputc('\n', out);
+        if (result->options->no_echo || record->other.sent + record->other.received == 0)
+                return;
+        print_counts("not measured", &record->other, out);
         fputc('\n', out);
 }
 
@@ -135,11 +141,12 @@ print_rate(const struct result *result, FILE *out)
         double seconds = (double)result->duration / CLOCK_SECOND;
         double bytes = result->options->no_echo ? (double)result->record.measured.sent_bytes
                                                 : (double)result->record.in_time_bytes;
-        char number[32];
+        char number[NUMBER_ROOM];
 
         if (!(seconds > 0))
                 return;
-        fprintf(out, "rate          %s %s", grouped((uint64_t)(figures_rate(result) + 0.5), number),
+        fprintf(out, "rate          %s %s",
+                number_grouped((uint64_t)(figures_rate(result) + 0.5), number),
                 result->options->churn ? "cycles/s" : "messages/s");
         if (!result->options->churn)
                 fprintf(out, ", %.3g MB/s%s", bytes / seconds / 1e6,
@@ -160,11 +167,11 @@ next_bound(double value)
 static void
 print_bar(double low, double high, double share, double most, FILE *out)
 {
-        char a[32], b[32];
+        char a[NUMBER_ROOM], b[NUMBER_ROOM];
         int length = (int)(share / most * BAR + 0.5);
 
-        fprintf(out, "%7s - %7s ms  %-*.*s %5.1f %%\n", ms(low, a), ms(high, b), BAR, length,
-                "########################################", share * 100);
+        fprintf(out, "%7s - %7s ms  %-*.*s %5.1f %%\n", number_ms(low, a), number_ms(high, b), BAR,
+                length, "########################################", share * 100);
 }
 
 /* The upper bound of the line that begins at `low`; the last one ends at the maximum. */
@@ -211,12 +218,15 @@ print_histogram(const struct result *result, FILE *out)
 static void
 print_server(const struct result *result, FILE *out)
 {
-        double memory = figures_server_memory(result);
+        double memory = figures_server_memory(result), each = figures_server_cpu(result);
 
         if (result->target.count == 0)
                 return;
-        fprintf(out, "server        %.2f us of a core for each %s, %.0f %% of one core",
-                figures_server_cpu(result), result->options->churn ? "cycle" : "message",
+        fputs("server        ", out);
+        if (each > 0)
+                fprintf(out, "%.2f us of a core for each %s, ", each,
+                        result->options->churn ? "cycle" : "message");
+        fprintf(out, "%.0f %% of one core",
                 result->duration > 0 ? 100 * (double)result->target.cpu / (double)result->duration
                                      : 0);
         if (memory >= 0 && !result->options->churn)
@@ -258,6 +268,8 @@ report_table(const struct result *result, FILE *out)
         if (result->options->work != BENCH_IDLE) {
                 print_messages(result, out);
                 print_rate(result, out);
+        } else {
+                fputs("messages      none: --idle sends nothing, so there are no latencies\n", out);
         }
         print_percentiles(result->options->rate > 0 ? "from due" : "round trip",
                           &result->record.latency, out);

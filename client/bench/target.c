@@ -71,6 +71,27 @@ add_children(struct target *target)
                 closedir(directory);
 }
 
+/* Its number, or 0: it is no process. */
+static pid_t
+process_of(const char *text)
+{
+        uint64_t pid;
+
+        return aw_opt_number(text, &pid) == 0 && pid > 0 && pid <= INT32_MAX &&
+                               parent_of((pid_t)pid) != -1
+                       ? (pid_t)pid
+                       : 0;
+}
+
+const char *
+target_missing(const struct aw_opt_strings *pids)
+{
+        for (size_t i = 0; i < pids->count; i++)
+                if (process_of(pids->items[i]) == 0)
+                        return pids->items[i];
+        return NULL;
+}
+
 int
 target_find(struct target *target, const struct aw_opt_strings *pids, const char **missing)
 {
@@ -78,13 +99,13 @@ target_find(struct target *target, const struct aw_opt_strings *pids, const char
 
         *target = (struct target){.empty = -1, .occupied = -1};
         for (size_t i = 0; i < pids->count; i++) {
-                uint64_t pid;
+                pid_t pid = process_of(pids->items[i]);
 
-                if (aw_opt_number(pids->items[i], &pid) == -1 || parent_of((pid_t)pid) == -1) {
+                if (pid == 0) {
                         *missing = pids->items[i];
                         return -1;
                 }
-                add(target, (pid_t)pid);
+                add(target, pid);
         }
         do {
                 before = target->count;

@@ -19,6 +19,9 @@ struct target {
         int64_t occupied; /* and once they were; -1: not known */
 };
 
+/* The first of these that is no process on this machine, or NULL. */
+const char *target_missing(const struct aw_opt_strings *pids);
+
 /* Finds the processes. 0, or -1 with the number of the one that is not there in *missing. */
 int target_find(struct target *target, const struct aw_opt_strings *pids, const char **missing);
 

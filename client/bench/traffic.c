@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "traffic.h"
 
@@ -14,9 +17,27 @@
 #define UNDISTURBED    ((uint64_t)160 << 10)
 #define FRAME_OVERHEAD 128
 
+/* The first thing that goes wrong is told in a sentence. */
 static void
-note_lost(struct connection *c, const struct window_echo *lost)
+tell(struct connection *c, const char *what)
 {
+        char reason[320];
+
+        snprintf(reason, sizeof(reason), "connection %" PRIu32 ", %s", c->window.connection + 1,
+                 what);
+        record_failure(&c->worker->record, AW_ERROR_CONNECTION, reason);
+}
+
+static void
+note_lost(struct connection *c, const struct window_echo *lost, const char *when)
+{
+        char what[128];
+
+        if (c->worker->record.failure == 0) {
+                snprintf(what, sizeof(what), "message %" PRIu64 ": lost, no echo %s",
+                         lost->number + 1, when);
+                tell(c, what);
+        }
         record_lost(&c->worker->record, worker_measures(c->worker, lost->due));
 }
 
@@ -26,7 +47,7 @@ traffic_lose(struct connection *c)
         struct window_echo lost;
 
         while (window_expire(&c->window, CLOCK_NEVER, &lost))
-                note_lost(c, &lost);
+                note_lost(c, &lost, "by the end of the connection");
 }
 
 /* Sending. */
@@ -86,7 +107,7 @@ traffic_send(struct connection *c, int64_t due, int64_t now)
         int error;
 
         if (lost.due != -1)
-                note_lost(c, &lost);
+                note_lost(c, &lost, "although many later ones came");
         if (await(send_numbered(c, number, size)) == -1) {
                 error = errno;
                 if (!window_pull(&c->window))
@@ -231,7 +252,7 @@ traffic_expire(struct connection *c, int64_t before)
         if (c->sending || c->window.ring == NULL)
                 return;
         while (window_expire(&c->window, before, &lost))
-                note_lost(c, &lost);
+                note_lost(c, &lost, "in time");
         if (c->ws != NULL && c->worker->options->work == BENCH_ECHO)
                 await(traffic_pump(c, clock_now(), false));
 }
@@ -251,6 +272,52 @@ traffic_stop(struct connection *c)
 
 /* Receiving. */
 
+/* What was told of a wrong echo is taken back. */
+static void
+untell(struct connection *c, uint64_t number)
+{
+        struct record *record = &c->worker->record;
+        char told[128];
+        int length = snprintf(told, sizeof(told),
+                              "connection %" PRIu32 ", message %" PRIu64 ": its echo is wrong",
+                              c->window.connection + 1, number);
+
+        if (strncmp(record->reason, told, (size_t)length) == 0)
+                record->failure = 0;
+}
+
+/* What is not as it should be, for people. */
+static void
+tell_echo(struct connection *c, enum window_verdict verdict, const struct window_echo *echo,
+          const struct ws_message *message)
+{
+        uint64_t number = echo->number + 1;
+        char what[192];
+
+        if (verdict == WINDOW_REVISED)
+                untell(c, number);
+        switch (verdict) {
+        case WINDOW_WRONG:
+                snprintf(what, sizeof(what),
+                         "message %" PRIu64 ": its echo is wrong, %zu bytes came for %" PRIu32
+                         ", the first %zu as sent",
+                         number, message->length, echo->size,
+                         payload_difference(&c->worker->payload, c->window.connection, echo->number,
+                                            echo->size, message->data, message->length));
+                break;
+        case WINDOW_DOUBLED:
+                snprintf(what, sizeof(what), "an echo of %zu bytes came a second time",
+                         message->length);
+                break;
+        case WINDOW_LATE:
+                snprintf(what, sizeof(what), "message %" PRIu64 ": its echo came too late", number);
+                break;
+        default:
+                snprintf(what, sizeof(what), "a message came that nobody asked for");
+        }
+        tell(c, what);
+}
+
 void
 traffic_receive(struct connection *c, const struct ws_message *message, int64_t now)
 {
@@ -261,6 +328,9 @@ traffic_receive(struct connection *c, const struct ws_message *message, int64_t 
         if (worker->options->work == BENCH_ECHO || worker->options->work == BENCH_CHURN)
                 verdict = window_judge(&c->window, &worker->payload, message->data, message->length,
                                        &echo);
+        if (verdict != WINDOW_RIGHT && worker->options->work != BENCH_NO_ECHO &&
+            (worker->record.failure == 0 || verdict == WINDOW_REVISED))
+                tell_echo(c, verdict, &echo, message);
         /* What has no time of its own counts by when it came. */
         if (echo.due == -1)
                 echo.due = now;

@@ -46,7 +46,7 @@ land(struct window *window, uint64_t number, enum flight_state state)
         window->bytes -= flight->size;
         while (window->base < window->next && flight_of(window, window->base)->state != FLIGHT_AWAY)
                 window->base++;
-        return (struct window_echo){.due = flight->due, .size = flight->size};
+        return (struct window_echo){.due = flight->due, .number = number, .size = flight->size};
 }
 
 uint64_t
@@ -113,7 +113,8 @@ judge_past(const struct window *window, const struct payload *payload, const uin
 
                 if (flight->state == FLIGHT_AWAY || !is_echo(window, payload, number, data, length))
                         continue;
-                *echo = (struct window_echo){.due = flight->due, .size = flight->size};
+                *echo = (struct window_echo){
+                        .due = flight->due, .number = number, .size = flight->size};
                 return verdict_of(flight);
         }
         number = payload_number(data, length, 0);

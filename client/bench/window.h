@@ -29,6 +29,7 @@ enum window_verdict {
 /* What is known of a message. */
 struct window_echo {
         int64_t due; /* of the message that this is, or stands for; but for UNASKED */
+        uint64_t number;
         uint32_t size;
 };
 

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""wsbench counts right: what a server does wrong is told, what it does right is not, and all forms
-of a result say the same."""
+"""wsbench counts right: what a server does wrong is told, what it does right is not, and
+how it ends is told."""
 
-import csv
-import io
 import json
 import os
 import pty
@@ -12,27 +10,14 @@ import resource
 import signal
 import time
 
+from bench import command, result, wsbench
 from faulty import Faulty
 from peer import Script
-from support import (BUILD, LOOP, Server, certificates, equal, eventually, finish, main, match, run, scratch,
+from support import (Server, certificates, equal, eventually, finish, main, match, run, scratch,
                      sentence, started, test)
 
 SOCKET = scratch() / "server.sock"
 server = Server(listen=("wss://127.0.0.1:0", "ws://127.0.0.1:0", f"unix:{SOCKET}"))
-
-
-def command(*words):
-    loop = ["--loop", LOOP] if LOOP else []
-    return [BUILD / "wsbench", *loop, *map(str, words)]
-
-
-def wsbench(*words, **more):
-    return run(*command(*words), **more)
-
-
-def result(*words, status=0):
-    """The result, as JSON tells it."""
-    return json.loads(wsbench("--json", *words).expect(status).out)
 
 
 def adds_up(counts):
@@ -365,72 +350,6 @@ def _():
     os.close(leader)
     match(r"\d+ messages/s  p50 [\d.]+  p99 [\d.]+ ms  0 errors", shown)
     equal(shown.endswith("\r\x1b[K"), True, "that the line is erased at the end")
-
-
-# Forms of a result.
-
-
-@test("the table, JSON, CSV, HdrHistogram's text and the page tell the same")
-def _():
-    files = {name: scratch() / f"result.{name}" for name in ("csv", "hdr", "html")}
-    told = result("-c", 4, "-z", "2500ms", "--warm-up", 0, "--csv", files["csv"], "--hdr",
-                  files["hdr"], "--report", files["html"], server.ws)
-    rows = list(csv.DictReader(io.StringIO(files["csv"].read_text())))
-    equal(len(rows), 3, "the number of rows")
-    equal(sum(int(row["messages"]) for row in rows) <= told["total"]["received"], True,
-          "that the rows hold no more than there was")
-    equal(len(told["by_second"]), 3, "the number of seconds")
-    hdr = files["hdr"].read_text()
-    match(r"^ +Value +Percentile TotalCount 1/\(1-Percentile\)\n\n", hdr)
-    equal(int(match(r"Total count +=\s+(\d+)\]", hdr)[1]), told["latency_ms"]["count"])
-    equal(f"{told['latency_ms']['max']:.3f}", match(r"Max +=\s+([\d.]+),", hdr)[1], "the maximum")
-    median = next(line.split()[0] for line in hdr.splitlines() if " 0.500000000000 " in line)
-    equal(median, f"{told['latency_ms']['p50']:.3f}", "the median")
-    page = files["html"].read_text()
-    equal(page.count("<svg"), 4, "the number of plots")
-    equal(re.findall(r"(?:src|href)=|@import|url\(", page), [], "what it would load")
-    match(re.escape(f"{told['measured']['sent']:,} sent"), page)
-
-
-@test("the table shows what was done and what came of it")
-def _():
-    out = wsbench("-n", 1000, "--server-pid", server.process.pid, server.ws).expect(0).out.decode()
-    match(r"^10 connections to ws://\S+ \(plain\), 128 bytes, 1 in flight, [\d.]+ s\n", out)
-    match(r"\nconnections   10 open after [\d.]+ s \(\d+/s\), 0 refused, 0 cut\n", out)
-    match(r"\nmessages      1,000 sent, 1,000 received, 0 lost, 0 wrong, 0 doubled, 0 late\n", out)
-    match(r"\nround trip    min \S+  mean \S+  p50 \S+  p90 \S+  p99 \S+  p99.9 \S+  max \S+ ms\n", out)
-    match(r"\nserver        [\d.]+ us of a core for each message", out)
-    match(r"\nthis side     \d+ % of one core", out)
-    shares = [float(share) for share in re.findall(r" ([\d.]+) %\n", out)]
-    equal(99 < sum(shares) < 101, True, f"that the histogram's shares {shares} are all")
-
-
-@test("a file that cannot be written is told, with status 1")
-def _():
-    said = wsbench("-n", 10, "--csv", "/no/such/dir/file", server.ws).expect(1).err
-    match("/no/such/dir/file: No such file", said)
-    with open("/dev/full", "w") as full:
-        said = wsbench("-n", 10, server.ws, stdout=full).expect(1).err
-    match("standard output: No space", said)
-
-
-@test("a process that is not there is told")
-def _():
-    match("no process 999999999", wsbench("-n", 1, "--server-pid", "999999999", server.ws).expect(1).err)
-
-
-@test("--compare takes turns, and a ratio lies within its interval")
-def _():
-    with Faulty() as faulty:
-        told = json.loads(wsbench("--compare", "--rounds", 4, "-n", 200, "--json",
-                                  faulty.url + "?delay=3", faulty.url).expect(0).out)
-        equal(faulty.messages, 2 * 4 * 200, "the number of messages")
-        equal(told["rounds"], 4)
-        for name, ratio in told["ratios"].items():
-            equal(ratio["low"] <= ratio["ratio"] <= ratio["high"], True, f"that {name} is within")
-        equal([name for name in told["ratios"] if name.startswith("p")], ["p50", "p90"],
-              "the percentiles that ten messages of 200 exceed")
-        equal(told["ratios"]["p50"]["high"] < 1, True, "that the server without a delay is faster")
 
 
 main()

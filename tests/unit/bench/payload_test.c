@@ -58,6 +58,8 @@ each_byte_counts(void **state)
         for (size_t i = 0; i < sizeof(copy); i++) {
                 copy[i] ^= 1;
                 assert_false(payload_matches(&payload, 3, 1234567, copy, sizeof(copy)));
+                assert_int_equal(payload_difference(&payload, 3, 1234567, 128, copy, 128), i);
+                assert_int_equal(payload_difference(&payload, 3, 1234567, 128, copy, i), i);
                 copy[i] ^= 1;
         }
         assert_true(payload_matches(&payload, 3, 1234567, copy, sizeof(copy)));

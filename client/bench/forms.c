@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "forms.h"
+
+#include "conductor.h"
+#include "report.h"
+
+static void
+write_json(const struct result *result, FILE *out)
+{
+        if (report_json(result, out) == -1)
+                bench_say("out of memory");
+}
+
+static void (*const writers[FORMS_FILES])(const struct result *result,
+                                          FILE *out) = {report_csv, report_hdr, report_page};
+
+static const char *
+path_of(const struct bench_options *options, size_t index)
+{
+        const char *const paths[FORMS_FILES] = {options->csv, options->hdr, options->report};
+
+        return paths[index];
+}
+
+static enum bench_status
+complain(const char *name, int error)
+{
+        bench_say("%s: %s", name, strerror(error));
+        return BENCH_LOCAL;
+}
+
+static FILE *
+open_kept(const char *path)
+{
+        int fd;
+        FILE *file;
+
+        if (strcmp(path, "-") == 0)
+                return stdout;
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        file = fd == -1 ? NULL : fdopen(fd, "w");
+        if (file == NULL && fd != -1)
+                close(fd);
+        return file;
+}
+
+enum bench_status
+forms_open(struct forms *forms, const struct bench_options *options)
+{
+        *forms = (struct forms){.files = {NULL}};
+        for (size_t i = 0; i < FORMS_FILES; i++) {
+                const char *path = path_of(options, i);
+
+                if (path == NULL)
+                        continue;
+                forms->files[i] = open_kept(path);
+                if (forms->files[i] == NULL)
+                        return complain(path, errno);
+        }
+        return BENCH_OK;
+}
+
+/* What was there before goes. A pipe or a device has nothing to cut. */
+static int
+empty(FILE *file)
+{
+        return file == stdout || ftruncate(fileno(file), 0) == 0 || errno == EINVAL ? 0 : -1;
+}
+
+static enum bench_status
+write_one(const struct result *result, FILE *file, const char *name,
+          void (*writer)(const struct result *result, FILE *out))
+{
+        if (empty(file) == -1)
+                return complain(name, errno);
+        writer(result, file);
+        return fflush(file) != 0 || ferror(file) ? complain(name, errno) : BENCH_OK;
+}
+
+enum bench_status
+forms_write(struct forms *forms, const struct result *result)
+{
+        const struct bench_options *options = result->options;
+        enum bench_status status = write_one(result, stdout, "standard output",
+                                             options->json ? write_json : report_table);
+
+        for (size_t i = 0; i < FORMS_FILES && status == BENCH_OK; i++)
+                if (forms->files[i] != NULL)
+                        status = write_one(result, forms->files[i],
+                                           forms->files[i] == stdout ? "standard output"
+                                                                     : path_of(options, i),
+                                           writers[i]);
+        return status;
+}
+
+void
+forms_close(struct forms *forms)
+{
+        for (size_t i = 0; i < FORMS_FILES; i++)
+                if (forms->files[i] != NULL && forms->files[i] != stdout)
+                        fclose(forms->files[i]);
+        *forms = (struct forms){.files = {NULL}};
+}

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""What wsbench tells of a run: the table, the files, the first failure, and comparisons."""
+
+import csv
+import datetime
+import io
+import json
+import re
+import time
+
+from bench import result, wsbench
+from faulty import Faulty
+from support import Server, equal, main, match, scratch, sentence, test
+
+server = Server(listen=("ws://127.0.0.1:0",))
+
+
+@test("the table, JSON, CSV, HdrHistogram's text and the page tell the same")
+def _():
+    files = {name: scratch() / f"result.{name}" for name in ("csv", "hdr", "html")}
+    told = result("-c", 4, "-z", "2500ms", "--warm-up", 0, "--csv", files["csv"], "--hdr",
+                  files["hdr"], "--report", files["html"], server.ws)
+    rows = list(csv.DictReader(io.StringIO(files["csv"].read_text())))
+    equal(len(rows), 3, "the number of rows")
+    equal(sum(int(row["messages"]) for row in rows) <= told["total"]["received"], True,
+          "that the rows hold no more than there was")
+    equal(len(told["by_second"]), 3, "the number of seconds")
+    hdr = files["hdr"].read_text()
+    match(r"^ +Value +Percentile TotalCount 1/\(1-Percentile\)\n\n", hdr)
+    equal(int(match(r"Total count +=\s+(\d+)\]", hdr)[1]), told["latency_ms"]["count"])
+    equal(f"{told['latency_ms']['max']:.3f}", match(r"Max +=\s+([\d.]+),", hdr)[1], "the maximum")
+    median = next(line.split()[0] for line in hdr.splitlines() if " 0.500000000000 " in line)
+    equal(median, f"{told['latency_ms']['p50']:.3f}", "the median")
+    page = files["html"].read_text()
+    equal(page.count("<svg"), 4, "the number of plots")
+    equal(re.findall(r"(?:src|href)=|@import|url\(", page), [], "what it would load")
+    match(re.escape(f"{told['measured']['sent']:,} sent"), page)
+
+
+@test("the table shows what was done and what came of it")
+def _():
+    out = wsbench("-n", 1000, "--server-pid", server.process.pid, server.ws).expect(0).out.decode()
+    match(r"^10 connections to ws://\S+ \(plain\), 128 bytes, 1 in flight, [\d.]+ s\n", out)
+    match(r"\nconnections   10 open after [\d.]+ s \(\d+/s\), 0 refused, 0 cut\n", out)
+    match(r"\nmessages      1,000 sent: 1,000 echoed, 0 wrong, 0 lost; 0 doubled, 0 late\n", out)
+    match(r"\nround trip    min \S+  mean \S+  p50 \S+  p90 \S+  p99 \S+  p99.9 \S+  max \S+ ms\n", out)
+    match(r"\nserver        [\d.]+ us of a core for each message", out)
+    match(r"\nthis side     \d+ % of one core", out)
+    shares = [float(share) for share in re.findall(r" ([\d.]+) %\n", out)]
+    equal(99 < sum(shares) < 101, True, f"that the histogram's shares {shares} are all")
+
+
+@test("a file that cannot be written is told before anything is sent, with status 1")
+def _():
+    for option in ("--csv", "--hdr", "--report"):
+        with Faulty() as faulty:
+            said = wsbench("-n", 10, option, "/no/such/dir/file", faulty.url).expect(1).err
+            match("/no/such/dir/file: No such file", sentence(said, "wsbench"))
+            equal(faulty.connections, 0, "the number of connections")
+    with open("/dev/full", "w") as full:
+        said = wsbench("-n", 10, server.ws, stdout=full).expect(1).err
+    match("standard output: No space", said)
+    match("/dev/full: No space", wsbench("-n", 10, "--csv", "/dev/full", server.ws).expect(1).err)
+
+
+@test("a file keeps what is in it if there is no result, and nothing of it beside one")
+def _():
+    file = scratch() / "kept.csv"
+    file.write_text("x" * 100000)
+    wsbench("-n", 10, "--csv", file, "ws://127.0.0.1:1/").expect(3)
+    equal(len(file.read_text()), 100000, "the length of what was there")
+    wsbench("-n", 10, "--csv", file, server.ws).expect(0)
+    match(r"^second,.*\n[\d.,]+\n$", file.read_text())
+
+
+@test("a process that is not there is wrong usage, and told")
+def _():
+    for words in (("999999999",), (server.process.pid, "--server-pid", "x"), ("0",)):
+        said = wsbench("-n", 1, "--server-pid", *words, server.ws).expect(2).err
+        match(f"'--server-pid' needs the number of a process .*not '{words[-1]}'", said)
+
+
+@test("what the table counts adds up, the warm-up apart from the rest")
+def _():
+    with Faulty() as faulty:
+        out = wsbench("-c", 2, "-p", 4, "-z", "300ms", "--warm-up", "200ms", "-t", "500ms",
+                      faulty.url + "?lose=5&corrupt=9").expect(6).out.decode()
+        total = 0
+        for title in ("messages    ", "not measured"):
+            found = match(rf"\n{title}  ([\d,]+) sent: ([\d,]+) echoed, (\d+) wrong, (\d+) lost; "
+                          r"0 doubled, 0 late\n", out)
+            sent, *parts = (int(group.replace(",", "")) for group in found.groups())
+            equal(sent, sum(parts), f"the sum of {title}")
+            total += sent
+        equal(total, faulty.messages, "the number of messages that the server got")
+
+
+@test("the first failure of an echo is told: which message, and what of it")
+def _():
+    for query, says in (
+            ("corrupt=50", r"connection 1, message 50: its echo is wrong, 128 bytes came for 128, "
+                           r"the first \d+ as sent"),
+            ("lose=50", "connection 1, message 50: lost, no echo in time"),
+            ("double=50", "connection 1, an echo of 128 bytes came a second time"),
+            ("greet=hello", "connection 1, a message came that nobody asked for"),
+            ("cut=50", r"lost \(1006\)")):
+        with Faulty() as faulty:
+            words = ("-c", 1, "-n", 100, "-t", "300ms", f"{faulty.url}?{query}")
+            match(f"\nfirst failure .*{says}", wsbench(*words).expect(6).out.decode())
+
+
+@test("a run that ends in the warm-up measured nothing, and says so")
+def _():
+    for words in ((), ("-R", 1000), ("-n", 1000)):
+        with Faulty() as faulty:
+            words = ("-c", 2, *words, "--warm-up", "1h", faulty.url + "?die=100")
+            out = wsbench(*words).expect(6).out.decode()
+        match(r"^2 connections .*, ended before measuring began\n", out)
+        equal(re.findall(r"-\d|nan|inf", out), [], "negative figures, and none at all")
+        match(r"\nmessages      0 sent: 0 echoed, 0 wrong, 0 lost", out)
+    with Faulty() as faulty:
+        told = result(*words[:-1], faulty.url + "?die=100", status=6)
+        equal((told["seconds"], told["rate"], told["latency_ms"]), (0, 0, None), "what was measured")
+
+
+@test("connections that are only there have no latencies, in each form")
+def _():
+    files = {name: scratch() / f"idle.{name}" for name in ("csv", "html")}
+    words = ("--idle", "-c", 5, "-z", "1100ms", "--server-pid", server.process.pid)
+    out = wsbench(*words, "--csv", files["csv"], "--report", files["html"],
+                  server.ws).expect(0).out.decode()
+    match(r"\nmessages      none: --idle sends nothing", out)
+    equal(re.findall(r"0\.00 us|us of a core", out), [], "costs of messages")
+    match(r"\nserver        \d+ % of one core", out)
+    for row in csv.DictReader(io.StringIO(files["csv"].read_text())):
+        equal((row["p50_ms"], row["p99_ms"], row["max_ms"]), ("", "", ""), "latencies of a second")
+    equal(files["html"].read_text().count("<dd>none</dd>"), 5, "latencies that there are not")
+    told = result(*words, server.ws)
+    equal((told["latency_ms"], told["server"]["cpu_us_per_message"], told["by_second"][0]["p50"]),
+          (None, None, None), "what each message took")
+
+
+@test("the time of the beginning is RFC 3339's, to the millisecond")
+def _():
+    begin = result("-n", 10, server.ws)["begin"]
+    match(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", begin)
+    then = datetime.datetime.fromisoformat(begin.replace("Z", "+00:00")).timestamp()
+    equal(abs(time.time() - then) < 60, True, f"that {begin} is now")
+
+
+@test("--compare takes turns, and a ratio lies within its interval")
+def _():
+    with Faulty() as faulty:
+        told = json.loads(wsbench("--compare", "--rounds", 4, "-n", 200, "--json",
+                                  faulty.url + "?delay=3", faulty.url).expect(0).out)
+        equal(faulty.messages, 2 * 4 * 200, "the number of messages")
+        equal(told["rounds"], 4)
+        for name, ratio in told["ratios"].items():
+            equal(ratio["low"] <= ratio["ratio"] <= ratio["high"], True, f"that {name} is within")
+        equal([name for name in told["ratios"] if name.startswith("p")], ["p50", "p90"],
+              "the percentiles that ten messages of 200 exceed")
+        equal(told["ratios"]["p50"]["high"] < 1, True, "that the server without a delay is faster")
+
+
+main()
