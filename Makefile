@@ -233,7 +233,7 @@ run_tests = env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) CERTS=build/certs \
 	-t $(limit) $(suite) && touch $(BUILD)/tested
 tested := $(programs) $(library) $(examples) build/certs/localhost.pem \
 	$(filter $(BUILD)/%,$(subst :, ,$(suite))) \
-	$(if $(filter $(BENCH_TESTS),$(suite)),$(BUILD)/bench/limit $(BUILD)/bench/load) \
+	$(if $(filter $(BENCH_TESTS),$(suite)),$(BUILD)/bench/limit) \
 	$(if $(filter $(INTEROP),$(suite)),build/npm/stamp $(lws_peers))
 
 export LSAN_OPTIONS ?= $(patsubst %,suppressions=%,$(wildcard tests/lsan.supp))
@@ -296,10 +296,12 @@ conformance: $(judged) ## test wsechod and others for RFC 6455 and RFC 7692
 # lists the dearest functions with top=20.
 versus = $(if $(against),--against $(call quote,$(against)))
 
-bench: $(programs) $(benches) build/npm/stamp certs ## measure the echo, beside others
-	@BUILD=$(BUILD) CERTS=certs $(PYTHON) tests/bench/echo.py $(versus)
+bench: $(programs) $(benches) build/npm/stamp build/certs/localhost.pem ## measure the echo, beside others
+	@$(if $(against),,tests/conformance/peers/compile $(BUILD)/conformance)
+	@BUILD=$(BUILD) CERTS=build/certs $(PYTHON) tests/bench/echo.py $(versus) \
+		--save $(or $(save),$(BUILD)/bench/results)
 
-bench-instructions: $(programs) $(BUILD)/bench/limit $(BUILD)/bench/load certs ## count instructions
+bench-instructions: $(programs) $(BUILD)/bench/limit certs ## count instructions
 	@BUILD=$(BUILD) CERTS=certs $(PYTHON) tests/bench/instructions.py $(versus) \
 		$(top:%=--top %)
 

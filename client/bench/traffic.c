@@ -253,7 +253,8 @@ traffic_expire(struct connection *c, int64_t before)
                 return;
         while (window_expire(&c->window, before, &lost))
                 note_lost(c, &lost, "in time");
-        if (c->ws != NULL && c->worker->options->work == BENCH_ECHO)
+        if (c->ws != NULL && c->worker->options->work == BENCH_ECHO &&
+            aw_event_is_set(&c->worker->traffic))
                 await(traffic_pump(c, clock_now(), false));
 }
 

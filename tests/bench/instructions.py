@@ -23,15 +23,15 @@ sys.dont_write_bytecode = True
 from processes import Failed, Load, Server, raise_file_limit  # noqa: E402
 
 BUILD, CERTS = os.environ.get("BUILD", "build"), os.environ.get("CERTS", "certs")
-LOAD = f"{BUILD}/bench/load"
+LOAD = f"{BUILD}/wsbench"
 PAIR = [f"{CERTS}/localhost.pem", f"{CERTS}/localhost.key"]
 OURS, OTHER, LIMIT = "wsechod", "other", "limit"
 
 # Options of the load, and how many messages the short load and the long one have.
 ROWS = {
-    "128 B, 50 connections, 1 in flight": (["-s128", "-c50", "-f1"], 500, 5500),
-    "128 B, 50 connections, 16 in flight": (["-s128", "-c50", "-f16"], 4000, 44000),
-    "16 KiB, 10 connections, 4 in flight": (["-s16K", "-c10", "-f4"], 200, 1400),
+    "128 B, 50 connections, 1 in flight": (["-s128", "-c50", "-p1"], 500, 5500),
+    "128 B, 50 connections, 16 in flight": (["-s128", "-c50", "-p16"], 4000, 44000),
+    "16 KiB, 10 connections, 4 in flight": (["-s16K", "-c10", "-p4"], 200, 1400),
 }
 # Their schemes, and how often the messages of a row: what costs less is counted for longer.
 KINDS = {"TLS 1.3": ("wss", 1), "plain": ("ws", 5)}
@@ -88,9 +88,10 @@ def count(server, options, messages):
         callgrind.append(f"--callgrind-out-file={directory}/callgrind.%p")
         running = Server([*callgrind, *server], pin=False, patience=120)
         try:
-            wanted = [*options, "-n", str(messages), "-d120s"]
+            # valgrind takes its time for a handshake.
+            wanted = [*options, "-n", str(messages), "-t", "100s"]
             with Load(LOAD, running, wanted, pin=False) as load:
-                came = load.result()["messages"]
+                came = load.result()["total"]["right"]
             if came != messages:
                 raise Failed(f"{came} of {messages} messages came back")
         finally:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""limit.c, by which the server's cost is judged, is a right echo server, over TLS and plain; the
-load generator sends and checks as many messages as it is told. Needs $BUILD/bench."""
+"""limit.c, by which the server's cost is judged, is a right echo server, over TLS and plain.
+Needs $BUILD/bench and $BUILD/wsbench."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ try:
 except ImportError:
     websockets = None
 
-LIMIT, LOAD = BUILD / "bench/limit", BUILD / "bench/load"
+LIMIT, WSBENCH = BUILD / "bench/limit", BUILD / "wsbench"
 PAIR = [certificates() / "localhost.pem", certificates() / "localhost.key"]
 
 
@@ -159,33 +159,22 @@ def _():
             equal(asyncio.run(echo_of(url, message)), reply, "the reply")
 
 
-# The load generator.
-
-
-def load(url, *options):
-    """What it prints at its end, after it checked each echo."""
-    last = run(LOAD, *options, url).expect(0).out.splitlines()[-1]
-    return json.loads(last)
+# Under the load that the rulers put on it.
 
 
 def declare_load(options, count):
-    @test(f"load {' '.join(options)} gets all of its {count} messages back, as they were")
+    @test(f"wsbench {' '.join(options)} gets all of its {count} messages back, as they were")
     def _():
         for url in (server.wss, server.ws):
-            result = load(url, *options, "-n", str(count), "-d60s")
-            equal((result["messages"], result["errors"]), (count, 0))
+            out = run(WSBENCH, "--json", "--insecure", *options, "-n", str(count), url).expect(0).out
+            told = json.loads(out)["total"]
+            equal((told["sent"], told["right"]), (count, count), "the numbers of messages and echoes")
 
 
-for words, number in (("-s128 -c50 -f1", 120), ("-s128 -c50 -f16", 5001), ("-s16K -c10 -f4", 300),
-                      ("-s1M -c3 -f2", 12), ("-s0 -c1 -f3", 1), ("-s70000 -c7 -f5", 3)):
+for words, number in (("-s128 -c50", 120), ("-s128 -c50 -p16", 5001), ("-s16K -c10 -p4", 300),
+                      ("-s1M -c3 -p2", 12), ("-s0 -c1 -p3", 1), ("-s70000 -c7 -p5", 3),
+                      ("-s128 -c4 --churn", 30)):
     declare_load(words.split(), number)
-
-
-@test("a load with --connect-rate connects, echoes and closes as often as it is told")
-def _():
-    for url in (server.wss, server.ws):
-        result = load(url, "-r", "-c4", "-n30", "-d60s")
-        equal((result["messages"], result["errors"]), (30, 0))
 
 
 @test("limit without its two files, or with wrong ones, says so")

@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import threading
+import time
 
 CPUS = sorted(os.sched_getaffinity(0))
 SERVER_CPU, LOAD_CPU = CPUS[0], CPUS[-1]
@@ -123,24 +124,42 @@ class Server:
             found += [child for child, parent in parents.items() if parent == pid]
         return found
 
-    def memory(self):
-        """Resident bytes of all its processes, what they share counted once."""
-        total = 0
+    def sockets(self):
+        """How many its processes have."""
+        found = 0
         for pid in self.pids():
-            with open(f"/proc/{pid}/smaps_rollup") as rollup:
-                total += sum(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
-        return total * 1024
+            for number in os.listdir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(OSError):
+                    found += os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:")
+        return found
+
+    def cpu(self):
+        """Seconds of processor time that they have used."""
+        ticks = 0
+        for pid in self.pids():
+            with open(f"/proc/{pid}/stat") as stat:
+                ticks += sum(map(int, stat.read().rsplit(")", 1)[1].split()[11:13]))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def wait_idle(self, connections):
+        """Until it has so many connections and nothing left to do for them."""
+        limit, before = time.monotonic() + LOAD_LIMIT, None
+        while (now := self.cpu()) != before or self.sockets() < connections:
+            if time.monotonic() > limit:
+                raise Failed(f"{connections} connections did not come up in {LOAD_LIMIT} s")
+            before = now
+            time.sleep(0.3)
 
 
 class Load:
-    """The load generator on a server, as a context."""
+    """wsbench on a server, with these options, as a context."""
 
-    def __init__(self, program, server, options, hold=False, pin=True):
-        command = [program, *options, *(["--hold"] if hold else [])]
-        command += [word for pid in server.pids() for word in ("--cpu-of", str(pid))]
-        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    def __init__(self, program, server, options, pin=True):
+        command = [program, "--json", "--insecure", "--threads", "1", *options]
+        command += [word for pid in server.pids() for word in ("--server-pid", str(pid))]
+        pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
         cpu = LOAD_CPU if pin else None
-        self.process = spawn([*command, server.url], cpu, **pipes)
+        self.process = spawn([*command, server.url], cpu, stdin=subprocess.DEVNULL, **pipes)
 
     def __enter__(self):
         return self
@@ -148,31 +167,20 @@ class Load:
     def __exit__(self, *_):
         stop(self.process)
 
-    def line(self):
-        line = read_line(self.process.stdout, LOAD_LIMIT)
-        if not line:
-            raise Failed(read_line(self.process.stderr, STOP_LIMIT) or "the load ended")
-        return line
-
-    def wait_open(self):
-        """Until all its connections are open."""
-        if self.line() != "open":
-            raise Failed(read_line(self.process.stderr, STOP_LIMIT))
-
-    def go(self):
-        """Lets a load go on that holds."""
-        self.process.stdin.close()
+    def interrupt(self):
+        """It ends with the result so far."""
+        self.process.send_signal(signal.SIGINT)
 
     def result(self):
-        """What it measured, a dictionary. Failed if an echo was wrong or a connection lost."""
-        line = self.line()
-        while not line.startswith("{"):
-            line = self.line()
-        found = json.loads(line)
-        if found["errors"] > 0:
-            raise Failed(read_line(self.process.stderr, STOP_LIMIT))
-        if found["messages"] == 0:
-            raise Failed("no message came back")
+        """What wsbench tells, a dictionary. Failed if an echo was wrong or a connection lost."""
+        try:
+            out, said = self.process.communicate(timeout=LOAD_LIMIT)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"the load did not end in {LOAD_LIMIT} s") from None
+        found = json.loads(out) if out else {}
+        if self.process.returncode != 0:
+            text = found.get("first_failure") or said.decode(errors="replace").strip()
+            raise Failed(text or f"wsbench ended with {self.process.returncode}")
         return found
 
 

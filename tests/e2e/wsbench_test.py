@@ -48,6 +48,14 @@ def _():
         equal(told["connections"]["open"], 7, "the number of connections")
 
 
+@test("nothing is sent before all connections are open, however long that takes")
+def _():
+    with Faulty() as faulty:
+        told = result("-c", 10, "--connect-rate", 40, "-p", 4, "-n", 100, faulty.url)
+        tells(told["total"])
+        equal((told["total"]["sent"], faulty.messages), (100, 100), "the number of messages")
+
+
 @test("messages of any size, fixed, a range or a mix, text or binary, come back")
 def _():
     for words in (("-s", "0"), ("-s", "1"), ("-s", "5", "-p", "100"), ("-s", "11"), ("-s", "12"),

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""What `make bench` measures: the servers, and the loads on them. One row is one line here."""
+
+import dataclasses
+import os
+import shutil
+import subprocess
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD, CERTS = os.environ.get("BUILD", "build"), os.environ.get("CERTS", "certs")
+PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
+PAIR = [f"{CERTS}/localhost.pem", f"{CERTS}/localhost.key"]
+os.environ.setdefault("NODE_PATH", os.path.abspath(f"{HERE}/../../build/npm/node_modules"))
+OURS, OTHER, LIMIT, LWS = "wsechod", "other", "limit", "lws as its examples do"
+
+# Runs a script of Python's on uvloop.
+ON_UVLOOP = ("import sys, runpy, uvloop; uvloop.install(); sys.argv = sys.argv[1:]; "
+             "runpy.run_path(sys.argv[0], run_name='__main__')")
+
+
+@dataclasses.dataclass
+class Row:
+    """One load. `options` are wsbench's; `each` is what is counted."""
+
+    options: list
+    scheme: str = "wss"
+    each: str = "message"
+    calls: bool = False  # system calls are counted
+    count: tuple = ()  # for that: messages of a short and of a long load
+    half: bool = False  # it is measured at half of what the server could take, too
+
+    @property
+    def churn(self):
+        return "--churn" in self.options
+
+
+FEW = "128 B, 100 connections, 1 in flight"
+PIPELINED = "128 B, 100 connections, 16 in flight"
+ROWS = {
+    FEW: Row(["-s128", "-c100"], calls=True, count=(1000, 11000), half=True),
+    PIPELINED: Row(["-s128", "-c100", "-p16"], calls=True, count=(5000, 55000)),
+    "16 KiB, 50 connections, 4 in flight": Row(["-s16K", "-c50", "-p4"]),
+    "1 MiB, 10 connections, 1 in flight": Row(["-s1M", "-c10"]),
+    "connect + TLS + upgrade + echo of 128 B + close, 16 at once":
+        Row(["-s128", "-c16", "--churn"], each="cycle"),
+    "plain, 128 B, 100 connections, 1 in flight": Row(["-s128", "-c100"], "ws"),
+    "plain, 128 B, 100 connections, 16 in flight": Row(["-s128", "-c100", "-p16"], "ws"),
+    "plain, 16 KiB, 50 connections, 4 in flight": Row(["-s16K", "-c50", "-p4"], "ws"),
+}
+ACTIVE = ["-s128", "-c10"]
+
+
+@dataclasses.dataclass
+class Peer:
+    """A server: its command for each scheme that it speaks, and what it needs."""
+
+    wss: list = None
+    ws: list = None
+    package: str = None  # what has to be installed
+    file: str = None  # without which it is not there
+    module: str = None  # the same for one of Python's
+    version: list = None  # a command that prints one
+
+    def missing(self):
+        """Why it cannot be measured, or None."""
+        command = self.wss or self.ws
+        there = shutil.which(command[0]) and (not self.file or os.path.exists(self.file))
+        if there and self.module:
+            done = subprocess.run([PYTHON, "-c", f"import {self.module}"], check=False,
+                                  stderr=subprocess.DEVNULL)
+            there = done.returncode == 0
+        return None if there else f"skipped, {self.package or command[0]} is not installed"
+
+
+def wsechod(loop="auto", build=BUILD):
+    command = [f"{build}/wsechod", "--loop", loop, "--listen"]
+    return Peer([*command, "wss://127.0.0.1:0", "--cert", PAIR[0], "--key", PAIR[1]],
+                [*command, "ws://127.0.0.1:0"])
+
+
+def native(path, package=None):
+    return Peer([path, "0", *PAIR], [path, "0"], package, path)
+
+
+def python(script, module, uvloop=False):
+    before = [PYTHON, "-c", ON_UVLOOP] if uvloop else [PYTHON]
+    needed = f"{module}, uvloop" if uvloop else module
+    packages = " and ".join(f"python3-{name}" for name in needed.split(", "))
+    told = f"import {module}; print({module}.__version__)"
+    return Peer([*before, f"{HERE}/{script}", "0", *PAIR], None, packages, None, needed,
+                [PYTHON, "-c", told])
+
+
+def peers(loops=False, against=None):
+    """All servers by name, in the order of the tables."""
+    found = {OURS: wsechod()}
+    if against:
+        return found | {OTHER: wsechod(build=against), LIMIT: native(f"{BUILD}/bench/limit")}
+    found[LIMIT] = native(f"{BUILD}/bench/limit")
+    for loop in ("ev", "uv", "poll") if loops else ():
+        found[f"wsechod --loop {loop}"] = wsechod(loop)
+    modules = os.environ["NODE_PATH"]
+    found[LWS] = native(f"{BUILD}/bench/lws_echo")
+    found["Boost.Beast"] = native(f"{BUILD}/conformance/beast_echo", "libboost-dev")
+    found["gorilla/websocket"] = native(f"{BUILD}/conformance/gorilla_echo",
+                                        "golang-github-gorilla-websocket-dev")
+    found["ws (node)"] = Peer(["node", f"{HERE}/peer_ws.js", "0", *PAIR], None, "npm's ws",
+                              f"{modules}/ws", None,
+                              ["node", "-p", "require('ws/package.json').version"])
+    found["python3-websockets"] = python("peer_websockets.py", "websockets")
+    found["python3-websockets, uvloop"] = python("peer_websockets.py", "websockets", True)
+    found["aiohttp"] = python("peer_aiohttp.py", "aiohttp")
+    found["aiohttp, uvloop"] = python("peer_aiohttp.py", "aiohttp", True)
+    return found
