@@ -56,6 +56,8 @@ check_conflicts(const struct bench_options *o, const struct aw_opt_program *prog
             (o->csv != NULL || o->hdr != NULL || o->report != NULL || o->fail_if.count > 0))
                 return refuse(program, "--compare prints ratios: --csv, --hdr, --report and "
                                        "--fail-if are for one server");
+        if (o->resume && !o->churn)
+                return refuse(program, "--resume is for --churn, whose connections come again");
         if (o->idle && o->messages > 0)
                 return refuse(program, "--idle sends no messages: use --duration");
         return BENCH_OK;
@@ -188,6 +190,8 @@ prepare_tls(struct bench_options *o, char *const *urls)
         if (!needed)
                 return BENCH_OK;
         o->tls = aw_tls_context_client(o->cacert, o->insecure, &error);
+        if (o->tls != NULL && o->resume)
+                aw_tls_context_resume(o->tls);
         if (o->tls != NULL)
                 return BENCH_OK;
         bench_say("%s", error.text);

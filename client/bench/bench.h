@@ -35,7 +35,7 @@ struct bench_options {
         uint64_t connections, messages, in_flight, rate, connect_rate, rounds;
         int64_t duration, warm_up, ramp, timeout;
         const char *size, *message, *threads, *cacert, *loop, *csv, *hdr, *report;
-        bool binary, churn, idle, no_echo, insecure, json, compare;
+        bool binary, churn, resume, idle, no_echo, insecure, json, compare;
         struct aw_opt_strings headers, server_pids, fail_if;
 
         /* What bench_prepare() makes of them. */

@@ -25,6 +25,7 @@ struct conductor {
         int64_t collected;                 /* when the last interval ended */
         struct record_interval *intervals; /* one for each worker, and one for all */
         size_t collecting;
+        uint64_t resumed; /* TLS sessions before this run */
         bool stopping;
 };
 
@@ -323,6 +324,9 @@ sum_up_workers(struct conductor *conductor)
                         memcpy(result->description, worker->description,
                                sizeof(result->description));
         }
+        if (conductor->options->tls != NULL)
+                result->resumed =
+                        aw_tls_context_resumed(conductor->options->tls) - conductor->resumed;
         last = result->record.last - conductor->begin;
         /* A number of messages has taken until the last of them was back. */
         if (conductor->options->messages > 0 && last > 0)
@@ -344,6 +348,8 @@ conductor_run(const struct bench_options *options, const char *url,
         if (result == NULL)
                 return NULL;
         conductor.result = result;
+        if (options->tls != NULL)
+                conductor.resumed = aw_tls_context_resumed(options->tls);
         conductor.workers = calloc(conductor.count, sizeof(*conductor.workers));
         conductor.intervals = calloc(conductor.count + 1, sizeof(*conductor.intervals));
         result->options = options;

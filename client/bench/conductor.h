@@ -27,7 +27,8 @@ struct result {
         int64_t cpu, cpu_most; /* of this program while measuring, and of its busiest thread */
         int64_t waited;        /* the longest that one of its threads had no core to run on */
         struct target target;
-        int64_t wall; /* when measuring began, CLOCK_REALTIME */
+        uint64_t resumed; /* TLS sessions, of all connections */
+        int64_t wall;     /* when measuring began, CLOCK_REALTIME */
         bool interrupted;
         int error; /* this side could not go on, or 0 */
 };

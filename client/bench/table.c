@@ -67,6 +67,9 @@ print_connections(const struct result *result, FILE *out)
         if (!result->options->churn && seconds > 0)
                 fprintf(out, " after %.2f s (%s/s)", seconds,
                         number_grouped((uint64_t)((double)record->opened / seconds), each));
+        if (result->options->resume)
+                fprintf(out, ", %s of them with a resumed TLS session",
+                        number_grouped(result->resumed, each));
         fprintf(out, ", %s refused, %s cut\n", number_grouped(record->refused, refused),
                 number_grouped(record->cut, cut));
 }

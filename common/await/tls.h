@@ -12,6 +12,7 @@
 #define AW_TLS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "api.h"
 #include "error.h"
@@ -35,6 +36,17 @@ AW_API struct aw_tls_context *aw_tls_context_server(const char *cert_file, const
  */
 AW_API struct aw_tls_context *aw_tls_context_client(const char *ca_file, bool insecure,
                                                     struct aw_error *error);
+
+/*
+ * The sessions of this client's context resume (RFC 8446 section 2.2): each offers the last ticket
+ * that the same host gave to any of them, which saves both sides the certificate. The server's
+ * certificate is then the one that was checked for the first of them. To be called before the first
+ * one. 0, or -1 with errno EINVAL for a server's context; those always let clients resume.
+ */
+AW_API int aw_tls_context_resume(struct aw_tls_context *context);
+
+/* How many of its sessions were resumed so far, or a server's by their clients. */
+AW_API uint64_t aw_tls_context_resumed(const struct aw_tls_context *context);
 
 AW_API struct aw_tls_context *aw_tls_context_ref(struct aw_tls_context *context);
 AW_API void aw_tls_context_unref(struct aw_tls_context *context); /* NULL does nothing */

@@ -33,7 +33,7 @@ set_policy(SSL_CTX *ssl)
                                          SSL_OP_PRIORITIZE_CHACHA);
         /* An idle session keeps no record buffers: two of 16 KiB. */
         SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
-        /* Servers resume by tickets alone; clients do not resume. */
+        /* Servers resume by tickets alone; clients do if they are told to. */
         SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
         return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 &&
                                SSL_CTX_set_max_proto_version(ssl, 0) == 1 &&
@@ -54,6 +54,7 @@ create(const SSL_METHOD *method, bool server, struct aw_error *error)
         }
         context->server = server;
         atomic_init(&context->references, 1);
+        pthread_mutex_init(&context->tickets.lock, NULL);
         context->ssl = SSL_CTX_new(method);
         if (context->ssl == NULL || set_policy(context->ssl) == -1) {
                 aw_tls_error_set(error, ENOMEM, "OpenSSL: %s", aw_tls_error_reason());
@@ -132,6 +133,7 @@ aw_tls_context_unref(struct aw_tls_context *context)
 
         if (context != NULL && atomic_fetch_sub(&context->references, 1) == 1) {
                 SSL_CTX_free(context->ssl);
+                aw_tls_resume_release(&context->tickets);
                 ERR_clear_error();
                 free(context);
         }

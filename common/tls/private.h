@@ -4,14 +4,25 @@
 #define AW_TLS_PRIVATE_H
 
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 
 #include "tls/session.h"
+
+/* What a client's context keeps for sessions that resume. */
+struct aw_tls_tickets {
+        pthread_mutex_t lock; /* of the next two */
+        SSL_SESSION *last;    /* a ticket, or NULL */
+        char *host;           /* that gave it */
+        _Atomic uint64_t resumed;
+};
 
 struct aw_tls_context {
         SSL_CTX *ssl;
         atomic_uint references;
         bool server;
+        struct aw_tls_tickets tickets;
 };
 
 struct aw_tls {
@@ -36,6 +47,13 @@ struct aw_tls {
  */
 void aw_tls_buffers_count(struct aw_tls *tls);
 void aw_tls_buffers_leave(struct aw_tls *tls);
+
+/* A client's new session offers the ticket of its context, if there is one of that host. */
+void aw_tls_resume_offer(struct aw_tls *tls);
+
+/* Its handshake is done. */
+void aw_tls_resume_count(struct aw_tls *tls);
+void aw_tls_resume_release(struct aw_tls_tickets *tickets);
 
 /* Makes a sentence of the arguments, sets errno, empties OpenSSL's error queue; returns -1. */
 int aw_tls_error_set(struct aw_error *error, int number, const char *format, ...)

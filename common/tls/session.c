@@ -227,6 +227,8 @@ aw_tls_create(struct aw_tls_context *context, const char *host)
                 errno = ENOMEM;
                 return NULL;
         }
+        if (host != NULL)
+                aw_tls_resume_offer(tls);
         return tls;
 }
 
@@ -321,6 +323,7 @@ aw_tls_handshake(struct aw_tls *tls)
         if (result != 1)
                 return halt(tls, result);
         tls->established = true;
+        aw_tls_resume_count(tls);
         clear_errors();
         return 0;
 }

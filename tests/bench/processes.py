@@ -155,7 +155,8 @@ class Load:
     """wsbench on a server, with these options, as a context."""
 
     def __init__(self, program, server, options, pin=True):
-        command = [program, "--json", "--insecure", "--threads", "1", *options]
+        # Binary: what a server does about UTF-8 is not what is compared.
+        command = [program, "--json", "--insecure", "--threads", "1", "--binary", *options]
         command += [word for pid in server.pids() for word in ("--server-pid", str(pid))]
         pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
         cpu = LOAD_CPU if pin else None

@@ -43,6 +43,8 @@ ROWS = {
     "1 MiB, 10 connections, 1 in flight": Row(["-s1M", "-c10"]),
     "connect + TLS + upgrade + echo of 128 B + close, 16 at once":
         Row(["-s128", "-c16", "--churn"], each="cycle"),
+    "the same with resumed TLS sessions":
+        Row(["-s128", "-c16", "--churn", "--resume"], each="cycle"),
     "plain, 128 B, 100 connections, 1 in flight": Row(["-s128", "-c100"], "ws"),
     "plain, 128 B, 100 connections, 16 in flight": Row(["-s128", "-c100", "-p16"], "ws"),
     "plain, 16 KiB, 50 connections, 4 in flight": Row(["-s16K", "-c50", "-p4"], "ws"),

@@ -129,6 +129,19 @@ def _():
               "cycles, connections and messages")
 
 
+@test("--churn makes full TLS handshakes, and with --resume resumed ones after the first")
+def _():
+    words = ("--churn", "-c", 1, "-n", 30, "--cacert", certificates() / "ca.pem")
+    for more, resumed in (((), 0), (("--resume",), 29)):
+        told = result(*words, *more, server.wss)
+        tells(told["total"])
+        equal((told["connections"]["open"], told["connections"]["resumed"]), (30, resumed),
+              "connections, and those that resumed")
+    match("29 of them with a resumed", wsbench(*words, "--resume", server.wss).expect(0).out.decode())
+    told = result("--churn", "--resume", "-c", 4, "-T", 2, "-n", 50, "-k", server.wss)
+    equal(told["connections"]["resumed"] >= 40, True, f"that {told['connections']} were resumed")
+
+
 @test("--idle opens connections and sends nothing")
 def _():
     with Faulty() as faulty:
@@ -287,6 +300,7 @@ def _():
             (("--compare", "--fail-if", "lost>0", url, url), "for one server"),
             (("--churn", "--idle", url), "give one of them"),
             (("-m", "x", "-s", "5", url), "give one of them"),
+            (("--resume", url), "is for --churn"),
             (("-s", "5%:1", url), "add up to 100%"),
             (("-s", "5x", url), "a size is a number"),
             (("-s", "9-5", url), "begins with the smaller"),
