@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "await/loop.h"
 #include "ws/frame_private.h"
 
 /*
@@ -16,6 +17,7 @@
 struct ws_buffer {
         struct ws_buffer *next;
         size_t length, capacity;
+        aw_time came; /* when the message was complete, if its echo is to be timed; else 0 */
         unsigned references;
         uint8_t opcode;
         bool queued;    /* in an outbox: it cannot be in another one */
@@ -85,7 +87,6 @@ ws_queue_take(struct ws_queue *queue)
 void ws_queue_clear(struct ws_queue *queue);
 
 /* memory.c: what the connections of this process take. */
-#define WS_MEMORY_CONNECTION ((size_t)32 << 10) /* of each, besides messages: about */
 void ws_memory_charge(ptrdiff_t bytes);
 
 /* No further connection, and no further large message. */

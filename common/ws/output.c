@@ -2,7 +2,7 @@
 /* What goes to the peer: the outbox, which is sent once in a turn. */
 #include <string.h>
 
-#include "ws/private.h"
+#include "ws/watch_private.h"
 
 /* Frames up to this are put together; larger ones are sent from where they are. */
 #define SMALL_MAX 4096
@@ -89,10 +89,12 @@ ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping)
 
 /* The outbox's first has been sent. */
 static void
-output_done(struct ws_out *out)
+output_done(struct ws *ws)
 {
+        struct ws_out *out = &ws->out;
         struct ws_buffer *buffer = ws_queue_take(&out->outbox);
 
+        ws_watch_sent(ws, buffer);
         buffer->queued = false;
         if (buffer->opcode < WS_OP_CLOSE)
                 out->messages--;
@@ -131,7 +133,7 @@ send_small(struct ws *ws)
                         return;
                 memcpy(to + done, buffer->data - buffer->header, size);
                 done += size;
-                output_done(&ws->out);
+                output_done(ws);
         }
         if (to != NULL)
                 aw_transport_put(ws->transport, done);
@@ -152,7 +154,7 @@ send_first(struct ws *ws)
         ws->out.offset += (size_t)taken;
         if (ws->out.offset < size)
                 return false;
-        output_done(&ws->out);
+        output_done(ws);
         return true;
 }
 
@@ -174,7 +176,7 @@ ws_output_send_part(struct ws *ws, size_t *most)
                 *most -= (size_t)taken;
                 ws->out.offset += (size_t)taken;
                 if ((size_t)taken == left)
-                        output_done(&ws->out);
+                        output_done(ws);
         }
         if (ws->out.outbox.bytes <= WS_QUEUE_LOW)
                 aw_wake_all(&ws->senders);

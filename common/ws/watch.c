@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* What watch.h tells of a connection: most of it is noted where it happens. */
+#include <errno.h>
+
+#include "task/suspend.h"
+#include "ws/listener_private.h"
+#include "ws/watch_private.h"
+
+/*
+ * Of so many reads with messages one is timed: the clock costs as much as a small echo. It is a
+ * prime, for connections take turns in other numbers.
+ */
+#define SAMPLE 17
+
+static _Thread_local unsigned reads_to_skip;
+
+void
+ws_watch_event(struct ws *ws, enum ws_event event)
+{
+        if (ws->watch != NULL && ws->watch->event != NULL)
+                ws->watch->event(ws->watch->argument, event, ws);
+}
+
+void
+ws_watch_end(struct ws *ws, enum ws_side side, const char *why)
+{
+        if (ws->seen.ended_by != WS_SIDE_NONE)
+                return;
+        ws->seen.ended_by = side;
+        ws->seen.why = why;
+}
+
+/* In words about the client. */
+static const char *
+words_for(int error)
+{
+        switch (error) {
+        case 0:
+        case ECONNABORTED:
+                return "it ended the stream";
+        case ECONNRESET:
+        case EPIPE:
+                return "it reset the connection";
+        case ETIMEDOUT:
+                return "it was not there any more";
+        default:
+                return "the connection was lost";
+        }
+}
+
+void
+ws_watch_lost(struct ws *ws, int error, const char *text)
+{
+        ws->seen.tls_failed = text != NULL;
+        ws_watch_end(ws, error == ENOMEM ? WS_SIDE_SERVER : WS_SIDE_CLIENT,
+                     text != NULL ? text : words_for(error));
+}
+
+/* The text of a failure of TLS is the session's, which goes. */
+void
+ws_watch_ended(struct ws *ws)
+{
+        ws->seen.ended = aw_loop_now();
+        ws_watch_event(ws, WS_EVENT_ENDED);
+        ws->seen.why = "";
+}
+
+void
+ws_watch_read(struct ws *ws)
+{
+        ws->in.came = 0;
+        if (ws->counters == NULL)
+                return;
+        if (reads_to_skip > 0)
+                reads_to_skip--;
+        else
+                ws->in.came = aw_loop_now();
+}
+
+/* The first message of such a read. */
+void
+ws_watch_mark(struct ws *ws, struct ws_buffer *message)
+{
+        message->came = ws->in.came;
+        ws->in.came = 0;
+        reads_to_skip = SAMPLE - 1;
+}
+
+void
+ws_watch_timed(struct ws *ws, const struct ws_buffer *buffer)
+{
+        aw_histogram_add(&ws->counters->echo, aw_loop_now() - buffer->came);
+}
+
+static void
+count_control(struct ws_count *count, unsigned opcode)
+{
+        if (opcode == WS_OP_PING)
+                count->pings++;
+        else if (opcode == WS_OP_PONG)
+                count->pongs++;
+}
+
+void
+ws_watch_control(struct ws *ws, struct ws_count *count, unsigned opcode)
+{
+        bool sent = count == &ws->seen.sent;
+
+        count_control(count, opcode);
+        if (ws->counters != NULL)
+                count_control(sent ? &ws->counters->sent : &ws->counters->received, opcode);
+}
+
+/* Where the first task in one of the queues waits. */
+static const char *
+site_of(const struct ws *ws)
+{
+        const struct aw_waiters *const queues[] = {&ws->receiver, &ws->senders, &ws->watchers,
+                                                   &ws->pingers};
+        const char *site = NULL;
+        size_t i;
+
+        for (i = 0; i < sizeof(queues) / sizeof(queues[0]) && site == NULL; i++)
+                site = aw_waiters_site(queues[i]);
+        return site;
+}
+
+void
+ws_info(const struct ws *ws, struct ws_info *info)
+{
+        const struct ws_seen *seen = &ws->seen;
+
+        *info = (struct ws_info){
+                .peer = ws->peer,
+                .request = ws->request,
+                .subprotocol = ws->subprotocol,
+                .tls = seen->tls,
+                .resumed = seen->resumed,
+                .status = seen->status,
+                .accepted = seen->accepted,
+                .opened = seen->opened,
+                .ended = seen->ended,
+                .received = seen->received,
+                .sent = seen->sent,
+                .unread = ws->in.inbox.bytes,
+                .queued = ws->out.outbox.bytes +
+                          (ws->transport == NULL ? 0 : aw_transport_held(ws->transport)),
+                .received_close = ws->peer_close.code == WS_ABNORMAL ? 0 : ws->peer_close.code,
+                .sent_close = seen->sent_close,
+                .ended_by = seen->ended_by,
+                .tls_failed = seen->tls_failed,
+                .late = seen->late,
+                .why = seen->why == NULL ? "" : seen->why,
+                .awaits = site_of(ws)};
+}
+
+void
+ws_listener_each(const struct ws_listener *listener,
+                 bool (*each)(const struct ws *ws, void *argument), void *argument)
+{
+        const struct ws *ws;
+
+        for (ws = listener->connections; ws != NULL && each(ws, argument); ws = ws->next)
+                continue;
+}
