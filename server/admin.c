@@ -246,6 +246,7 @@ admin_open(struct admin *admin, const char *url)
 
         if (status != 0)
                 return status;
+        metrics_set_listeners(admin->listeners, admin->count);
         admin->watching = aw_spawn("metrics", metrics_watch_loop, NULL);
         if (admin->watching == NULL) {
                 aw_log(AW_LOG_ERROR, "--admin: %s", strerror(errno));
@@ -263,6 +264,8 @@ admin_close(struct admin *admin)
                 aw_cancel(admin->watching);
                 await(aw_join(admin->watching));
         }
+        metrics_sample();
+        metrics_set_listeners(NULL, NULL);
         ws_listener_close(admin->listener);
         admin->watching = NULL;
         admin->listener = NULL;

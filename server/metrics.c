@@ -15,6 +15,13 @@
 static struct metrics own;
 static struct metrics *block = &own;
 
+/* What was in it when it became ours. */
+static struct metrics found;
+
+/* Where messages are counted. */
+static struct ws_listener *const *sources;
+static const size_t *source_count;
+
 /* Counting. */
 
 static uint64_t *
@@ -33,6 +40,7 @@ metrics_use(struct metrics *given)
                 for (j = 0; metrics_table[i].type == METRICS_GAUGE && j < metrics_table[i].count;
                      j++)
                         *value_at(&metrics_table[i], block, j) = 0;
+        found = *block;
 }
 
 struct metrics *
@@ -144,26 +152,39 @@ now_since_1970(void)
 }
 
 void
+metrics_set_listeners(struct ws_listener *const *listeners, const size_t *count)
+{
+        sources = listeners;
+        source_count = count;
+}
+
+void
 metrics_sample(void)
 {
+        struct ws_counters traffic = found.traffic;
         uint64_t connections = ws_connection_count() * WS_CONNECTION_COST, all = ws_memory();
         struct aw_log_losses losses;
         struct aw_task_usage tasks;
         struct rusage usage;
+        size_t i;
 
+        for (i = 0; sources != NULL && i < *source_count; i++)
+                ws_listener_count(sources[i], &traffic);
+        block->traffic = traffic;
         aw_task_usage(&tasks);
         aw_log_losses(&losses);
         getrusage(RUSAGE_SELF, &usage);
         block->tasks = tasks.tasks;
         block->stack_space = tasks.space;
-        block->slow_tasks = aw_loop_slow_count(aw_loop_get());
+        block->slow_tasks = found.slow_tasks + aw_loop_slow_count(aw_loop_get());
         block->connection_memory = connections;
         block->message_memory = all > connections ? all - connections : 0;
         block->resident_memory = resident_memory();
-        block->log_lost = losses.lost;
-        block->log_left_out = losses.left_out;
-        block->access_log_lost = access_log_lost();
-        block->cpu_time = microseconds_of(&usage.ru_utime) + microseconds_of(&usage.ru_stime);
+        block->log_lost = found.log_lost + losses.lost;
+        block->log_left_out = found.log_left_out + losses.left_out;
+        block->access_log_lost = found.access_log_lost + access_log_lost();
+        block->cpu_time = found.cpu_time + microseconds_of(&usage.ru_utime) +
+                          microseconds_of(&usage.ru_stime);
         if (block->start_time == 0)
                 block->start_time = now_since_1970();
 }

@@ -19,8 +19,6 @@
 #define METRICS_VERSIONS 2  /* of TLS: 1.2 and 1.3 */
 
 struct metrics {
-        struct ws_counters traffic;
-
         uint64_t accepted, opened; /* connections so far */
         uint64_t shaking, open;    /* now: with a handshake to complete, and WebSockets */
         uint64_t refused[METRICS_REASONS];
@@ -30,6 +28,7 @@ struct metrics {
         struct aw_histogram handshake, lifetime;
 
         /* The rest is looked up: see metrics_sample(). */
+        struct ws_counters traffic;
         struct aw_histogram lag;
         uint64_t tasks, stack_space, slow_tasks;
         uint64_t connection_memory, message_memory, resident_memory;
@@ -49,7 +48,11 @@ struct metrics *metrics_block(void);
 /* Something happened to a connection; NULL for one that was turned away. */
 void metrics_event(enum ws_event event, const struct ws_info *info);
 
-/* Looks up what is not counted as it happens. */
+/*
+ * Looks up what is not counted as it happens: so much for the messages of these listeners. They are
+ * there, and their number, until they are NULL.
+ */
+void metrics_set_listeners(struct ws_listener *const *listeners, const size_t *count);
 void metrics_sample(void);
 
 /* A task's function: does that each second, and measures how late it is, until it is cancelled. */

@@ -122,9 +122,8 @@ observe_event(void *argument, enum ws_event event, const struct ws *ws)
 const struct ws_watch *
 observe_connections(const struct behave_limits *given)
 {
-        static struct ws_watch watch = {.event = observe_event};
+        static const struct ws_watch watch = {.event = observe_event};
 
         limits = *given;
-        watch.counters = &metrics_block()->traffic;
         return &watch;
 }

@@ -9,7 +9,7 @@
 #include "behave/plan.h"
 
 /*
- * For struct ws_listen_options, after metrics_use(). The limits say which behaviours there are, and
+ * For struct ws_listen_options. The limits say which behaviours there are, and
  * are copied. It is good until the process ends.
  */
 const struct ws_watch *observe_connections(const struct behave_limits *limits);

@@ -16,19 +16,22 @@ struct ws_count {
         uint64_t pings, pongs;
 };
 
-/*
- * The same for many connections, in plain numbers that one thread adds to, without a lock. Zero it
- * to begin. It may lie in shared memory: whoever reads it sees each number as it was a moment ago.
- */
+/* The same for all connections of a listener. */
 struct ws_counters {
         struct ws_count received, sent;
         /*
          * From when the end of a message has been read to when its bytes have been handed to the
-         * kernel, if ws_send() was given the message as it came. Of a sample: of one message in
-         * each 17th read.
+         * kernel, if ws_send() was given the message as it came. Of a sample: of a connection's
+         * first message, and of one message in each 17th read after that.
          */
         struct aw_histogram echo;
 };
+
+/*
+ * Adds what the listener's connections have done so far, those that have ended included, to
+ * *counters. It looks at each connection, so it is for once a second, not for each message.
+ */
+AW_API void ws_listener_count(const struct ws_listener *listener, struct ws_counters *counters);
 
 enum ws_event {
         WS_EVENT_ACCEPTED,    /* a connection; nothing was read yet */
@@ -40,10 +43,9 @@ enum ws_event {
 
 /*
  * Somebody who watches a listener. The function is called on the loop's stack or a task's; of the
- * connection it uses ws_info() alone, and it does not wait. Both members may be NULL.
+ * connection it uses ws_info() alone, and it does not wait.
  */
 struct ws_watch {
-        struct ws_counters *counters;
         void (*event)(void *argument, enum ws_event event, const struct ws *ws);
         void *argument;
 };

@@ -367,8 +367,8 @@ struct ws_listen_options {
         void *argument;
 
         /*
-         * Counts what the connections do, and is told of them: see watch.h. Borrowed for as long as
-         * there are connections, which may be until aw_run() returns. Or NULL.
+         * Is told of the connections: see watch.h. Borrowed for as long as there are some, which may
+         * be until aw_run() returns. Or NULL.
          */
         const struct ws_watch *watch;
 };

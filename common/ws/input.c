@@ -82,7 +82,7 @@ input_control(struct ws *ws)
         ws->in.reader.control = NULL;
         if (ws->observer != NULL)
                 ws_observe_frame(ws, &ws->in.reader.frame, buffer->data);
-        ws_watch_control(ws, &ws->seen.received, buffer->opcode);
+        ws_watch_control(&ws->seen.received, buffer->opcode);
         switch (buffer->opcode) {
         case WS_OP_PING:
                 ws_order_ping(ws, buffer);

@@ -87,6 +87,14 @@ ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping)
         ws_output_queue(ws, pong);
 }
 
+static void
+pong_done(struct ws_out *out, const struct ws_buffer *pong)
+{
+        out->pongs -= ws_buffer_cost(pong);
+        if (pong == out->pong)
+                out->pong = NULL;
+}
+
 /* The outbox's first has been sent. */
 static void
 output_done(struct ws *ws)
@@ -98,10 +106,8 @@ output_done(struct ws *ws)
         buffer->queued = false;
         if (buffer->opcode < WS_OP_CLOSE)
                 out->messages--;
-        if (buffer->opcode == WS_OP_PONG)
-                out->pongs -= ws_buffer_cost(buffer);
-        if (buffer == out->pong)
-                out->pong = NULL;
+        else if (buffer->opcode == WS_OP_PONG)
+                pong_done(out, buffer);
         out->offset = 0;
         ws_buffer_unref(buffer);
 }

@@ -109,6 +109,7 @@ struct ws_alive {
 /* What watch.h tells of a connection, besides what is elsewhere: see watch.c. */
 struct ws_seen {
         struct ws_count received, sent;
+        uint8_t skip; /* reads until one is timed */
         aw_time accepted, opened, ended;
         const char *tls; /* the version: a literal of OpenSSL's */
         bool resumed, tls_failed, late;
@@ -157,7 +158,6 @@ struct ws {
         char *subprotocol;                  /* the one agreed on, or NULL */
         const struct ws_observer *observer; /* a client's, or NULL */
         const struct ws_watch *watch;       /* a server's, or NULL */
-        struct ws_counters *counters;       /* of that, or NULL */
         struct ws_seen seen;
 
         struct ws_listener *listener;
@@ -210,17 +210,18 @@ void ws_observe_frame(const struct ws *ws, const struct ws_frame_header *frame,
                       const uint8_t *payload); /* it came */
 
 /*
- * watch.c, and watch_private.h. Any stack. event: tells whoever watches. end: who ends the
- * connection, and why, unless somebody has already; the text is a literal. lost: the transport has,
- * by its words. ended: it is gone. read: bytes have come. control: a control frame. mark: a message
- * is to be timed. timed: one that was marked went out.
+ * watch.c. Any stack. event: tells whoever watches. end: who ends the connection, and why, unless
+ * somebody has already; the text is a literal. lost: the transport has, by its words. ended: it is
+ * gone. gone: it leaves its listener, which counts on. control: a control frame. sent_other: all but whole messages. mark: a message is to be
+ * timed. timed: one that was marked went out.
  */
 void ws_watch_event(struct ws *ws, enum ws_event event);
 void ws_watch_end(struct ws *ws, enum ws_side side, const char *why);
 void ws_watch_lost(struct ws *ws, int error, const char *text);
 void ws_watch_ended(struct ws *ws);
-void ws_watch_read(struct ws *ws);
-void ws_watch_control(struct ws *ws, struct ws_count *count, unsigned opcode);
+void ws_watch_gone(struct ws *ws);
+void ws_watch_control(struct ws_count *count, unsigned opcode);
+void ws_watch_sent_other(struct ws *ws, const struct ws_buffer *buffer);
 void ws_watch_mark(struct ws *ws, struct ws_buffer *message);
 void ws_watch_timed(struct ws *ws, const struct ws_buffer *buffer);
 

@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 
 #include "ws/raw_private.h"
-#include "ws/watch_private.h"
 
 #define PINGS_MAX 64
 
@@ -141,9 +140,8 @@ ws_raw_write(struct ws *ws, const void *data, size_t length, aw_time deadline)
 void
 ws_raw_count_sent(struct ws *ws, enum ws_type type, size_t length)
 {
-        ws_watch_count(&ws->seen.sent, type, 1, length);
-        if (ws->counters != NULL)
-                ws_watch_count(&ws->counters->sent, type, 1, length);
+        ws->seen.sent.messages[type - WS_TEXT]++;
+        ws->seen.sent.bytes[type - WS_TEXT] += length;
 }
 
 void

@@ -222,6 +222,7 @@ server_lost(struct ws *ws)
 {
         if (ws->listener == NULL)
                 return;
+        ws_watch_gone(ws);
         *ws->link = ws->next;
         if (ws->next != NULL)
                 ws->next->link = ws->link;
@@ -307,7 +308,6 @@ ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address)
         ws->alive.timeout = listener->ping_timeout;
         ws->role = &server_role;
         ws->watch = listener->watch;
-        ws->counters = ws->watch == NULL ? NULL : ws->watch->counters;
         ws->seen.accepted = aw_loop_now();
         ws->transport = aw_transport_open(fd, false, tls, &ws_connection_callbacks, ws);
         if (ws->transport == NULL) {

@@ -6,13 +6,8 @@
 #include "ws/listener_private.h"
 #include "ws/watch_private.h"
 
-/*
- * Of so many reads with messages one is timed: the clock costs as much as a small echo. It is a
- * prime, for connections take turns in other numbers.
- */
+/* Of so many reads with messages one is timed. */
 #define SAMPLE 17
-
-static _Thread_local unsigned reads_to_skip;
 
 void
 ws_watch_event(struct ws *ws, enum ws_event event)
@@ -65,35 +60,24 @@ ws_watch_ended(struct ws *ws)
         ws->seen.why = "";
 }
 
-void
-ws_watch_read(struct ws *ws)
-{
-        ws->in.came = 0;
-        if (ws->counters == NULL)
-                return;
-        if (reads_to_skip > 0)
-                reads_to_skip--;
-        else
-                ws->in.came = aw_loop_now();
-}
-
-/* The first message of such a read. */
+/* The first message of a read that is timed. */
 void
 ws_watch_mark(struct ws *ws, struct ws_buffer *message)
 {
         message->came = ws->in.came;
         ws->in.came = 0;
-        reads_to_skip = SAMPLE - 1;
+        ws->seen.skip = SAMPLE - 1;
 }
 
 void
 ws_watch_timed(struct ws *ws, const struct ws_buffer *buffer)
 {
-        aw_histogram_add(&ws->counters->echo, aw_loop_now() - buffer->came);
+        if (ws->listener != NULL)
+                aw_histogram_add(&ws->listener->gone.echo, aw_loop_now() - buffer->came);
 }
 
-static void
-count_control(struct ws_count *count, unsigned opcode)
+void
+ws_watch_control(struct ws_count *count, unsigned opcode)
 {
         if (opcode == WS_OP_PING)
                 count->pings++;
@@ -101,14 +85,60 @@ count_control(struct ws_count *count, unsigned opcode)
                 count->pongs++;
 }
 
+/* A part has the type of its message's first one, which is the last that was sent. */
 void
-ws_watch_control(struct ws *ws, struct ws_count *count, unsigned opcode)
+ws_watch_sent_other(struct ws *ws, const struct ws_buffer *buffer)
 {
-        bool sent = count == &ws->seen.sent;
+        struct ws_count *sent = &ws->seen.sent;
 
-        count_control(count, opcode);
-        if (ws->counters != NULL)
-                count_control(sent ? &ws->counters->sent : &ws->counters->received, opcode);
+        if (buffer->opcode > WS_OP_BINARY) {
+                ws_watch_control(sent, buffer->opcode);
+                return;
+        }
+        if (buffer->opcode != WS_OP_CONTINUATION)
+                ws->out.type = buffer->opcode - WS_OP_TEXT;
+        sent->messages[ws->out.type] += !buffer->partial;
+        sent->bytes[ws->out.type] += buffer->length;
+}
+
+static void
+add_count(struct ws_count *sum, const struct ws_count *more)
+{
+        for (size_t i = 0; i < 2; i++) {
+                sum->messages[i] += more->messages[i];
+                sum->bytes[i] += more->bytes[i];
+        }
+        sum->pings += more->pings;
+        sum->pongs += more->pongs;
+}
+
+static void
+add_seen(struct ws_counters *sum, const struct ws_seen *seen)
+{
+        add_count(&sum->received, &seen->received);
+        add_count(&sum->sent, &seen->sent);
+}
+
+void
+ws_watch_gone(struct ws *ws)
+{
+        add_seen(&ws->listener->gone, &ws->seen);
+}
+
+void
+ws_listener_count(const struct ws_listener *listener, struct ws_counters *counters)
+{
+        const struct ws_counters *gone = &listener->gone;
+        const struct ws *ws;
+        size_t i;
+
+        add_count(&counters->received, &gone->received);
+        add_count(&counters->sent, &gone->sent);
+        for (i = 0; i <= AW_HISTOGRAM_BOUNDS; i++)
+                counters->echo.buckets[i] += gone->echo.buckets[i];
+        counters->echo.sum += gone->echo.sum;
+        for (ws = listener->connections; ws != NULL; ws = ws->next)
+                add_seen(counters, &ws->seen);
 }
 
 /* Where the first task in one of the queues waits. */

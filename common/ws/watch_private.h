@@ -5,49 +5,44 @@
 
 #include "ws/private.h"
 
+/* Something was read. The clock costs as much as a small echo, so it is asked now and then. */
 static inline void
-ws_watch_count(struct ws_count *count, unsigned opcode, uint64_t messages, uint64_t bytes)
+ws_watch_read(struct ws *ws)
 {
-        count->messages[opcode - WS_OP_TEXT] += messages;
-        count->bytes[opcode - WS_OP_TEXT] += bytes;
+        if (ws->seen.skip > 0)
+                ws->seen.skip--;
+        else
+                ws->in.came = aw_loop_now();
 }
 
 /* Bytes of a message have come. */
 static inline void
 ws_watch_part(struct ws *ws, const struct ws_buffer *message, size_t length)
 {
-        ws_watch_count(&ws->seen.received, message->opcode, 0, length);
-        if (ws->counters != NULL)
-                ws_watch_count(&ws->counters->received, message->opcode, 0, length);
+        ws->seen.received.bytes[message->opcode - WS_OP_TEXT] += length;
 }
 
-/* It is complete. The first of a read that is in the sample is timed. */
+/* It is complete. */
 static inline void
 ws_watch_message(struct ws *ws, struct ws_buffer *message)
 {
-        ws_watch_count(&ws->seen.received, message->opcode, 1, 0);
-        if (ws->counters == NULL)
-                return;
-        ws_watch_count(&ws->counters->received, message->opcode, 1, 0);
+        ws->seen.received.messages[message->opcode - WS_OP_TEXT]++;
         if (ws->in.came != 0)
                 ws_watch_mark(ws, message);
 }
 
-/* A message, or a part of one, has been handed on to be sent. */
+/* A buffer of the outbox has been handed on to be sent. */
 static inline void
 ws_watch_sent(struct ws *ws, const struct ws_buffer *buffer)
 {
-        unsigned opcode = buffer->opcode == WS_OP_CONTINUATION ? ws->out.type : buffer->opcode;
+        unsigned type = (unsigned)buffer->opcode - WS_OP_TEXT;
 
-        if (opcode > WS_OP_BINARY) {
-                ws_watch_control(ws, &ws->seen.sent, opcode);
+        if (type > 1 || buffer->partial) {
+                ws_watch_sent_other(ws, buffer);
                 return;
         }
-        ws->out.type = (uint8_t)opcode;
-        ws_watch_count(&ws->seen.sent, opcode, !buffer->partial, buffer->length);
-        if (ws->counters == NULL)
-                return;
-        ws_watch_count(&ws->counters->sent, opcode, !buffer->partial, buffer->length);
+        ws->seen.sent.messages[type]++;
+        ws->seen.sent.bytes[type] += buffer->length;
         if (buffer->came != 0)
                 ws_watch_timed(ws, buffer);
 }
