@@ -167,6 +167,8 @@ access_log_open(const char *path, bool json)
                 return -1;
         }
         access_log.waiting->length = access_log.taken->length = 0;
+        access_log.reopen = access_log.ending = access_log.torn = false;
+        access_log.untold = atomic_load(&access_log.lost);
         access_log.json = json;
         access_log.path = path;
         return 0;

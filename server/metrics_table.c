@@ -96,8 +96,8 @@ const struct metrics_row metrics_table[] = {
          .type = METRICS_HISTOGRAM,
          AT(lifetime)},
         {.name = "echo_seconds",
-         .help = "From when a message was read to when its echo was handed to the kernel; of a "
-                 "sample of one message in each 17th read.",
+         .help = "From when a message was read to when all of its echo was on its way out, to be "
+                 "encrypted and sent; of a sample, one message in each 17th read of a connection.",
          .type = METRICS_HISTOGRAM,
          AT(traffic.echo)},
         {.name = "loop_lag_seconds",

@@ -94,8 +94,10 @@ observe_describe(const struct ws_info *info)
         observe_set_text(object, "subprotocol", info->subprotocol, NAME_MAX);
         if (info->status != 0)
                 set_number(object, "status", (uint64_t)info->status);
-        json_object_set_new(object, "seconds",
-                            json_real((double)(until - info->accepted) / AW_SECOND));
+        /* In whole milliseconds: smaller numbers would be written with an exponent. */
+        json_object_set_new(
+                object, "seconds",
+                json_real((double)((until - info->accepted) / AW_MILLISECOND) / 1000));
         set_count(object, "received_messages", "received_bytes", &info->received);
         set_count(object, "sent_messages", "sent_bytes", &info->sent);
         set_end(object, info);

@@ -7,7 +7,7 @@
 
 #include "api.h"
 
-#define AW_HISTOGRAM_BOUNDS 18
+#define AW_HISTOGRAM_BOUNDS 22
 
 /* Zeroed it is empty. One thread adds to it. */
 struct aw_histogram {
@@ -22,7 +22,7 @@ struct aw_histogram {
 /* Adds a duration in microseconds; a negative one counts as 0. */
 AW_API void aw_histogram_add(struct aw_histogram *histogram, int64_t duration);
 
-/* The bounds, rising from 20 us to 10 s; of an index that is too large INT64_MAX. Microseconds. */
+/* The bounds, rising from 10 us to an hour; of an index that is too large INT64_MAX. Microseconds. */
 AW_API int64_t aw_histogram_bound(unsigned index);
 
 #endif

@@ -20,9 +20,9 @@ struct ws_count {
 struct ws_counters {
         struct ws_count received, sent;
         /*
-         * From when the end of a message has been read to when its bytes have been handed to the
-         * kernel, if ws_send() was given the message as it came. Of a sample: of a connection's
-         * first message, and of one message in each 17th read after that.
+         * From when the end of a message has been read to when all of it is on its way out of the
+         * connection, to be encrypted and sent, if ws_send() was given the message as it came. Of a
+         * sample: a connection's first message, and then one in each 17th read that brings some.
          */
         struct aw_histogram echo;
 };
@@ -62,13 +62,12 @@ enum ws_side {
  * long as the function that was told of an event.
  */
 struct ws_info {
-        const char *peer; /* as ws_peer() */
-        const struct ws_request
-                *request;        /* NULL: none came that could be understood, or a client's */
-        const char *subprotocol; /* as ws_subprotocol() */
-        const char *tls;         /* "TLSv1.3"; NULL: none, or not yet */
-        bool resumed;            /* the TLS session was */
-        int status;              /* of the HTTP response; 0: there was none yet */
+        const char *peer;                 /* as ws_peer() */
+        const struct ws_request *request; /* NULL: none came that makes sense, or a client's */
+        const char *subprotocol;          /* as ws_subprotocol() */
+        const char *tls;                  /* "TLSv1.3"; NULL: none, or not yet */
+        bool resumed;                     /* the TLS session was */
+        int status;                       /* of the HTTP response; 0: there was none yet */
 
         /* aw_loop_now() when it was accepted, opened and ended; 0: it was not. */
         aw_time accepted, opened, ended;

@@ -98,10 +98,9 @@ ws_buffer_create(uint8_t opcode, size_t capacity)
                 ws_memory_charge((ptrdiff_t)bytes);
         }
         buffer->references = 1;
-        buffer->came = 0;
         buffer->opcode = opcode;
         buffer->queued = false;
-        buffer->partial = false;
+        buffer->special = 0;
         buffer->header = 0;
         buffer->size = size;
         buffer->length = 0;

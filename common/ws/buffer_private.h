@@ -17,13 +17,15 @@
 struct ws_buffer {
         struct ws_buffer *next;
         size_t length, capacity;
-        aw_time came; /* when the message was complete, if its echo is to be timed; else 0 */
+        aw_time came; /* with WS_BUFFER_TIMED: when the message was complete */
         unsigned references;
         uint8_t opcode;
-        bool queued;    /* in an outbox: it cannot be in another one */
-        bool partial;   /* further parts of its message follow */
-        uint8_t header; /* bytes of the header, which ends where the payload begins */
-        uint8_t size;   /* which of the sizes that are kept for the next message */
+        bool queued;        /* in an outbox: it cannot be in another one */
+        uint8_t special;    /* of these two, or 0 */
+#define WS_BUFFER_PARTIAL 1 /* further parts of its message follow */
+#define WS_BUFFER_TIMED   2 /* see watch.c */
+        uint8_t header;     /* bytes of the header, which ends where the payload begins */
+        uint8_t size;       /* which of the sizes that are kept for the next message */
         uint8_t room[WS_FRAME_HEADER_MAX];
         uint8_t data[];
 };

@@ -382,7 +382,6 @@ ws_input(struct ws *ws, const uint8_t *data, size_t length)
 {
         size_t taken = skip_to_answer(ws, data, length);
 
-        ws_watch_read(ws);
         data += taken;
         length -= taken;
         while (length > 0 && (ws->in.state == WS_IN_OPEN || ws->in.state == WS_IN_SKIP)) {
@@ -394,5 +393,6 @@ ws_input(struct ws *ws, const uint8_t *data, size_t length)
                 if (ws->in.reader.in_payload && ws->in.reader.left == 0)
                         end_frame(ws);
         }
+        ws_watch_read(ws);
         ws_flow_update(ws);
 }

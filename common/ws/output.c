@@ -25,7 +25,7 @@ build_header(const struct ws *ws, struct ws_buffer *buffer)
         }
         buffer->header = (uint8_t)ws_frame_build(header, (enum ws_opcode)buffer->opcode,
                                                  buffer->length, client ? key : NULL);
-        if (buffer->partial)
+        if ((buffer->special & WS_BUFFER_PARTIAL) != 0)
                 header[0] &= 0x7f; /* FIN */
         memcpy(buffer->data - buffer->header, header, buffer->header);
 }
@@ -87,11 +87,18 @@ ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping)
         ws_output_queue(ws, pong);
 }
 
+/* What is no whole message, or is timed. */
 static void
-pong_done(struct ws_out *out, const struct ws_buffer *pong)
+other_done(struct ws *ws, const struct ws_buffer *buffer)
 {
-        out->pongs -= ws_buffer_cost(pong);
-        if (pong == out->pong)
+        struct ws_out *out = &ws->out;
+
+        ws_watch_sent_other(ws, buffer);
+        if (buffer->opcode < WS_OP_CLOSE)
+                out->messages--;
+        if (buffer->opcode == WS_OP_PONG)
+                out->pongs -= ws_buffer_cost(buffer);
+        if (buffer == out->pong)
                 out->pong = NULL;
 }
 
@@ -99,16 +106,17 @@ pong_done(struct ws_out *out, const struct ws_buffer *pong)
 static void
 output_done(struct ws *ws)
 {
-        struct ws_out *out = &ws->out;
-        struct ws_buffer *buffer = ws_queue_take(&out->outbox);
+        struct ws_buffer *buffer = ws_queue_take(&ws->out.outbox);
+        unsigned type = (unsigned)buffer->opcode - WS_OP_TEXT;
 
-        ws_watch_sent(ws, buffer);
         buffer->queued = false;
-        if (buffer->opcode < WS_OP_CLOSE)
-                out->messages--;
-        else if (buffer->opcode == WS_OP_PONG)
-                pong_done(out, buffer);
-        out->offset = 0;
+        ws->out.offset = 0;
+        if (type <= 1 && buffer->special == 0) {
+                ws_watch_sent(ws, type, buffer->length);
+                ws->out.messages--;
+        } else {
+                other_done(ws, buffer);
+        }
         ws_buffer_unref(buffer);
 }
 

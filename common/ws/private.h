@@ -62,7 +62,6 @@ struct ws_in {
         struct ws_reader reader;
         struct ws_queue inbox;
         struct ws_buffer *current; /* the message that the task has */
-        aw_time came;              /* the time of this read, if a message of it is timed; else 0 */
         const char *problem;       /* how the peer broke the protocol: a literal, or NULL */
 };
 
@@ -212,8 +211,8 @@ void ws_observe_frame(const struct ws *ws, const struct ws_frame_header *frame,
 /*
  * watch.c. Any stack. event: tells whoever watches. end: who ends the connection, and why, unless
  * somebody has already; the text is a literal. lost: the transport has, by its words. ended: it is
- * gone. gone: it leaves its listener, which counts on. control: a control frame. sent_other: all but whole messages. mark: a message is to be
- * timed. timed: one that was marked went out.
+ * gone. gone: it leaves its listener, which counts on. control: a control frame. sent_other: what is
+ * no whole message, or is timed, has been sent. mark: a message is to be timed.
  */
 void ws_watch_event(struct ws *ws, enum ws_event event);
 void ws_watch_end(struct ws *ws, enum ws_side side, const char *why);
@@ -222,8 +221,7 @@ void ws_watch_ended(struct ws *ws);
 void ws_watch_gone(struct ws *ws);
 void ws_watch_control(struct ws_count *count, unsigned opcode);
 void ws_watch_sent_other(struct ws *ws, const struct ws_buffer *buffer);
-void ws_watch_mark(struct ws *ws, struct ws_buffer *message);
-void ws_watch_timed(struct ws *ws, const struct ws_buffer *buffer);
+void ws_watch_mark(struct ws *ws);
 
 /* input.c: frames from the peer. Loop's stack. */
 void ws_input(struct ws *ws, const uint8_t *data, size_t length);

@@ -60,17 +60,24 @@ ws_watch_ended(struct ws *ws)
         ws->seen.why = "";
 }
 
-/* The first message of a read that is timed. */
+/*
+ * The last message that has come is to be timed, if one has that nobody has seen yet. The clock
+ * costs as much as a small echo, so that is done now and then.
+ */
 void
-ws_watch_mark(struct ws *ws, struct ws_buffer *message)
+ws_watch_mark(struct ws *ws)
 {
-        message->came = ws->in.came;
-        ws->in.came = 0;
+        struct ws_buffer *message = ws->in.inbox.last;
+
+        if (message == NULL || message->opcode > WS_OP_BINARY)
+                return;
+        message->special |= WS_BUFFER_TIMED;
+        message->came = aw_loop_now();
         ws->seen.skip = SAMPLE - 1;
 }
 
-void
-ws_watch_timed(struct ws *ws, const struct ws_buffer *buffer)
+static void
+add_time(struct ws *ws, const struct ws_buffer *buffer)
 {
         if (ws->listener != NULL)
                 aw_histogram_add(&ws->listener->gone.echo, aw_loop_now() - buffer->came);
@@ -97,8 +104,11 @@ ws_watch_sent_other(struct ws *ws, const struct ws_buffer *buffer)
         }
         if (buffer->opcode != WS_OP_CONTINUATION)
                 ws->out.type = buffer->opcode - WS_OP_TEXT;
-        sent->messages[ws->out.type] += !buffer->partial;
+        if ((buffer->special & WS_BUFFER_PARTIAL) == 0)
+                sent->messages[ws->out.type]++;
         sent->bytes[ws->out.type] += buffer->length;
+        if ((buffer->special & WS_BUFFER_TIMED) != 0)
+                add_time(ws, buffer);
 }
 
 static void

@@ -5,14 +5,14 @@
 
 #include "ws/private.h"
 
-/* Something was read. The clock costs as much as a small echo, so it is asked now and then. */
+/* What was read has been dealt with. */
 static inline void
 ws_watch_read(struct ws *ws)
 {
         if (ws->seen.skip > 0)
                 ws->seen.skip--;
         else
-                ws->in.came = aw_loop_now();
+                ws_watch_mark(ws);
 }
 
 /* Bytes of a message have come. */
@@ -24,27 +24,17 @@ ws_watch_part(struct ws *ws, const struct ws_buffer *message, size_t length)
 
 /* It is complete. */
 static inline void
-ws_watch_message(struct ws *ws, struct ws_buffer *message)
+ws_watch_message(struct ws *ws, const struct ws_buffer *message)
 {
         ws->seen.received.messages[message->opcode - WS_OP_TEXT]++;
-        if (ws->in.came != 0)
-                ws_watch_mark(ws, message);
 }
 
-/* A buffer of the outbox has been handed on to be sent. */
+/* A whole message has been handed on to be sent. Its type: text is 0. */
 static inline void
-ws_watch_sent(struct ws *ws, const struct ws_buffer *buffer)
+ws_watch_sent(struct ws *ws, unsigned type, size_t length)
 {
-        unsigned type = (unsigned)buffer->opcode - WS_OP_TEXT;
-
-        if (type > 1 || buffer->partial) {
-                ws_watch_sent_other(ws, buffer);
-                return;
-        }
         ws->seen.sent.messages[type]++;
-        ws->seen.sent.bytes[type] += buffer->length;
-        if (buffer->came != 0)
-                ws_watch_timed(ws, buffer);
+        ws->seen.sent.bytes[type] += length;
 }
 
 #endif

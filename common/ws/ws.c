@@ -224,7 +224,7 @@ queue_part(struct ws *ws, const struct ws_message *part, bool final)
         if (buffer == NULL)
                 return -1;
         buffer->length = part->length;
-        buffer->partial = !final;
+        buffer->special = final ? 0 : WS_BUFFER_PARTIAL;
         if (part->length > 0)
                 memcpy(buffer->data, part->data, part->length);
         out->utf8 = utf8;

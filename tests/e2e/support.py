@@ -239,7 +239,7 @@ class Server:
                                         stdout=subprocess.DEVNULL, preexec_fn=setup)
         Server.running.append(self)
         self.log = Log(self.process.stderr)
-        self.urls = [line[1] for line in self.log.wait("listening on (.*)", len(listen))]
+        self.urls = [line[1] for line in self.log.wait(r"listening on ([^\s\"]*)", len(listen))]
         self.wss = next((url for url in self.urls if url.startswith("wss:")), None)
         self.ws = next((url for url in self.urls if url.startswith("ws:")), None)
 
