@@ -190,10 +190,11 @@ quote = '$(subst ','\'',$(1))'
 
 # The packages that are missing: all goals need what it takes to build, some need more. Who builds
 # and installs has packages installed by nobody but himself; who runs or tests wants to see it run.
-installing := deps run demo test asan loops tsan lint check-all conformance bench% %/tested
+installing := deps run demo test asan loops tsan prometheus lint check-all conformance bench% %/tested
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
 		build $(if $(filter test %/tested bench% conformance,$(MAKECMDGOALS)),test) \
+		$(if $(filter prometheus,$(MAKECMDGOALS)),prometheus) \
 		$(if $(filter lint,$(MAKECMDGOALS)),lint) $(if $(filter bench%,$(MAKECMDGOALS)),bench)
 
 # Running.
@@ -260,6 +261,10 @@ build/npm/stamp: tests/interop/package.json | deps
 asan: ## run the tests under AddressSanitizer, UBSan and LeakSanitizer
 	+@$(MAKE) FLAVOUR=asan test
 
+# Prometheus is large, so it is asked for by itself.
+prometheus: | deps ## scrape wsechod with a real Prometheus, and check the dashboard's queries
+	+@$(MAKE) test suite='$(wildcard tests/monitor/*_test.py)'
+
 # The first of the back ends is the one that `test` runs the programs on.
 loops: ## run the tests of both programs on the other back ends, libuv and poll
 	+@$(MAKE) test suite='$(foreach loop,uv poll,$(addprefix $(loop):,$(E2E) $(INTEROP)))'
@@ -274,6 +279,7 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 	+@$(MAKE) lint
 	+@$(MAKE) $(BUILD)/tested
 	+@$(MAKE) loops
+	+@$(MAKE) prometheus
 	+@$(MAKE) asan
 	+@$(MAKE) tsan
 	+@$(MAKE) FLAVOUR=clang all examples && $(MAKE) FLAVOUR=clang test
@@ -372,6 +378,6 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all deps run demo examples certs test asan loops tsan lint check-all distro conformance bench \
+.PHONY: all deps run demo examples certs test asan loops tsan prometheus lint check-all distro conformance bench \
 	bench-await bench-instructions \
 	install uninstall clean help FORCE
