@@ -194,7 +194,7 @@ reopen_file(void)
 
 /* 0, or -1 with errno; then *length is how much of it was written. */
 static int
-write_all(const char *data, size_t *length)
+write_whole(const char *data, size_t *length)
 {
         size_t done = 0;
         ssize_t written;
@@ -236,7 +236,7 @@ tell_of_lost(void)
         object = json_pack("{sI}", "lost_lines", (json_int_t)untold);
         length = 1 - begin + compose_line(object, line + 1);
         json_decref(object);
-        if (write_all(line + begin, &length) == -1)
+        if (write_whole(line + begin, &length) == -1)
                 return false;
         access_log.torn = false;
         access_log.untold = lost;
@@ -263,7 +263,7 @@ write_taken(void)
 
         for (; done < taken->length; done += size) {
                 written = size = portion(taken->data + done, taken->length - done);
-                if (tell_of_lost() && write_all(taken->data + done, &written) == 0)
+                if (tell_of_lost() && write_whole(taken->data + done, &written) == 0)
                         continue;
                 if (written == size)
                         written = 0;

@@ -192,7 +192,7 @@ admin_is_url(const char *url)
         return strncmp(url, SCHEME, strlen(SCHEME)) == 0 || strncmp(url, "unix:/", 6) == 0;
 }
 
-static void __attribute__((format(printf, 1, 2))) say(const char *format, ...)
+static void __attribute__((format(printf, 1, 2))) say_always(const char *format, ...)
 {
         va_list arguments;
 
@@ -209,9 +209,9 @@ say_where(const struct ws_listener *listener)
 
         for (i = 0; (url = ws_listener_url(listener, i)) != NULL; i++)
                 if (strncmp(url, "ws://", 5) == 0)
-                        say("metrics at " SCHEME "%s/metrics", url + 5);
+                        say_always("metrics at " SCHEME "%s/metrics", url + 5);
                 else
-                        say("metrics at %s", url);
+                        say_always("metrics at %s", url);
 }
 
 /* The listener knows http:// by another name. */

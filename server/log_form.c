@@ -25,7 +25,7 @@ log_form_is_journal(const char *journal_stream)
 }
 
 static size_t
-json_line(enum aw_log_level level, const char *message, char *out, size_t size)
+log_form_json(enum aw_log_level level, const char *message, char *out, size_t size)
 {
         static const char *const levels[] = {"error", "warning", "info", "debug"};
         char time[AW_LOG_TIME_SIZE];
@@ -46,7 +46,7 @@ void
 log_form_set(const char *form)
 {
         if (strcmp(form, "json") == 0)
-                aw_log_set_form(json_line);
+                aw_log_set_form(log_form_json);
         else
                 aw_log_set_time(isatty(STDERR_FILENO) == 0 &&
                                 !log_form_is_journal(getenv("JOURNAL_STREAM")));

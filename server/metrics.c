@@ -275,7 +275,7 @@ print_value(FILE *out, uint64_t value, bool microseconds)
 }
 
 static void
-print_histogram(const struct line *line, const struct metrics *blocks, size_t count)
+print_buckets(const struct line *line, const struct metrics *blocks, size_t count)
 {
         uint64_t so_far = 0;
         char bound[32];
@@ -305,7 +305,7 @@ print_row(const struct line *line, const struct metrics *blocks, size_t count)
         size_t i;
 
         if (row->type == METRICS_HISTOGRAM) {
-                print_histogram(line, blocks, count);
+                print_buckets(line, blocks, count);
                 return;
         }
         for (i = 0; i < row->count; i++) {

@@ -85,6 +85,7 @@ observe_describe(const struct ws_info *info)
 {
         json_t *object = json_object();
         aw_time until = info->ended != 0 ? info->ended : aw_loop_now();
+        aw_time milliseconds;
 
         if (object == NULL)
                 return NULL;
@@ -94,10 +95,9 @@ observe_describe(const struct ws_info *info)
         observe_set_text(object, "subprotocol", info->subprotocol, NAME_MAX);
         if (info->status != 0)
                 set_number(object, "status", (uint64_t)info->status);
-        /* In whole milliseconds: smaller numbers would be written with an exponent. */
-        json_object_set_new(
-                object, "seconds",
-                json_real((double)((until - info->accepted) / AW_MILLISECOND) / 1000));
+        /* Smaller numbers would be written with an exponent. */
+        milliseconds = (until - info->accepted) / AW_MILLISECOND;
+        json_object_set_new(object, "seconds", json_real((double)milliseconds / 1000));
         set_count(object, "received_messages", "received_bytes", &info->received);
         set_count(object, "sent_messages", "sent_bytes", &info->sent);
         set_end(object, info);
@@ -114,9 +114,12 @@ observe_event(void *argument, enum ws_event event, const struct ws *ws)
         struct ws_info info;
 
         (void)argument;
-        if (ws != NULL)
-                ws_info(ws, &info);
-        metrics_event(event, ws == NULL ? NULL : &info);
+        if (ws == NULL) {
+                metrics_event(event, NULL);
+                return;
+        }
+        ws_info(ws, &info);
+        metrics_event(event, &info);
         if (event == WS_EVENT_ENDED && access_log_is_open())
                 access_log_write(observe_describe(&info));
 }

@@ -87,7 +87,7 @@ ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping)
         ws_output_queue(ws, pong);
 }
 
-/* The same for what is no whole message, or is timed. Apart: it would slow down the others. */
+/* What is no whole message, or is timed, has been sent. Apart, for it would slow down the others. */
 static void __attribute__((noinline)) other_done(struct ws *ws, struct ws_buffer *buffer)
 {
         struct ws_out *out = &ws->out;

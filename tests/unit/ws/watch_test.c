@@ -133,14 +133,14 @@ messages_and_bytes_are_counted_by_direction_and_type(NOTHING)
         counters = counted();
         expect_count(&counters.received, both, "received by all", __LINE__);
         expect_count(&counters.sent, both, "sent by all", __LINE__);
-        close_pair(&pair);
+        await(close_pair(&pair));
         /* What a connection did that is gone still counts, and so does the next. */
         await(watch_pair(&pair, NULL));
         await(echo_once(pair.client, pair.server, WS_TEXT, 8));
         counters = counted();
         expect_count(&counters.received, more, "received by both", __LINE__);
         expect_count(&counters.sent, more, "sent by both", __LINE__);
-        close_pair(&pair);
+        await(close_pair(&pair));
         await(watch_close());
         return 0;
 }
@@ -184,7 +184,7 @@ pings_and_pongs_are_counted_each_way(NOTHING)
         counters = counted();
         expect_count(&counters.received, counts, "received", __LINE__);
         expect_count(&counters.sent, other, "sent", __LINE__);
-        close_pair(&pair);
+        await(close_pair(&pair));
         await(watch_close());
         return 0;
 }
@@ -219,7 +219,7 @@ an_echo_of_each_17th_read_is_timed(NOTHING)
                 expect_received(pair.client, "b");
         }
         expect_int((long long)timed(), 2);
-        close_pair(&pair);
+        await(close_pair(&pair));
         await(watch_close());
         return 0;
 }
@@ -240,7 +240,7 @@ a_connections_life_is_told_in_order(NOTHING)
         expect(info.tls == NULL && !info.resumed && !info.tls_failed && !info.late);
         expect(strcmp(info.peer, ws_peer(pair.server)) == 0 && info.request != NULL);
         expect(info.ended_by == WS_SIDE_NONE && strcmp(info.why, "") == 0);
-        close_pair(&pair);
+        await(close_pair(&pair));
         await(wait_ended());
         expect_trace("accepted opened ended");
         await(watch_close());
@@ -443,7 +443,7 @@ tls_is_told_of_with_its_version(NOTHING)
 
         await(watch_open("wss://127.0.0.1:0", server));
         await(watch_pair(&pair, client));
-        close_pair(&pair);
+        await(close_pair(&pair));
         await(wait_ended());
         expect_trace("accepted secure opened ended");
         expect(watcher.ended.tls != NULL && strcmp(watcher.ended.tls, "TLSv1.3") == 0);
@@ -507,8 +507,8 @@ all_connections_of_a_listener_can_be_listed(NOTHING)
         ws_listener_each(watcher.listener, list, &some);
         expect_int((long long)some.count, 1);
         close(fd);
-        close_pair(&pairs[0]);
-        close_pair(&pairs[1]);
+        await(close_pair(&pairs[0]));
+        await(close_pair(&pairs[1]));
         wait_until(ws_connection_count() == 0);
         await(watch_close());
         return 0;
