@@ -24,7 +24,7 @@ class Scraped:
         self.server = Server("--admin", "http://127.0.0.1:0")
         self.admin = self.server.log.wait(r"metrics at http://(\S+)/metrics")[0][1]
         self.sent = json.loads(run(BUILD / "wsbench", "--json", "-k", f"-n{MESSAGES}", "-c5",
-                                   "--warm-up=0", self.server.wss).expect(0).out)["measured"]
+                                   "--warm-up=0", self.server.wss).expect(0).out)["total"]
         config = scratch() / "prometheus.yml"
         config.write_text("global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n"
                           "- job_name: wsechod\n  static_configs:\n"
