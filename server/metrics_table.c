@@ -109,7 +109,7 @@ const struct metrics_row metrics_table[] = {
          AT(slow_tasks)},
         {.name = "tasks", .help = "Tasks.", .type = METRICS_GAUGE, AT(tasks)},
         {.name = "memory_bytes",
-         .help = "Memory that --max-memory bounds, by use: 32 KiB for each connection, and what "
+         .help = "Memory that --max-memory bounds, by use: 40 KiB for each connection, and what "
                  "messages take.",
          .type = METRICS_GAUGE,
          .labels = "use=\"connections\"",

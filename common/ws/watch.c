@@ -25,12 +25,14 @@ ws_watch_end(struct ws *ws, enum ws_side side, const char *why)
         ws->seen.why = why;
 }
 
-/* In words about the client. */
+/* In words about the client; but we close without a reason only when there is no memory. */
 static const char *
 words_for(int error)
 {
         switch (error) {
         case 0:
+        case ENOMEM:
+                return "out of memory";
         case ECONNABORTED:
                 return "it ended the stream";
         case ECONNRESET:
@@ -47,7 +49,7 @@ void
 ws_watch_lost(struct ws *ws, int error, const char *text)
 {
         ws->seen.tls_failed = text != NULL;
-        ws_watch_end(ws, error == ENOMEM ? WS_SIDE_SERVER : WS_SIDE_CLIENT,
+        ws_watch_end(ws, error == ENOMEM || error == 0 ? WS_SIDE_SERVER : WS_SIDE_CLIENT,
                      text != NULL ? text : words_for(error));
 }
 

@@ -185,7 +185,7 @@ def _():
                    "the half message takes memory")
         after = server.metrics()
         # The admin's own connection is one.
-        equal(after['wsechod_memory_bytes{use="connections"}'], 2 << 15, "the connections' memory")
+        equal(after['wsechod_memory_bytes{use="connections"}'], 2 * (40 << 10), "the connections' memory")
         equal(after["wsechod_stack_space_bytes"] >= 6 << 18, True, "that stacks take their space")
         equal(after["process_resident_memory_bytes"] > 1 << 20, True, "that memory is resident")
         equal(after["process_start_time_seconds"], before["process_start_time_seconds"], "the start")
