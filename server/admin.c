@@ -219,9 +219,7 @@ static async int
 admin_listen(struct admin *admin, const char *url)
 {
         bool http = strncmp(url, SCHEME, strlen(SCHEME)) == 0;
-        struct ws_listen_options options = {.socket_mode = http ? 0 : admin->socket_mode,
-                                            .handler = admin_answer,
-                                            .argument = admin};
+        struct ws_listen_options options = {.handler = admin_answer, .argument = admin};
         struct aw_error error;
         char *own = NULL;
 

@@ -15,12 +15,11 @@
 /* /connections lists so many. */
 #define ADMIN_CONNECTIONS_MAX 1000
 
-/* The caller's; the first four members are set by it, and stay as long as it is open. */
+/* The caller's; the first three members are set by it, and stay as long as it is open. */
 struct admin {
         struct ws_listener *const *listeners;
         const size_t *count;
         const bool *draining;
-        unsigned socket_mode; /* of a Unix socket, as in struct ws_listen_options */
 
         struct ws_listener *listener; /* NULL: not open */
         struct aw_task *watching;

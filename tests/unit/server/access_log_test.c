@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Once: it needs no loop. */
+/* Threads: a thread writes what others add. */
 /* The access log: its lines, and what happens to them if nobody takes them. */
 #include <fcntl.h>
 #include <poll.h>
