@@ -64,7 +64,6 @@ AW_API aw_async int aw_wait(struct aw_task *tasks[], size_t count, enum aw_wait_
  */
 #define AW_GROUP_ERRORS 8 /* are kept */
 struct aw_group {
-        struct aw_scope scope; /* from the first task to the join */
         struct aw_task *parent;
         struct aw_waiters ended;
         struct {
@@ -73,6 +72,7 @@ struct aw_group {
         size_t failed;               /* how many have */
         int errors[AW_GROUP_ERRORS]; /* of the first of them */
         unsigned cancels;            /* of the parent at init */
+        uintptr_t open;              /* not 0 from the first task to the join */
         bool joining, joined;
         bool interrupted; /* the parent was cancelled on the group's behalf */
 };

@@ -81,8 +81,8 @@ aw_group_spawn(struct aw_group *group, const char *name, aw_task_function *funct
         task = aw_task_spawn(name, function, argument, member_ended, group);
         if (task == NULL)
                 return -1;
-        if (group->scope.task == NULL)
-                aw_scope_open(&group->scope, group->parent);
+        if (group->open == 0)
+                aw_scope_open(group->parent, &group->open);
         aw_list_append(&group->tasks, task, members);
         return 0;
 }
@@ -113,8 +113,7 @@ group_result(struct aw_group *group, bool cancelled)
         return -1;
 }
 
-/* Not inlined, so that its own frame tells where its caller's ends. */
-__attribute__((noinline)) async int
+async int
 aw_group_join(struct aw_group *group)
 {
         bool cancelled = false;
@@ -135,7 +134,8 @@ aw_group_join(struct aw_group *group)
         while (group->tasks.first != NULL)
                 aw_suspend_in(&group->ended, AW_NEVER);
         group->joined = true;
-        aw_scope_close(&group->scope, __builtin_frame_address(0));
+        if (group->open != 0)
+                aw_scope_close(group->parent, &group->open);
         return group_result(group, cancelled);
 }
 
