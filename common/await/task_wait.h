@@ -58,9 +58,9 @@ AW_API aw_async int aw_wait(struct aw_task *tasks[], size_t count, enum aw_wait_
  *
  * The structure is the caller's, its members are the library's; between init and the return of join,
  * the task that called init is the parent, and its function must not return without the join. The
- * first task of the group to fail cancels the others, and the parent, if it waits for something else
- * than the join; the join takes that cancellation back. Those that fail after the first are logged,
- * and aw_group_errors() has them.
+ * first task of the group to fail cancels the others in the next turn, and the parent, if it waits
+ * for something else than the join; the join takes that cancellation back. Those that fail after the
+ * first are logged, and aw_group_errors() has them.
  */
 #define AW_GROUP_ERRORS 8 /* are kept */
 struct aw_group {
@@ -69,11 +69,12 @@ struct aw_group {
         struct {
                 struct aw_task *first, *last;
         } tasks;                     /* those that run */
+        struct aw_handle abort;      /* after the first failure */
         size_t failed;               /* how many have */
         int errors[AW_GROUP_ERRORS]; /* of the first of them */
         unsigned cancels;            /* of the parent at init */
         uintptr_t open;              /* not 0 from the first task to the join */
-        bool joining, joined;
+        bool joining, joined, aborted;
         bool interrupted; /* the parent was cancelled on the group's behalf */
 };
 AW_API void aw_group_init(struct aw_group *group);
