@@ -316,6 +316,9 @@ bench-await-instructions: $(BUILD)/bench/await_bench ## count the instructions o
 prefix := $(DESTDIR)$(PREFIX)
 # In a recipe: a path below it, which may have spaces.
 to = $(call quote,$(prefix)/$(1))
+# As pkg-config reads it: words are divided as in a shell.
+space := $() $()
+escape = $(subst $(space),\$(space),$(subst ",\",$(subst ',\',$(subst \,\\,$(1)))))
 bash_completions := share/bash-completion/completions
 zsh_completions := share/zsh/site-functions
 # Each function has a page: a link to the one that tells of it, which names it under NAME.
@@ -335,7 +338,7 @@ install: all ## install into PREFIX (/usr/local), below DESTDIR
 		>$(BUILD)/await.h
 	install -m 644 $(BUILD)/await.h $(call to,include)
 	install -m 644 common/gdb/await.py $(call to,share/await/gdb.py)
-	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
+	@printf '%s\n' $(call quote,prefix=$(call escape,$(PREFIX))) 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
 		'Name: libawait' 'Version: $(VERSION)' \
 		'Description: asyncio for C, on the libwebsockets service loop' \
 		'Libs.private: $(strip $(pkg_libs)) -pthread' \
