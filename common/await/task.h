@@ -198,7 +198,8 @@ AW_API aw_async int aw_sleep_until(aw_time when);
 
 /*
  * `await task`: waits for its end, takes its result, and frees it. -1 with the task's errno if it
- * failed. If the caller is cancelled, so is the task, and its end is waited for.
+ * failed. If the caller is cancelled, so is the task, and its end is waited for. The same with a
+ * deadline is aw_wait_for().
  */
 AW_API aw_async int aw_join(struct aw_task *task);
 

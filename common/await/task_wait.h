@@ -24,7 +24,8 @@ AW_API aw_async int aw_wait_for(struct aw_task *task, aw_time deadline);
  *
  * If the caller is cancelled all are cancelled, waited for and freed: -1 with ECANCELED; or, if one
  * of them fails, with that errno, and the cancellation comes at the caller's next await. (In asyncio
- * it is lost then.)
+ * it is lost then.) For a deadline, at which they are cancelled, see aw_timeout_enter(); for one at
+ * which they are not, aw_wait().
  */
 AW_API aw_async int aw_gather(struct aw_task *tasks[], size_t count, int results[]);
 
@@ -33,7 +34,7 @@ AW_API aw_async int aw_gather(struct aw_task *tasks[], size_t count, int results
  * results into results[] and each one's errno (0: none) into errors[]; both may be NULL, and without
  * errors[] failures are logged. All are freed, and their entries NULL. The number of those that
  * failed or were cancelled. If the caller is cancelled so are all, and they are waited for: -1 with
- * ECANCELED.
+ * ECANCELED. Deadlines as for aw_gather().
  */
 AW_API aw_async int aw_gather_all(struct aw_task *tasks[], size_t count, int results[],
                                   int errors[]);
@@ -93,7 +94,8 @@ AW_API void aw_group_cancel(struct aw_group *group);
 /*
  * Waits until all have ended. 0, or -1 with the errno of the first that failed. If the caller is
  * cancelled, so are they, and they are waited for: -1 with ECANCELED; but if one has failed, that is
- * what is returned, and the cancellation comes at the next await (as in Python 3.13).
+ * what is returned, and the cancellation comes at the next await (as in Python 3.13). For a deadline,
+ * at which they are cancelled, see aw_timeout_enter().
  */
 AW_API aw_async int aw_group_join(struct aw_group *group);
 

@@ -350,7 +350,7 @@ measure_sleepers(void)
 /* In this order: sleepers first, while the process is small. */
 static const struct row {
         const char *name;
-        void (*measure)(void); /* in a task */
+        async void (*measure)(void);
         long rounds;
 } rows[] = {
         {"memory", measure_sleepers, 100000},

@@ -168,6 +168,17 @@ def _():
         equal(names - set(declarations()), set(), f"the set of unknown functions in {page.name}")
 
 
+@test("each awaitable takes a deadline, or its contract says how it gets one")
+def _():
+    text = "\n".join(header.read_text() for header in HEADERS)
+    awaitables = re.findall(r"(?:/\*((?:(?!\*/).)*)\*/\s*)?^AW_API aw_async [^;(]*?\b(\w+)\(([^;]*)\);",
+                            text, re.DOTALL | re.MULTILINE)
+    equal(len(awaitables) >= 40, True, f"that of the awaitables {len(awaitables)} were found")
+    for comment, name, given in awaitables:
+        if "aw_time " not in given:
+            match(r"(?i)\bdeadlines?\b", f"{name}(): {comment}")
+
+
 @test("pages refer to pages that exist")
 def _():
     pages = [*PAGES.values(), *LIBRARY]
