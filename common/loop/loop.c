@@ -292,13 +292,16 @@ static void
 run_timers(struct aw_loop *loop)
 {
         aw_time now;
-        struct aw_handle *handle;
+        struct aw_handle *handle, *due;
 
         if (loop->timers == NULL || loop->timers->when > aw_loop_now_about() + AW_LOOP_TICK)
                 return;
         now = aw_loop_now();
-        while ((handle = loop->timers) != NULL && handle->when <= now) {
-                loop->timers = aw_timer_heap_remove(loop->timers, handle);
+        if (loop->timers->when > now)
+                return;
+        loop->timers = aw_timer_heap_take_due(loop->timers, now, &due);
+        while ((handle = due) != NULL) {
+                due = handle->link.previous;
                 make_ready(loop, handle);
         }
 }

@@ -32,6 +32,7 @@ ROWS = [
     ("gather", "spawn + gather, 100 at once, ns", None, True),
     ("event", "event ping-pong between two tasks, ns", None, True),
     ("queue", "queue of one place, each item, ns", None, True),
+    ("lock", "lock handed over between two tasks, ns", None, True),
     ("executor", "run_in_executor and back, ns", None, True),
     ("timer_cancel", "timer, 100,000 pending: insert + cancel, ns", None, True),
     ("timer_fire", "timer, 100,000 pending: insert + fire, ns", None, True),
