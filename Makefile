@@ -43,6 +43,7 @@ SERVER := $(sort $(wildcard server/*.c server/behave/*.c))
 CLIENT := $(call stems,client/*.c)
 WSBENCH := $(call stems,client/bench/*.c)
 EXAMPLES := $(call stems,common/examples/*.c)
+SCENARIOS := $(call stems,tests/oracle/*.c)
 BENCHES := $(call stems,tests/bench/*.c)
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c)))
 FUZZ := $(call stems,tests/fuzz/*_fuzz.c)
@@ -54,6 +55,8 @@ THREADS := $(call saying,Threads)
 # Scripts that print TAP: of the programs, with other software, and of the tests' own tools.
 E2E := $(sort $(wildcard tests/e2e/*_test.sh tests/e2e/*_test.py))
 INTEROP := $(sort $(wildcard tests/interop/*_test.sh tests/interop/*_test.py))
+# The library beside asyncio; it does all back ends by itself.
+ORACLE := tests/oracle/oracle_test.py
 BENCH_TESTS := $(sort $(wildcard tests/bench/*_test.py))
 TOOLS := $(sort $(wildcard tests/lint/*_test.sh tests/lint/*_test.py))
 
@@ -125,6 +128,7 @@ programs := $(if $(server_o),$(BUILD)/wsechod) $(if $(client_o),$(BUILD)/wsecho)
 library := $(BUILD)/libawait.a $(BUILD)/libawait.so
 examples := $(EXAMPLES:%=$(BUILD)/examples/%)
 benches := $(BENCHES:%=$(BUILD)/bench/%)
+scenarios := $(SCENARIOS:%=$(BUILD)/oracle/%)
 # libwebsockets' own WebSocket role, as peers.
 lws_peers := $(BUILD)/bench/lws_client $(BUILD)/bench/lws_echo
 unit := $(UNIT:%=$(BUILD)/tests/%)
@@ -141,6 +145,7 @@ $(BUILD)/wsbench: private extra = $(jansson_libs) -lm
 $(client_o): private extra = $(jansson_cflags) $(edit_cflags)
 $(server_o) $(wsbench_o): private extra = $(jansson_cflags)
 $(examples): $(BUILD)/examples/%: $(OBJ)/common/examples/%.o $(BUILD)/libawait.a
+$(scenarios): $(BUILD)/oracle/%: $(OBJ)/tests/oracle/%.o $(BUILD)/libawait.a
 $(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/client/bench/histogram.o $(OBJ)/common.a
 $(benches): private extra = -lm
 $(filter $(BUILD)/tests/server/%,$(unit)): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(server_parts_o)
@@ -158,7 +163,7 @@ $(filter $(BUILD)/tests/server/%,$(unit)): private extra += $(OBJ)/common.a $(ja
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY
 
-$(programs) $(examples) $(benches) $(unit) $(fuzz):
+$(programs) $(examples) $(scenarios) $(benches) $(unit) $(fuzz):
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -pie -o $@ $^ $(extra) $(LIBS)
 
@@ -223,10 +228,10 @@ certs: | deps ## make the development CA and the certificate for localhost
 
 cases := $(addprefix $(BUILD)/tests/,$(ONCE) $(FUZZ)) $(foreach loop,ev uv poll,\
 	$(addprefix $(loop):$(BUILD)/tests/,$(filter-out $(ONCE),$(UNIT))))
-suite.release := $(cases) $(TOOLS) $(BENCH_TESTS) $(E2E) $(INTEROP)
+suite.release := $(cases) $(ORACLE) $(TOOLS) $(BENCH_TESTS) $(E2E) $(INTEROP)
 suite.debug := $(suite.release)
 suite.clang := $(cases)
-suite.asan := $(cases) $(BENCH_TESTS) $(E2E)
+suite.asan := $(cases) $(ORACLE) $(BENCH_TESTS) $(E2E)
 suite.tsan := $(addprefix $(BUILD)/tests/,$(THREADS))
 suite := $(suite.$(FLAVOUR))
 # In CI nothing may be skipped, but for what cannot be under a sanitizer.
@@ -238,6 +243,7 @@ run_tests = env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) CERTS=build/certs \
 tested := $(programs) $(library) $(examples) build/certs/localhost.pem \
 	$(filter $(BUILD)/%,$(subst :, ,$(suite))) \
 	$(if $(filter $(BENCH_TESTS),$(suite)),$(BUILD)/bench/limit $(BUILD)/bench/load) \
+	$(if $(filter $(ORACLE),$(suite)),$(scenarios)) \
 	$(if $(filter $(INTEROP),$(suite)),build/npm/stamp $(lws_peers))
 
 export LSAN_OPTIONS ?= $(patsubst %,suppressions=%,$(wildcard tests/lsan.supp))
@@ -248,7 +254,7 @@ test: $(tested) ## run all tests; V=1 shows all that they print
 	@$(run_tests)
 
 # The same for those who do not mind if nothing has changed since.
-$(BUILD)/tested: $(tested) $(wildcard tests/run tests/e2e/* tests/interop/* tests/lint/* \
+$(BUILD)/tested: $(tested) $(wildcard tests/run tests/e2e/* tests/oracle/* tests/interop/* tests/lint/* \
 	tests/bench/*_test.py)
 	@$(run_tests)
 
@@ -315,11 +321,17 @@ bench-instructions: $(programs) $(BUILD)/bench/limit $(BUILD)/bench/load certs #
 bench-await: $(benches) ## measure the library, beside asyncio
 	@BUILD=$(BUILD) $(PYTHON) tests/bench/await.py
 
+bench-await-instructions: $(BUILD)/bench/await_bench ## count the instructions of the library's operations
+	@BUILD=$(BUILD) $(PYTHON) tests/bench/await_instructions.py $(versus) $(top:%=--top %)
+
 # Installing.
 
 prefix := $(DESTDIR)$(PREFIX)
 # In a recipe: a path below it, which may have spaces.
 to = $(call quote,$(prefix)/$(1))
+# As pkg-config reads it: words are divided as in a shell.
+space := $() $()
+escape = $(subst $(space),\$(space),$(subst ",\",$(subst ',\',$(subst \,\\,$(1)))))
 bash_completions := share/bash-completion/completions
 zsh_completions := share/zsh/site-functions
 # Each function has a page: a link to the one that tells of it, which names it under NAME.
@@ -339,7 +351,7 @@ install: all ## install into PREFIX (/usr/local), below DESTDIR
 		>$(BUILD)/await.h
 	install -m 644 $(BUILD)/await.h $(call to,include)
 	install -m 644 common/gdb/await.py $(call to,share/await/gdb.py)
-	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
+	@printf '%s\n' $(call quote,prefix=$(call escape,$(PREFIX))) 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
 		'Name: libawait' 'Version: $(VERSION)' \
 		'Description: asyncio for C, on the libwebsockets service loop' \
 		'Libs.private: $(strip $(pkg_libs)) -pthread' \
@@ -384,5 +396,5 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 .PHONY: all deps run demo examples certs test asan loops tsan prometheus lint check-all distro conformance bench \
-	bench-await bench-instructions \
+	bench-await bench-await-instructions bench-instructions \
 	install uninstall clean help FORCE
