@@ -76,7 +76,7 @@ struct aw_transport_callbacks {
 /*
  * Takes a non-blocking stream socket, connected or (with `connecting`) on its way, and a TLS
  * session for it, or NULL for plain bytes. Both are the transport's now, and freed even if this
- * fails: NULL with errno ENOMEM or EMFILE. On TCP it switches Nagle's algorithm off, and keep-alive
+ * fails: NULL with errno ENOMEM or ENOSPC. On TCP it switches Nagle's algorithm off, and keep-alive
  * on: a peer that vanished is noticed after about AW_TRANSPORT_SILENCE. Reads at once. Any stack.
  */
 #define AW_TRANSPORT_SILENCE 60 /* seconds */

@@ -252,8 +252,6 @@ transport_closed(struct aw_socket *socket)
 {
         struct aw_transport *transport = transport_of(socket);
 
-        if (!socket->closing)
-                transport->error = errno;
         transport->callbacks->closed(transport->owner, transport->error, NULL);
         aw_transport_free(transport);
 }
