@@ -147,13 +147,6 @@ aw_socket_want_writable(struct aw_socket *socket)
 }
 
 void
-aw_socket_ask(struct aw_socket *socket)
-{
-        socket->asked = true;
-        aw_loop_flush(&socket->flush);
-}
-
-void
 aw_socket_close(struct aw_socket *socket)
 {
         socket->closing = true;

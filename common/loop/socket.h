@@ -62,7 +62,14 @@ void aw_socket_read(struct aw_socket *socket, bool wanted);
 void aw_socket_want_writable(struct aw_socket *socket);
 
 /* Asks for flush() in this turn, once. Also in a task. */
-void aw_socket_ask(struct aw_socket *socket);
+static inline void
+aw_socket_ask(struct aw_socket *socket)
+{
+        if (socket->asked)
+                return;
+        socket->asked = true;
+        aw_loop_flush(&socket->flush);
+}
 
 /* Closes in this turn's flush: closed() comes then, and nothing else before. Also in a task. */
 void aw_socket_close(struct aw_socket *socket);

@@ -98,10 +98,10 @@ ws_buffer_create(uint8_t opcode, size_t capacity)
                 ws_memory_charge((ptrdiff_t)bytes);
         }
         buffer->references = 1;
-        buffer->opcode = opcode;
         buffer->queued = false;
         buffer->partial = false;
         buffer->header = 0;
+        buffer->opcode = opcode;
         buffer->size = size;
         buffer->length = 0;
         buffer->capacity = bytes - HEAD;
@@ -109,10 +109,8 @@ ws_buffer_create(uint8_t opcode, size_t capacity)
 }
 
 void
-ws_buffer_unref(struct ws_buffer *buffer)
+ws_buffer_end(struct ws_buffer *buffer)
 {
-        if (buffer == NULL || --buffer->references > 0)
-                return;
         if (!keep_spare(buffer))
                 buffer_free(buffer);
 }

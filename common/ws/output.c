@@ -14,37 +14,21 @@
 static void
 build_header(const struct ws *ws, struct ws_buffer *buffer)
 {
-        bool client = ws->client;
-        uint8_t header[WS_FRAME_HEADER_MAX], key[4];
+        uint8_t *header, *key;
 
         if (ws->observer != NULL)
                 ws_observe_buffer(ws, buffer);
-        if (client) {
+        buffer->header = (uint8_t)ws_frame_header_size(buffer->length, ws->client);
+        header = ws_buffer_header(buffer);
+        ws_frame_build(header, (enum ws_opcode)buffer->opcode, buffer->length, NULL);
+        if (buffer->partial)
+                header[0] &= 0x7f; /* FIN */
+        if (ws->client) {
+                key = header + buffer->header - WS_MASK_KEY_SIZE;
+                header[1] |= 0x80;
                 ws_mask_key(key);
                 ws_frame_mask(buffer->data, buffer->data, buffer->length, key, 0);
         }
-        buffer->header = (uint8_t)ws_frame_build(header, (enum ws_opcode)buffer->opcode,
-                                                 buffer->length, client ? key : NULL);
-        if (buffer->partial)
-                header[0] &= 0x7f; /* FIN */
-        memcpy(buffer->data - buffer->header, header, buffer->header);
-}
-
-bool
-ws_output_open(const struct ws *ws)
-{
-        return ws->out.state == WS_OUT_OPEN && !ws->closing.begun;
-}
-
-void
-ws_output_queue(struct ws *ws, struct ws_buffer *buffer)
-{
-        buffer->header = 0;
-        buffer->queued = true;
-        if (buffer->opcode < WS_OP_CLOSE)
-                ws->out.messages++;
-        ws_queue_put(&ws->out.outbox, buffer);
-        aw_transport_want_write(ws->transport);
 }
 
 int
@@ -94,13 +78,13 @@ output_done(struct ws_out *out)
         struct ws_buffer *buffer = ws_queue_take(&out->outbox);
 
         buffer->queued = false;
+        out->offset = 0;
         if (buffer->opcode < WS_OP_CLOSE)
                 out->messages--;
-        if (buffer->opcode == WS_OP_PONG)
+        else if (buffer->opcode == WS_OP_PONG)
                 out->pongs -= ws_buffer_cost(buffer);
         if (buffer == out->pong)
                 out->pong = NULL;
-        out->offset = 0;
         ws_buffer_unref(buffer);
 }
 
@@ -129,7 +113,7 @@ send_small(struct ws *ws)
                         break;
                 if (to == NULL && (to = aw_transport_room(ws->transport, size, &room)) == NULL)
                         return;
-                memcpy(to + done, buffer->data - buffer->header, size);
+                memcpy(to + done, ws_buffer_header(buffer), size);
                 done += size;
                 output_done(&ws->out);
         }
@@ -145,7 +129,7 @@ send_first(struct ws *ws)
         size_t size = buffer->header + buffer->length;
         ssize_t taken;
 
-        taken = aw_transport_write(ws->transport, buffer->data - buffer->header + ws->out.offset,
+        taken = aw_transport_write(ws->transport, ws_buffer_header(buffer) + ws->out.offset,
                                    size - ws->out.offset);
         if (taken < 0)
                 return false;
@@ -166,8 +150,7 @@ ws_output_send_part(struct ws *ws, size_t *most)
         while (*most > 0 && (buffer = output_first(ws)) != NULL &&
                !aw_transport_full(ws->transport)) {
                 left = buffer->header + buffer->length - ws->out.offset;
-                taken = aw_transport_write(ws->transport,
-                                           buffer->data - buffer->header + ws->out.offset,
+                taken = aw_transport_write(ws->transport, ws_buffer_header(buffer) + ws->out.offset,
                                            left < *most ? left : *most);
                 if (taken <= 0)
                         break;
