@@ -343,8 +343,8 @@ aw_tls_read(struct aw_tls *tls, uint8_t *buffer, size_t size)
         demand_handshake(tls, "aw_tls_read");
         if (size == 0)
                 aw_log_abort("aw_tls_read: no room for a byte");
-        /* OpenSSL would only allocate and free a buffer to find this out. */
-        if (tls->input_length == 0 && !tls->closed && SSL_pending(tls->ssl) == 0)
+        /* OpenSSL would only allocate and free a buffer to find out that there is nothing. */
+        if (tls->input_length == 0 && !tls->closed && !SSL_has_pending(tls->ssl))
                 return AW_TLS_AGAIN;
         result = SSL_read_ex(tls->ssl, buffer, size, &length);
         if (result != 1)
