@@ -66,8 +66,6 @@ output_flush(struct aw_transport *transport)
         size_t length = output->length;
         ssize_t sent = 0;
 
-        if (length == 0)
-                return;
         output->length = 0;
         if (transport->broken)
                 return;
@@ -77,23 +75,19 @@ output_flush(struct aw_transport *transport)
                 transport_hold(transport, output->data + sent, length - (size_t)sent);
 }
 
-/* Makes one record, or one piece, of the small writes so far. 0, or -1 if it is broken. */
+/* Makes one record of the small writes so far. 0, or -1 if it is broken. */
 static int
 small_flush(struct aw_transport *transport)
 {
         size_t length = aw_transport_scratch->small_length;
-        int result;
 
-        aw_transport_scratch->small_length = 0;
         if (length == 0)
                 return 0;
-        result = transport->tls != NULL
-                         ? aw_tls_write(transport->tls, aw_transport_scratch->small, length)
-                         : aw_tls_buffer_append(&aw_transport_scratch->output,
-                                                aw_transport_scratch->small, length);
-        if (result < 0)
-                aw_transport_break(transport, ENOMEM);
-        return result < 0 ? -1 : 0;
+        aw_transport_scratch->small_length = 0;
+        if (aw_tls_write(transport->tls, aw_transport_scratch->small, length) == 0)
+                return 0;
+        aw_transport_break(transport, ENOMEM);
+        return -1;
 }
 
 /* From here on output is put together, until it is stopped; then it goes out. */
@@ -101,7 +95,6 @@ static void
 gather_start(struct aw_transport *transport)
 {
         aw_transport_scratch->gatherer = transport;
-        aw_transport_scratch->output.length = 0;
         if (transport->tls != NULL)
                 aw_tls_output_begin(transport->tls, &aw_transport_scratch->output);
 }
@@ -109,10 +102,13 @@ gather_start(struct aw_transport *transport)
 static void
 gather_stop(struct aw_transport *transport)
 {
-        small_flush(transport);
-        if (transport->tls != NULL && aw_tls_output_end(transport->tls) < 0)
-                aw_transport_break(transport, ENOMEM);
-        output_flush(transport);
+        if (transport->tls != NULL) {
+                small_flush(transport);
+                if (aw_tls_output_end(transport->tls) < 0)
+                        aw_transport_break(transport, ENOMEM);
+        }
+        if (aw_transport_scratch->output.length > 0)
+                output_flush(transport);
         aw_transport_scratch->gatherer = NULL;
 }
 
@@ -185,12 +181,29 @@ write_small(struct aw_transport *transport, const uint8_t *data, size_t length)
         aw_transport_put(transport, length);
 }
 
+/* Plain bytes need not be put together for a record first. */
+static uint8_t *
+room_plain(struct aw_transport *transport, size_t *room)
+{
+        struct aw_tls_buffer *output = &aw_transport_scratch->output;
+
+        if (output->capacity - output->length < AW_TRANSPORT_RECORD &&
+            aw_tls_buffer_reserve(output, AW_TRANSPORT_RECORD) == -1) {
+                aw_transport_break(transport, ENOMEM);
+                return NULL;
+        }
+        *room = AW_TRANSPORT_RECORD;
+        return output->data + output->length;
+}
+
 uint8_t *
 aw_transport_room(struct aw_transport *transport, size_t least, size_t *room)
 {
         if (aw_transport_scratch->gatherer != transport || transport->broken ||
             transport->socket.closing)
                 return NULL;
+        if (transport->tls == NULL)
+                return room_plain(transport, room);
         if (aw_transport_scratch->small_length + least > AW_TRANSPORT_RECORD &&
             small_flush(transport) == -1)
                 return NULL;
@@ -201,7 +214,10 @@ aw_transport_room(struct aw_transport *transport, size_t least, size_t *room)
 void
 aw_transport_put(struct aw_transport *transport, size_t length)
 {
-        aw_transport_scratch->small_length += length;
+        if (transport->tls == NULL)
+                aw_transport_scratch->output.length += length;
+        else
+                aw_transport_scratch->small_length += length;
         transport->share += length;
         if (aw_transport_scratch->output.length >= WRITE_SIZE)
                 gather_cut(transport);
@@ -287,4 +303,45 @@ aw_transport_write(struct aw_transport *transport, const uint8_t *data, size_t l
                 done = write_plain(transport, data, length);
         aw_transport_gather_end(transport, before);
         return transport->broken ? -1 : (ssize_t)done;
+}
+
+/* What is due. */
+
+/* Ends our direction, as far as it is time for it. */
+static void
+transport_finish(struct aw_transport *transport)
+{
+        struct aw_transport *before;
+
+        if (transport->tls != NULL) {
+                before = aw_transport_gather_begin(transport);
+                aw_tls_shutdown(transport->tls);
+                aw_transport_gather_end(transport, before);
+        }
+        if (transport->held != NULL || transport->broken)
+                return;
+        transport->out = WAY_ENDED;
+        if (!transport->passive)
+                shutdown(transport->socket.fd, SHUT_WR);
+        aw_transport_end_if_over(transport);
+}
+
+void
+aw_transport_serve(struct aw_transport *transport)
+{
+        struct aw_transport *before;
+
+        if (transport->socket.closing || transport->broken || transport->held != NULL ||
+            transport->socket.writing)
+                return;
+        if (transport->wants_write && transport->phase == PHASE_OPEN &&
+            transport->out == WAY_OPEN) {
+                transport->wants_write = false;
+                before = aw_transport_gather_begin(transport);
+                transport->callbacks->writable(transport->owner);
+                aw_transport_gather_end(transport, before);
+        }
+        if (transport->out == WAY_ENDING && transport->phase >= PHASE_OPEN)
+                transport_finish(transport);
+        aw_transport_update_reading(transport);
 }
