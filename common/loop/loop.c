@@ -45,12 +45,10 @@ aw_loop_get(void)
         return aw_loop_current;
 }
 
-struct aw_loop *
-aw_loop_need(void)
+void
+aw_loop_missing(void)
 {
-        if (aw_loop_current == NULL)
-                aw_log_abort("this thread has no event loop: call this from aw_run()");
-        return aw_loop_current;
+        aw_log_abort("this thread has no event loop: call this from aw_run()");
 }
 
 const char *
@@ -102,10 +100,12 @@ aw_handle_cancel(struct aw_handle *handle)
 void
 aw_call_soon(struct aw_handle *handle, void (*callback)(void *argument), void *argument)
 {
-        aw_handle_cancel(handle);
+        struct aw_loop *loop = aw_loop_need();
+
+        aw_handle_clear(handle);
         handle->callback = callback;
         handle->argument = argument;
-        make_ready(aw_loop_current, handle);
+        make_ready(loop, handle);
 }
 
 void

@@ -80,9 +80,6 @@ struct aw_loop {
         atomic_bool remote_pending;
 };
 
-/* The loop of this thread, or NULL. */
-extern _Thread_local struct aw_loop *aw_loop_current;
-
 /*
  * The descriptor that wakes a context up. Found before the context is destroyed, it is closed
  * afterwards if libwebsockets has not. None is found where /proc is missing.

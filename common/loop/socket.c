@@ -49,23 +49,21 @@ aw_socket_serve_set(struct aw_loop *loop)
         return count > 0;
 }
 
-/*
- * Tells the kernel what is wanted. It reports the end of both directions also if nothing is: but
- * then only once.
- */
-static int
-socket_poll(struct aw_socket *socket, int operation)
+/* The end of both directions is reported also if nothing is wanted: but then only once. */
+static uint32_t
+wanted(const struct aw_socket *socket)
 {
-        struct epoll_event event = {.data.ptr = socket};
+        static const uint32_t events[2][2] = {{EPOLLONESHOT, EPOLLOUT},
+                                              {EPOLLIN, EPOLLIN | EPOLLOUT}};
 
-        if (socket->reading)
-                event.events |= EPOLLIN;
-        if (socket->writing)
-                event.events |= EPOLLOUT;
-        if (event.events == 0)
-                event.events = EPOLLONESHOT;
-        if (event.events == socket->polled)
-                return 0;
+        return events[socket->reading][socket->writing];
+}
+
+static int
+tell_kernel(struct aw_socket *socket, int operation)
+{
+        struct epoll_event event = {.events = wanted(socket), .data.ptr = socket};
+
         socket->polled = event.events;
         return epoll_ctl(aw_loop_current->sockets, operation, socket->fd, &event);
 }
@@ -113,7 +111,7 @@ socket_serve(struct aw_flush *flush)
         }
         if (socket->closing)
                 socket_kill(socket);
-        else if (socket_poll(socket, EPOLL_CTL_MOD) == -1)
+        else if (socket->polled != wanted(socket) && tell_kernel(socket, EPOLL_CTL_MOD) == -1)
                 aw_log_abort("epoll_ctl: %s: a descriptor of the loop's was closed elsewhere",
                              strerror(errno));
 }
@@ -124,7 +122,7 @@ aw_socket_open(struct aw_socket *socket, int fd, const struct aw_socket_callback
         aw_loop_need();
         *socket = (struct aw_socket){
                 .callbacks = callbacks, .flush.serve = socket_serve, .fd = fd, .reading = true};
-        if (socket_poll(socket, EPOLL_CTL_ADD) == -1)
+        if (tell_kernel(socket, EPOLL_CTL_ADD) == -1)
                 return -1;
         aw_list_append(&all, socket, link);
         return 0;

@@ -172,43 +172,44 @@ gather_cut(struct aw_transport *transport)
 static void
 write_small(struct aw_transport *transport, const uint8_t *data, size_t length)
 {
-        size_t room;
-        uint8_t *to = aw_transport_room(transport, length, &room);
+        struct aw_transport_room room = aw_transport_room(transport, length);
 
-        if (to == NULL)
+        if (room.data == NULL)
                 return;
-        memcpy(to, data, length);
+        memcpy(room.data, data, length);
         aw_transport_put(transport, length);
 }
 
 /* Plain bytes need not be put together for a record first. */
-static uint8_t *
-room_plain(struct aw_transport *transport, size_t *room)
+static struct aw_transport_room
+room_plain(struct aw_transport *transport)
 {
         struct aw_tls_buffer *output = &aw_transport_scratch->output;
 
         if (output->capacity - output->length < AW_TRANSPORT_RECORD &&
             aw_tls_buffer_reserve(output, AW_TRANSPORT_RECORD) == -1) {
                 aw_transport_break(transport, ENOMEM);
-                return NULL;
+                return (struct aw_transport_room){.data = NULL};
         }
-        *room = AW_TRANSPORT_RECORD;
-        return output->data + output->length;
+        return (struct aw_transport_room){output->data + output->length, AW_TRANSPORT_RECORD};
 }
 
-uint8_t *
-aw_transport_room(struct aw_transport *transport, size_t least, size_t *room)
+struct aw_transport_room
+aw_transport_room(struct aw_transport *transport, size_t least)
 {
+        struct aw_transport_room room = {.data = NULL};
+
         if (aw_transport_scratch->gatherer != transport || transport->broken ||
             transport->socket.closing)
-                return NULL;
+                return room;
         if (transport->tls == NULL)
-                return room_plain(transport, room);
+                return room_plain(transport);
         if (aw_transport_scratch->small_length + least > AW_TRANSPORT_RECORD &&
             small_flush(transport) == -1)
-                return NULL;
-        *room = AW_TRANSPORT_RECORD - aw_transport_scratch->small_length;
-        return aw_transport_scratch->small + aw_transport_scratch->small_length;
+                return room;
+        room.data = aw_transport_scratch->small + aw_transport_scratch->small_length;
+        room.size = AW_TRANSPORT_RECORD - aw_transport_scratch->small_length;
+        return room;
 }
 
 void

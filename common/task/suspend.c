@@ -107,7 +107,7 @@ waiter_end(struct aw_waiter *waiter, int outcome)
         if (waiter->waiters != NULL)
                 aw_list_remove(waiter->waiters, waiter, link);
         waiter->waiters = NULL;
-        aw_handle_cancel(&waiter->timer);
+        aw_handle_clear(&waiter->timer);
         waiter->task->state = AW_TASK_READY;
         aw_call_soon(&waiter->task->ready, aw_task_step, waiter->task);
 }
@@ -140,8 +140,13 @@ suspend(struct aw_waiter *waiter)
 static int
 wait_outcome(struct aw_waiters *waiters, aw_time deadline)
 {
-        struct aw_waiter waiter = {.task = aw_task_need(), .waiters = waiters};
+        struct aw_waiter waiter;
 
+        /* The rest of it is written before it is read. */
+        waiter.task = aw_task_need();
+        waiter.waiters = waiters;
+        waiter.timer.state = 0;
+        waiter.outcome = AW_WAITING;
         aw_list_append(waiters, &waiter, link);
         if (deadline != AW_NEVER)
                 aw_call_at(&waiter.timer, deadline, waiter_timer, &waiter);

@@ -6,6 +6,7 @@
 #ifndef AW_WS_FRAME_PRIVATE_H
 #define AW_WS_FRAME_PRIVATE_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -56,11 +57,15 @@ static inline size_t
 ws_frame_build(uint8_t *out, enum ws_opcode opcode, uint64_t length, const uint8_t *mask)
 {
         size_t size = ws_frame_header_size(length, false);
+        uint16_t medium = htobe16((uint16_t)length);
+        uint64_t large = htobe64(length);
 
         out[0] = (uint8_t)(0x80 | opcode);
         out[1] = (uint8_t)(size == 2 ? length : size == 4 ? 126 : 127);
-        for (size_t i = size; i > 2; length >>= 8)
-                out[--i] = (uint8_t)length;
+        if (size == 4)
+                memcpy(out + 2, &medium, sizeof(medium));
+        else if (size == 10)
+                memcpy(out + 2, &large, sizeof(large));
         if (mask == NULL)
                 return size;
         out[1] |= 0x80;

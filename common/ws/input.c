@@ -51,7 +51,6 @@ static void
 input_close(struct ws *ws, const struct ws_buffer *buffer)
 {
         struct ws_peer_close *peer = &ws->peer_close;
-        struct aw_utf8 utf8 = {0};
         unsigned code = WS_NO_STATUS;
 
         ws->in.state = WS_IN_CLOSED;
@@ -61,8 +60,7 @@ input_close(struct ws *ws, const struct ws_buffer *buffer)
                         ws_order_fail(ws, WS_PROTOCOL_ERROR, EPROTO, "bad code in a Close frame");
                         return;
                 }
-                if (!aw_utf8_feed(&utf8, buffer->data + 2, buffer->length - 2) ||
-                    !aw_utf8_complete(&utf8)) {
+                if (!aw_utf8_valid(buffer->data + 2, buffer->length - 2)) {
                         ws_order_fail(ws, WS_INVALID_DATA, EPROTO,
                                       "invalid UTF-8 in a Close frame");
                         return;
@@ -381,6 +379,25 @@ skip_to_answer(struct ws *ws, const uint8_t *data, size_t length)
         return before;
 }
 
+/* The long way: whatever comes, in whatever pieces. */
+static __attribute__((noinline)) void
+input_frames(struct ws *ws, const uint8_t *data, size_t length)
+{
+        size_t taken = skip_to_answer(ws, data, length);
+
+        data += taken;
+        length -= taken;
+        while (length > 0 && (ws->in.state == WS_IN_OPEN || ws->in.state == WS_IN_SKIP)) {
+                taken = ws->in.reader.in_payload ? input_payload(ws, data, length)
+                                                 : input_header(ws, data, length);
+                data += taken;
+                length -= taken;
+                /* A frame without payload is complete with its header. */
+                if (ws->in.reader.in_payload && ws->in.reader.left == 0)
+                        end_frame(ws);
+        }
+}
+
 /* The short way. */
 
 /*
@@ -407,14 +424,6 @@ whole_message(const struct ws *ws, const uint8_t *data, size_t length, size_t *p
         return *payload <= length - size && *payload <= ws->max_message ? size : 0;
 }
 
-static bool
-is_text(const struct ws_buffer *message)
-{
-        struct aw_utf8 utf8 = {0};
-
-        return aw_utf8_feed(&utf8, message->data, message->length) && aw_utf8_complete(&utf8);
-}
-
 /*
  * Takes whole messages for as long as there are any, which is nearly always all that comes. Whatever
  * else comes goes the long way, and so does one that is found wrong: there it is judged. Returns how
@@ -436,7 +445,8 @@ input_whole(struct ws *ws, const uint8_t *data, size_t length)
                         memcpy(message->data, data + done, payload);
                 else
                         ws_frame_mask(message->data, data + done, payload, data + done - 4, 0);
-                if (message->opcode == WS_OP_TEXT && !is_text(message)) {
+                if (message->opcode == WS_OP_TEXT &&
+                    !aw_utf8_valid(message->data, message->length)) {
                         ws_buffer_unref(message);
                         done -= size;
                         break;
@@ -461,19 +471,9 @@ is_idle(const struct ws *ws)
 void
 ws_input(struct ws *ws, const uint8_t *data, size_t length)
 {
-        size_t taken =
-                is_idle(ws) ? input_whole(ws, data, length) : skip_to_answer(ws, data, length);
+        size_t taken = is_idle(ws) ? input_whole(ws, data, length) : 0;
 
-        data += taken;
-        length -= taken;
-        while (length > 0 && (ws->in.state == WS_IN_OPEN || ws->in.state == WS_IN_SKIP)) {
-                taken = ws->in.reader.in_payload ? input_payload(ws, data, length)
-                                                 : input_header(ws, data, length);
-                data += taken;
-                length -= taken;
-                /* A frame without payload is complete with its header. */
-                if (ws->in.reader.in_payload && ws->in.reader.left == 0)
-                        end_frame(ws);
-        }
+        if (taken < length)
+                input_frames(ws, data + taken, length - taken);
         ws_flow_update(ws);
 }

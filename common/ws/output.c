@@ -8,13 +8,25 @@
 #define SMALL_MAX 4096
 
 /*
- * Done when the frame's turn has come, on the loop's stack. A client's frames are masked with a key
- * that cannot be guessed (section 5.3), so its buffers are never shared.
+ * A client's frames are masked with a key that cannot be guessed (section 5.3), so its buffers are
+ * never shared.
  */
 static void
+mask_payload(struct ws_buffer *buffer)
+{
+        uint8_t *header = ws_buffer_header(buffer);
+        uint8_t *key = header + buffer->header - WS_MASK_KEY_SIZE;
+
+        header[1] |= 0x80;
+        ws_mask_key(key);
+        ws_frame_mask(buffer->data, buffer->data, buffer->length, key, 0);
+}
+
+/* Done when the frame's turn has come, on the loop's stack. */
+static inline void
 build_header(const struct ws *ws, struct ws_buffer *buffer)
 {
-        uint8_t *header, *key;
+        uint8_t *header;
 
         if (ws->observer != NULL)
                 ws_observe_buffer(ws, buffer);
@@ -23,12 +35,8 @@ build_header(const struct ws *ws, struct ws_buffer *buffer)
         ws_frame_build(header, (enum ws_opcode)buffer->opcode, buffer->length, NULL);
         if (buffer->partial)
                 header[0] &= 0x7f; /* FIN */
-        if (ws->client) {
-                key = header + buffer->header - WS_MASK_KEY_SIZE;
-                header[1] |= 0x80;
-                ws_mask_key(key);
-                ws_frame_mask(buffer->data, buffer->data, buffer->length, key, 0);
-        }
+        if (ws->client)
+                mask_payload(buffer);
 }
 
 int
@@ -72,7 +80,7 @@ ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping)
 }
 
 /* The outbox's first has been sent. */
-static void
+static inline void
 output_done(struct ws_out *out)
 {
         struct ws_buffer *buffer = ws_queue_take(&out->outbox);
@@ -103,21 +111,23 @@ output_first(struct ws *ws)
 static void
 send_small(struct ws *ws)
 {
+        struct aw_transport_room room = {.data = NULL};
         struct ws_buffer *buffer;
-        size_t size, room = 0, done = 0;
-        uint8_t *to = NULL;
+        size_t size, done = 0;
 
         while ((buffer = output_first(ws)) != NULL) {
                 size = buffer->header + buffer->length;
-                if (size > SMALL_MAX || ws->out.offset > 0 || (to != NULL && size > room - done))
+                if (size > SMALL_MAX || ws->out.offset > 0)
                         break;
-                if (to == NULL && (to = aw_transport_room(ws->transport, size, &room)) == NULL)
-                        return;
-                memcpy(to + done, ws_buffer_header(buffer), size);
+                if (room.data == NULL)
+                        room = aw_transport_room(ws->transport, size);
+                if (room.data == NULL || size > room.size - done)
+                        break;
+                memcpy(room.data + done, ws_buffer_header(buffer), size);
                 done += size;
                 output_done(&ws->out);
         }
-        if (to != NULL)
+        if (done > 0)
                 aw_transport_put(ws->transport, done);
 }
 
