@@ -352,7 +352,7 @@ aw_tls_read(struct aw_tls *tls, uint8_t *buffer, size_t size)
         if (result != 1)
                 return halt(tls, result);
         tls->messages = 0;
-        if (tls->place == NULL)
+        if (!tls->keeps)
                 aw_tls_buffers_count(tls);
         return (ssize_t)length;
 }
