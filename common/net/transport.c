@@ -117,7 +117,10 @@ aw_transport_update_reading(struct aw_transport *transport)
                                                    transport->held_length <= AW_TRANSPORT_HOLD);
 }
 
-/* Nothing can be sent any more. Before it went away the peer may have said why. */
+/*
+ * Nothing can be sent any more. Before it went away the peer may have said why; but of our lack of
+ * memory it knows nothing.
+ */
 void
 aw_transport_break(struct aw_transport *transport, int error)
 {
@@ -128,7 +131,7 @@ aw_transport_break(struct aw_transport *transport, int error)
         free(transport->held);
         transport->held = NULL;
         transport->held_length = transport->held_sent = 0;
-        if (transport->paused || transport->in == WAY_ENDED)
+        if (transport->paused || transport->in == WAY_ENDED || error == ENOMEM)
                 aw_transport_end(transport, error);
         else
                 aw_transport_update_reading(transport);
