@@ -59,7 +59,7 @@ wanted(const struct aw_socket *socket)
         return events[socket->reading][socket->writing];
 }
 
-static int
+static __attribute__((noinline)) int
 tell_kernel(struct aw_socket *socket, int operation)
 {
         struct epoll_event event = {.events = wanted(socket), .data.ptr = socket};

@@ -194,6 +194,7 @@ transport_writable(struct aw_socket *socket)
                 free(transport->held);
                 transport->held = NULL;
                 transport->held_length = transport->held_sent = 0;
+                aw_transport_update_reading(transport);
         }
         if (!socket->closing)
                 aw_transport_serve(transport);

@@ -112,9 +112,36 @@ gather_stop(struct aw_transport *transport)
         aw_transport_scratch->gatherer = NULL;
 }
 
+bool
+aw_transport_full(const struct aw_transport *transport)
+{
+        return transport->held != NULL || transport->socket.writing ||
+               transport->share >= TURN_SIZE;
+}
+
+static void
+output_begin(struct aw_transport *transport)
+{
+        transport->share = 0;
+        transport->share_end = 0;
+        gather_start(transport);
+}
+
+/* An owner that was told to stop is told when to go on. */
+static void
+output_end(struct aw_transport *transport)
+{
+        gather_stop(transport);
+        if (!aw_transport_full(transport))
+                return;
+        transport->wants_write = true;
+        if (transport->held == NULL && !transport->socket.writing)
+                aw_socket_ask(&transport->socket);
+}
+
 /*
- * The same for a call that may come within such a time, of this transport or of another one (whose
- * output goes out first). Returns what aw_transport_gather_end() has to be given.
+ * For a call that may come while output is put together, of this transport or of another one
+ * (whose output goes out first). Returns what aw_transport_gather_end() has to be given.
  */
 struct aw_transport *
 aw_transport_gather_begin(struct aw_transport *transport)
@@ -125,33 +152,18 @@ aw_transport_gather_begin(struct aw_transport *transport)
                 return before;
         if (before != NULL)
                 gather_stop(before);
-        transport->share = 0;
-        transport->share_end = 0;
-        gather_start(transport);
+        output_begin(transport);
         return before;
 }
 
-/* An owner that was told to stop is told when to go on. */
 void
 aw_transport_gather_end(struct aw_transport *transport, struct aw_transport *before)
 {
         if (before == transport)
                 return;
-        gather_stop(transport);
+        output_end(transport);
         if (before != NULL)
                 gather_start(before);
-        if (aw_transport_full(transport)) {
-                transport->wants_write = true;
-                if (transport->held == NULL && !transport->socket.writing)
-                        aw_socket_ask(&transport->socket);
-        }
-}
-
-bool
-aw_transport_full(const struct aw_transport *transport)
-{
-        return transport->held != NULL || transport->socket.writing ||
-               transport->share >= TURN_SIZE;
 }
 
 /* What is in the way of one write grows too large: it goes out, and the share is looked at. */
@@ -330,19 +342,16 @@ transport_finish(struct aw_transport *transport)
 void
 aw_transport_serve(struct aw_transport *transport)
 {
-        struct aw_transport *before;
-
         if (transport->socket.closing || transport->broken || transport->held != NULL ||
             transport->socket.writing)
                 return;
         if (transport->wants_write && transport->phase == PHASE_OPEN &&
             transport->out == WAY_OPEN) {
                 transport->wants_write = false;
-                before = aw_transport_gather_begin(transport);
+                output_begin(transport);
                 transport->callbacks->writable(transport->owner);
-                aw_transport_gather_end(transport, before);
+                output_end(transport);
         }
         if (transport->out == WAY_ENDING && transport->phase >= PHASE_OPEN)
                 transport_finish(transport);
-        aw_transport_update_reading(transport);
 }

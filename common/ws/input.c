@@ -404,24 +404,47 @@ input_frames(struct ws *ws, const uint8_t *data, size_t length)
  * Where the payload begins, of a frame that is a whole message and has come whole, so that nothing
  * needs to be remembered of it. 0: it is not, or something is wrong with it.
  */
-static size_t
-whole_message(const struct ws *ws, const uint8_t *data, size_t length, size_t *payload)
+static inline size_t
+whole_message(const struct ws *ws, const uint8_t *data, size_t length, size_t key,
+              uint64_t *payload)
 {
-        size_t size = ws->client ? 2 : 6, short_length;
+        size_t size = 2 + key;
 
-        if (length < size || (data[0] != (0x80 | WS_OP_BINARY) && data[0] != (0x80 | WS_OP_TEXT)) ||
-            data[1] >> 7 == ws->client)
+        if (length < size || (data[0] != (0x80 | WS_OP_BINARY) && data[0] != (0x80 | WS_OP_TEXT)))
                 return 0;
-        short_length = *payload = data[1] & 0x7f;
-        if (short_length > 125) {
+        /* Over 127 if the bit for the mask is wrong. */
+        *payload = data[1] ^ (key > 0 ? 0x80 : 0);
+        if (*payload > 125) {
                 size += 2;
-                if (short_length == 127 || length < size)
+                if (*payload != 126 || length < size)
                         return 0;
-                *payload = (size_t)data[2] << 8 | data[3];
+                *payload = (uint64_t)data[2] << 8 | data[3];
                 if (*payload < 126)
                         return 0;
         }
         return *payload <= length - size && *payload <= ws->max_message ? size : 0;
+}
+
+/* False: out of memory, or it is not text. */
+static inline bool
+take_whole(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length)
+{
+        struct ws_buffer *message = ws_buffer_create(opcode, length);
+
+        if (message == NULL)
+                return false;
+        message->length = length;
+        if (ws->client)
+                memcpy(message->data, data, length);
+        else
+                ws_frame_mask(message->data, data, length, data - WS_MASK_KEY_SIZE, 0);
+        if (opcode == WS_OP_TEXT && !aw_utf8_valid(message->data, length)) {
+                ws_buffer_unref(message);
+                return false;
+        }
+        ws->in.message_bytes += length;
+        deliver(ws, message);
+        return true;
 }
 
 /*
@@ -432,30 +455,15 @@ whole_message(const struct ws *ws, const uint8_t *data, size_t length, size_t *p
 static size_t
 input_whole(struct ws *ws, const uint8_t *data, size_t length)
 {
-        size_t done = 0, size, payload;
-        struct ws_buffer *message;
+        size_t size, key = ws->client ? 0 : WS_MASK_KEY_SIZE, left = length;
+        uint64_t payload;
 
-        while ((size = whole_message(ws, data + done, length - done, &payload)) > 0) {
-                message = ws_buffer_create(data[done] & 0xf, payload);
-                if (message == NULL)
-                        break;
-                done += size;
-                message->length = payload;
-                if (ws->client)
-                        memcpy(message->data, data + done, payload);
-                else
-                        ws_frame_mask(message->data, data + done, payload, data + done - 4, 0);
-                if (message->opcode == WS_OP_TEXT &&
-                    !aw_utf8_valid(message->data, message->length)) {
-                        ws_buffer_unref(message);
-                        done -= size;
-                        break;
-                }
-                done += payload;
-                ws->in.message_bytes += payload;
-                deliver(ws, message);
+        while ((size = whole_message(ws, data, left, key, &payload)) > 0 &&
+               take_whole(ws, data[0] & 0xf, data + size, (size_t)payload)) {
+                data += size + payload;
+                left -= size + payload;
         }
-        return done;
+        return length - left;
 }
 
 /* Between two messages, with nobody who wants to see each frame. */

@@ -23,7 +23,7 @@ mask_payload(struct ws_buffer *buffer)
 }
 
 /* Done when the frame's turn has come, on the loop's stack. */
-static inline void
+static __attribute__((noinline)) void
 build_header(const struct ws *ws, struct ws_buffer *buffer)
 {
         uint8_t *header;
@@ -107,24 +107,41 @@ output_first(struct ws *ws)
         return buffer;
 }
 
+/* Copies a frame; a server's header is built where it goes. Returns its size. */
+static inline size_t
+put_frame(const struct ws *ws, struct ws_buffer *buffer, uint8_t *to)
+{
+        size_t size;
+
+        if (ws->client || ws->observer != NULL) {
+                build_header(ws, buffer);
+                memcpy(to, ws_buffer_header(buffer), buffer->header + buffer->length);
+                return buffer->header + buffer->length;
+        }
+        size = ws_frame_build(to, (enum ws_opcode)buffer->opcode, buffer->length, NULL);
+        if (buffer->partial)
+                to[0] &= 0x7f; /* FIN */
+        memcpy(to + size, buffer->data, buffer->length);
+        return size + buffer->length;
+}
+
 /* Puts small frames together, as many as go into one piece. */
 static void
 send_small(struct ws *ws)
 {
         struct aw_transport_room room = {.data = NULL};
         struct ws_buffer *buffer;
-        size_t size, done = 0;
+        size_t most, done = 0;
 
-        while ((buffer = output_first(ws)) != NULL) {
-                size = buffer->header + buffer->length;
-                if (size > SMALL_MAX || ws->out.offset > 0)
+        while ((buffer = ws->out.outbox.first) != NULL) {
+                most = WS_FRAME_HEADER_MAX + buffer->length;
+                if (most > SMALL_MAX || buffer->header > 0)
                         break;
                 if (room.data == NULL)
-                        room = aw_transport_room(ws->transport, size);
-                if (room.data == NULL || size > room.size - done)
+                        room = aw_transport_room(ws->transport, most);
+                if (room.data == NULL || most > room.size - done)
                         break;
-                memcpy(room.data + done, ws_buffer_header(buffer), size);
-                done += size;
+                done += put_frame(ws, buffer, room.data + done);
                 output_done(&ws->out);
         }
         if (done > 0)
