@@ -191,9 +191,7 @@ transport_writable(struct aw_socket *socket)
                         aw_socket_want_writable(socket);
                         return;
                 }
-                free(transport->held);
-                transport->held = NULL;
-                transport->held_length = transport->held_sent = 0;
+                aw_transport_forget_held(transport);
                 aw_transport_update_reading(transport);
         }
         if (!socket->closing)

@@ -70,13 +70,29 @@ ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping)
         }
         /* Room for any other one. */
         pong = ws_buffer_create(WS_OP_PONG, WS_FRAME_CONTROL_MAX);
-        if (pong == NULL)
+        if (pong == NULL) {
+                /* The peer would take us for dead, but later. */
+                aw_transport_close(ws->transport);
                 return;
+        }
         pong->length = ping->length;
         memcpy(pong->data, ping->data, ping->length);
         out->pong = pong;
         out->pongs += ws_buffer_cost(pong);
         ws_output_queue(ws, pong);
+}
+
+static void
+control_done(struct ws_out *out, const struct ws_buffer *buffer)
+{
+        if (buffer->opcode == WS_OP_PING)
+                out->pings -= ws_buffer_cost(buffer);
+        if (buffer->opcode == WS_OP_PONG)
+                out->pongs -= ws_buffer_cost(buffer);
+        if (buffer == out->pong)
+                out->pong = NULL;
+        if (buffer == out->ping)
+                out->ping = NULL;
 }
 
 /* The outbox's first has been sent. */
@@ -89,10 +105,8 @@ output_done(struct ws_out *out)
         out->offset = 0;
         if (buffer->opcode < WS_OP_CLOSE)
                 out->messages--;
-        else if (buffer->opcode == WS_OP_PONG)
-                out->pongs -= ws_buffer_cost(buffer);
-        if (buffer == out->pong)
-                out->pong = NULL;
+        else
+                control_done(out, buffer);
         ws_buffer_unref(buffer);
 }
 
