@@ -101,7 +101,9 @@ edit_libs = $(call once,edit_libs,pkg-config --libs libedit)
 # The examples include <await/task.h>, as those do who use the installed library.
 language = -std=gnu11 -D_GNU_SOURCE -DAW_VERSION='"$(VERSION)"' -iquote tests -iquote client -iquote server -Icommon \
 	$(pkg_cflags) $(warnings)
-COMPILE = $(CC) $(language) -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread \
+# Thread-local variables take less than 1 KiB of each thread: so the library can still be loaded by
+# dlopen(3), for which glibc leaves 1.5 KiB to all libraries together.
+COMPILE = $(CC) $(language) -fPIC -ftls-model=initial-exec -fvisibility=hidden -fno-semantic-interposition -pthread \
 	$(flavour.$(FLAVOUR)) $(CPPFLAGS) $(CFLAGS)
 LINK = $(CC) -pthread -Wl,--as-needed -Wl,-z,relro -Wl,-z,now $(flavour.$(FLAVOUR)) $(CFLAGS) \
 	$(LDFLAGS)

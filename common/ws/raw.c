@@ -200,7 +200,7 @@ ws_raw_stall(struct ws *ws, bool stall)
 bool
 ws_raw_stalled(const struct ws *ws)
 {
-        return ws->raw != NULL && ws->raw->stalled;
+        return ws->raw->stalled;
 }
 
 void
