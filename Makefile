@@ -108,7 +108,7 @@ say = $(if $(V),,@echo '  $(1) $@';)
 objects = $(patsubst %,$(OBJ)/%.o,$(basename $(1)))
 common_o := $(call objects,$(COMMON) $(wildcard common/coro/*.S))
 cli_o := $(call objects,$(CLI))
-server_o := $(call objects,$(SERVER))
+server_o := $(call objects,$(SERVER) server/page/files.S)
 behave_o := $(filter $(OBJ)/server/behave/%,$(server_o))
 client_o := $(call objects,$(CLIENT:%=client/%.c))
 wsbench_o := $(call objects,$(WSBENCH:%=client/bench/%.c))
@@ -129,6 +129,7 @@ fuzz := $(FUZZ:%=$(BUILD)/tests/%)
 all: $(programs) $(library) ## build the programs and the library (the default)
 
 $(BUILD)/wsechod: $(server_o) $(OBJ)/common.a
+$(OBJ)/server/page/files.o: $(wildcard server/page/*.html server/page/*.css server/page/*.js)
 $(BUILD)/wsecho: $(client_o) $(OBJ)/common.a
 $(BUILD)/wsbench: $(wsbench_o) $(OBJ)/common.a
 $(BUILD)/wsecho: private extra = $(jansson_libs)

@@ -7,15 +7,7 @@
 #include "session.h"
 
 #define VERDICT_TIME (5 * AW_SECOND) /* for a client to notice a fault */
-
-async int
-behave_close(struct behave *behave, const struct behave_value *value)
-{
-        const struct behave_value *reason = behave_find(behave->plan, BEHAVE_REASON);
-
-        await(ws_close(behave->ws, (unsigned)value->number, reason == NULL ? NULL : reason->text));
-        return 1;
-}
+#define CLOSE_FRAME  0x88            /* FIN, and the opcode */
 
 /* What was queued goes out before. The client has a minute to leave. */
 async int
@@ -59,7 +51,7 @@ static const struct {
 
 /* The client's Close, or its end, or neither. */
 static async void
-await_verdict(struct behave *behave, const char *fault, unsigned wanted)
+await_verdict(struct behave *behave, const char *name, const char *value, unsigned wanted)
 {
         const struct ws_peer_close *peer = ws_peer_close(behave->ws);
         aw_time until = aw_loop_now() + VERDICT_TIME;
@@ -68,14 +60,14 @@ await_verdict(struct behave *behave, const char *fault, unsigned wanted)
         while (await(ws_receive(behave->ws, &message, until)) == 0)
                 continue;
         if (errno == ETIMEDOUT)
-                aw_log_limited(AW_LOG_INFO, "%s: fault=%s: the client goes on as if nothing was",
-                               ws_peer(behave->ws), fault);
+                aw_log_limited(AW_LOG_INFO, "%s: %s=%s: the client goes on as if nothing was",
+                               ws_peer(behave->ws), name, value);
         else if (errno == EPIPE && peer->code == WS_ABNORMAL)
-                aw_log_limited(AW_LOG_INFO, "%s: fault=%s: the client left without a Close",
-                               ws_peer(behave->ws), fault);
+                aw_log_limited(AW_LOG_INFO, "%s: %s=%s: the client left without a Close",
+                               ws_peer(behave->ws), name, value);
         else if (errno == EPIPE)
-                aw_log_limited(AW_LOG_INFO, "%s: fault=%s: the client closed with %u%s%s%s",
-                               ws_peer(behave->ws), fault, peer->code,
+                aw_log_limited(AW_LOG_INFO, "%s: %s=%s: the client closed with %u%s%s%s",
+                               ws_peer(behave->ws), name, value, peer->code,
                                peer->code == wanted ? ", as it should" : "",
                                peer->reason[0] != '\0' ? ": " : "", peer->reason);
 }
@@ -95,11 +87,48 @@ behave_fault(struct behave *behave, const struct behave_value *value)
                         await(ws_raw_wait_sent(behave->ws, aw_loop_now() + VERDICT_TIME));
                         ws_raw_end(behave->ws, WS_RAW_FIN);
                 }
-                await(await_verdict(behave, value->text, faults[value->number].code));
+                await(await_verdict(behave, "fault", value->text, faults[value->number].code));
         }
         if (half)
                 ws_drop(behave->ws);
         return half;
+}
+
+/* close=CODE&reason=TEXT */
+
+/*
+ * A code that must not be sent, which ws_close() does not send: a frame by hand. It ends our
+ * direction as any Close frame does.
+ */
+static async void
+close_wrongly(struct behave *behave, unsigned code, const char *reason)
+{
+        size_t length = reason == NULL ? 0 : strlen(reason);
+        uint8_t payload[125] = {(uint8_t)(code >> 8), (uint8_t)code};
+        aw_time until = aw_loop_now() + VERDICT_TIME;
+
+        if (length > 0)
+                memcpy(payload + 2, reason, length);
+        if (await(behave_send_frame(behave, CLOSE_FRAME, payload, 2 + length)) == 0 &&
+            await(ws_raw_wait_sent(behave->ws, until)) == 0)
+                ws_raw_end(behave->ws, WS_RAW_MUTE);
+}
+
+async int
+behave_close(struct behave *behave, const struct behave_value *value)
+{
+        const struct behave_value *given = behave_find(behave->plan, BEHAVE_REASON);
+        const char *reason = given == NULL ? NULL : given->text;
+        unsigned code = (unsigned)value->number;
+
+        if (ws_raw_code_is_right(code)) {
+                await(ws_close(behave->ws, code, reason));
+                return 1;
+        }
+        await(close_wrongly(behave, code, reason));
+        await(await_verdict(behave, "close", value->text, WS_PROTOCOL_ERROR));
+        ws_drop(behave->ws);
+        return 1;
 }
 
 /* The farewell. */
@@ -135,6 +164,16 @@ choose_answer(struct behave *behave, unsigned *code, const char **reason)
         return !behave_value_is(how, "none");
 }
 
+/* Whether the code is one of close-reply's that must not be sent. */
+static bool
+replies_wrongly(const struct behave *behave, unsigned code)
+{
+        const struct behave_value *how = behave_find(behave->plan, BEHAVE_CLOSE_REPLY);
+
+        return how != NULL && how->kind == BEHAVE_NUMBER && how->number == (int64_t)code &&
+               !ws_raw_code_is_right(code);
+}
+
 async void
 behave_farewell(struct behave *behave, unsigned code)
 {
@@ -143,6 +182,12 @@ behave_farewell(struct behave *behave, unsigned code)
         const char *reason;
 
         if (!await(choose_answer(behave, &code, &reason))) {
+                ws_drop(behave->ws);
+                return;
+        }
+        if (replies_wrongly(behave, code)) {
+                await(close_wrongly(behave, code, reason));
+                await(linger(behave, time > 0 ? time : VERDICT_TIME));
                 ws_drop(behave->ws);
                 return;
         }
