@@ -67,13 +67,23 @@ function messageView(entry) {
   return make("li", {}, view);
 }
 
+let entries = [];
+
+// With the next picture on the screen, so that showing one message does not hold up the next.
 function showEntry(entry) {
+  if (entry.refused) explain(entry.refused);
+  entries.push(entry);
+  if (entries.length === 1) requestAnimationFrame(showEntries);
+  if (entries.length > LOG_MAX) entries.splice(1, 1);
+}
+
+function showEntries() {
   const log = $("log");
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-  log.append(entry.direction === "event" ? eventView(entry) : messageView(entry));
+  log.append(...entries.map((entry) => (entry.direction === "event" ? eventView : messageView)(entry)));
+  entries = [];
   while (log.children.length > LOG_MAX) log.firstChild.remove();
   if (atEnd) log.scrollTop = log.scrollHeight;
-  if (entry.refused) explain(entry.refused);
 }
 
 // A browser does not tell why a handshake failed. This server says it to a plain request, too.
