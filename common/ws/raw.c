@@ -322,6 +322,13 @@ ws_raw_code_is_right(unsigned code)
 }
 
 void
+ws_raw_shutdown(struct ws *ws, unsigned code, const char *reason)
+{
+        if (ws->transport != NULL)
+                ws_close_queue_code(ws, code, reason);
+}
+
+void
 ws_raw_close(struct ws *ws, unsigned code, const char *reason)
 {
         if (ws->transport != NULL)

@@ -7,7 +7,6 @@
 #include "session.h"
 
 #define VERDICT_TIME (5 * AW_SECOND) /* for a client to notice a fault */
-#define CLOSE_FRAME  0x88            /* FIN, and the opcode */
 
 /* What was queued goes out before. The client has a minute to leave. */
 async int
@@ -96,24 +95,6 @@ behave_fault(struct behave *behave, const struct behave_value *value)
 
 /* close=CODE&reason=TEXT */
 
-/*
- * A code that must not be sent, which ws_close() does not send: a frame by hand. It ends our
- * direction as any Close frame does.
- */
-static async void
-close_wrongly(struct behave *behave, unsigned code, const char *reason)
-{
-        size_t length = reason == NULL ? 0 : strlen(reason);
-        uint8_t payload[125] = {(uint8_t)(code >> 8), (uint8_t)code};
-        aw_time until = aw_loop_now() + VERDICT_TIME;
-
-        if (length > 0)
-                memcpy(payload + 2, reason, length);
-        if (await(behave_send_frame(behave, CLOSE_FRAME, payload, 2 + length)) == 0 &&
-            await(ws_raw_wait_sent(behave->ws, until)) == 0)
-                ws_raw_end(behave->ws, WS_RAW_MUTE);
-}
-
 async int
 behave_close(struct behave *behave, const struct behave_value *value)
 {
@@ -121,13 +102,12 @@ behave_close(struct behave *behave, const struct behave_value *value)
         const char *reason = given == NULL ? NULL : given->text;
         unsigned code = (unsigned)value->number;
 
-        if (ws_raw_code_is_right(code)) {
-                await(ws_close(behave->ws, code, reason));
-                return 1;
+        /* One that must not be sent is what ws_close() does not send. */
+        if (!ws_raw_code_is_right(code)) {
+                ws_raw_shutdown(behave->ws, code, reason);
+                await(await_verdict(behave, "close", value->text, WS_PROTOCOL_ERROR));
         }
-        await(close_wrongly(behave, code, reason));
-        await(await_verdict(behave, "close", value->text, WS_PROTOCOL_ERROR));
-        ws_drop(behave->ws);
+        await(ws_close(behave->ws, code, reason));
         return 1;
 }
 
@@ -185,12 +165,8 @@ behave_farewell(struct behave *behave, unsigned code)
                 ws_drop(behave->ws);
                 return;
         }
-        if (replies_wrongly(behave, code)) {
-                await(close_wrongly(behave, code, reason));
-                await(linger(behave, time > 0 ? time : VERDICT_TIME));
-                ws_drop(behave->ws);
-                return;
-        }
+        if (replies_wrongly(behave, code))
+                ws_raw_shutdown(behave->ws, code, reason);
         if (time > 0) {
                 ws_raw_close(behave->ws, code, reason);
                 stay = await(linger(behave, time));

@@ -47,10 +47,11 @@ function ticks(low, high) {
   return found.slice(first, (last < 0 ? found.length - 1 : last) + 1);
 }
 
-// Thinned, so that there is room for each.
+// As many as there is room for: all, or 1 and 5, or the powers of ten.
 function thinned(marks, room) {
-  const step = Math.max(1, Math.ceil(marks.length / Math.max(2, room)));
-  return marks.filter((_, i) => i % step === 0);
+  const first = (tick) => Number(tick.toExponential()[0]);
+  return [[1, 2, 5], [1, 5], [1]].map((digits) => marks.filter((tick) => digits.includes(first(tick))))
+    .find((some, i) => some.length <= room || i === 2);
 }
 
 function tickText(tick) {

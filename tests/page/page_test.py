@@ -535,12 +535,13 @@ def _():
 def make_picture(path):
     """What opens the README."""
     with Server(listen=("wss://localhost:7681",)) as own:
-        with page(own.wss, width=1120, height=1270) as tab:
+        with page(own.wss, width=1000, height=1200) as tab:
             use(tab)
             tab.picture(path, whole=False)
             tab.click("#connect")
             tab.until("wire.state === 'closed'")
     browser().stop()
+    equal(path.stat().st_size < 200_000, True, f"that {path} has less than 200 kB")
 
 
 if "--picture" in sys.argv:
