@@ -21,8 +21,9 @@ static const char *const allow[] = {"Allow: GET, HEAD"};
 static const char *const fresh[] = {"Cache-Control: no-store"};
 static const char *const text_fields[] = {"Vary: Accept"};
 
-/* An answer whose texts are allocated: freed when it has been copied. */
+/* An answer that is made for one request; freed when it has been copied. */
 struct page_made {
+        FILE *out; /* writes the body */
         char *body, *policy;
         size_t length;
         const char *fields[6];
@@ -38,35 +39,38 @@ page_done(struct ws_answer *answer)
         free(made);
 }
 
-/* A stream that writes the body of an answer; NULL if there is no memory. */
-static FILE *
-page_begin(struct page_made **made)
+/* NULL if there is no memory. */
+static struct page_made *
+page_begin(void)
 {
-        FILE *out;
+        struct page_made *made = calloc(1, sizeof(*made));
 
-        *made = calloc(1, sizeof(**made));
-        out = *made == NULL ? NULL : open_memstream(&(*made)->body, &(*made)->length);
-        if (out == NULL)
-                free(*made);
-        return out;
+        if (made == NULL)
+                return NULL;
+        made->out = open_memstream(&made->body, &made->length);
+        if (made->out != NULL)
+                return made;
+        free(made);
+        return NULL;
 }
 
-/* Ends what page_begin() began: the answer owns the body. */
-static void
-page_end(FILE *out, struct page_made *made, const char *type, struct ws_answer *answer)
+/* Ends what page_begin() began, or did not: *answer now owns it. False: it has status 500. */
+static bool
+page_end(struct page_made *made, const char *type, struct ws_answer *answer)
 {
-        bool good = out != NULL && fclose(out) == 0;
+        bool good = made != NULL && fclose(made->out) == 0;
 
         *answer = (struct ws_answer){.status = good ? 200 : 500};
-        if (out == NULL)
-                return;
-        answer->done = page_done;
-        answer->data = made;
+        if (made != NULL) {
+                answer->done = page_done;
+                answer->data = made;
+        }
         if (good) {
                 answer->content_type = type;
                 answer->body = made->body;
                 answer->length = made->length;
         }
+        return good;
 }
 
 /* The short text. */
@@ -113,7 +117,7 @@ is_secure(const struct ws_request *request)
 }
 
 static void
-write_text(FILE *out, const struct ws_request *request, const struct page *page)
+page_write_text(FILE *out, const struct ws_request *request, const struct page *page)
 {
         bool secure = is_secure(request), made = request->secure && page->self_signed;
         bool authority = request->secure && page->authority != NULL;
@@ -134,12 +138,11 @@ write_text(FILE *out, const struct ws_request *request, const struct page *page)
 static void
 answer_text(const struct ws_request *request, struct ws_answer *answer, const struct page *page)
 {
-        struct page_made *made;
-        FILE *out = page_begin(&made);
+        struct page_made *made = page_begin();
 
-        if (out != NULL)
-                write_text(out, request, page);
-        page_end(out, made, NULL, answer);
+        if (made != NULL)
+                page_write_text(made->out, request, page);
+        page_end(made, NULL, answer);
         answer->fields = text_fields;
         answer->field_count = 1;
 }
@@ -198,7 +201,7 @@ make_nonce(char nonce[33])
  * Nothing but what is in the page itself. It may talk to any WebSocket server, as its address line
  * says. Isolated from other pages, it gets a clock of 5 us rather than 100.
  */
-static void
+static bool
 set_fields(struct page_made *made, const char *nonce, struct ws_answer *answer)
 {
         size_t count = 0;
@@ -210,10 +213,7 @@ set_fields(struct page_made *made, const char *nonce, struct ws_answer *answer)
                      "require-trusted-types-for 'script'; trusted-types 'none'",
                      nonce, nonce) == -1) {
                 made->policy = NULL;
-                answer->status = 500;
-                answer->body = NULL;
-                answer->length = 0;
-                return;
+                return false;
         }
         made->fields[count++] = made->policy;
         made->fields[count++] = "Cross-Origin-Opener-Policy: same-origin";
@@ -223,20 +223,24 @@ set_fields(struct page_made *made, const char *nonce, struct ws_answer *answer)
         made->fields[count++] = "Vary: Accept";
         answer->fields = made->fields;
         answer->field_count = count;
+        return true;
 }
 
 static void
 answer_page(const struct ws_request *request, struct ws_answer *answer)
 {
-        struct page_made *made;
+        struct page_made *made = page_begin();
         char nonce[33];
-        FILE *out = make_nonce(nonce) ? page_begin(&made) : NULL;
+        bool good = made != NULL && make_nonce(nonce);
 
-        if (out != NULL)
-                write_page(out, request, nonce);
-        page_end(out, made, "text/html; charset=utf-8", answer);
-        if (out != NULL)
-                set_fields(made, nonce, answer);
+        if (good)
+                write_page(made->out, request, nonce);
+        good = page_end(made, "text/html; charset=utf-8", answer) && good;
+        if (!good || !set_fields(made, nonce, answer)) {
+                answer->status = 500;
+                answer->body = NULL;
+                answer->length = 0;
+        }
 }
 
 /* Its files. */
@@ -246,11 +250,10 @@ answer_status(const struct ws_request *request, struct ws_answer *answer, const 
 {
         static const char *const levels[] = {"off", "safe", "all"};
         const struct behave_server *behave = page->behave;
-        struct page_made *made;
-        FILE *out = page_begin(&made);
+        struct page_made *made = page_begin();
 
-        if (out != NULL)
-                fprintf(out,
+        if (made != NULL)
+                fprintf(made->out,
                         "{\"name\": \"wsechod\", \"version\": \"" AW_VERSION
                         "\", \"uptime\": %.3f, \"connections\": %zu, \"messages\": %" PRIu64
                         ", \"max_message\": %" PRIu64 ", \"test\": \"%s\", \"secure\": %s, "
@@ -261,7 +264,7 @@ answer_status(const struct ws_request *request, struct ws_answer *answer, const 
                         request->secure ? "true" : "false",
                         request->secure && page->self_signed ? "true" : "false",
                         request->secure && page->authority != NULL ? "true" : "false");
-        page_end(out, made, "application/json", answer);
+        page_end(made, "application/json", answer);
         answer->fields = fresh;
         answer->field_count = 1;
 }

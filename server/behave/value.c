@@ -27,7 +27,7 @@ behave_words_index(const char *words, const char *text, size_t length)
 
 /* Appends to a text as far as there is room. */
 static void __attribute__((format(printf, 3, 4)))
-append(char *out, size_t size, const char *format, ...)
+value_append(char *out, size_t size, const char *format, ...)
 {
         size_t used = strlen(out);
         va_list arguments;
@@ -46,14 +46,14 @@ separator(const char *before, bool last)
 
 /* `last`: no more follow. */
 static void
-append_words(const char *words, bool last, char *out, size_t size)
+value_append_words(const char *words, bool last, char *out, size_t size)
 {
         while (words != NULL) {
                 size_t length = strcspn(words, "|");
                 const char *next = words[length] == '|' ? words + length + 1 : NULL;
 
-                append(out, size, "%s%.*s", separator(out, last && next == NULL), (int)length,
-                       words);
+                value_append(out, size, "%s%.*s", separator(out, last && next == NULL), (int)length,
+                             words);
                 words = next;
         }
 }
@@ -62,7 +62,7 @@ void
 behave_words_list(const char *words, char *out, size_t size)
 {
         out[0] = '\0';
-        append_words(words, true, out, size);
+        value_append_words(words, true, out, size);
 }
 
 /* Reading. */
@@ -133,7 +133,7 @@ noun_of(const struct behave_row *row)
 
 /* "64K" and not 65536. */
 static void
-append_number(const struct behave_row *row, int64_t number, char *out, size_t size)
+value_append_number(const struct behave_row *row, int64_t number, char *out, size_t size)
 {
         static const char units[] = "KMG";
         int unit = -1;
@@ -142,27 +142,27 @@ append_number(const struct behave_row *row, int64_t number, char *out, size_t si
                 number /= 1024;
                 unit++;
         }
-        append(out, size, "%" PRId64 "%.*s", number, unit < 0 ? 0 : 1,
-               units + (unit < 0 ? 0 : unit));
+        value_append(out, size, "%" PRId64 "%.*s", number, unit < 0 ? 0 : 1,
+                     units + (unit < 0 ? 0 : unit));
 }
 
 static void
-append_range(const struct behave_row *row, const struct behave_limits *limits, char *out,
-             size_t size)
+value_append_range(const struct behave_row *row, const struct behave_limits *limits, char *out,
+                   size_t size)
 {
         struct noun noun = noun_of(row);
 
-        append(out, size, "%s%.*s from ",
-               separator(out, (row->kinds & (BEHAVE_DURATION | BEHAVE_TEXT)) == 0), noun.length,
-               noun.text);
-        append_number(row, row->minimum, out, size);
-        append(out, size, " to ");
+        value_append(out, size, "%s%.*s from ",
+                     separator(out, (row->kinds & (BEHAVE_DURATION | BEHAVE_TEXT)) == 0),
+                     noun.length, noun.text);
+        value_append_number(row, row->minimum, out, size);
+        value_append(out, size, " to ");
         if (row->maximum != 0)
-                append_number(row, row->maximum, out, size);
+                value_append_number(row, row->maximum, out, size);
         else if (limits != NULL)
-                append_number(row, (int64_t)limits->max_message, out, size);
+                value_append_number(row, (int64_t)limits->max_message, out, size);
         else
-                append(out, size, "--max-message");
+                value_append(out, size, "--max-message");
 }
 
 void
@@ -174,16 +174,16 @@ behave_value_describe(const struct behave_row *row, const struct behave_limits *
         const char *before;
 
         out[0] = '\0';
-        append_words(row->words, !range && !time && !text, out, BEHAVE_TAKES_MAX);
+        value_append_words(row->words, !range && !time && !text, out, BEHAVE_TAKES_MAX);
         if (range)
-                append_range(row, limits, out, BEHAVE_TAKES_MAX);
+                value_append_range(row, limits, out, BEHAVE_TAKES_MAX);
         before = separator(out, true);
         if (time && row->shortest > 0)
-                append(out, BEHAVE_TAKES_MAX, "%sTIME from %" PRId64 "ms to 60s", before,
-                       row->shortest / AW_MILLISECOND);
+                value_append(out, BEHAVE_TAKES_MAX, "%sTIME from %" PRId64 "ms to 60s", before,
+                             row->shortest / AW_MILLISECOND);
         else if (time)
-                append(out, BEHAVE_TAKES_MAX, "%sTIME up to 60s", before);
+                value_append(out, BEHAVE_TAKES_MAX, "%sTIME up to 60s", before);
         else if (text)
-                append(out, BEHAVE_TAKES_MAX, "%s%.*s", before, noun_of(row).length,
-                       noun_of(row).text);
+                value_append(out, BEHAVE_TAKES_MAX, "%s%.*s", before, noun_of(row).length,
+                             noun_of(row).text);
 }

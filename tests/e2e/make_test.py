@@ -28,7 +28,12 @@ def tried(log):
 def _():
     for url in ("wss://localhost:0", "ws://127.0.0.1:0", f"ws+unix:{scratch() / 'serve'}"):
         with served(url) as process:
-            command = tried(Log(process.stdout))
+            out = Log(process.stdout)
+            command = tried(out)
+            page = url.replace("ws", "http", 1).rpartition(":")[0]
+            equal([line.partition(":")[2].strip().rpartition(":")[0] for line in out.lines if line.startswith("Open: ")],
+                  [] if "unix" in url else [page], "what to open")
+            equal(out.lines[-1].startswith("Try: "), True, "that what to try comes last")
             log = Log(process.stderr)
             equal(len(log.wait("^wsechod: listening on")) > 0, True, "that it listens by then")
             equal(run(*command, cwd="/").expect(0).out, b"Hello World!\n", "the output")

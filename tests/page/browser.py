@@ -14,7 +14,7 @@ import subprocess
 import threading
 import zlib
 
-from support import DEADLINE, certificates, run, scratch
+from support import DEADLINE, ROOT, certificates, match, run, scratch
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CERTUTIL = shutil.which("certutil")
@@ -29,13 +29,12 @@ class Failure(Exception):
 
 
 def home_that_trusts():
-    """A home directory whose database of certificates has the authority."""
+    """A home directory whose database of certificates has the authority, by the command that
+    make-certs tells."""
     home = scratch() / "home"
-    database = home / ".pki/nssdb"
-    database.mkdir(parents=True)
-    run(CERTUTIL, "-d", f"sql:{database}", "-N", "--empty-password").expect(0)
-    run(CERTUTIL, "-d", f"sql:{database}", "-A", "-t", "C,,", "-n", "wsecho",
-        "-i", certificates() / "ca.pem").expect(0)
+    (home / ".pki/nssdb").mkdir(parents=True)
+    told = run(ROOT / "certs/make-certs", certificates(), "localhost").expect(0).out.decode()
+    run("sh", "-c", match(r"(?m)^  Chromium +(certutil .*)$", told)[1], env={**os.environ, "HOME": str(home)}).expect(0)
     return home
 
 
