@@ -16,7 +16,7 @@
 #include "await/ws.h"
 #include "base/say.h"
 #include "behave/behave.h"
-#include "dump.h"
+#include "cli/dump.h"
 #include "echo.h"
 #include "page.h"
 
@@ -94,7 +94,7 @@ watch_signals(void *argument)
 
         while ((number = await(aw_signals_wait(server->signals, AW_NEVER))) != -1) {
                 if (number == SIGUSR1)
-                        dump_tasks();
+                        aw_dump_print();
                 else if (number == SIGHUP)
                         aw_log(AW_LOG_INFO, "SIGHUP is ignored: to use another certificate, "
                                             "restart the server");
