@@ -19,14 +19,6 @@ aw_loop_need(void)
         return aw_loop_current;
 }
 
-/* aw_handle_cancel() for one that is seldom scheduled. */
-static inline void
-aw_handle_clear(struct aw_handle *handle)
-{
-        if (handle->state != 0)
-                aw_handle_cancel(handle);
-}
-
 /*
  * The time at the last tick of the kernel's clock, at most AW_LOOP_TICK ago: much cheaper to ask
  * for than the time now.
@@ -50,6 +42,6 @@ bool aw_loop_is_abandoned(const struct aw_loop *loop);
  * last such question, if that is over the limit, else 0. Whoever runs something that has a name
  * asks, so that the report can tell it.
  */
-aw_time aw_loop_slow(struct aw_loop *loop);
+aw_time aw_loop_slow(void);
 
 #endif

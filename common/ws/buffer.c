@@ -109,7 +109,7 @@ ws_buffer_create(uint8_t opcode, size_t capacity)
                 return NULL;
         buffer->references = 1;
         buffer->queued = false;
-        buffer->partial = false;
+        buffer->special = 0;
         buffer->header = 0;
         buffer->opcode = opcode;
         buffer->length = 0;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "ws/private.h"
+#include "ws/watch_private.h"
 
 /* A message's buffer begins with at most this, and grows when so much has really come. */
 #define FIRST_CAPACITY ((size_t)64 << 10)
@@ -69,6 +69,7 @@ input_close(struct ws *ws, const struct ws_buffer *buffer)
                 memcpy(peer->reason, buffer->data + 2, buffer->length - 2);
         }
         peer->code = code;
+        ws_watch_end(ws, WS_SIDE_CLIENT, "it closed");
         ws_order_close(ws, EPIPE, code, NULL);
 }
 
@@ -80,6 +81,7 @@ input_control(struct ws *ws)
         ws->in.reader.control = NULL;
         if (ws->observer != NULL)
                 ws_observe_frame(ws, &ws->in.reader.frame, buffer->data);
+        ws_watch_control(&ws->seen.received, buffer->opcode);
         switch (buffer->opcode) {
         case WS_OP_PING:
                 ws_order_ping(ws, buffer);
@@ -100,6 +102,7 @@ input_control(struct ws *ws)
 static void
 deliver(struct ws *ws, struct ws_buffer *message)
 {
+        ws_watch_message(ws, message);
         ws_queue_put(&ws->in.inbox, message);
         if (ws->receiver.first != NULL)
                 aw_wake_one(&ws->receiver);
@@ -280,7 +283,7 @@ take_payload(struct ws *ws, const uint8_t *data, size_t length)
         reader->phase = ws_frame_mask(to, data, length, reader->frame.mask, reader->phase);
         buffer->length += length;
         if (reader->target == &reader->message)
-                ws->in.message_bytes += length;
+                ws_watch_part(ws, buffer, length);
         if (buffer->opcode == WS_OP_TEXT && !aw_utf8_feed(&reader->utf8, to, length))
                 ws_order_fail(ws, WS_INVALID_DATA, EPROTO, "invalid UTF-8 in a text");
 }
@@ -445,7 +448,7 @@ take_whole(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length)
                 ws_buffer_unref(message);
                 return false;
         }
-        ws->in.message_bytes += length;
+        ws_watch_part(ws, message, length);
         deliver(ws, message);
         return true;
 }
@@ -486,5 +489,6 @@ ws_input(struct ws *ws, const uint8_t *data, size_t length)
 
         if (taken < length)
                 input_frames(ws, data + taken, length - taken);
+        ws_watch_read(ws);
         ws_flow_update(ws);
 }

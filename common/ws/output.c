@@ -2,7 +2,7 @@
 /* What goes to the peer: the outbox, which is sent once in a turn. */
 #include <string.h>
 
-#include "ws/private.h"
+#include "ws/watch_private.h"
 
 /* Frames up to this are put together; larger ones are sent from where they are. */
 #define SMALL_MAX 4096
@@ -33,7 +33,7 @@ build_header(const struct ws *ws, struct ws_buffer *buffer)
         buffer->header = (uint8_t)ws_frame_header_size(buffer->length, ws->client);
         header = ws_buffer_header(buffer);
         ws_frame_build(header, (enum ws_opcode)buffer->opcode, buffer->length, NULL);
-        if (buffer->partial)
+        if ((buffer->special & WS_BUFFER_PARTIAL) != 0)
                 header[0] &= 0x7f; /* FIN */
         if (ws->client)
                 mask_payload(buffer);
@@ -82,9 +82,14 @@ ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping)
         ws_output_queue(ws, pong);
 }
 
-static void
-control_done(struct ws_out *out, const struct ws_buffer *buffer)
+/* What is no whole message, or is timed, has been sent. Apart, for it would slow down the others. */
+static void __attribute__((noinline)) other_done(struct ws *ws, struct ws_buffer *buffer)
 {
+        struct ws_out *out = &ws->out;
+
+        ws_watch_sent_other(ws, buffer);
+        if (buffer->opcode < WS_OP_CLOSE)
+                out->messages--;
         if (buffer->opcode == WS_OP_PING)
                 out->pings -= ws_buffer_cost(buffer);
         if (buffer->opcode == WS_OP_PONG)
@@ -93,20 +98,24 @@ control_done(struct ws_out *out, const struct ws_buffer *buffer)
                 out->pong = NULL;
         if (buffer == out->ping)
                 out->ping = NULL;
+        ws_buffer_unref(buffer);
 }
 
 /* The outbox's first has been sent. */
 static inline void
-output_done(struct ws_out *out)
+output_done(struct ws *ws)
 {
-        struct ws_buffer *buffer = ws_queue_take(&out->outbox);
+        struct ws_buffer *buffer = ws_queue_take(&ws->out.outbox);
+        unsigned type = (unsigned)buffer->opcode - WS_OP_TEXT;
 
         buffer->queued = false;
-        out->offset = 0;
-        if (buffer->opcode < WS_OP_CLOSE)
-                out->messages--;
-        else
-                control_done(out, buffer);
+        ws->out.offset = 0;
+        if (type > 1 || buffer->special != 0) {
+                other_done(ws, buffer);
+                return;
+        }
+        ws_watch_sent(ws, type, buffer->length);
+        ws->out.messages--;
         ws_buffer_unref(buffer);
 }
 
@@ -133,7 +142,7 @@ put_frame(const struct ws *ws, struct ws_buffer *buffer, uint8_t *to)
                 return buffer->header + buffer->length;
         }
         size = ws_frame_build(to, (enum ws_opcode)buffer->opcode, buffer->length, NULL);
-        if (buffer->partial)
+        if ((buffer->special & WS_BUFFER_PARTIAL) != 0)
                 to[0] &= 0x7f; /* FIN */
         memcpy(to + size, buffer->data, buffer->length);
         return size + buffer->length;
@@ -156,7 +165,7 @@ send_small(struct ws *ws)
                 if (room.data == NULL || most > room.size - done)
                         break;
                 done += put_frame(ws, buffer, room.data + done);
-                output_done(&ws->out);
+                output_done(ws);
         }
         if (done > 0)
                 aw_transport_put(ws->transport, done);
@@ -177,7 +186,7 @@ send_first(struct ws *ws)
         ws->out.offset += (size_t)taken;
         if (ws->out.offset < size)
                 return false;
-        output_done(&ws->out);
+        output_done(ws);
         return true;
 }
 
@@ -198,7 +207,7 @@ ws_output_send_part(struct ws *ws, size_t *most)
                 *most -= (size_t)taken;
                 ws->out.offset += (size_t)taken;
                 if ((size_t)taken == left)
-                        output_done(&ws->out);
+                        output_done(ws);
         }
         if (ws->out.outbox.bytes <= WS_QUEUE_LOW)
                 aw_wake_all(&ws->senders);
