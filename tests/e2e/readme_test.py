@@ -6,8 +6,9 @@ import re
 import shlex
 import subprocess
 
-from support import (BUILD, DEADLINE, LOOP, ROOT, Server, certificates, equal, main, match, run, test,
-                     wsechod)
+from guest import Guest
+from support import (BUILD, DEADLINE, LOOP, ROOT, Log, Server, certificates, equal, main, match, run,
+                     scratch, test, wsecho, wsechod)
 
 README = (ROOT / "README.md").read_text()
 server = Server(listen=("wss://localhost:0",))
@@ -35,7 +36,8 @@ def outcome(line):
 @test("the README has the commands that are checked here")
 def _():
     equal([line.split()[0] for line in commands()],
-          ["build/wsechod", "curl", "build/wsecho", "printf", "build/wsbench"], "the list of commands")
+          ["build/wsechod", "curl", "build/wsechod", "curl", "curl", "build/wsecho", "printf",
+           "build/wsbench"], "the list of commands")
 
 
 @test("the README's server command serves")
@@ -57,19 +59,40 @@ def _():
     match("WebSocket echo server", outcome(commands()[1]).decode())
 
 
+@test("the README's commands for watching the server show what it says, and its line is one")
+def _():
+    line = runnable(commands()[2]).replace(":7681", ":0").replace(":9464", ":0")
+    line = line.replace("access.log", shlex.quote(str(scratch() / "access.log")))
+    loop = f" --loop {LOOP}" if LOOP else ""
+    with subprocess.Popen(["sh", "-c", f"exec {line}{loop}"], stderr=subprocess.PIPE) as process:
+        try:
+            log = Log(process.stderr)
+            url, admin = log.wait("listening on (.*)")[0][1], log.wait("metrics at (.*)/metrics")[0][1]
+            wsecho(f"{url}/chat?delay=50ms", "Hello World!", "a", "b").expect(0)
+            for command, says in zip(commands()[3:5], ("wsechod_connections_open 0", '"left_out": 0')):
+                told = run("sh", "-c", command.replace("http://127.0.0.1:9464", admin)).expect(0).out
+                match(says, told.decode())
+        finally:
+            process.terminate()
+        equal(process.wait(DEADLINE), 0, "the status")
+    shown = match(r'(?m)^    (\S+Z peer=.*)$', README)[1]
+    names = [re.findall(r' (\w+)=', text) for text in ((scratch() / "access.log").read_text(), shown)]
+    equal(names[0], [name for name in names[1] if name not in ("tls", "resumed")], "the names in a line")
+
+
 @test("the README's client command prints the reply")
 def _():
-    equal(outcome(commands()[2]), b"Hello World!\n", "the output")
+    equal(outcome(commands()[5]), b"Hello World!\n", "the output")
 
 
 @test("the README's client command with standard input prints the replies")
 def _():
-    equal(outcome(commands()[3]), b"one\ntwo\n", "the output")
+    equal(outcome(commands()[6]), b"one\ntwo\n", "the output")
 
 
 @test("the README's command of the load generator tells what the README shows")
 def _():
-    told = outcome(commands()[4].replace("-z 10s", "-z 100ms --warm-up 0")).decode()
+    told = outcome(commands()[7].replace("-z 10s", "-z 100ms --warm-up 0")).decode()
     shown = README[README.index("    100 connections to wss:"):]
     shown = [line[4:] for line in shown[:shown.index("\n\n")].splitlines()]
     for line in told.splitlines():
@@ -95,6 +118,26 @@ def _():
     table = README[README.index("## The server"):README.index("## The client")]
     for name in re.findall(r"--[a-z-]+", " ".join(re.findall(r"^\| `(.*?)` \|", table, re.M))):
         match(rf"{name}\b", told)
+
+
+@test("the README's picture of the page is there, and small")
+def _():
+    for name in re.findall(r"!\[[^]]+\]\((.*?)\)", README):
+        picture = (ROOT / name).read_bytes()
+        equal(picture[:8], b"\x89PNG\r\n\x1a\n", f"the beginning of {name}")
+        equal(len(picture) < 200_000, True, f"that {name} has less than 200 kB")
+
+
+@test("the behaviours that the README names are understood as they stand there")
+def _():
+    table = README[README.index("| use | to get |"):README.index("The page builds such a URL")]
+    queries = re.findall(r"`([\w-]+=.*?)`", " ".join(re.findall(r"(?m)^\| (.*?) \|", table)))
+    equal(len(queries) > 20, True, "that there are many")
+    with Server("--test", "all", listen=("ws://127.0.0.1:0",), cert=False) as own:
+        for query in queries:
+            with Guest(f"/?{query}", url=own.ws) as peer:
+                understood = re.sub(r"(basic)=\S+", r"\1=...", query).replace("&", " ")
+                equal(peer.fields["x-wsechod"], understood, "the field X-Wsechod")
 
 
 @test("the functions that the README names are declared in the public headers")
