@@ -3,7 +3,7 @@
 
 from xml.sax.saxutils import escape
 
-BAR, GAP, NAME, WIDTH, TITLE = 16, 5, 190, 900, 30
+BAR, GAP, NAME, WIDTH, TITLE = 16, 5, 205, 900, 30
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1a1d21 }
 .title { font-weight: 600; font-size: 14px }

@@ -23,6 +23,7 @@ class Row:
     """One load. `options` are wsbench's; `each` is what is counted."""
 
     options: list
+    short: str  # for the head of a column
     scheme: str = "wss"
     each: str = "message"
     calls: bool = False  # system calls are counted
@@ -37,17 +38,17 @@ class Row:
 FEW = "128 B, 100 connections, 1 in flight"
 PIPELINED = "128 B, 100 connections, 16 in flight"
 ROWS = {
-    FEW: Row(["-s128", "-c100"], calls=True, count=(1000, 11000), half=True),
-    PIPELINED: Row(["-s128", "-c100", "-p16"], calls=True, count=(5000, 55000)),
-    "16 KiB, 50 connections, 4 in flight": Row(["-s16K", "-c50", "-p4"]),
-    "1 MiB, 10 connections, 1 in flight": Row(["-s1M", "-c10"]),
+    FEW: Row(["-s128", "-c100"], "128 B × 1", calls=True, count=(1000, 11000), half=True),
+    PIPELINED: Row(["-s128", "-c100", "-p16"], "128 B × 16", calls=True, count=(5000, 55000)),
+    "16 KiB, 50 connections, 4 in flight": Row(["-s16K", "-c50", "-p4"], "16 KiB × 4"),
+    "1 MiB, 10 connections, 1 in flight": Row(["-s1M", "-c10"], "1 MiB × 1"),
     "connect + TLS + upgrade + echo of 128 B + close, 16 at once":
-        Row(["-s128", "-c16", "--churn"], each="cycle"),
+        Row(["-s128", "-c16", "--churn"], "connect, echo, close", each="cycle"),
     "the same with resumed TLS sessions":
-        Row(["-s128", "-c16", "--churn", "--resume"], each="cycle"),
-    "plain, 128 B, 100 connections, 1 in flight": Row(["-s128", "-c100"], "ws"),
-    "plain, 128 B, 100 connections, 16 in flight": Row(["-s128", "-c100", "-p16"], "ws"),
-    "plain, 16 KiB, 50 connections, 4 in flight": Row(["-s16K", "-c50", "-p4"], "ws"),
+        Row(["-s128", "-c16", "--churn", "--resume"], "the same, resumed", each="cycle"),
+    "plain, 128 B, 100 connections, 1 in flight": Row(["-s128", "-c100"], "128 B × 1", "ws"),
+    "plain, 128 B, 100 connections, 16 in flight": Row(["-s128", "-c100", "-p16"], "128 B × 16", "ws"),
+    "plain, 16 KiB, 50 connections, 4 in flight": Row(["-s16K", "-c50", "-p4"], "16 KiB × 4", "ws"),
 }
 ACTIVE = ["-s128", "-c10"]
 

@@ -6,9 +6,9 @@ import math
 import os
 import statistics
 
-import picture
+import paper
 from processes import CPUS
-from rows import FEW, LIMIT, LWS, OTHER, OURS, PIPELINED
+from rows import LIMIT, LWS, OTHER, OURS, PIPELINED
 
 PERCENTILES = ("p50_us", "p99_us", "p99.9_us")
 
@@ -181,51 +181,11 @@ def as_json(bench, where):
             "failures": {name: texts for name, texts in bench.failures.items() if texts}}
 
 
-def as_markdown(bench, where):
-    """Server CPU for each message, and latencies at half of capacity."""
-    names = [name for name in bench.peers if any(bench.results[name].values())]
-    lines = ["| server CPU, µs each | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for title in bench.rows:
-        cells = []
-        for name in names:
-            if not bench.results[name][title]:
-                cells.append("")
-                continue
-            low, high = median_interval(bench.costs(name, title))
-            cells.append(f"{bench.cost(name, title):.3g} ({low:.3g}-{high:.3g})")
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    for title, row in bench.rows.items():
-        for key in PERCENTILES if row.half else ():
-            cells = [f"{middle(bench.halves[n][title], key):,.0f}" if bench.halves[n][title] else ""
-                     for n in names]
-            label = f"{key.removesuffix('_us')} at half of capacity, µs"
-            lines.append(f"| {label} | " + " | ".join(cells) + " |")
-    virtual = ", virtual" if where["virtual"] not in (None, False, "none") else ""
-    return "\n".join(lines) + (
-        f"\n\nMedians of {bench.rounds} rounds, in parentheses their spread; {where['processor']}, "
-        f"{where['cores']} cores{virtual}, {where['system']}; load average "
-        f"{where['load_average'][0]:.1f} before and {where['load_average_at_end'][0]:.1f} after; "
-        f"{where['time'][:10]}.\n")
-
-
-def as_picture(bench):
-    charts = []
-    for title in (FEW, PIPELINED):
-        if title not in bench.rows:
-            continue
-        values = {}
-        for name in measured(bench, title):
-            low, high = median_interval(bench.costs(name, title))
-            kind = {OURS: "own", LIMIT: "limit"}.get(name, "peer")
-            values[name] = (low, bench.cost(name, title), high, kind)
-        charts.append((f"Server CPU for each message, µs: {title}", values))
-    return picture.draw(charts)
-
-
 def save(bench, where, directory):
     os.makedirs(directory, exist_ok=True)
-    for name, text in (("json", json.dumps(as_json(bench, where), indent=1, ensure_ascii=False) + "\n"),
-                       ("md", as_markdown(bench, where)), ("svg", as_picture(bench))):
-        with open(f"{directory}/echo.{name}", "w", encoding="utf-8") as file:
-            file.write(text)
+    found = as_json(bench, where)
+    with open(f"{directory}/echo.json", "w", encoding="utf-8") as file:
+        json.dump(found, file, indent=1, ensure_ascii=False)
+        file.write("\n")
+    paper.save(found, directory)
     print(f"\n{directory}/echo.json, echo.md and echo.svg have the same")

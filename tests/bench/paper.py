@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Writes the tables and the picture that README.md shows, from echo.json.
+
+Usage: tests/bench/paper.py DIRECTORY (it has echo.json, and gets echo.md and echo.svg)
+"""
+
+import json
+import sys
+
+sys.dont_write_bytecode = True
+# pylint: disable=wrong-import-position
+import picture  # noqa: E402
+from rows import FEW, LIMIT, OURS, PIPELINED, ROWS  # noqa: E402
+
+PERCENTILES = ("p50", "p99", "p99.9")
+
+
+def figure(value):
+    """With three digits that count, and commas."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def markdown(head, lines):
+    found = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(line) + " |" for line in found)
+
+
+def costs(found, scheme):
+    """Server CPU of each message, its spread, and as a ratio to limit."""
+    titles = [title for title, row in found["rows"].items() if row["scheme"] == scheme]
+    names = list(dict.fromkeys(n for title in titles for n in found["rows"][title]["servers"]))
+    lines = []
+    for name in names:
+        line = [name]
+        for title in titles:
+            one = found["rows"][title]["servers"].get(name)
+            if one is None:
+                line.append("")
+                continue
+            spread = "-".join(figure(one[key]) for key in ("cpu_us_low", "cpu_us_high"))
+            ratio = one["ratio_to_limit"]
+            line.append(f"{figure(one['cpu_us'])} ({spread})" + (f", {ratio:.2f}" if ratio else ""))
+        lines.append(line)
+    return markdown(["", *(ROWS[title].short for title in titles)], lines) if lines else ""
+
+
+def rest(found):
+    """Latencies at half of capacity, and idle connections."""
+    row = found["rows"].get(FEW, {"servers": {}})["servers"]
+    lines = []
+    for name, one in row.items():
+        half, idle = one.get("half_of_capacity"), found["idle"]["servers"].get(name)
+        line = [name, f"{half['rate']:,.0f}" if half else ""]
+        line += [figure(half[f"{key}_us"]) if half else "" for key in PERCENTILES]
+        lines.append(line + [f"{idle['bytes_each']:,.0f}" if idle else ""])
+    head = ["", "messages/s", *(f"{key}, µs" for key in PERCENTILES), "bytes per idle connection"]
+    return markdown(head, lines) if lines else ""
+
+
+def where(found):
+    """One sentence about the machine."""
+    machine = found["machine"]
+    virtual = machine["virtual"] not in (None, False, "none")
+    return (f"Measured {machine['time'][:10]} on {machine['processor']}, {machine['cores']} cores"
+            f"{' of a virtual machine' if virtual else ''}, {machine['system']}, Linux "
+            f"{machine['kernel']}, {machine['openssl']}; medians of {found['rounds']} rounds; load average "
+            f"{machine['load_average'][0]:.1f} before and {machine['load_average_at_end'][0]:.1f} "
+            "after.")
+
+
+def text(found):
+    parts = [
+        "Server CPU in microseconds for each message, over TLS 1.3: median (spread), and as a ratio "
+        f"to `{LIMIT}`:", costs(found, "wss"),
+        "The same without TLS:", costs(found, "ws"),
+        "Latency with 128 B and 100 connections, in an open loop at half of what the server could "
+        "take, and memory:", rest(found), where(found)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def drawing(found):
+    charts = []
+    for title in (FEW, PIPELINED):
+        servers = found["rows"].get(title, {"servers": {}})["servers"]
+        charts.append((f"Server CPU for each message over TLS, µs: {title}", {
+            name: (one["cpu_us_low"], one["cpu_us"], one["cpu_us_high"],
+                   {OURS: "own", LIMIT: "limit"}.get(name, "peer"))
+            for name, one in servers.items()}))
+    return picture.draw(charts)
+
+
+def save(found, directory):
+    for name, content in (("md", text(found)), ("svg", drawing(found))):
+        with open(f"{directory}/echo.{name}", "w", encoding="utf-8") as file:
+            file.write(content)
+
+
+if __name__ == "__main__":
+    with open(f"{sys.argv[1]}/echo.json", encoding="utf-8") as source:
+        save(json.load(source), sys.argv[1])
