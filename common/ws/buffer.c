@@ -101,6 +101,7 @@ ws_buffer_create(uint8_t opcode, size_t capacity)
         buffer->opcode = opcode;
         buffer->queued = false;
         buffer->partial = false;
+        buffer->compressed = false;
         buffer->header = 0;
         buffer->size = size;
         buffer->length = 0;

@@ -203,8 +203,6 @@ ws_handshake_check_response(const struct aw_http_head *response, const char *key
         if (accept == NULL || !aw_http_text_is(accept, expected) ||
             aw_http_field_count(response, "Sec-WebSocket-Accept") > 1)
                 return "the server's Sec-WebSocket-Accept is not the right one";
-        if (aw_http_field(response, "Sec-WebSocket-Extensions") != NULL)
-                return "the server chose an extension that was not offered";
         if (protocol != NULL && (!is_offered(options, protocol) ||
                                  aw_http_field_count(response, "Sec-WebSocket-Protocol") > 1))
                 return "the server chose a subprotocol that was not offered";

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ws/private.h"
+#include "ws/deflate_private.h"
 
 /* A message's buffer begins with at most this, and grows when so much has really come. */
 #define FIRST_CAPACITY ((size_t)64 << 10)
@@ -22,6 +22,9 @@ ws_input_forget(struct ws *ws)
         ws_buffer_unref(reader->control);
         reader->message = reader->control = NULL;
         reader->target = NULL;
+        if (reader->compressed)
+                ws_deflate_forget(ws);
+        reader->compressed = false;
 }
 
 /* Control frames. */
@@ -113,6 +116,25 @@ input_message(struct ws *ws)
         aw_wake_one(&ws->receiver);
 }
 
+unsigned
+ws_input_grow(struct ws *ws, struct ws_buffer **target, size_t capacity, const char **reason)
+{
+        struct ws_buffer *larger;
+
+        (void)ws;
+        if (capacity > FIRST_CAPACITY && ws_memory_full()) {
+                *reason = "no memory for large messages now";
+                return WS_TRY_AGAIN_LATER;
+        }
+        larger = ws_buffer_resize(*target, capacity);
+        if (larger == NULL) {
+                *reason = "out of memory";
+                return WS_INTERNAL_ERROR;
+        }
+        *target = larger;
+        return 0;
+}
+
 /*
  * Room for `more` bytes of the message. The peer has to send what it announces: each step takes at
  * most four times of what has come. 0; or the code and reason to fail with.
@@ -121,7 +143,7 @@ static unsigned
 input_reserve(struct ws *ws, size_t more, const char **reason)
 {
         struct ws_reader *reader = &ws->in.reader;
-        struct ws_buffer **target = reader->target, *larger;
+        struct ws_buffer **target = reader->target;
         size_t need = (*target)->length + more, capacity = (*target)->capacity;
         uint64_t announced = (*target)->length + reader->left;
 
@@ -135,17 +157,7 @@ input_reserve(struct ws *ws, size_t more, const char **reason)
                 capacity = (size_t)ws->max_message;
         if (capacity < need)
                 capacity = need;
-        if (capacity > FIRST_CAPACITY && ws_memory_full()) {
-                *reason = "no memory for large messages now";
-                return WS_TRY_AGAIN_LATER;
-        }
-        larger = ws_buffer_resize(*target, capacity);
-        if (larger == NULL) {
-                *reason = "out of memory";
-                return WS_INTERNAL_ERROR;
-        }
-        *target = larger;
-        return 0;
+        return ws_input_grow(ws, target, capacity, reason);
 }
 
 /* Frames. */
@@ -162,7 +174,7 @@ frame_error(const struct ws *ws, const struct ws_frame_header *frame)
 {
         bool begun = ws->in.reader.message != NULL;
 
-        if (frame->reserved != 0)
+        if (frame->reserved != 0 && !ws_deflate_begins(ws, frame))
                 return "reserved bits in a frame";
         if (frame->masked == ws->client)
                 return ws->client ? "a masked frame from a server" : "a frame without mask";
@@ -195,8 +207,12 @@ begin_buffer(struct ws *ws)
         reader->target = is_control(frame) ? &reader->control : &reader->message;
         if (frame->opcode == WS_OP_CONTINUATION)
                 return 0;
-        if (!is_control(frame))
+        if (!is_control(frame)) {
                 reader->utf8 = (struct aw_utf8){0};
+                reader->compressed = frame->reserved != 0;
+                if (reader->compressed)
+                        capacity = ws_deflate_room(ws, capacity);
+        }
         *reader->target = ws_buffer_create(frame->opcode, capacity);
         return *reader->target == NULL ? -1 : 0;
 }
@@ -214,6 +230,14 @@ begin_skipped(struct ws *ws)
         reader->control = ws_buffer_create(frame->opcode, (size_t)frame->length);
         if (reader->control != NULL)
                 reader->target = &reader->control;
+}
+
+/* The frame belongs to a message of which the limit is for what comes out of it. */
+static bool
+is_compressed(const struct ws_reader *reader)
+{
+        return reader->frame.reserved != 0 ||
+               (reader->compressed && reader->frame.opcode == WS_OP_CONTINUATION);
 }
 
 static void
@@ -236,7 +260,8 @@ begin_frame(struct ws *ws)
                 ws_observe_frame(ws, frame, NULL);
         if (error != NULL)
                 ws_order_fail(ws, WS_PROTOCOL_ERROR, EPROTO, error);
-        else if (!is_control(frame) && frame->length > ws->max_message - so_far)
+        else if (!is_control(frame) && frame->length > ws->max_message - so_far &&
+                 !is_compressed(reader))
                 ws_order_fail(ws, WS_TOO_LARGE, EMSGSIZE, "a message over the limit");
         else if (begin_buffer(ws) == -1)
                 ws_order_fail(ws, WS_INTERNAL_ERROR, ENOMEM, "out of memory");
@@ -250,7 +275,8 @@ end_frame(struct ws *ws)
         reader->in_payload = false;
         if (reader->target == &reader->control)
                 input_control(ws);
-        else if (reader->target != NULL && reader->frame.final)
+        else if (reader->target != NULL && reader->frame.final &&
+                 (!reader->compressed || ws_deflate_complete(ws)))
                 input_message(ws);
 }
 
@@ -285,7 +311,9 @@ input_payload(struct ws *ws, const uint8_t *data, size_t length)
         struct ws_reader *reader = &ws->in.reader;
         size_t taken = length < reader->left ? length : (size_t)reader->left;
 
-        if (reader->target != NULL)
+        if (reader->compressed && reader->target == &reader->message)
+                taken = ws_deflate_take(ws, data, taken);
+        else if (reader->target != NULL)
                 take_payload(ws, data, taken);
         reader->left -= taken;
         return taken;
@@ -376,8 +404,13 @@ skip_to_answer(struct ws *ws, const uint8_t *data, size_t length)
 void
 ws_input(struct ws *ws, const uint8_t *data, size_t length)
 {
-        size_t taken = skip_to_answer(ws, data, length);
+        size_t taken;
 
+        if (ws_deflate_yields(ws)) {
+                ws_deflate_keep(ws, data, length);
+                return;
+        }
+        taken = skip_to_answer(ws, data, length);
         data += taken;
         length -= taken;
         while (length > 0 && (ws->in.state == WS_IN_OPEN || ws->in.state == WS_IN_SKIP)) {
@@ -388,6 +421,11 @@ ws_input(struct ws *ws, const uint8_t *data, size_t length)
                 /* A frame without payload is complete with its header. */
                 if (ws->in.reader.in_payload && ws->in.reader.left == 0)
                         end_frame(ws);
+                if (ws_deflate_yields(ws)) {
+                        if (length > 0)
+                                ws_deflate_keep(ws, data, length);
+                        break;
+                }
         }
         ws_flow_update(ws);
 }

@@ -27,6 +27,8 @@ build_header(const struct ws *ws, struct ws_buffer *buffer)
                                                  buffer->length, client ? key : NULL);
         if (buffer->partial)
                 header[0] &= 0x7f; /* FIN */
+        if (buffer->compressed)
+                header[0] |= WS_FRAME_RSV1 << 4;
         memcpy(buffer->data - buffer->header, header, buffer->header);
 }
 

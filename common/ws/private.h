@@ -52,6 +52,7 @@ struct ws_reader {
         struct ws_buffer **target; /* one of the next two, or NULL: it is skipped */
         struct ws_buffer *message; /* begun, not complete */
         struct ws_buffer *control; /* likewise: it may come between a message's frames */
+        bool compressed;           /* the message is: see deflate_private.h */
         struct aw_utf8 utf8;
 };
 
@@ -76,6 +77,8 @@ struct ws_out {
         size_t messages;       /* in the outbox: messages, and parts of one */
         uint64_t messages_end; /* what was written to the transport with the last one of them */
         bool in_parts;         /* a message is sent in parts, and not complete */
+        bool compressed_parts; /* they are compressed */
+        bool compressing;      /* a message is, which takes more than one turn */
         struct aw_utf8 utf8;   /* of it */
 };
 
@@ -141,6 +144,7 @@ struct ws {
         struct ws_opening *opening;         /* a client's, until it is open */
         struct ws_request *request;         /* a server's */
         struct ws_raw *raw;                 /* see raw.h; most have none */
+        struct ws_deflate *deflate;         /* see deflate_private.h; or NULL */
         char *subprotocol;                  /* the one agreed on, or NULL */
         const struct ws_observer *observer; /* a client's, or NULL */
 
@@ -172,8 +176,9 @@ void ws_connection_release(struct ws *ws);
  */
 int ws_connection_wait(struct ws *ws, struct aw_waiters *waiters, aw_time deadline);
 
-/* flow.c: stops and resumes reading. Any stack. */
+/* flow.c: stops and resumes reading; whether too much waits to be received. Any stack. */
 void ws_flow_update(struct ws *ws);
+bool ws_flow_full(const struct ws *ws);
 
 /* output.c. Any stack, but for the last two. */
 void ws_output_queue(struct ws *ws, struct ws_buffer *buffer); /* takes the reference */
@@ -196,6 +201,13 @@ void ws_observe_frame(const struct ws *ws, const struct ws_frame_header *frame,
 /* input.c: frames from the peer. Loop's stack. */
 void ws_input(struct ws *ws, const uint8_t *data, size_t length);
 void ws_input_forget(struct ws *ws); /* the message that is being read */
+
+/*
+ * Another capacity for a message that is being read. 0; or the code to fail with, and the reason: a
+ * literal.
+ */
+unsigned ws_input_grow(struct ws *ws, struct ws_buffer **target, size_t capacity,
+                       const char **reason);
 
 /* order.c: whose turn it is. Any stack. */
 struct ws_buffer *ws_order_next(struct ws *ws); /* the next message, or NULL; answers pings */

@@ -49,6 +49,7 @@ FOREIGN = [
     ("openssl/*", "common/tls/* common/ws/* server/behave/digest.c tests/*"),
     ("ev.h", "common/loop/ev.c"),
     ("uv.h", "common/loop/uv.c"),
+    ("zlib.h", "common/ws/codec.c tests/*"),
     ("jansson.h", "client/*"),
     ("cmocka.h", "tests/unit/*"),
 ]
