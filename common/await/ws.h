@@ -240,7 +240,7 @@ AW_API int ws_deflate_parse(const char *text, struct ws_deflate_options *options
 
 #define WS_DEFLATE_LEVEL      6
 #define WS_DEFLATE_THRESHOLD  256
-#define WS_DEFLATE_COST(bits) (((size_t)12 << (bits)) + 24576)
+#define WS_DEFLATE_COST(bits) (((size_t)((bits) < 15 ? 13 : 9) << (bits)) + 16384) /* about */
 
 /* Client */
 

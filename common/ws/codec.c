@@ -79,7 +79,7 @@ spare_of(bool deflates, unsigned bits)
 static int
 memory_level(unsigned bits)
 {
-        return bits > 12 ? 8 : (int)bits - 5;
+        return bits > 13 ? 8 : (int)bits - 6;
 }
 
 static struct ws_codec *

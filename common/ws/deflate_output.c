@@ -102,6 +102,11 @@ wait_for_turn(struct squeeze *squeeze, aw_time deadline)
         struct ws *ws = squeeze->ws;
         int result;
 
+        /* The turn would come first, each time. */
+        if (aw_loop_now() >= deadline) {
+                errno = ETIMEDOUT;
+                return -1;
+        }
         squeeze->waited = true;
         ws->out.compressing = true;
         aw_call_soon(&ws->deflate->rest, next_turn, ws);

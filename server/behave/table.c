@@ -66,6 +66,20 @@ const struct behave_row behave_table[BEHAVE_ROWS] = {
                              .answer = behave_protocol,
                              .help = "chooses this subprotocol; one that the client does not "
                                      "offer only with --test all"},
+        [BEHAVE_DEFLATE] = {.name = "deflate",
+                            .argument = "off|shared|context",
+                            .kinds = BEHAVE_WORD,
+                            .words = "off|shared|context",
+                            .answer = behave_deflate,
+                            .help = "declines to compress messages, or compresses them without or "
+                                    "with what was said before, if the client offers it"},
+        [BEHAVE_BITS] = {.name = "bits",
+                         .argument = "N",
+                         .kinds = BEHAVE_NUMBER,
+                         .minimum = 9,
+                         .maximum = 15,
+                         .of = "deflate",
+                         .help = "with windows of 2^N bytes at most (15)"},
         [BEHAVE_HANDSHAKE] = {.name = "handshake",
                               .argument = "wrong-accept|no-upgrade|twice|lf|h10|unasked-extension",
                               .kinds = BEHAVE_WORD,
@@ -238,16 +252,20 @@ const struct behave_row behave_table[BEHAVE_ROWS] = {
                                  "later"},
 
         /* Ends. */
-        [BEHAVE_FAULT] = {.name = "fault",
-                          .argument = "rsv|masked|opcode|utf8|nonminimal|orphan|long-control|"
-                                      "fragmented-control|close-1005|half-frame",
-                          .kinds = BEHAVE_WORD,
-                          .words = "rsv|masked|opcode|utf8|nonminimal|orphan|long-control|"
-                                   "fragmented-control|close-1005|half-frame",
-                          .all = true,
-                          .on_end = behave_fault,
-                          .help = "sends one frame that breaks the protocol, and logs what the "
-                                  "client makes of it"},
+        [BEHAVE_FAULT] =
+                {.name = "fault",
+                 .argument = "rsv|masked|opcode|utf8|nonminimal|orphan|long-control|"
+                             "fragmented-control|close-1005|half-frame|rsv1-continuation|"
+                             "bad-deflate",
+                 .kinds = BEHAVE_WORD,
+                 .words = "rsv|masked|opcode|utf8|nonminimal|orphan|long-control|"
+                          "fragmented-control|close-1005|half-frame|rsv1-continuation|"
+                          "bad-deflate",
+                 .all =
+                         true,
+                 .on_end = behave_fault,
+                 .help = "sends what breaks the protocol, and logs what the client makes of "
+                         "it; bad-deflate is for one that has agreed to compression"},
         [BEHAVE_CLOSE] = {.name = "close",
                           .argument = "CODE",
                           .kinds = BEHAVE_NUMBER,
