@@ -18,11 +18,10 @@ struct ws_buffer {
         size_t length, capacity;
         unsigned references;
         uint8_t opcode;
-        bool queued;     /* in an outbox: it cannot be in another one */
-        bool partial;    /* further parts of its message follow */
-        bool compressed; /* it begins a message that is */
-        uint8_t header;  /* bytes of the header, which ends where the payload begins */
-        uint8_t size;    /* which of the sizes that are kept for the next message */
+        bool queued;    /* in an outbox: it cannot be in another one */
+        uint8_t flip;   /* what of its first byte is other than usual: no FIN, or RSV1 */
+        uint8_t header; /* bytes of the header, which ends where the payload begins */
+        uint8_t size;   /* which of the sizes that are kept for the next message */
         uint8_t room[WS_FRAME_HEADER_MAX];
         uint8_t data[];
 };

@@ -293,6 +293,7 @@ opening_begin(struct ws_opening *opening, struct aw_transport *transport)
         ws->alive.timeout = opening->options->ping_timeout;
         ws->role = &opening_role;
         ws->observer = opening->options->observer;
+        ws->in.watched = ws->observer != NULL;
         snprintf(ws->peer, sizeof(ws->peer), "%.63s", url->host_header);
         if (url->scheme == AW_URL_WSS) {
                 tls = aw_tls_create(opening->options->tls, url->host);

@@ -19,6 +19,8 @@ ws_deflate_begin(struct ws *ws, const struct ws_deflate_options *options,
         deflate->level = options->level == 0 ? WS_DEFLATE_LEVEL : options->level;
         deflate->threshold = options->threshold == 0 ? WS_DEFLATE_THRESHOLD : options->threshold;
         ws->deflate = deflate;
+        ws->in.watched = true;
+        ws->out.held = WS_HELD_DEFLATE;
         ws_memory_charge((ptrdiff_t)sizeof(*deflate));
         return 0;
 }

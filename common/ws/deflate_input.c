@@ -24,16 +24,6 @@ ws_deflate_begins(const struct ws *ws, const struct ws_frame_header *frame)
                (frame->opcode == WS_OP_TEXT || frame->opcode == WS_OP_BINARY);
 }
 
-/* A guess: most data become some four times as long. */
-size_t
-ws_deflate_room(const struct ws *ws, size_t length)
-{
-        size_t room = length < FIRST_MOST / 4 ? 4 * length : FIRST_MOST;
-
-        room = room < FIRST_LEAST ? FIRST_LEAST : room;
-        return room < ws->max_message ? room : (size_t)ws->max_message;
-}
-
 static struct ws_codec *
 inflater_of(struct ws_deflate *deflate)
 {
@@ -49,6 +39,7 @@ inflater_of(struct ws_deflate *deflate)
 static void
 leave_inflater(struct ws_deflate *deflate, bool complete)
 {
+        deflate->inflating = false;
         deflate->wire = 0;
         if (complete && deflate->agreed.receive_context)
                 return;
@@ -59,6 +50,7 @@ leave_inflater(struct ws_deflate *deflate, bool complete)
 void
 ws_deflate_forget(struct ws *ws)
 {
+        ws->in.reader.compressed = false;
         leave_inflater(ws->deflate, false);
 }
 
@@ -119,12 +111,6 @@ use_share(struct ws *ws, size_t bytes)
         deflate->share += bytes;
         if (deflate->share >= WS_DEFLATE_BYTES || now >= deflate->share_end || ws_flow_full(ws))
                 deflate->yielding = true;
-}
-
-bool
-ws_deflate_yields(const struct ws *ws)
-{
-        return ws->deflate != NULL && ws->deflate->yielding;
 }
 
 void
@@ -238,34 +224,77 @@ inflate_slice(struct ws *ws, const uint8_t *data, size_t length)
         return failure;
 }
 
+/* A message without a byte is taken for an empty one. */
+static void
+end_message(struct ws *ws)
+{
+        struct ws_deflate *deflate = ws->deflate;
+
+        if (deflate->wire > 0 && !ws_codec_inflate_end(deflate->inflater)) {
+                ws_order_fail(ws, WS_INVALID_DATA, EPROTO, "compressed data that end too soon");
+                return;
+        }
+        ws_deflate_count(ws, false, ws->in.reader.message->length, deflate->wire);
+        leave_inflater(ws->deflate, true);
+}
+
+/* A buffer for what most data become: some four times as much. 0, or -1. */
+static int
+begin_message(struct ws *ws)
+{
+        struct ws_reader *reader = &ws->in.reader;
+        uint64_t length = reader->frame.length;
+        size_t room = length < FIRST_MOST / 4 ? 4 * (size_t)length : FIRST_MOST;
+
+        room = room < FIRST_LEAST ? FIRST_LEAST : room;
+        if (room > ws->max_message)
+                room = (size_t)ws->max_message;
+        reader->message = ws_buffer_create(reader->frame.opcode, room);
+        if (reader->message == NULL)
+                return -1;
+        reader->utf8 = (struct aw_utf8){0};
+        ws->deflate->inflating = true;
+        return 0;
+}
+
+bool
+ws_deflate_begin_frame(struct ws *ws)
+{
+        struct ws_reader *reader = &ws->in.reader;
+        bool begins = ws_deflate_begins(ws, &reader->frame);
+
+        reader->compressed =
+                begins || (reader->frame.opcode == WS_OP_CONTINUATION && ws->deflate->inflating);
+        if (!reader->compressed)
+                return false;
+        reader->target = NULL;
+        if (begins && begin_message(ws) == -1)
+                ws_order_fail(ws, WS_INTERNAL_ERROR, ENOMEM, "out of memory");
+        else if (reader->left == 0 && reader->frame.final)
+                end_message(ws);
+        return true;
+}
+
 size_t
 ws_deflate_take(struct ws *ws, const uint8_t *data, size_t length)
 {
         struct ws_reader *reader = &ws->in.reader;
         uint8_t slice[SLICE];
-        size_t taken = length < SLICE ? length : SLICE;
+        size_t taken = length < reader->left ? length : (size_t)reader->left;
         struct failure failure;
 
+        taken = taken < SLICE ? taken : SLICE;
         reader->phase = ws_frame_mask(slice, data, taken, reader->frame.mask, reader->phase);
+        reader->left -= taken;
         ws->in.message_bytes += taken;
         ws->deflate->wire += taken;
         failure = inflate_slice(ws, slice, taken);
         if (failure.code != 0)
                 ws_order_fail(ws, failure.code, failure.error, failure.reason);
-        return taken;
-}
-
-bool
-ws_deflate_complete(struct ws *ws)
-{
-        struct ws_deflate *deflate = ws->deflate;
-
-        /* A message without a byte is taken for an empty one. */
-        if (deflate->wire > 0 && !ws_codec_inflate_end(deflate->inflater)) {
-                ws_order_fail(ws, WS_INVALID_DATA, EPROTO, "compressed data that end too soon");
-                return false;
-        }
-        ws_deflate_count(ws, false, ws->in.reader.message->length, deflate->wire);
-        leave_inflater(deflate, true);
-        return true;
+        else if (reader->left == 0 && reader->frame.final)
+                end_message(ws);
+        if (!ws_deflate_yields(ws) || taken == length)
+                return taken;
+        ws_deflate_keep(ws, data + taken, length - taken);
+        return length;
 }

@@ -108,10 +108,10 @@ wait_for_turn(struct squeeze *squeeze, aw_time deadline)
                 return -1;
         }
         squeeze->waited = true;
-        ws->out.compressing = true;
+        ws->out.held |= WS_HELD_COMPRESSING;
         aw_call_soon(&ws->deflate->rest, next_turn, ws);
         result = ws_connection_wait(ws, &ws->senders, deadline);
-        ws->out.compressing = false;
+        ws->out.held &= (uint8_t)~WS_HELD_COMPRESSING;
         if (result == 0 && !ws_output_open(ws)) {
                 errno = EPIPE;
                 result = -1;
@@ -176,7 +176,7 @@ finish_buffer(struct squeeze *squeeze, uint8_t opcode)
                 buffer->length -= WS_CODEC_TAIL;
         }
         buffer->opcode = opcode;
-        buffer->compressed = opcode != WS_OP_CONTINUATION;
+        buffer->flip = opcode == WS_OP_CONTINUATION ? 0 : WS_FRAME_FIRST_RSV1;
         squeeze->buffer = ws_buffer_shrink(buffer);
         return 0;
 }
@@ -245,7 +245,7 @@ ws_deflate_part(struct ws *ws, const struct ws_message *part, bool final, aw_tim
                 struct ws_buffer **buffer)
 {
         struct ws_compressed *parts = &ws->deflate->parts;
-        bool first = !ws->out.in_parts;
+        bool first = (ws->out.held & WS_HELD_PARTS) == 0;
         struct squeeze squeeze = {.ws = ws, .message = part, .final = final};
         uint8_t opcode = first ? (uint8_t)part->type : WS_OP_CONTINUATION;
 

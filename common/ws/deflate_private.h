@@ -17,6 +17,9 @@
 #include "ws/deflate_offer_private.h"
 #include "ws/private.h"
 
+/* A condition of those who compress: the way of the others is the short one. */
+#define WS_SELDOM(condition) __builtin_expect((condition), 0)
+
 /* What one connection may use of a turn. Then others have theirs. */
 #define WS_DEFLATE_TIME  AW_MILLISECOND
 #define WS_DEFLATE_BYTES ((size_t)1 << 20) /* inflated */
@@ -43,7 +46,8 @@ struct ws_deflate {
         bool full;         /* and too much waits to be received */
         uint8_t *pending;  /* what came of frames since then; or NULL */
         size_t pending_length;
-        uint64_t wire;         /* bytes of the message that is being inflated */
+        bool inflating;        /* a message is, which may have further frames */
+        uint64_t wire;         /* bytes of it that came */
         bool ended, truncated; /* and then the peer ended its direction */
 
         struct aw_handle rest; /* the next turn, for a sender that compresses much */
@@ -68,20 +72,25 @@ void ws_deflate_count(struct ws *ws, bool sent, uint64_t plain, uint64_t compres
 /* A frame's RSV1 says that a compressed message begins. */
 bool ws_deflate_begins(const struct ws *ws, const struct ws_frame_header *frame);
 
-/* The capacity to begin with, if the first frame has so much to inflate. */
-size_t ws_deflate_room(const struct ws *ws, size_t length);
+/* A frame without fault begins. True: it belongs to such a message, and is ours. */
+bool ws_deflate_begin_frame(struct ws *ws);
 
-/* Takes payload of it from the data, and inflates that; returns how much. */
+/*
+ * Takes payload of it from the data, and inflates that. Returns how much it took: all, if the rest
+ * has to wait for the next turn. A frame that is complete then is not the last one, or the message is
+ * complete as well and right.
+ */
 size_t ws_deflate_take(struct ws *ws, const uint8_t *data, size_t length);
-
-/* Its last frame is complete. False: it is not right, and the connection fails. */
-bool ws_deflate_complete(struct ws *ws);
 
 /* It is of no interest any more. */
 void ws_deflate_forget(struct ws *ws);
 
 /* Whether the share of this turn is used up, and what has come has to wait. */
-bool ws_deflate_yields(const struct ws *ws);
+static inline bool
+ws_deflate_yields(const struct ws *ws)
+{
+        return ws->deflate != NULL && ws->deflate->yielding;
+}
 void ws_deflate_keep(struct ws *ws, const uint8_t *data, size_t length);
 
 /* There is room in the inbox again. */

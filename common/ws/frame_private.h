@@ -24,6 +24,10 @@ enum ws_opcode {
 
 #define WS_FRAME_RSV1 0x4 /* of `reserved` */
 
+/* Of the first byte of a header. */
+#define WS_FRAME_FIRST_FIN  0x80
+#define WS_FRAME_FIRST_RSV1 0x40
+
 struct ws_frame_header {
         uint64_t length;  /* bytes of payload */
         uint8_t size;     /* bytes of the header itself: 2 to 14 */

@@ -22,9 +22,8 @@ ws_input_forget(struct ws *ws)
         ws_buffer_unref(reader->control);
         reader->message = reader->control = NULL;
         reader->target = NULL;
-        if (reader->compressed)
+        if (ws->deflate != NULL)
                 ws_deflate_forget(ws);
-        reader->compressed = false;
 }
 
 /* Control frames. */
@@ -174,7 +173,7 @@ frame_error(const struct ws *ws, const struct ws_frame_header *frame)
 {
         bool begun = ws->in.reader.message != NULL;
 
-        if (frame->reserved != 0 && !ws_deflate_begins(ws, frame))
+        if (WS_SELDOM(frame->reserved != 0) && !ws_deflate_begins(ws, frame))
                 return "reserved bits in a frame";
         if (frame->masked == ws->client)
                 return ws->client ? "a masked frame from a server" : "a frame without mask";
@@ -207,12 +206,8 @@ begin_buffer(struct ws *ws)
         reader->target = is_control(frame) ? &reader->control : &reader->message;
         if (frame->opcode == WS_OP_CONTINUATION)
                 return 0;
-        if (!is_control(frame)) {
+        if (!is_control(frame))
                 reader->utf8 = (struct aw_utf8){0};
-                reader->compressed = frame->reserved != 0;
-                if (reader->compressed)
-                        capacity = ws_deflate_room(ws, capacity);
-        }
         *reader->target = ws_buffer_create(frame->opcode, capacity);
         return *reader->target == NULL ? -1 : 0;
 }
@@ -232,12 +227,15 @@ begin_skipped(struct ws *ws)
                 reader->target = &reader->control;
 }
 
-/* The frame belongs to a message of which the limit is for what comes out of it. */
+/* Somebody else has a say. True: the frame is dealt with. */
 static bool
-is_compressed(const struct ws_reader *reader)
+begin_watched(struct ws *ws, const char *error)
 {
-        return reader->frame.reserved != 0 ||
-               (reader->compressed && reader->frame.opcode == WS_OP_CONTINUATION);
+        const struct ws_frame_header *frame = &ws->in.reader.frame;
+
+        if (ws->observer != NULL && (error != NULL || !is_control(frame)))
+                ws_observe_frame(ws, frame, NULL);
+        return error == NULL && ws->deflate != NULL && ws_deflate_begin_frame(ws);
 }
 
 static void
@@ -256,12 +254,11 @@ begin_frame(struct ws *ws)
                 return;
         }
         error = frame_error(ws, frame);
-        if (ws->observer != NULL && (error != NULL || !is_control(frame)))
-                ws_observe_frame(ws, frame, NULL);
+        if (ws->in.watched && begin_watched(ws, error))
+                return;
         if (error != NULL)
                 ws_order_fail(ws, WS_PROTOCOL_ERROR, EPROTO, error);
-        else if (!is_control(frame) && frame->length > ws->max_message - so_far &&
-                 !is_compressed(reader))
+        else if (!is_control(frame) && frame->length > ws->max_message - so_far)
                 ws_order_fail(ws, WS_TOO_LARGE, EMSGSIZE, "a message over the limit");
         else if (begin_buffer(ws) == -1)
                 ws_order_fail(ws, WS_INTERNAL_ERROR, ENOMEM, "out of memory");
@@ -275,8 +272,7 @@ end_frame(struct ws *ws)
         reader->in_payload = false;
         if (reader->target == &reader->control)
                 input_control(ws);
-        else if (reader->target != NULL && reader->frame.final &&
-                 (!reader->compressed || ws_deflate_complete(ws)))
+        else if ((reader->target != NULL || reader->compressed) && reader->frame.final)
                 input_message(ws);
 }
 
@@ -311,10 +307,10 @@ input_payload(struct ws *ws, const uint8_t *data, size_t length)
         struct ws_reader *reader = &ws->in.reader;
         size_t taken = length < reader->left ? length : (size_t)reader->left;
 
-        if (reader->compressed && reader->target == &reader->message)
-                taken = ws_deflate_take(ws, data, taken);
-        else if (reader->target != NULL)
+        if (reader->target != NULL)
                 take_payload(ws, data, taken);
+        else if (reader->compressed)
+                return ws_deflate_take(ws, data, length);
         reader->left -= taken;
         return taken;
 }
@@ -406,7 +402,7 @@ ws_input(struct ws *ws, const uint8_t *data, size_t length)
 {
         size_t taken;
 
-        if (ws_deflate_yields(ws)) {
+        if (WS_SELDOM(ws_deflate_yields(ws))) {
                 ws_deflate_keep(ws, data, length);
                 return;
         }
@@ -421,11 +417,6 @@ ws_input(struct ws *ws, const uint8_t *data, size_t length)
                 /* A frame without payload is complete with its header. */
                 if (ws->in.reader.in_payload && ws->in.reader.left == 0)
                         end_frame(ws);
-                if (ws_deflate_yields(ws)) {
-                        if (length > 0)
-                                ws_deflate_keep(ws, data, length);
-                        break;
-                }
         }
         ws_flow_update(ws);
 }

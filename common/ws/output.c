@@ -25,10 +25,7 @@ build_header(const struct ws *ws, struct ws_buffer *buffer)
         }
         buffer->header = (uint8_t)ws_frame_build(header, (enum ws_opcode)buffer->opcode,
                                                  buffer->length, client ? key : NULL);
-        if (buffer->partial)
-                header[0] &= 0x7f; /* FIN */
-        if (buffer->compressed)
-                header[0] |= WS_FRAME_RSV1 << 4;
+        header[0] ^= buffer->flip;
         memcpy(buffer->data - buffer->header, header, buffer->header);
 }
 

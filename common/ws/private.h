@@ -52,20 +52,27 @@ struct ws_reader {
         struct ws_buffer **target; /* one of the next two, or NULL: it is skipped */
         struct ws_buffer *message; /* begun, not complete */
         struct ws_buffer *control; /* likewise: it may come between a message's frames */
-        bool compressed;           /* the message is: see deflate_private.h */
+        bool compressed;           /* no target: it goes by way of deflate_input.c */
         struct aw_utf8 utf8;
 };
 
 struct ws_in {
         enum ws_in_state state;
-        bool paused; /* too much waits */
-        int error;   /* what ws_receive() fails with once the inbox is empty */
+        bool paused;  /* too much waits */
+        bool watched; /* each frame is: there is an observer, or messages are compressed */
+        int error;    /* what ws_receive() fails with once the inbox is empty */
         struct ws_reader reader;
         struct ws_queue inbox;
         struct ws_buffer *current; /* the message that the task has */
         uint64_t message_bytes;    /* that came */
         const char *problem;       /* how the peer broke the protocol: a literal, or NULL */
 };
+
+/*
+ * Why: a message is sent in parts, and not complete; one is compressed, turn by turn; messages are
+ * compressed, so they do not go the short way.
+ */
+enum { WS_HELD_PARTS = 1, WS_HELD_COMPRESSING = 2, WS_HELD_DEFLATE = 4 };
 
 struct ws_out {
         enum ws_out_state state;
@@ -76,9 +83,8 @@ struct ws_out {
         uint64_t ping_sent, ping_answered;
         size_t messages;       /* in the outbox: messages, and parts of one */
         uint64_t messages_end; /* what was written to the transport with the last one of them */
-        bool in_parts;         /* a message is sent in parts, and not complete */
-        bool compressed_parts; /* they are compressed */
-        bool compressing;      /* a message is, which takes more than one turn */
+        uint8_t held;          /* messages are not queued as they come: see above */
+        bool compressed_parts; /* the message in parts is compressed */
         struct aw_utf8 utf8;   /* of it */
 };
 

@@ -119,7 +119,7 @@ is_text(const struct ws_message *message)
 }
 
 /* It is as it was received. */
-static bool
+static inline bool
 is_received(const struct ws *ws, const struct ws_message *message)
 {
         const struct ws_buffer *buffer = message->buffer;
@@ -128,20 +128,8 @@ is_received(const struct ws *ws, const struct ws_message *message)
                message->length == buffer->length && message->type == (enum ws_type)buffer->opcode;
 }
 
-/* Compressed, if that is worth it. -1 with errno; the connection may be freed then. */
-static int
-compressed_of(struct ws *ws, const struct ws_message *message, aw_time deadline,
-              struct ws_buffer **buffer)
-{
-        if (message->type == WS_TEXT && !is_received(ws, message) && !is_text(message)) {
-                errno = EILSEQ;
-                return -1;
-        }
-        return ws_deflate_message(ws, message, deadline, buffer);
-}
-
 /* A received message goes out as it is, if it can; anything else is copied. */
-static struct ws_buffer *
+static inline struct ws_buffer *
 buffer_of(const struct ws *ws, const struct ws_message *message)
 {
         struct ws_buffer *buffer = message->buffer;
@@ -188,28 +176,49 @@ wait_for_room(struct ws *ws, aw_time deadline)
         return -1;
 }
 
+/* If that is worth it. */
+static int
+send_compressed(struct ws *ws, const struct ws_message *message, aw_time deadline)
+{
+        struct ws_buffer *buffer = NULL;
+
+        if (message->type == WS_TEXT && !is_received(ws, message) && !is_text(message)) {
+                errno = EILSEQ;
+                return -1;
+        }
+        /* Where it fails the connection may be freed. */
+        if (message->length >= ws->deflate->threshold &&
+            ws_deflate_message(ws, message, deadline, &buffer) == -1)
+                return -1;
+        if (buffer == NULL)
+                buffer = buffer_of(ws, message);
+        if (buffer == NULL)
+                return -1;
+        /* The outbox now owns it. */
+        ws_output_queue(ws, buffer);
+        return 0;
+}
+
 static int
 send_message(struct ws *ws, const struct ws_message *message, aw_time deadline)
 {
-        struct ws_buffer *buffer = NULL;
+        struct ws_buffer *buffer;
 
         if (!is_type(message->type)) {
                 errno = EINVAL;
                 return -1;
         }
-        while (ws_output_open(ws) &&
-               (ws->out.in_parts || ws->out.compressing || ws->out.outbox.bytes > WS_QUEUE_HIGH))
+        while (ws_output_open(ws) && (ws->out.held != 0 || ws->out.outbox.bytes > WS_QUEUE_HIGH)) {
+                if (ws->out.held == WS_HELD_DEFLATE && ws->out.outbox.bytes <= WS_QUEUE_HIGH)
+                        return send_compressed(ws, message, deadline);
                 if (wait_for_room(ws, deadline) == -1)
                         return -1;
+        }
         if (!ws_output_open(ws)) {
                 errno = EPIPE;
                 return -1;
         }
-        if (ws->deflate != NULL && message->length >= ws->deflate->threshold &&
-            compressed_of(ws, message, deadline, &buffer) == -1)
-                return -1;
-        if (buffer == NULL)
-                buffer = buffer_of(ws, message);
+        buffer = buffer_of(ws, message);
         if (buffer == NULL)
                 return -1;
         /* The outbox now owns it. */
@@ -232,11 +241,17 @@ ws_send_text(struct ws *ws, const char *text, aw_time deadline)
         return send_message(ws, &message, deadline);
 }
 
+static bool
+in_parts(const struct ws *ws)
+{
+        return (ws->out.held & WS_HELD_PARTS) != 0;
+}
+
 static struct ws_buffer *
 part_of(const struct ws *ws, const struct ws_message *part)
 {
         struct ws_buffer *buffer = ws_buffer_create(
-                ws->out.in_parts ? WS_OP_CONTINUATION : (uint8_t)part->type, part->length);
+                in_parts(ws) ? WS_OP_CONTINUATION : (uint8_t)part->type, part->length);
 
         if (buffer == NULL)
                 return NULL;
@@ -255,7 +270,7 @@ queue_part(struct ws *ws, const struct ws_message *part, bool final, aw_time dea
         struct ws_buffer *buffer;
         bool compressed = out->compressed_parts;
 
-        if (out->in_parts)
+        if (in_parts(ws))
                 utf8 = out->utf8;
         else
                 compressed = ws->deflate != NULL && part->length >= ws->deflate->threshold;
@@ -270,9 +285,12 @@ queue_part(struct ws *ws, const struct ws_message *part, bool final, aw_time dea
                 return -1;
         if (buffer == NULL)
                 return -1;
-        buffer->partial = !final;
+        buffer->flip |= final ? 0 : WS_FRAME_FIRST_FIN;
         out->utf8 = utf8;
-        out->in_parts = !final;
+        if (final)
+                out->held &= (uint8_t)~WS_HELD_PARTS;
+        else
+                out->held |= WS_HELD_PARTS;
         out->compressed_parts = compressed;
         ws_output_queue(ws, buffer);
         if (final)
@@ -283,11 +301,12 @@ queue_part(struct ws *ws, const struct ws_message *part, bool final, aw_time dea
 async int
 ws_send_part(struct ws *ws, const struct ws_message *part, bool final, aw_time deadline)
 {
-        if (!ws->out.in_parts && !is_type(part->type)) {
+        if (!in_parts(ws) && !is_type(part->type)) {
                 errno = EINVAL;
                 return -1;
         }
-        while (ws_output_open(ws) && (ws->out.compressing || ws->out.outbox.bytes > WS_QUEUE_HIGH))
+        while (ws_output_open(ws) &&
+               ((ws->out.held & WS_HELD_COMPRESSING) != 0 || ws->out.outbox.bytes > WS_QUEUE_HIGH))
                 if (wait_for_room(ws, deadline) == -1)
                         return -1;
         if (!ws_output_open(ws)) {

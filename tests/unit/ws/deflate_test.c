@@ -288,7 +288,7 @@ others_have_turns_while_a_large_message_is_compressed(struct pair *pair)
         int turns = 0;
 
         memset(data, 'x', MIB);
-        wait_until(pair->client->out.compressing);
+        wait_until(is_compressing(pair->client));
         /* Another task's message waits for the end of this one. */
         second = (struct sending){
                 .ws = pair->client, .message = message_of(WS_TEXT, "second", 6), .deadline = SOON};
@@ -321,7 +321,7 @@ a_time_out_or_a_cancellation_stops_compressing(struct pair *pair)
         expect_int(sending.result, -1);
         expect_int(sending.error, ETIMEDOUT);
         task = send_much(&sending, pair->client, data, SOON);
-        wait_until(pair->client->out.compressing);
+        wait_until(is_compressing(pair->client));
         aw_cancel(task);
         wait_until(sending.over);
         await(aw_join(task));
@@ -356,7 +356,7 @@ a_connection_that_is_dropped_stops_compressing(struct pair *pair)
         struct sending sending;
         struct aw_task *task = send_much(&sending, pair->client, data, SOON);
 
-        wait_until(pair->client->out.compressing);
+        wait_until(is_compressing(pair->client));
         ws_drop(pair->client);
         pair->client = NULL;
         await(aw_join(task));
@@ -373,7 +373,7 @@ a_connection_that_closes_stops_compressing(struct pair *pair)
         struct sending sending;
         struct aw_task *task = send_much(&sending, pair->client, data, SOON);
 
-        wait_until(pair->client->out.compressing);
+        wait_until(is_compressing(pair->client));
         ws_shutdown(pair->client, WS_NORMAL, NULL);
         wait_until(sending.over);
         await(aw_join(task));

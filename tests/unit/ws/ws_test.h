@@ -215,6 +215,12 @@ outbox_bytes(const struct ws *ws)
         return ws->out.outbox.bytes;
 }
 
+static inline bool
+is_compressing(const struct ws *ws)
+{
+        return (ws->out.held & WS_HELD_COMPRESSING) != 0;
+}
+
 /* All that is kept for the connection. */
 static inline size_t
 held_bytes(const struct ws *ws)
