@@ -294,6 +294,7 @@ versus = $(if $(against),--against $(call quote,$(against)))
 
 bench: $(programs) $(benches) build/npm/stamp certs ## measure the echo, beside others
 	@BUILD=$(BUILD) CERTS=certs $(PYTHON) tests/bench/echo.py $(versus)
+	@$(if $(against),,BUILD=$(BUILD) CERTS=certs $(PYTHON) tests/bench/compress.py)
 
 bench-instructions: $(programs) $(BUILD)/bench/limit $(BUILD)/bench/load certs ## count instructions
 	@BUILD=$(BUILD) CERTS=certs $(PYTHON) tests/bench/instructions.py $(versus) \
