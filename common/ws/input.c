@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "ws/deflate_private.h"
 
 /* A message's buffer begins with at most this, and grows when so much has really come. */
@@ -121,7 +122,7 @@ ws_input_grow(struct ws *ws, struct ws_buffer **target, size_t capacity, const c
         struct ws_buffer *larger;
 
         (void)ws;
-        if (capacity > FIRST_CAPACITY && ws_memory_full()) {
+        if (capacity > FIRST_CAPACITY && aw_memory_full()) {
                 *reason = "no memory for large messages now";
                 return WS_TRY_AGAIN_LATER;
         }
