@@ -85,9 +85,7 @@ opening_response(struct ws *ws, const struct aw_http_head *head)
                 opening->error->status = head->status;
                 return;
         }
-        problem = ws_handshake_check_response(head, opening->key, opening->options);
-        if (problem == NULL)
-                problem = ws_deflate_check(head, &opening->options->deflate, &agreed);
+        problem = ws_handshake_check_response(head, opening->key, opening->options, &agreed);
         if (problem != NULL) {
                 opening_failed(ws, AW_ERROR_HANDSHAKE, problem);
                 return;

@@ -109,7 +109,7 @@ use_share(struct ws *ws, size_t bytes)
                 aw_call_soon(&deflate->turn, next_turn, ws);
         }
         deflate->share += bytes;
-        if (deflate->share >= WS_DEFLATE_BYTES || now >= deflate->share_end || ws_flow_full(ws))
+        if (deflate->share >= WS_DEFLATE_BYTES || now >= deflate->share_end)
                 deflate->yielding = true;
 }
 

@@ -136,25 +136,6 @@ squeeze_all(struct squeeze *squeeze, aw_time deadline)
         return result;
 }
 
-/*
- * Nobody frees the connection, or the received message that is sent back, before this is over.
- */
-static int
-squeeze_safely(struct squeeze *squeeze, aw_time deadline)
-{
-        struct ws *ws = squeeze->ws;
-        struct ws_buffer *received = squeeze->message->buffer;
-        int result;
-
-        if (received != NULL)
-                received->references++;
-        ws->waiting++;
-        result = squeeze_all(squeeze, deadline);
-        ws->waiting--;
-        ws_buffer_unref(received);
-        return result;
-}
-
 /* What was compressed. */
 
 /*
@@ -209,7 +190,10 @@ squeeze_run(struct squeeze *squeeze, uint8_t opcode, aw_time deadline)
                 return -1;
         /* It is ours now. */
         deflate->deflater = NULL;
-        result = squeeze_safely(squeeze, deadline);
+        /* Nobody frees the connection before this is over. */
+        ws->waiting++;
+        result = squeeze_all(squeeze, deadline);
+        ws->waiting--;
         if (result == 0 && !squeeze->useless)
                 result = finish_buffer(squeeze, opcode);
         error = errno;

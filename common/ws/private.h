@@ -249,8 +249,13 @@ int ws_handshake_accept(const char *key, size_t length, char accept[WS_ACCEPT_SI
  */
 int ws_handshake_check_request(const struct aw_http_head *request, const char **reason);
 
-/* NULL if the response switches to WebSocket as it should, or what is wrong with it. */
+/*
+ * NULL if the response switches to WebSocket as it should, and *agreed says how messages are
+ * compressed (see deflate_offer_private.h); or what is wrong with it.
+ */
+struct ws_deflate_agreed;
 const char *ws_handshake_check_response(const struct aw_http_head *response, const char *key,
-                                        const struct ws_connect_options *options);
+                                        const struct ws_connect_options *options,
+                                        struct ws_deflate_agreed *agreed);
 
 #endif
