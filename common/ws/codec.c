@@ -195,7 +195,7 @@ ws_codec_cost(const struct ws_codec *codec)
 #define MOST ((size_t)1 << 30)
 
 static void
-give(z_stream *stream, const struct ws_codec_bytes *bytes)
+lend(z_stream *stream, const struct ws_codec_bytes *bytes)
 {
         stream->next_in = bytes->in;
         stream->avail_in = (uInt)(bytes->in_left < MOST ? bytes->in_left : MOST);
@@ -218,7 +218,7 @@ ws_codec_deflate(struct ws_codec *codec, struct ws_codec_bytes *bytes, bool flus
         z_stream *stream = &codec->stream;
 
         do {
-                give(stream, bytes);
+                lend(stream, bytes);
                 deflate(stream, flush && bytes->in_left <= MOST ? Z_SYNC_FLUSH : Z_NO_FLUSH);
                 take_back(stream, bytes);
         } while (bytes->in_left > 0 && bytes->out_left > 0);
@@ -236,7 +236,7 @@ inflate_some(struct ws_codec *codec, struct ws_codec_bytes *bytes)
         const uint8_t *before = bytes->in;
         int result;
 
-        give(stream, bytes);
+        lend(stream, bytes);
         result = inflate(stream, Z_SYNC_FLUSH);
         take_back(stream, bytes);
         if (bytes->in != before)

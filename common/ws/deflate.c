@@ -61,7 +61,7 @@ ws_deflate_cost(const struct ws *ws)
 /* Counting. */
 
 static void
-add(struct ws_compressed *way, uint64_t plain, uint64_t compressed)
+count_message(struct ws_compressed *way, uint64_t plain, uint64_t compressed)
 {
         way->messages++;
         way->plain += plain;
@@ -73,8 +73,8 @@ ws_deflate_count(struct ws *ws, bool sent, uint64_t plain, uint64_t compressed)
 {
         struct ws_compression *own = &ws->deflate->counts;
 
-        add(sent ? &own->sent : &own->received, plain, compressed);
-        add(sent ? &totals.sent : &totals.received, plain, compressed);
+        count_message(sent ? &own->sent : &own->received, plain, compressed);
+        count_message(sent ? &totals.sent : &totals.received, plain, compressed);
 }
 
 void

@@ -46,7 +46,7 @@ skip_space(struct reader *reader)
 
 /* Takes the character, with what space is around it. */
 static bool
-take(struct reader *reader, char c)
+take_character(struct reader *reader, char c)
 {
         skip_space(reader);
         if (reader->at == reader->end || *reader->at != c)
@@ -116,7 +116,7 @@ static enum fault
 read_parameter(struct reader *reader, struct parameters *parameters)
 {
         struct aw_http_text name = take_token(reader), value = {.data = NULL};
-        bool has_value = name.length > 0 && take(reader, '=');
+        bool has_value = name.length > 0 && take_character(reader, '=');
         int which = 0;
 
         if (has_value)
@@ -148,13 +148,13 @@ read_element(struct reader *reader, struct parameters *parameters)
                                                           : OTHER_EXTENSION;
 
         *parameters = (struct parameters){.values = {0}};
-        while (fault == RIGHT && take(reader, ';'))
+        while (fault == RIGHT && take_character(reader, ';'))
                 fault = read_parameter(reader, parameters);
         skip_space(reader);
         if (fault == RIGHT && reader->at < reader->end && *reader->at != ',')
                 fault = MALFORMED;
         skip_element(reader);
-        take(reader, ',');
+        take_character(reader, ',');
         return fault;
 }
 
@@ -163,7 +163,7 @@ static bool
 has_element(struct reader *reader)
 {
         skip_space(reader);
-        while (take(reader, ','))
+        while (take_character(reader, ','))
                 continue;
         return reader->at < reader->end;
 }

@@ -43,7 +43,7 @@ length_so_far(const struct squeeze *squeeze)
 
 /* 0, or -1 with errno ENOMEM. */
 static int
-append(struct squeeze *squeeze, size_t length, bool last)
+append_output(struct squeeze *squeeze, size_t length, bool last)
 {
         struct ws_buffer *buffer = squeeze->buffer, *larger;
         size_t before = length_so_far(squeeze), capacity = before + length;
@@ -77,7 +77,7 @@ squeeze_slice(struct squeeze *squeeze)
                 bytes.out = scratch;
                 bytes.out_left = PIECE;
                 over = ws_codec_deflate(squeeze->codec, &bytes, last);
-                if (append(squeeze, PIECE - bytes.out_left, over && last) == -1)
+                if (append_output(squeeze, PIECE - bytes.out_left, over && last) == -1)
                         return -1;
                 if (may_give_up(squeeze) && length_so_far(squeeze) >= message->length)
                         squeeze->useless = over = true;
@@ -89,7 +89,7 @@ squeeze_slice(struct squeeze *squeeze)
 /* The turns. */
 
 static void
-next_turn(void *argument)
+wake_senders(void *argument)
 {
         struct ws *ws = argument;
 
@@ -109,7 +109,7 @@ wait_for_turn(struct squeeze *squeeze, aw_time deadline)
         }
         squeeze->waited = true;
         ws->out.held |= WS_HELD_COMPRESSING;
-        aw_call_soon(&ws->deflate->rest, next_turn, ws);
+        aw_call_soon(&ws->deflate->rest, wake_senders, ws);
         result = ws_connection_wait(ws, &ws->senders, deadline);
         ws->out.held &= (uint8_t)~WS_HELD_COMPRESSING;
         if (result == 0 && !ws_output_open(ws)) {
