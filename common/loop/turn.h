@@ -31,6 +31,6 @@ bool aw_loop_is_abandoned(const struct aw_loop *loop);
  * last such question, if that is over the limit, else 0. Whoever runs something that has a name
  * asks, so that the report can tell it.
  */
-aw_time aw_loop_slow(struct aw_loop *loop);
+aw_time aw_loop_slow(void);
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ws/deflate_private.h"
+#include "ws/watch_private.h"
 
 #define SLICE 1024 /* bytes: they become a megabyte at most */
 
@@ -286,7 +287,7 @@ ws_deflate_take(struct ws *ws, const uint8_t *data, size_t length)
         taken = taken < SLICE ? taken : SLICE;
         reader->phase = ws_frame_mask(slice, data, taken, reader->frame.mask, reader->phase);
         reader->left -= taken;
-        ws->in.message_bytes += taken;
+        ws_watch_part(ws, reader->message, taken);
         ws->deflate->wire += taken;
         failure = inflate_slice(ws, slice, taken);
         if (failure.code != 0)

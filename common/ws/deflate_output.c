@@ -157,7 +157,7 @@ finish_buffer(struct squeeze *squeeze, uint8_t opcode)
                 buffer->length -= WS_CODEC_TAIL;
         }
         buffer->opcode = opcode;
-        buffer->flip = opcode == WS_OP_CONTINUATION ? 0 : WS_FRAME_FIRST_RSV1;
+        buffer->special = opcode == WS_OP_CONTINUATION ? 0 : WS_BUFFER_COMPRESSED;
         squeeze->buffer = ws_buffer_shrink(buffer);
         return 0;
 }
@@ -219,9 +219,15 @@ ws_deflate_message(struct ws *ws, const struct ws_message *message, aw_time dead
         int result = squeeze_run(&squeeze, (uint8_t)message->type, deadline);
 
         *buffer = squeeze.buffer;
-        if (result == 0 && squeeze.buffer != NULL)
-                ws_deflate_count(ws, true, message->length, squeeze.buffer->length);
-        return result;
+        if (result == -1 || squeeze.buffer == NULL)
+                return result;
+        ws_deflate_count(ws, true, message->length, squeeze.buffer->length);
+        /* The echo of a message that is timed. */
+        if (message->buffer != NULL && (message->buffer->special & WS_BUFFER_TIMED) != 0) {
+                squeeze.buffer->special |= WS_BUFFER_TIMED;
+                squeeze.buffer->came = message->buffer->came;
+        }
+        return 0;
 }
 
 int

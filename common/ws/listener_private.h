@@ -23,6 +23,8 @@ struct ws_listener {
         struct ws_deflate_options deflate; /* these as in ws_listen_options */
         void (*handler)(const struct ws_request *request, struct ws_answer *answer, void *argument);
         void *argument;
+        const struct ws_watch *watch;
+        struct ws_counters gone; /* of connections that have ended, and all echoes */
         bool draining;
         struct ws *connections;
         struct ws *accept_first, **accept_last; /* open, for ws_accept() */

@@ -13,8 +13,8 @@ void
 ws_observe_buffer(const struct ws *ws, const struct ws_buffer *buffer)
 {
         struct ws_frame frame = {.sent = true,
-                                 .final = (buffer->flip & WS_FRAME_FIRST_FIN) == 0,
-                                 .compressed = (buffer->flip & WS_FRAME_FIRST_RSV1) != 0,
+                                 .final = (buffer->special & WS_BUFFER_PARTIAL) == 0,
+                                 .compressed = (buffer->special & WS_BUFFER_COMPRESSED) != 0,
                                  .opcode = buffer->opcode,
                                  .length = buffer->length,
                                  .payload = buffer->opcode < WS_OP_CLOSE ? NULL : buffer->data};

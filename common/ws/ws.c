@@ -36,7 +36,7 @@ ws_traffic(const struct ws *ws, struct ws_traffic *traffic)
 {
         uint64_t delivered = ws->transport == NULL ? 0 : aw_transport_delivered(ws->transport);
 
-        traffic->received = ws->in.message_bytes;
+        traffic->received = ws->seen.received.bytes[0] + ws->seen.received.bytes[1];
         traffic->sent = ws->out.messages > 0 || delivered < ws->out.messages_end
                                 ? delivered
                                 : ws->out.messages_end;
@@ -285,7 +285,7 @@ queue_part(struct ws *ws, const struct ws_message *part, bool final, aw_time dea
                 return -1;
         if (buffer == NULL)
                 return -1;
-        buffer->flip |= final ? 0 : WS_FRAME_FIRST_FIN;
+        buffer->special |= final ? 0 : WS_BUFFER_PARTIAL;
         out->utf8 = utf8;
         if (final)
                 out->held &= (uint8_t)~WS_HELD_PARTS;

@@ -14,7 +14,8 @@ from support import BUILD, ROOT, SANITIZED, equal, main, match, run, scratch, te
 CC = shlex.split(os.environ.get("CC", "cc"))
 CFLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror"]
 SANITIZERS = ["-fsanitize=address,undefined"] if SANITIZED else []
-PREFIX = scratch() / "prefix"
+# Whoever installs has it where he likes.
+PREFIX = scratch() / "its own prefix"
 LIBRARY = PREFIX / "lib"
 PUBLIC = sorted(path.stem for path in (ROOT / "common/await").glob("*.h"))
 
