@@ -8,6 +8,8 @@
 
 #include "server.h"
 
+#include "access_log.h"
+#include "admin.h"
 #include "await/log.h"
 #include "await/signals.h"
 #include "await/sync.h"
@@ -18,7 +20,9 @@
 #include "behave/behave.h"
 #include "cli/dump.h"
 #include "echo.h"
+#include "observe.h"
 #include "page.h"
+#include "reload.h"
 
 /* Connections that have not ended this long after the first signal are dropped. */
 #define DRAIN_TIME (8 * AW_SECOND)
@@ -34,6 +38,7 @@ struct server {
         bool serving;
         struct page page;
         struct behave_server behave;
+        struct admin admin;
 };
 
 struct acceptor {
@@ -96,8 +101,7 @@ watch_signals(void *argument)
                 if (number == SIGUSR1)
                         aw_dump_print();
                 else if (number == SIGHUP)
-                        aw_log(AW_LOG_INFO, "SIGHUP is ignored: to use another certificate, "
-                                            "restart the server");
+                        reload_all();
                 else if (number == SIGUSR2)
                         aw_log(AW_LOG_INFO, "SIGUSR2 is ignored: it has no meaning here");
                 else
@@ -134,6 +138,9 @@ server_load(struct server_options *options)
 {
         struct aw_error error;
 
+        if (options->access_log != NULL &&
+            access_log_open(options->access_log, strcmp(options->log_format, "json") == 0) == -1)
+                return -1;
         if (!server_has_scheme(options, "wss:")) {
                 if (options->cert != NULL)
                         aw_log(AW_LOG_WARNING,
@@ -192,7 +199,8 @@ server_listen(struct server *server, const char *url)
                 .socket_mode =
                         given->socket_mode == NULL ? 0 : server_socket_mode(given->socket_mode),
                 .handler = handle_request,
-                .argument = server};
+                .argument = server,
+                .watch = observe_connections(&server->behave.limits)};
         struct aw_error error;
         struct ws_listener *listener = await(ws_listen(&options, &error));
 
@@ -341,6 +349,23 @@ leave_at_once(struct server *server)
         _exit(0);
 }
 
+/* What shows the operator how it goes. The exit status, or 0. */
+static async int
+watch_server(struct server *server)
+{
+        server->admin = (struct admin){.listeners = server->listeners,
+                                       .count = &server->count,
+                                       .draining = &server->behave.draining};
+        page_watch(&server->page, server->listeners, server->count);
+        if (access_log_start() == -1) {
+                aw_log(AW_LOG_ERROR, "--access-log: %s", strerror(errno));
+                return 1;
+        }
+        return server->options->admin == NULL
+                       ? 0
+                       : await(admin_open(&server->admin, server->options->admin));
+}
+
 static async int
 listen_and_serve(struct server *server)
 {
@@ -354,11 +379,15 @@ listen_and_serve(struct server *server)
         warn_of_poll(server->options);
         status = await(listen_on_all(server));
         if (status == 0)
+                status = await(watch_server(server));
+        if (status == 0)
                 status = await(serve(server));
         else if (aw_event_is_set(&server->stop))
                 leave_at_once(server);
         aw_cancel(signals);
         await(aw_join(signals));
+        await(admin_close(&server->admin));
+        page_watch(&server->page, NULL, 0);
         close_listeners(server);
         return status;
 }

@@ -116,6 +116,8 @@ queue_close_payload(struct ws *ws, const uint8_t *payload, size_t length)
                 return false;
         if (ws_output_queue_control(ws, WS_OP_CLOSE, payload, length) == -1)
                 aw_transport_close(ws->transport);
+        ws->seen.sent_close = length == 0 ? WS_NO_STATUS : (unsigned)payload[0] << 8 | payload[1];
+        ws_watch_end(ws, WS_SIDE_SERVER, ws->draining ? "the server ends" : "the program closed");
         ws->out.state = WS_OUT_CLOSING;
         aw_wake_all(&ws->senders);
         return true;
@@ -261,6 +263,7 @@ ws_drop(struct ws *ws)
         ws->closing.begun = true;
         ws->app = false;
         ws->opening = NULL;
+        ws_watch_end(ws, WS_SIDE_SERVER, "the program dropped it");
         if (ws->transport != NULL)
                 aw_transport_close(ws->transport);
         ws_connection_wake(ws);

@@ -11,8 +11,6 @@ struct behave_room;
 struct behave_server {
         struct behave_limits limits;
         bool draining;
-        size_t open;       /* connections with behaviours */
-        uint64_t messages; /* that were replied to */
         struct {
                 struct behave_room *first, *last;
         } rooms; /* those that somebody is in */
