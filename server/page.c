@@ -228,7 +228,7 @@ set_fields(struct page_made *made, const char *nonce, struct ws_answer *answer)
 }
 
 static void
-answer_page(const struct ws_request *request, struct ws_answer *answer)
+page_answer_html(const struct ws_request *request, struct ws_answer *answer)
 {
         struct page_made *made = page_begin();
         char nonce[33];
@@ -348,7 +348,7 @@ page_answer(const struct ws_request *request, struct ws_answer *answer, const st
                 *answer = (struct ws_answer){
                         .status = 405, .fields = allow, .field_count = 1, .body = not_allowed};
         else if (behave_likes(request, "text/html"))
-                answer_page(request, answer);
+                page_answer_html(request, answer);
         else
                 answer_text(request, answer, page);
 }
