@@ -303,8 +303,8 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 	+@$(MAKE) lint
 	+@$(MAKE) $(BUILD)/tested
 	+@$(MAKE) loops
-	+@$(MAKE) page-test
 	+@$(MAKE) prometheus
+	+@$(MAKE) page-test
 	+@$(MAKE) asan
 	+@$(MAKE) tsan
 	+@$(MAKE) FLAVOUR=clang all examples && $(MAKE) FLAVOUR=clang test
@@ -409,6 +409,6 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all deps run demo examples certs test asan loops tsan prometheus lint check-all page-test page-picture distro conformance bench \
-	bench-await bench-await-instructions bench-instructions \
+.PHONY: all deps run demo examples certs test asan loops tsan prometheus lint check-all page-test page-picture distro \
+	conformance bench bench-await bench-await-instructions bench-instructions \
 	install uninstall clean help FORCE

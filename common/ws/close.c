@@ -116,7 +116,7 @@ queue_close_payload(struct ws *ws, const uint8_t *payload, size_t length)
                 return false;
         if (ws_output_queue_control(ws, WS_OP_CLOSE, payload, length) == -1)
                 aw_transport_close(ws->transport);
-        ws->seen.sent_close = length == 0 ? WS_NO_STATUS : (unsigned)payload[0] << 8 | payload[1];
+        ws->seen.sent_close = length == 0 ? WS_NO_STATUS : (unsigned)(payload[0] << 8 | payload[1]);
         ws_watch_end(ws, WS_SIDE_SERVER, ws->draining ? "the server ends" : "the program closed");
         ws->out.state = WS_OUT_CLOSING;
         aw_wake_all(&ws->senders);
