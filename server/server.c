@@ -367,6 +367,7 @@ watch_server(struct server *server)
         server->admin = (struct admin){.listeners = server->listeners,
                                        .count = &server->count,
                                        .draining = &server->behave.draining};
+        page_watch(&server->page, server->listeners, server->count);
         if (access_log_start() == -1) {
                 aw_log(AW_LOG_ERROR, "--access-log: %s", strerror(errno));
                 return 1;
@@ -397,6 +398,7 @@ listen_and_serve(struct server *server)
         aw_cancel(signals);
         await(aw_join(signals));
         await(admin_close(&server->admin));
+        page_watch(&server->page, NULL, 0);
         close_listeners(server);
         return status;
 }
