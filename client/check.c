@@ -169,6 +169,22 @@ check_formats(const struct client_options *options)
         return false;
 }
 
+static bool
+check_compress(struct handshake_options *handshake)
+{
+        const char *mode = handshake->compress_mode;
+
+        if (mode == NULL)
+                mode = handshake->compress ? "context" : "off";
+        if (ws_deflate_parse(mode, &handshake->deflate) == 0)
+                return true;
+        aw_opt_usage_error(&options_program,
+                           "option '--compress-mode' must be shared, context, or context:BITS with "
+                           "9 to 15, not '%s'",
+                           mode);
+        return false;
+}
+
 /* What is said in two ways. */
 static void
 settle_options(struct client_options *options)
@@ -208,7 +224,7 @@ options_check(struct client_options *options, char **operands, int count)
         options->sending.messages = operands + 1;
         options->sending.count = count - 1;
         settle_options(options);
-        return check_formats(options) &&
+        return check_formats(options) && check_compress(&options->handshake) &&
                check_pattern("expect", ending->expect, &ending->expected, &ending->has_expected) &&
                check_pattern("reject", ending->reject, &ending->rejected, &ending->has_rejected) &&
                check_wait(ending,

@@ -139,7 +139,8 @@ converse(const struct client_run *run)
                                         .tls = options->tls_context,
                                         .headers = options->handshake.headers.items,
                                         .header_count = options->handshake.headers.count,
-                                        .max_message = options->connection.max_message};
+                                        .max_message = options->connection.max_message,
+                                        .deflate = options->handshake.deflate};
         enum client_status status = CLIENT_LOCAL;
 
         session.printer = print_open(&options->printing, options->sending.null, run->terminal);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "await/ws.h"
 #include "cli/opt.h"
 
 struct aw_tls_context;
@@ -27,6 +28,10 @@ struct tls_options {
 /* What the opening handshake asks for. */
 struct handshake_options {
         struct aw_opt_strings headers; /* "Name: value" */
+        bool compress;
+        const char *compress_mode; /* or NULL */
+
+        struct ws_deflate_options deflate; /* what options_check() made of them */
 };
 
 /* What is sent. */

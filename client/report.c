@@ -291,27 +291,32 @@ add_times(const struct report *report, json_t *event)
 async void
 report_open(struct report *report, struct printer *printer, const struct ws *ws)
 {
-        const char *protocol = ws_subprotocol(ws);
+        const char *protocol = ws_subprotocol(ws), *extension = ws_extension(ws);
         char description[256];
-        json_t *event;
+        json_t *event, *extensions;
 
         if (report->options->printing.verbose > 0) {
                 ws_describe(ws, description, sizeof(description));
                 tell_times(report);
                 if (protocol != NULL)
                         client_tell("* subprotocol %s", protocol);
+                if (extension != NULL)
+                        client_tell("* extension %s", extension);
                 client_say("connected to %s (%s)", ws_peer(ws), description);
         }
         if (!report->options->printing.json)
                 return;
         event = json_event("open");
+        extensions = json_array();
         json_object_set_new(event, "url", json_string(report->options->url));
         json_object_set_new(event, "address",
                             json_string(report->address == NULL ? "" : report->address));
         json_add_tls(event, report->secure);
         json_object_set_new(event, "subprotocol",
                             protocol == NULL ? json_null() : json_string(protocol));
-        json_object_set_new(event, "extensions", json_array());
+        json_object_set_new(event, "extensions", extensions);
+        if (extension != NULL)
+                json_array_append_new(extensions, json_string(extension));
         json_add_head(event, report->response == NULL ? "" : report->response);
         add_times(report, event);
         await(print_json(report, printer, json_line(event)));
@@ -336,12 +341,28 @@ report_message(struct report *report, struct printer *printer, const struct ws_m
         return await(print_json(report, printer, json_line(event)));
 }
 
+static void
+tell_compression(const struct ws *ws)
+{
+        struct ws_compression counts;
+
+        ws_compression(ws, &counts);
+        if (counts.sent.messages + counts.received.messages > 0)
+                client_tell("* compressed: %" PRIu64 " sent, %" PRIu64 " to %" PRIu64
+                            " bytes; %" PRIu64 " received, %" PRIu64 " from %" PRIu64 " bytes",
+                            counts.sent.messages, counts.sent.plain, counts.sent.compressed,
+                            counts.received.messages, counts.received.plain,
+                            counts.received.compressed);
+}
+
 async void
 report_close(struct report *report, struct printer *printer, const struct ws *ws)
 {
         const struct ws_peer_close *peer = ws_peer_close(ws);
         json_t *event;
 
+        if (report->options->printing.verbose > 0)
+                tell_compression(ws);
         if (peer->code == 0)
                 return;
         if (report->options->printing.verbose > 0)

@@ -47,6 +47,26 @@ static const struct aw_opt options_table[] = {
          .argument = "first|none|NAME",
          .help = "which of the subprotocols that a client offers is chosen (first)",
          .offset = FIELD(subprotocol)},
+        {.name = "compress",
+         .kind = AW_OPT_STRING,
+         .argument = "off|shared|context[:BITS]",
+         .help = "compress messages for clients that offer it; context: with what was said before, "
+                 "which takes memory of each connection (shared)",
+         .offset = FIELD(compress)},
+        {.name = "compress-level",
+         .kind = AW_OPT_NUMBER,
+         .argument = "LEVEL",
+         .help = "from 1, fast, to 9, small (6)",
+         .offset = FIELD(compress_level),
+         .minimum = 1,
+         .maximum = 9},
+        {.name = "compress-min",
+         .kind = AW_OPT_SIZE,
+         .argument = "SIZE",
+         .help = "do not compress shorter messages (256)",
+         .offset = FIELD(compress_min),
+         .minimum = 1,
+         .maximum = (uint64_t)1 << 30},
         {.name = "socket-mode",
          .kind = AW_OPT_STRING,
          .argument = "MODE",
@@ -116,6 +136,7 @@ check(const struct server_options *options, int operands, char **argv)
         /* What may stand in a name (RFC 9110 section 5.6.2). */
         static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                     "0123456789!#$%&'*+-.^_`|~";
+        struct ws_deflate_options deflate;
 
         if (operands > 0)
                 return aw_opt_usage_error(&program, "unexpected argument '%s'", argv[1]);
@@ -126,6 +147,11 @@ check(const struct server_options *options, int operands, char **argv)
             options->subprotocol[strspn(options->subprotocol, token)] != '\0')
                 return aw_opt_usage_error(&program, "--subprotocol: '%s' is no subprotocol's name",
                                           options->subprotocol);
+        if (ws_deflate_parse(options->compress, &deflate) == -1)
+                return aw_opt_usage_error(&program,
+                                          "--compress: '%s' is not off, shared, context, or "
+                                          "context:BITS with 9 to 15",
+                                          options->compress);
         if (options->socket_mode != NULL && server_socket_mode(options->socket_mode) == 0)
                 return aw_opt_usage_error(&program,
                                           "--socket-mode: '%s' is not an octal mode from 1 to 777",
@@ -204,6 +230,9 @@ main(int argc, char **argv)
                 .max_message = (uint64_t)16 << 20,
                 .max_memory = quarter_of_memory(),
                 .subprotocol = "first",
+                .compress = "shared",
+                .compress_level = WS_DEFLATE_LEVEL,
+                .compress_min = WS_DEFLATE_THRESHOLD,
                 .test = "safe",
                 .loop = "auto",
                 .slow_task = 100 * AW_MILLISECOND,

@@ -142,6 +142,25 @@ resident_memory(void)
         return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+static void
+add_compressed(struct ws_compressed *sum, const struct ws_compressed *more)
+{
+        sum->messages += more->messages;
+        sum->plain += more->plain;
+        sum->compressed += more->compressed;
+}
+
+static void
+sample_compression(void)
+{
+        struct ws_compression counts;
+
+        ws_compression_total(&counts);
+        add_compressed(&counts.received, &found.compression.received);
+        add_compressed(&counts.sent, &found.compression.sent);
+        block->compression = counts;
+}
+
 static uint64_t
 now_since_1970(void)
 {
@@ -171,6 +190,7 @@ metrics_sample(void)
         for (i = 0; sources != NULL && i < *source_count; i++)
                 ws_listener_count(sources[i], &traffic);
         block->traffic = traffic;
+        sample_compression();
         aw_task_usage(&tasks);
         aw_log_losses(&losses);
         getrusage(RUSAGE_SELF, &usage);

@@ -29,6 +29,7 @@ struct metrics {
 
         /* The rest is looked up: see metrics_sample(). */
         struct ws_counters traffic;
+        struct ws_compression compression;
         struct aw_histogram lag;
         uint64_t tasks, stack_space, slow_tasks;
         uint64_t connection_memory, message_memory, resident_memory;

@@ -8,7 +8,8 @@
 #include "page.h"
 
 #include "authority.h"
-#include "echo.h"
+#include "await/watch.h"
+#include "metrics.h"
 
 /* page/files.S */
 extern const char page_html[], page_html_end[], page_css[], page_css_end[], page_js[],
@@ -227,7 +228,7 @@ set_fields(struct page_made *made, const char *nonce, struct ws_answer *answer)
 }
 
 static void
-answer_page(const struct ws_request *request, struct ws_answer *answer)
+page_answer_html(const struct ws_request *request, struct ws_answer *answer)
 {
         struct page_made *made = page_begin();
         char nonce[33];
@@ -245,8 +246,34 @@ answer_page(const struct ws_request *request, struct ws_answer *answer)
 
 /* Its files. */
 
+/* All connections are looked at, so this is done once in half a second, whoever asks. */
+static uint64_t
+count_messages(struct page *page)
+{
+        aw_time now = aw_loop_now();
+        struct ws_counters *counters;
+
+        if (page->counted != 0 && now - page->counted < AW_SECOND / 2)
+                return page->messages;
+        counters = calloc(1, sizeof(*counters));
+        for (size_t i = 0; counters != NULL && i < page->count; i++)
+                ws_listener_count(page->listeners[i], counters);
+        if (counters != NULL)
+                page->messages = counters->received.messages[0] + counters->received.messages[1];
+        page->counted = now;
+        free(counters);
+        return page->messages;
+}
+
+void
+page_watch(struct page *page, struct ws_listener *const *listeners, size_t count)
+{
+        page->listeners = listeners;
+        page->count = count;
+}
+
 static void
-answer_status(const struct ws_request *request, struct ws_answer *answer, const struct page *page)
+answer_status(const struct ws_request *request, struct ws_answer *answer, struct page *page)
 {
         static const char *const levels[] = {"off", "safe", "all"};
         const struct behave_server *behave = page->behave;
@@ -255,13 +282,12 @@ answer_status(const struct ws_request *request, struct ws_answer *answer, const 
         if (made != NULL)
                 fprintf(made->out,
                         "{\"name\": \"wsechod\", \"version\": \"" AW_VERSION
-                        "\", \"uptime\": %.3f, \"connections\": %zu, \"messages\": %" PRIu64
+                        "\", \"uptime\": %.3f, \"connections\": %" PRIu64 ", \"messages\": %" PRIu64
                         ", \"max_message\": %" PRIu64 ", \"test\": \"%s\", \"secure\": %s, "
                         "\"self_signed\": %s, \"authority\": %s}\n",
-                        (double)(aw_loop_now() - page->started) / AW_SECOND,
-                        echo_counts.open + behave->open, echo_counts.messages + behave->messages,
-                        behave->limits.max_message, levels[behave->limits.level],
-                        request->secure ? "true" : "false",
+                        (double)(aw_loop_now() - page->started) / AW_SECOND, metrics_block()->open,
+                        count_messages(page), behave->limits.max_message,
+                        levels[behave->limits.level], request->secure ? "true" : "false",
                         request->secure && page->self_signed ? "true" : "false",
                         request->secure && page->authority != NULL ? "true" : "false");
         page_end(made, "application/json", answer);
@@ -298,7 +324,7 @@ is_get(const struct ws_request *request)
 }
 
 bool
-page_file(const struct ws_request *request, struct ws_answer *answer, const struct page *page)
+page_file(const struct ws_request *request, struct ws_answer *answer, struct page *page)
 {
         if (request->upgrade || !is_get(request))
                 return false;
@@ -322,7 +348,7 @@ page_answer(const struct ws_request *request, struct ws_answer *answer, const st
                 *answer = (struct ws_answer){
                         .status = 405, .fields = allow, .field_count = 1, .body = not_allowed};
         else if (behave_likes(request, "text/html"))
-                answer_page(request, answer);
+                page_answer_html(request, answer);
         else
                 answer_text(request, answer, page);
 }

@@ -16,6 +16,10 @@ struct page {
         char *authority;  /* whom clients have to trust, in PEM; or NULL */
         aw_time started;
         const struct behave_server *behave;
+        struct ws_listener *const *listeners; /* see page_watch() */
+        size_t count;
+        uint64_t messages; /* received, when they were last added up */
+        aw_time counted;
 };
 
 /*
@@ -25,12 +29,15 @@ struct page {
 void page_open(struct page *page, const char *certificate, const struct behave_server *behave);
 void page_close(struct page *page);
 
+/* Counts the messages of these listeners from now on, which stay until they are NULL. */
+void page_watch(struct page *page, struct ws_listener *const *listeners, size_t count);
+
 /*
  * Handlers for struct ws_listen_options; the argument is a struct page. page_file() answers for the
  * page's files under /-/: true if the answer is settled. page_answer() answers for any other path.
  * Handshakes are accepted.
  */
-bool page_file(const struct ws_request *request, struct ws_answer *answer, const struct page *page);
+bool page_file(const struct ws_request *request, struct ws_answer *answer, struct page *page);
 void page_answer(const struct ws_request *request, struct ws_answer *answer,
                  const struct page *page);
 

@@ -186,6 +186,16 @@ subprotocol_of(const struct server_options *options)
         return strcmp(options->subprotocol, "none") == 0 ? "" : options->subprotocol;
 }
 
+static struct ws_deflate_options
+deflate_of(const struct server_options *options)
+{
+        struct ws_deflate_options deflate = {.level = (int)options->compress_level,
+                                             .threshold = (size_t)options->compress_min};
+
+        ws_deflate_parse(options->compress, &deflate);
+        return deflate;
+}
+
 /* This and the next return the exit status. */
 static async int
 server_listen(struct server *server, const char *url)
@@ -196,6 +206,7 @@ server_listen(struct server *server, const char *url)
                 .tls = given->tls,
                 .max_message = given->max_message,
                 .subprotocol = subprotocol_of(given),
+                .deflate = server->behave.deflate,
                 .socket_mode =
                         given->socket_mode == NULL ? 0 : server_socket_mode(given->socket_mode),
                 .handler = handle_request,
@@ -356,6 +367,7 @@ watch_server(struct server *server)
         server->admin = (struct admin){.listeners = server->listeners,
                                        .count = &server->count,
                                        .draining = &server->behave.draining};
+        page_watch(&server->page, server->listeners, server->count);
         if (access_log_start() == -1) {
                 aw_log(AW_LOG_ERROR, "--access-log: %s", strerror(errno));
                 return 1;
@@ -386,6 +398,7 @@ listen_and_serve(struct server *server)
         aw_cancel(signals);
         await(aw_join(signals));
         await(admin_close(&server->admin));
+        page_watch(&server->page, NULL, 0);
         close_listeners(server);
         return status;
 }
@@ -395,9 +408,10 @@ server_run(void *argument)
 {
         static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
         const struct server_options *options = argument;
-        struct server server = {.options = options,
-                                .main = aw_task_current(),
-                                .behave = {.limits = limits_of(options)}};
+        struct server server = {
+                .options = options,
+                .main = aw_task_current(),
+                .behave = {.limits = limits_of(options), .deflate = deflate_of(options)}};
         int status = 1;
 
         page_open(&server.page, options->cert, &server.behave);

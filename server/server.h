@@ -15,6 +15,8 @@ struct server_options {
         uint64_t max_message;
         uint64_t max_memory;     /* bytes */
         const char *subprotocol; /* first, none, or a name */
+        const char *compress;    /* off, shared, context, context:BITS */
+        uint64_t compress_level, compress_min;
         const char *socket_mode; /* octal, or NULL */
         const char *test;        /* which behaviours: off, safe or all */
         const char *loop;        /* the back end */

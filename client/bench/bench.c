@@ -231,6 +231,24 @@ check_pids(const struct bench_options *o, const struct aw_opt_program *program)
                 missing);
 }
 
+static enum bench_status
+prepare_deflate(struct bench_options *o, const struct aw_opt_program *program)
+{
+        const char *mode = o->compress_mode;
+
+        if (mode == NULL)
+                mode = o->compress ? "context" : "off";
+        /* Each message, however short: who asks for it wants to know what it costs. */
+        o->deflate.threshold = 1;
+        if (ws_deflate_parse(mode, &o->deflate) == 0)
+                return BENCH_OK;
+        return (enum bench_status)aw_opt_usage_error(
+                program,
+                "option '--compress-mode' must be shared, context, or context:BITS with 9 to 15, "
+                "not '%s'",
+                mode);
+}
+
 enum bench_status
 bench_prepare(struct bench_options *o, const struct aw_opt_program *program, char *const *urls)
 {
@@ -245,6 +263,8 @@ bench_prepare(struct bench_options *o, const struct aw_opt_program *program, cha
                 status = prepare_threads(o, program, urls[0]);
         if (status == BENCH_OK)
                 status = prepare_message(o, program);
+        if (status == BENCH_OK)
+                status = prepare_deflate(o, program);
         if (status == BENCH_OK)
                 status = check_limits(o, urls[0]);
         if (status == BENCH_OK)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "await/tls.h"
+#include "await/ws.h"
 #include "cli/opt.h"
 #include "sizes.h"
 
@@ -34,8 +35,8 @@ enum bench_work {
 struct bench_options {
         uint64_t connections, messages, in_flight, rate, connect_rate, rounds;
         int64_t duration, warm_up, ramp, timeout;
-        const char *size, *message, *threads, *cacert, *loop, *csv, *hdr, *report;
-        bool binary, churn, resume, idle, no_echo, insecure, json, compare;
+        const char *size, *message, *threads, *cacert, *loop, *csv, *hdr, *report, *compress_mode;
+        bool binary, compress, churn, resume, idle, no_echo, insecure, json, compare;
         struct aw_opt_strings headers, server_pids, fail_if;
 
         /* What bench_prepare() makes of them. */
@@ -45,6 +46,7 @@ struct bench_options {
         size_t text_length;
         size_t thread_count;
         struct aw_tls_context *tls;
+        struct ws_deflate_options deflate;
 };
 
 /*

@@ -288,6 +288,7 @@ prepare_worker_of(struct conductor *conductor, size_t index)
                        .tls = options->tls,
                        .headers = options->headers.items,
                        .header_count = options->headers.count,
+                       .deflate = options->deflate,
                        .max_message = options->text != NULL ? options->text_length + 1
                                                             : options->sizes.max + UINT64_C(1)},
                 .index = index,

@@ -51,6 +51,18 @@ settle(struct connection *c)
         aw_event_set(&c->worker->changed);
 }
 
+/* TLS, and compression if there is one. */
+static void
+describe(const struct ws *ws, char *out, size_t size)
+{
+        size_t used;
+
+        ws_describe(ws, out, size);
+        used = strlen(out);
+        if (ws_extension(ws) != NULL)
+                snprintf(out + used, size - used, ", %s", ws_extension(ws));
+}
+
 static async int
 open_one(struct connection *c)
 {
@@ -62,7 +74,7 @@ open_one(struct connection *c)
         now = clock_now();
         if (c->ws != NULL) {
                 if (worker->record.opened++ == 0)
-                        ws_describe(c->ws, worker->description, sizeof(worker->description));
+                        describe(c->ws, worker->description, sizeof(worker->description));
                 if (worker->options->work != BENCH_CHURN || worker_measures(worker, begin))
                         aw_histogram_record(&worker->record.connect, (uint64_t)(now - begin));
                 return 0;

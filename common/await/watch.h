@@ -12,7 +12,7 @@
 /* What went by in one direction. The first of two is text, the second binary. */
 struct ws_count {
         uint64_t messages[2]; /* whole ones */
-        uint64_t bytes[2];    /* of their payload, also of those that are not complete */
+        uint64_t bytes[2];    /* of their payload as it goes, compressed or not; also incomplete */
         uint64_t pings, pongs;
 };
 

@@ -175,6 +175,24 @@ AW_API const char *ws_peer(const struct ws *ws);
  */
 AW_API const char *ws_subprotocol(const struct ws *ws);
 
+/*
+ * The extension that both sides agreed on, as the server's answer has it: "permessage-deflate;
+ * server_no_context_takeover"; or NULL. The connection's, as long as it is there.
+ */
+AW_API const char *ws_extension(const struct ws *ws);
+
+/* Messages that went compressed, and their bytes, uncompressed and compressed. */
+struct ws_compressed {
+        uint64_t messages, plain, compressed;
+};
+struct ws_compression {
+        struct ws_compressed sent, received;
+};
+
+/* Those of the connection; and of all connections of this thread, also those that are gone. */
+AW_API void ws_compression(const struct ws *ws, struct ws_compression *counts);
+AW_API void ws_compression_total(struct ws_compression *counts);
+
 /* One line about the connection: "TLSv1.3, ...", or "plain". */
 AW_API void ws_describe(const struct ws *ws, char *out, size_t size);
 
@@ -195,6 +213,45 @@ AW_API uint64_t ws_memory(void);
 /* How many connections this thread has, of clients and listeners, handshakes included. */
 AW_API size_t ws_connection_count(void);
 
+/*
+ * Compression of messages: permessage-deflate (RFC 7692). A peer's compressed messages are limited
+ * by what they become: by max_message, as they are inflated. Large ones are inflated and compressed
+ * in slices of a millisecond, between which others have their turns.
+ */
+enum ws_deflate_mode {
+        WS_DEFLATE_OFF, /* it is not offered; an offer is declined */
+
+        /*
+         * No message refers to an earlier one (server_no_context_takeover,
+         * client_no_context_takeover), so a compressor and a decompressor serve all connections of
+         * a thread, and one that is idle holds no state of them.
+         */
+        WS_DEFLATE_SHARED,
+
+        /*
+         * Messages refer to earlier ones, if the peer wants it too, which makes small ones smaller.
+         * Each connection that has sent or received a compressed message holds a compressor, a
+         * decompressor or both, of WS_DEFLATE_COST(bits) bytes together. ws_memory() counts them.
+         */
+        WS_DEFLATE_CONTEXT,
+};
+struct ws_deflate_options {
+        enum ws_deflate_mode mode;
+        unsigned bits;    /* windows have 2^bits bytes at most: 9 to 15; 0: 15 */
+        int level;        /* from 1, fast, to 9, small; 0: WS_DEFLATE_LEVEL */
+        size_t threshold; /* bytes: shorter messages are not compressed; 0: WS_DEFLATE_THRESHOLD */
+};
+
+/*
+ * Reads the mode and the bits from a word, as options of programs have it: "off", "shared",
+ * "context", "context:10". 0, or -1 with errno EINVAL; the rest stays as it is.
+ */
+AW_API int ws_deflate_parse(const char *text, struct ws_deflate_options *options);
+
+#define WS_DEFLATE_LEVEL      6
+#define WS_DEFLATE_THRESHOLD  256
+#define WS_DEFLATE_COST(bits) (((size_t)((bits) < 15 ? 13 : 9) << (bits)) + 16384) /* about */
+
 /* Client */
 
 /* What a client comes past on its way to an open connection, and what the observer is told of it. */
@@ -210,6 +267,7 @@ enum ws_step {
 struct ws_frame {
         bool sent; /* by us; else it came */
         bool final;
+        bool compressed; /* the first one of a message that is: RSV1 (RFC 7692 section 6) */
         unsigned opcode;
         uint64_t length;        /* bytes of its payload */
         const uint8_t *payload; /* of a control frame; else NULL */
@@ -242,6 +300,8 @@ struct ws_connect_options {
          * send. 0: no pings.
          */
         aw_time ping_interval, ping_timeout;
+        /* What is offered. A server may decline; see ws_extension(). */
+        struct ws_deflate_options deflate;
         /* Borrowed for as long as there is the connection; or NULL. */
         const struct ws_observer *observer;
 };
@@ -306,6 +366,8 @@ struct ws_answer {
         int status;
         /* With 101: one that the client offers, or NULL for none. */
         const char *subprotocol;
+        /* With 101: in place of the listener's; or NULL. */
+        const struct ws_deflate_options *deflate;
         /*
          * Further fields, "Name: value". Not those that the library writes: Connection, Upgrade,
          * Sec-WebSocket-*, Date, Content-Length, Content-Type, X-Content-Type-Options.
@@ -357,6 +419,9 @@ struct ws_listen_options {
          * anything else: that one, if it is offered. Borrowed for as long as the listener listens.
          */
         const char *subprotocol;
+
+        /* What is agreed to, if a client offers it. */
+        struct ws_deflate_options deflate;
 
         /* Of a Unix socket: who may connect, as chmod(2); 0: by the umask. */
         unsigned socket_mode;

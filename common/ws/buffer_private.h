@@ -19,11 +19,12 @@ struct ws_buffer {
         size_t length, capacity;
         aw_time came; /* with WS_BUFFER_TIMED: when the message was complete */
         unsigned references;
-        bool queued;        /* in an outbox: it cannot be in another one */
-        uint8_t special;    /* of these two, or 0 */
-#define WS_BUFFER_PARTIAL 1 /* further parts of its message follow */
-#define WS_BUFFER_TIMED   2 /* see watch.c */
-        uint8_t header;     /* bytes of the header, which ends where the payload begins */
+        bool queued;     /* in an outbox: it cannot be in another one */
+        uint8_t special; /* of these, or 0; the first two are bits of its frame's first byte */
+#define WS_BUFFER_PARTIAL    WS_FRAME_FIRST_FIN  /* further parts of its message follow */
+#define WS_BUFFER_COMPRESSED WS_FRAME_FIRST_RSV1 /* it begins a message that is */
+#define WS_BUFFER_TIMED      1                   /* see watch.c */
+        uint8_t header; /* bytes of the header, which ends where the payload begins */
         uint8_t opcode;
         uint8_t size; /* which of the sizes that are kept for the next message */
         uint8_t room[WS_FRAME_HEADER_MAX];

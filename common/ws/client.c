@@ -9,7 +9,7 @@
 #include "net/resolve.h"
 #include "net/transport.h"
 #include "net/url.h"
-#include "ws/private.h"
+#include "ws/deflate_private.h"
 
 /* What a client needs until it is open. */
 struct ws_opening {
@@ -73,6 +73,7 @@ opening_response(struct ws *ws, const struct aw_http_head *head)
 {
         struct ws_opening *opening = ws->opening;
         const struct aw_http_text *protocol;
+        struct ws_deflate_agreed agreed;
         const char *problem;
         char text[256];
 
@@ -84,7 +85,7 @@ opening_response(struct ws *ws, const struct aw_http_head *head)
                 opening->error->status = head->status;
                 return;
         }
-        problem = ws_handshake_check_response(head, opening->key, opening->options);
+        problem = ws_handshake_check_response(head, opening->key, opening->options, &agreed);
         if (problem != NULL) {
                 opening_failed(ws, AW_ERROR_HANDSHAKE, problem);
                 return;
@@ -92,7 +93,9 @@ opening_response(struct ws *ws, const struct aw_http_head *head)
         protocol = aw_http_field(head, "Sec-WebSocket-Protocol");
         if (protocol != NULL)
                 ws->subprotocol = strndup(protocol->data, protocol->length);
-        if (protocol != NULL && ws->subprotocol == NULL) {
+        if ((protocol != NULL && ws->subprotocol == NULL) ||
+            (agreed.text[0] != '\0' &&
+             ws_deflate_begin(ws, &opening->options->deflate, &agreed) == -1)) {
                 opening_failed(ws, AW_ERROR_MEMORY, "out of memory");
                 return;
         }
@@ -181,7 +184,7 @@ static char *
 build_request(const struct ws_opening *opening)
 {
         const struct ws_connect_options *options = opening->options;
-        char *text = NULL;
+        char *text = NULL, offer[WS_DEFLATE_TEXT_MAX];
         size_t size, i;
         FILE *out = open_memstream(&text, &size);
 
@@ -194,6 +197,10 @@ build_request(const struct ws_opening *opening)
                 "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: %s\r\n"
                 "Sec-WebSocket-Version: 13\r\n",
                 opening->key);
+        if (options->deflate.mode != WS_DEFLATE_OFF) {
+                ws_deflate_offer(&options->deflate, offer);
+                fprintf(out, "Sec-WebSocket-Extensions: %s\r\n", offer);
+        }
         for (i = 0; i < options->header_count; i++)
                 fprintf(out, "%s\r\n", options->headers[i]);
         fputs("\r\n", out);
@@ -284,6 +291,7 @@ opening_begin(struct ws_opening *opening, struct aw_transport *transport)
         ws->alive.timeout = opening->options->ping_timeout;
         ws->role = &opening_role;
         ws->observer = opening->options->observer;
+        ws->in.watched = ws->observer != NULL;
         snprintf(ws->peer, sizeof(ws->peer), "%.63s", url->host_header);
         if (url->scheme == AW_URL_WSS) {
                 tls = aw_tls_create(opening->options->tls, url->host);
@@ -378,6 +386,11 @@ connect_url(struct ws_opening *opening, struct aw_url *url, aw_time deadline)
             has_header(options, "Sec-WebSocket-Extensions")) {
                 aw_error_set(opening->error, AW_ERROR_USAGE, EINVAL,
                              "a header field is one that the handshake itself sets");
+                return NULL;
+        }
+        if (!ws_deflate_options_valid(&options->deflate)) {
+                aw_error_set(opening->error, AW_ERROR_USAGE, EINVAL, "%s",
+                             ws_deflate_options_wrong);
                 return NULL;
         }
         if (!headers_valid(options)) {

@@ -48,7 +48,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ws/private.h"
+#include "ws/deflate_private.h"
 #include "ws/raw_private.h"
 #include "ws/request_private.h"
 
@@ -80,9 +80,12 @@ connection_free(struct ws *ws)
         ws_queue_clear(&ws->out.outbox);
         ws_buffer_unref(ws->in.current);
         ws_raw_free(ws);
+        ws_deflate_end(ws);
         free(ws);
-        if (ws_memory_end())
+        if (ws_memory_end()) {
                 ws_buffer_forget_spare();
+                ws_codec_forget_spare();
+        }
 }
 
 void
@@ -240,7 +243,8 @@ connection_ended(void *owner, bool truncated)
 {
         struct ws *ws = owner;
 
-        (void)truncated;
+        if (ws_deflate_keeps_end(ws, truncated))
+                return;
         ws_watch_end(ws, WS_SIDE_CLIENT, "it ended the stream");
         if (ws->in.state == WS_IN_HEAD)
                 aw_transport_close(ws->transport);

@@ -5,6 +5,7 @@
  * send much at once would each wait for the other one to read. So at most one message of the full
  * size is in each direction, the rest is bounded by the queues.
  */
+#include "ws/deflate_private.h"
 #include "ws/raw_private.h"
 
 /* What waits to be received, or to be dealt with. */
@@ -17,13 +18,22 @@ flow_waiting(const struct ws *ws)
                (current == NULL || current->queued ? 0 : ws_buffer_cost(current));
 }
 
+bool
+ws_flow_full(const struct ws *ws)
+{
+        size_t limit = ws->in.paused ? WS_QUEUE_LOW : WS_QUEUE_HIGH;
+
+        return ws->in.state == WS_IN_OPEN && flow_waiting(ws) > limit;
+}
+
 void
 ws_flow_update(struct ws *ws)
 {
-        size_t limit = ws->in.paused ? WS_QUEUE_LOW : WS_QUEUE_HIGH;
-        bool pause = (ws->in.state == WS_IN_OPEN && flow_waiting(ws) > limit) ||
-                     (ws->raw != NULL && ws_raw_stalled(ws));
+        bool full = ws_flow_full(ws);
+        bool pause = full || (ws->raw != NULL && ws_raw_stalled(ws)) || ws_deflate_yields(ws);
 
+        if (ws->deflate != NULL && !full)
+                ws_deflate_resume(ws);
         if (pause == ws->in.paused || ws->transport == NULL)
                 return;
         ws->in.paused = pause;

@@ -25,6 +25,12 @@ enum ws_opcode {
 #define WS_FRAME_HEADER_MAX  14  /* bytes: 2, 8 for the length, 4 for the mask */
 #define WS_FRAME_CONTROL_MAX 125 /* bytes of payload in a control frame (section 5.5) */
 
+#define WS_FRAME_RSV1 0x4 /* of `reserved` */
+
+/* Of the first byte of a header. */
+#define WS_FRAME_FIRST_FIN  0x80
+#define WS_FRAME_FIRST_RSV1 0x40
+
 struct ws_frame_header {
         uint64_t length;  /* bytes of payload */
         uint8_t size;     /* bytes of the header itself: 2 to 14 */

@@ -8,6 +8,7 @@
 #include <openssl/rand.h>
 #include <string.h>
 
+#include "ws/deflate_offer_private.h"
 #include "ws/private.h"
 
 static const char accept_guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -188,11 +189,13 @@ is_offered(const struct ws_connect_options *options, const struct aw_http_text *
 
 const char *
 ws_handshake_check_response(const struct aw_http_head *response, const char *key,
-                            const struct ws_connect_options *options)
+                            const struct ws_connect_options *options,
+                            struct ws_deflate_agreed *agreed)
 {
         const struct aw_http_text *accept = aw_http_field(response, "Sec-WebSocket-Accept");
         const struct aw_http_text *protocol = aw_http_field(response, "Sec-WebSocket-Protocol");
         char expected[WS_ACCEPT_SIZE];
+        const char *wrong;
 
         if (ws_handshake_accept(key, strlen(key), expected) == -1)
                 return "out of memory";
@@ -203,8 +206,9 @@ ws_handshake_check_response(const struct aw_http_head *response, const char *key
         if (accept == NULL || !aw_http_text_is(accept, expected) ||
             aw_http_field_count(response, "Sec-WebSocket-Accept") > 1)
                 return "the server's Sec-WebSocket-Accept is not the right one";
-        if (aw_http_field(response, "Sec-WebSocket-Extensions") != NULL)
-                return "the server chose an extension that was not offered";
+        wrong = ws_deflate_check(response, &options->deflate, agreed);
+        if (wrong != NULL)
+                return wrong;
         if (protocol != NULL && (!is_offered(options, protocol) ||
                                  aw_http_field_count(response, "Sec-WebSocket-Protocol") > 1))
                 return "the server chose a subprotocol that was not offered";

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "ws/deflate_private.h"
 #include "ws/watch_private.h"
 
 /* A message's buffer begins with at most this, and grows when so much has really come. */
@@ -23,6 +24,8 @@ ws_input_forget(struct ws *ws)
         ws_buffer_unref(reader->control);
         reader->message = reader->control = NULL;
         reader->target = NULL;
+        if (ws->deflate != NULL)
+                ws_deflate_forget(ws);
 }
 
 /* Control frames. */
@@ -123,6 +126,25 @@ input_message(struct ws *ws)
         deliver(ws, ws_buffer_shrink(message));
 }
 
+unsigned
+ws_input_grow(struct ws *ws, struct ws_buffer **target, size_t capacity, const char **reason)
+{
+        struct ws_buffer *larger;
+
+        (void)ws;
+        if (capacity > FIRST_CAPACITY && aw_memory_full()) {
+                *reason = "no memory for large messages now";
+                return WS_TRY_AGAIN_LATER;
+        }
+        larger = ws_buffer_resize(*target, capacity);
+        if (larger == NULL) {
+                *reason = "out of memory";
+                return WS_INTERNAL_ERROR;
+        }
+        *target = larger;
+        return 0;
+}
+
 /*
  * Room for `more` bytes of the message. The peer has to send what it announces: each step takes at
  * most four times of what has come. 0; or the code and reason to fail with.
@@ -131,7 +153,7 @@ static unsigned
 input_reserve(struct ws *ws, size_t more, const char **reason)
 {
         struct ws_reader *reader = &ws->in.reader;
-        struct ws_buffer **target = reader->target, *larger;
+        struct ws_buffer **target = reader->target;
         size_t need = (*target)->length + more, capacity = (*target)->capacity;
         uint64_t announced = (*target)->length + reader->left;
 
@@ -145,17 +167,7 @@ input_reserve(struct ws *ws, size_t more, const char **reason)
                 capacity = (size_t)ws->max_message;
         if (capacity < need)
                 capacity = need;
-        if (capacity > FIRST_CAPACITY && aw_memory_full()) {
-                *reason = "no memory for large messages now";
-                return WS_TRY_AGAIN_LATER;
-        }
-        larger = ws_buffer_resize(*target, capacity);
-        if (larger == NULL) {
-                *reason = "out of memory";
-                return WS_INTERNAL_ERROR;
-        }
-        *target = larger;
-        return 0;
+        return ws_input_grow(ws, target, capacity, reason);
 }
 
 /* Frames. */
@@ -172,7 +184,7 @@ frame_error(const struct ws *ws, const struct ws_frame_header *frame)
 {
         bool begun = ws->in.reader.message != NULL;
 
-        if (frame->reserved != 0)
+        if (WS_SELDOM(frame->reserved != 0) && !ws_deflate_begins(ws, frame))
                 return "reserved bits in a frame";
         if (frame->masked == ws->client)
                 return ws->client ? "a masked frame from a server" : "a frame without mask";
@@ -226,6 +238,17 @@ begin_skipped(struct ws *ws)
                 reader->target = &reader->control;
 }
 
+/* Somebody else has a say. True: the frame is dealt with. */
+static bool
+begin_watched(struct ws *ws, const char *error)
+{
+        const struct ws_frame_header *frame = &ws->in.reader.frame;
+
+        if (ws->observer != NULL && (error != NULL || !is_control(frame)))
+                ws_observe_frame(ws, frame, NULL);
+        return error == NULL && ws->deflate != NULL && ws_deflate_begin_frame(ws);
+}
+
 static void
 begin_frame(struct ws *ws)
 {
@@ -242,8 +265,8 @@ begin_frame(struct ws *ws)
                 return;
         }
         error = frame_error(ws, frame);
-        if (ws->observer != NULL && (error != NULL || !is_control(frame)))
-                ws_observe_frame(ws, frame, NULL);
+        if (ws->in.watched && begin_watched(ws, error))
+                return;
         if (error != NULL)
                 ws_order_fail(ws, WS_PROTOCOL_ERROR, EPROTO, error);
         else if (!is_control(frame) && frame->length > ws->max_message - so_far)
@@ -260,7 +283,7 @@ end_frame(struct ws *ws)
         reader->in_payload = false;
         if (reader->target == &reader->control)
                 input_control(ws);
-        else if (reader->target != NULL && reader->frame.final)
+        else if ((reader->target != NULL || reader->compressed) && reader->frame.final)
                 input_message(ws);
 }
 
@@ -297,6 +320,8 @@ input_payload(struct ws *ws, const uint8_t *data, size_t length)
 
         if (reader->target != NULL)
                 take_payload(ws, data, taken);
+        else if (reader->compressed)
+                return ws_deflate_take(ws, data, length);
         reader->left -= taken;
         return taken;
 }
@@ -387,8 +412,13 @@ skip_to_answer(struct ws *ws, const uint8_t *data, size_t length)
 static __attribute__((noinline)) void
 input_frames(struct ws *ws, const uint8_t *data, size_t length)
 {
-        size_t taken = skip_to_answer(ws, data, length);
+        size_t taken;
 
+        if (WS_SELDOM(ws_deflate_yields(ws))) {
+                ws_deflate_keep(ws, data, length);
+                return;
+        }
+        taken = skip_to_answer(ws, data, length);
         data += taken;
         length -= taken;
         while (length > 0 && (ws->in.state == WS_IN_OPEN || ws->in.state == WS_IN_SKIP)) {
@@ -479,7 +509,8 @@ is_idle(const struct ws *ws)
         const struct ws_reader *reader = &ws->in.reader;
 
         return ws->in.state == WS_IN_OPEN && !reader->in_payload && reader->head_length == 0 &&
-               reader->message == NULL && ws->observer == NULL;
+               reader->message == NULL && ws->observer == NULL &&
+               (ws->deflate == NULL || !(ws->deflate->inflating || ws->deflate->yielding));
 }
 
 void

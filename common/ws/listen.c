@@ -6,6 +6,7 @@
 
 #include "await/log.h"
 #include "net/resolve.h"
+#include "ws/deflate_offer_private.h"
 #include "ws/listener_private.h"
 
 async struct ws *
@@ -67,6 +68,8 @@ listen_on(struct ws_listener *listener, const struct ws_listen_options *options,
                 return aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
         if (options->url == NULL)
                 aw_error_set(error, AW_ERROR_USAGE, EINVAL, "no URL is given");
+        else if (!ws_deflate_options_valid(&options->deflate))
+                aw_error_set(error, AW_ERROR_USAGE, EINVAL, "%s", ws_deflate_options_wrong);
         else if (aw_url_parse_listen(options->url, url, &url_error) == -1)
                 aw_error_set(error, AW_ERROR_USAGE, EINVAL, "'%.150s%s': %s", options->url,
                              strlen(options->url) > 150 ? "..." : "", url_error.text);
@@ -108,6 +111,7 @@ ws_listen(const struct ws_listen_options *options, struct aw_error *error)
         listener->accept_last = &listener->accept_first;
         listener->max_message = options->max_message;
         listener->subprotocol = options->subprotocol;
+        listener->deflate = options->deflate;
         listener->ping_interval = options->ping_interval;
         listener->ping_timeout = options->ping_timeout;
         listener->origins = options->origins;

@@ -19,7 +19,8 @@ struct ws_listener {
         aw_time ping_interval, ping_timeout;
         const char *const *origins;
         size_t origin_count;
-        const char *subprotocol; /* these as in ws_listen_options */
+        const char *subprotocol;
+        struct ws_deflate_options deflate; /* these as in ws_listen_options */
         void (*handler)(const struct ws_request *request, struct ws_answer *answer, void *argument);
         void *argument;
         const struct ws_watch *watch;

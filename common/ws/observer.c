@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Somebody who looks on: see struct ws_observer. */
-#include "ws/private.h"
+#include "ws/deflate_private.h"
 
 void
 ws_observe_step(const struct ws_observer *observer, enum ws_step step, const char *text)
@@ -14,6 +14,7 @@ ws_observe_buffer(const struct ws *ws, const struct ws_buffer *buffer)
 {
         struct ws_frame frame = {.sent = true,
                                  .final = (buffer->special & WS_BUFFER_PARTIAL) == 0,
+                                 .compressed = (buffer->special & WS_BUFFER_COMPRESSED) != 0,
                                  .opcode = buffer->opcode,
                                  .length = buffer->length,
                                  .payload = buffer->opcode < WS_OP_CLOSE ? NULL : buffer->data};
@@ -26,6 +27,7 @@ void
 ws_observe_frame(const struct ws *ws, const struct ws_frame_header *header, const uint8_t *payload)
 {
         struct ws_frame frame = {.final = header->final,
+                                 .compressed = ws_deflate_begins(ws, header),
                                  .opcode = header->opcode,
                                  .length = header->length,
                                  .payload = payload};

@@ -33,8 +33,7 @@ build_header(const struct ws *ws, struct ws_buffer *buffer)
         buffer->header = (uint8_t)ws_frame_header_size(buffer->length, ws->client);
         header = ws_buffer_header(buffer);
         ws_frame_build(header, (enum ws_opcode)buffer->opcode, buffer->length, NULL);
-        if ((buffer->special & WS_BUFFER_PARTIAL) != 0)
-                header[0] &= 0x7f; /* FIN */
+        header[0] ^= buffer->special & (WS_BUFFER_PARTIAL | WS_BUFFER_COMPRESSED);
         if (ws->client)
                 mask_payload(buffer);
 }
@@ -142,8 +141,7 @@ put_frame(const struct ws *ws, struct ws_buffer *buffer, uint8_t *to)
                 return buffer->header + buffer->length;
         }
         size = ws_frame_build(to, (enum ws_opcode)buffer->opcode, buffer->length, NULL);
-        if ((buffer->special & WS_BUFFER_PARTIAL) != 0)
-                to[0] &= 0x7f; /* FIN */
+        to[0] ^= buffer->special & (WS_BUFFER_PARTIAL | WS_BUFFER_COMPRESSED);
         memcpy(to + size, buffer->data, buffer->length);
         return size + buffer->length;
 }

@@ -55,18 +55,26 @@ struct ws_reader {
         struct ws_buffer **target; /* one of the next two, or NULL: it is skipped */
         struct ws_buffer *message; /* begun, not complete */
         struct ws_buffer *control; /* likewise: it may come between a message's frames */
+        bool compressed;           /* no target: it goes by way of deflate_input.c */
         struct aw_utf8 utf8;
 };
 
 struct ws_in {
         enum ws_in_state state;
-        bool paused; /* too much waits */
-        int error;   /* what ws_receive() fails with once the inbox is empty */
+        bool paused;  /* too much waits */
+        bool watched; /* each frame is: there is an observer, or messages are compressed */
+        int error;    /* what ws_receive() fails with once the inbox is empty */
         struct ws_reader reader;
         struct ws_queue inbox;
         struct ws_buffer *current; /* the message that the task has */
         const char *problem;       /* how the peer broke the protocol: a literal, or NULL */
 };
+
+/*
+ * Why: a message is sent in parts, and not complete; one is compressed, turn by turn; messages are
+ * compressed, so they do not go the short way.
+ */
+enum { WS_HELD_PARTS = 1, WS_HELD_COMPRESSING = 2, WS_HELD_DEFLATE = 4 };
 
 struct ws_out {
         enum ws_out_state state;
@@ -78,7 +86,8 @@ struct ws_out {
         uint64_t ping_sent, ping_answered;
         size_t messages;       /* in the outbox: messages, and parts of one */
         uint64_t messages_end; /* what was written to the transport with the last one of them */
-        bool in_parts;         /* a message is sent in parts, and not complete */
+        uint8_t held;          /* messages are not queued as they come: see above */
+        bool compressed_parts; /* the message in parts is compressed */
         uint8_t type;          /* of what was sent last: messages or parts */
         struct aw_utf8 utf8;   /* of it */
 };
@@ -158,6 +167,7 @@ struct ws {
         struct ws_opening *opening;         /* a client's, until it is open */
         struct ws_request *request;         /* a server's */
         struct ws_raw *raw;                 /* see raw.h; most have none */
+        struct ws_deflate *deflate;         /* see deflate_private.h; or NULL */
         char *subprotocol;                  /* the one agreed on, or NULL */
         const struct ws_observer *observer; /* a client's, or NULL */
         const struct ws_watch *watch;       /* a server's, or NULL */
@@ -191,8 +201,9 @@ void ws_connection_release(struct ws *ws);
  */
 int ws_connection_wait(struct ws *ws, struct aw_waiters *waiters, aw_time deadline);
 
-/* flow.c: stops and resumes reading. Any stack. */
+/* flow.c: stops and resumes reading; whether too much waits to be received. Any stack. */
 void ws_flow_update(struct ws *ws);
+bool ws_flow_full(const struct ws *ws);
 
 /* output.c. Any stack, but for the last two. */
 int ws_output_queue_control(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length);
@@ -250,6 +261,13 @@ void ws_watch_mark(struct ws *ws);
 void ws_input(struct ws *ws, const uint8_t *data, size_t length);
 void ws_input_forget(struct ws *ws); /* the message that is being read */
 
+/*
+ * Another capacity for a message that is being read. 0; or the code to fail with, and the reason: a
+ * literal.
+ */
+unsigned ws_input_grow(struct ws *ws, struct ws_buffer **target, size_t capacity,
+                       const char **reason);
+
 /* order.c: whose turn it is. Any stack. */
 struct ws_buffer *ws_order_next_after_pings(struct ws *ws); /* which it answers */
 void ws_order_ping(struct ws *ws, struct ws_buffer *ping);  /* takes the reference */
@@ -292,8 +310,13 @@ int ws_handshake_accept(const char *key, size_t length, char accept[WS_ACCEPT_SI
  */
 int ws_handshake_check_request(const struct aw_http_head *request, const char **reason);
 
-/* NULL if the response switches to WebSocket as it should, or what is wrong with it. */
+/*
+ * NULL if the response switches to WebSocket as it should, and *agreed says how messages are
+ * compressed (see deflate_offer_private.h); or what is wrong with it.
+ */
+struct ws_deflate_agreed;
 const char *ws_handshake_check_response(const struct aw_http_head *response, const char *key,
-                                        const struct ws_connect_options *options);
+                                        const struct ws_connect_options *options,
+                                        struct ws_deflate_agreed *agreed);
 
 #endif

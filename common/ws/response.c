@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "await/log.h"
+#include "ws/deflate_offer_private.h"
 #include "ws/request_private.h"
 #include "ws/response_private.h"
 
@@ -74,14 +75,18 @@ write_head(FILE *out, const struct ws_answer *answer)
 }
 
 static void
-write_switch(FILE *out, const struct ws_answer *answer, const char *accept)
+write_switch(FILE *out, const struct ws *ws, const struct ws_answer *answer, const char *accept)
 {
+        const char *extension = ws_extension(ws);
+
         fprintf(out,
                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                 "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n",
                 accept);
         if (answer->subprotocol != NULL)
                 fprintf(out, "Sec-WebSocket-Protocol: %s\r\n", answer->subprotocol);
+        if (extension != NULL)
+                fprintf(out, "Sec-WebSocket-Extensions: %s\r\n", extension);
         write_fields(out, answer);
         fputs("\r\n", out);
 }
@@ -152,7 +157,7 @@ ws_response_switch(struct ws *ws, const char *accept, const struct ws_answer *an
         }
         if (first_100)
                 fputs("HTTP/1.1 100 Continue\r\n\r\n", out);
-        write_switch(out, answer, accept);
+        write_switch(out, ws, answer, accept);
         return send_written(ws, out, &text, &size);
 }
 
@@ -217,6 +222,9 @@ ws_response_wrong(const struct ws_request *request, const struct ws_answer *answ
         if (answer->status == 101 && answer->subprotocol != NULL &&
             !ws_request_offers(request, answer->subprotocol))
                 return "the subprotocol is not one that was offered";
+        if (answer->status == 101 && answer->deflate != NULL &&
+            !ws_deflate_options_valid(answer->deflate))
+                return ws_deflate_options_wrong;
         if (type != NULL && !aw_http_is_value(type, strlen(type)))
                 return "the content type is not the value of a field";
         for (i = 0; i < answer->field_count && wrong == NULL; i++)

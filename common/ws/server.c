@@ -9,6 +9,7 @@
 #include "await/log.h"
 #include "base/memory.h"
 #include "net/resolve.h"
+#include "ws/deflate_private.h"
 #include "ws/listener_private.h"
 #include "ws/raw_private.h"
 #include "ws/request_private.h"
@@ -35,6 +36,19 @@ is_head(const struct aw_http_head *head)
         return aw_http_text_is(&head->method, "HEAD");
 }
 
+/* The first offer of compression that can be accepted, if there is one. 0, or -1: no memory. */
+static int
+choose_deflate(struct ws *ws, const struct ws_answer *answer)
+{
+        const struct ws_deflate_options *options =
+                answer->deflate != NULL ? answer->deflate : &ws->listener->deflate;
+        struct ws_deflate_agreed agreed;
+
+        if (options->mode == WS_DEFLATE_OFF || !ws_deflate_accept(ws->request, options, &agreed))
+                return 0;
+        return ws_deflate_begin(ws, options, &agreed);
+}
+
 static void
 accept_handshake(struct ws *ws, const struct aw_http_head *head, const struct ws_answer *answer)
 {
@@ -51,7 +65,8 @@ accept_handshake(struct ws *ws, const struct aw_http_head *head, const struct ws
         }
         /* The connection now owns it. */
         ws->subprotocol = subprotocol;
-        if (((const struct ws_raw_answer *)answer)->held && ws_raw_begin(ws) == -1) {
+        if (choose_deflate(ws, answer) == -1 ||
+            (((const struct ws_raw_answer *)answer)->held && ws_raw_begin(ws) == -1)) {
                 ws_response_refuse(ws, 500, "out of memory", false);
                 return;
         }

@@ -10,6 +10,7 @@
 #include "await/ws.h"
 
 #include "await/log.h"
+#include "ws/deflate_private.h"
 #include "ws/raw_private.h"
 
 const struct ws_peer_close *
@@ -61,7 +62,8 @@ end_of_messages(struct ws *ws)
         if (ws->closing.begun)
                 return EPIPE;
         ws_order_close_now(ws);
-        if (ws->in.error == 0 && ws->draining) {
+        /* What still has to be inflated was received. */
+        if (ws->in.error == 0 && ws->draining && !ws_deflate_yields(ws)) {
                 if (!ws_raw_keeps_close(ws))
                         ws_close_queue(ws, WS_GOING_AWAY, NULL);
                 return ESHUTDOWN;
@@ -117,14 +119,23 @@ ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline)
 
 /* Sending. */
 
+/* It is as it was received. */
+static inline bool
+is_received(const struct ws *ws, const struct ws_message *message)
+{
+        const struct ws_buffer *buffer = message->buffer;
+
+        return buffer != NULL && !ws->client && !buffer->queued && message->data == buffer->data &&
+               message->length == buffer->length && message->type == (enum ws_type)buffer->opcode;
+}
+
 /* A received message goes out as it is, if it can; anything else is copied. */
-static struct ws_buffer *
+static inline struct ws_buffer *
 buffer_of(const struct ws *ws, const struct ws_message *message)
 {
         struct ws_buffer *buffer = message->buffer;
 
-        if (buffer != NULL && !ws->client && !buffer->queued && message->data == buffer->data &&
-            message->length == buffer->length && message->type == (enum ws_type)buffer->opcode) {
+        if (is_received(ws, message)) {
                 buffer->references++;
                 return buffer;
         }
@@ -166,6 +177,30 @@ wait_for_room(struct ws *ws, aw_time deadline)
         return -1;
 }
 
+/* If that is worth it. */
+static int
+send_compressed(struct ws *ws, const struct ws_message *message, aw_time deadline)
+{
+        struct ws_buffer *buffer = NULL;
+
+        if (message->type == WS_TEXT && !is_received(ws, message) &&
+            !aw_utf8_valid(message->data, message->length)) {
+                errno = EILSEQ;
+                return -1;
+        }
+        /* Where it fails the connection may be freed. */
+        if (message->length >= ws->deflate->threshold &&
+            ws_deflate_message(ws, message, deadline, &buffer) == -1)
+                return -1;
+        if (buffer == NULL)
+                buffer = buffer_of(ws, message);
+        if (buffer == NULL)
+                return -1;
+        /* The outbox now owns it. */
+        ws_output_queue(ws, buffer);
+        return 0;
+}
+
 static int
 send_message(struct ws *ws, const struct ws_message *message, aw_time deadline)
 {
@@ -175,9 +210,12 @@ send_message(struct ws *ws, const struct ws_message *message, aw_time deadline)
                 errno = EINVAL;
                 return -1;
         }
-        while (ws_output_open(ws) && (ws->out.in_parts || ws->out.outbox.bytes > WS_QUEUE_HIGH))
+        while (ws_output_open(ws) && (ws->out.held != 0 || ws->out.outbox.bytes > WS_QUEUE_HIGH)) {
+                if (ws->out.held == WS_HELD_DEFLATE && ws->out.outbox.bytes <= WS_QUEUE_HIGH)
+                        return send_compressed(ws, message, deadline);
                 if (wait_for_room(ws, deadline) == -1)
                         return -1;
+        }
         if (!ws_output_open(ws)) {
                 errno = EPIPE;
                 return -1;
@@ -205,31 +243,57 @@ ws_send_text(struct ws *ws, const char *text, aw_time deadline)
         return send_message(ws, &message, deadline);
 }
 
+static bool
+in_parts(const struct ws *ws)
+{
+        return (ws->out.held & WS_HELD_PARTS) != 0;
+}
+
+static struct ws_buffer *
+part_of(const struct ws *ws, const struct ws_message *part)
+{
+        struct ws_buffer *buffer = ws_buffer_create(
+                in_parts(ws) ? WS_OP_CONTINUATION : (uint8_t)part->type, part->length);
+
+        if (buffer == NULL)
+                return NULL;
+        buffer->length = part->length;
+        if (part->length > 0)
+                memcpy(buffer->data, part->data, part->length);
+        return buffer;
+}
+
 /* The parts of a message, as those of any other but for what their headers say. */
 static int
-queue_part(struct ws *ws, const struct ws_message *part, bool final)
+queue_part(struct ws *ws, const struct ws_message *part, bool final, aw_time deadline)
 {
         struct ws_out *out = &ws->out;
         struct aw_utf8 utf8 = {0};
         struct ws_buffer *buffer;
+        bool compressed = out->compressed_parts;
 
-        if (out->in_parts)
+        if (in_parts(ws))
                 utf8 = out->utf8;
+        else
+                compressed = ws->deflate != NULL && part->length >= ws->deflate->threshold;
         if (part->type == WS_TEXT && (!aw_utf8_feed(&utf8, part->data, part->length) ||
                                       (final && !aw_utf8_complete(&utf8)))) {
                 errno = EILSEQ;
                 return -1;
         }
-        buffer = ws_buffer_create(out->in_parts ? WS_OP_CONTINUATION : (uint8_t)part->type,
-                                  part->length);
+        if (!compressed)
+                buffer = part_of(ws, part);
+        else if (ws_deflate_part(ws, part, final, deadline, &buffer) == -1)
+                return -1;
         if (buffer == NULL)
                 return -1;
-        buffer->length = part->length;
-        buffer->special = final ? 0 : WS_BUFFER_PARTIAL;
-        if (part->length > 0)
-                memcpy(buffer->data, part->data, part->length);
+        buffer->special |= final ? 0 : WS_BUFFER_PARTIAL;
         out->utf8 = utf8;
-        out->in_parts = !final;
+        if (final)
+                out->held &= (uint8_t)~WS_HELD_PARTS;
+        else
+                out->held |= WS_HELD_PARTS;
+        out->compressed_parts = compressed;
         ws_output_queue(ws, buffer);
         if (final)
                 aw_wake_all(&ws->senders);
@@ -239,18 +303,19 @@ queue_part(struct ws *ws, const struct ws_message *part, bool final)
 async int
 ws_send_part(struct ws *ws, const struct ws_message *part, bool final, aw_time deadline)
 {
-        if (!ws->out.in_parts && !is_type(part->type)) {
+        if (!in_parts(ws) && !is_type(part->type)) {
                 errno = EINVAL;
                 return -1;
         }
-        while (ws_output_open(ws) && ws->out.outbox.bytes > WS_QUEUE_HIGH)
+        while (ws_output_open(ws) &&
+               ((ws->out.held & WS_HELD_COMPRESSING) != 0 || ws->out.outbox.bytes > WS_QUEUE_HIGH))
                 if (wait_for_room(ws, deadline) == -1)
                         return -1;
         if (!ws_output_open(ws)) {
                 errno = EPIPE;
                 return -1;
         }
-        return queue_part(ws, part, final);
+        return queue_part(ws, part, final, deadline);
 }
 
 int

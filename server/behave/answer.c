@@ -215,6 +215,24 @@ behave_protocol(struct behave_answering *answering, const struct behave_value *v
         return false;
 }
 
+/* Whoever started the server without compression does not want to pay for it. */
+bool
+behave_deflate(struct behave_answering *answering, const struct behave_value *value)
+{
+        static const enum ws_deflate_mode modes[] = {WS_DEFLATE_OFF, WS_DEFLATE_SHARED,
+                                                     WS_DEFLATE_CONTEXT};
+        enum ws_deflate_mode mode = modes[value->number];
+
+        if (mode != WS_DEFLATE_OFF && answering->deflate.mode == WS_DEFLATE_OFF)
+                return behave_settle(answering, 403,
+                                     "403 Forbidden: deflate: this server was started with "
+                                     "--compress off\n");
+        answering->deflate.mode = mode;
+        answering->deflate.bits = (unsigned)behave_number(answering->plan, BEHAVE_BITS, 0);
+        answering->answer->deflate = &answering->deflate;
+        return false;
+}
+
 /* The request. */
 
 static bool
@@ -334,6 +352,7 @@ behave_answer(struct behave_server *server, const struct ws_request *request,
                 return true;
         }
         answering->limits = &server->limits;
+        answering->deflate = server->deflate;
         answering->request = request;
         answering->answer = answer;
         answer->done = answering_done;

@@ -11,6 +11,7 @@
 struct behave_answering {
         const struct behave_plan *plan;
         const struct behave_limits *limits;
+        struct ws_deflate_options deflate; /* the server's, and then the answer's */
         const struct ws_request *request;
         struct ws_answer *answer;
         const char *fields[BEHAVE_FIELDS_MAX];
@@ -26,6 +27,7 @@ bool behave_bearer(struct behave_answering *answering, const struct behave_value
 bool behave_header(struct behave_answering *answering, const struct behave_value *value);
 bool behave_cookie(struct behave_answering *answering, const struct behave_value *value);
 bool behave_protocol(struct behave_answering *answering, const struct behave_value *value);
+bool behave_deflate(struct behave_answering *answering, const struct behave_value *value);
 
 /* Adds a field, or settles the answer with a body of one line. */
 void behave_add_field(struct behave_answering *answering, const char *format, ...)

@@ -10,9 +10,8 @@ struct behave_room;
 /* What all connections share. */
 struct behave_server {
         struct behave_limits limits;
+        struct ws_deflate_options deflate; /* how the server compresses */
         bool draining;
-        size_t open;       /* connections with behaviours */
-        uint64_t messages; /* that were replied to */
         struct {
                 struct behave_room *first, *last;
         } rooms; /* those that somebody is in */

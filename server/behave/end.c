@@ -26,7 +26,7 @@ behave_drop(struct behave *behave, const struct behave_value *value)
         return 1;
 }
 
-/* fault=WORD: one frame that must not be, and what the client makes of it. */
+/* fault=WORD: what must not be, and what the client makes of it. */
 
 #define BYTES(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 
@@ -36,7 +36,7 @@ static const struct {
         size_t length, zeros; /* so many behind the bytes */
         unsigned code;
 } faults[] = {
-        {BYTES(0xc1, 1, 'x'), 0, 1002},                    /* rsv */
+        {BYTES(0xa1, 1, 'x'), 0, 1002},                    /* rsv: RSV1 may be right */
         {BYTES(0x81, 0x81, 1, 2, 3, 4, 'x' ^ 1), 0, 1002}, /* masked */
         {BYTES(0x83, 1, 'x'), 0, 1002},                    /* opcode */
         {BYTES(0x81, 2, 0xc3, 0x28), 0, 1007},             /* utf8 */
@@ -46,6 +46,8 @@ static const struct {
         {BYTES(0x09, 1, 'x'), 0, 1002},                    /* fragmented-control */
         {BYTES(0x88, 2, 1005 >> 8, 1005 & 255), 0, 1002},  /* close-1005 */
         {BYTES(0x82, 100, 'h', 'a', 'l', 'f'), 0, 0},      /* half-frame */
+        {BYTES(0x01, 1, 'x', 0xc0, 1, 'x'), 0, 1002},      /* rsv1-continuation */
+        {BYTES(0xc1, 2, 0x07, 0), 0, 1007},                /* bad-deflate: block type 3 */
 };
 
 /* The client's Close, or its end, or neither. */
@@ -77,6 +79,7 @@ behave_fault(struct behave *behave, const struct behave_value *value)
         uint8_t bytes[132] = {0};
         size_t length = faults[value->number].length;
         bool half = faults[value->number].code == 0;
+        unsigned wanted = faults[value->number].code;
 
         memcpy(bytes, faults[value->number].data, length);
         length += faults[value->number].zeros;
@@ -86,7 +89,10 @@ behave_fault(struct behave *behave, const struct behave_value *value)
                         await(ws_raw_wait_sent(behave->ws, aw_loop_now() + VERDICT_TIME));
                         ws_raw_end(behave->ws, WS_RAW_FIN);
                 }
-                await(await_verdict(behave, "fault", value->text, faults[value->number].code));
+                /* Without compression it is one of the reserved bits. */
+                if (ws_extension(behave->ws) == NULL && behave_value_is(value, "bad-deflate"))
+                        wanted = WS_PROTOCOL_ERROR;
+                await(await_verdict(behave, "fault", value->text, wanted));
         }
         if (half)
                 ws_drop(behave->ws);

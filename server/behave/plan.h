@@ -30,6 +30,8 @@ enum behave_id {
         BEHAVE_HEADER,
         BEHAVE_COOKIE,
         BEHAVE_PROTOCOL,
+        BEHAVE_DEFLATE,
+        BEHAVE_BITS,
         BEHAVE_HANDSHAKE,
         BEHAVE_HANDSHAKE_DELAY,
         BEHAVE_HANDSHAKE_DRIP,

@@ -75,6 +75,22 @@ const struct behave_row behave_table[BEHAVE_ROWS] = {
                              .answer = behave_protocol,
                              .help = "chooses this subprotocol; one that the client does not offer "
                                      "only with --test all"},
+        [BEHAVE_DEFLATE] = {.name = "deflate",
+                            .argument = "WORD",
+                            .example = "context",
+                            .kinds = BEHAVE_WORD,
+                            .words = "off|shared|context",
+                            .answer = behave_deflate,
+                            .help = "declines to compress messages, or compresses them without or "
+                                    "with what was said before, if the client offers it"},
+        [BEHAVE_BITS] = {.name = "bits",
+                         .argument = "NUMBER",
+                         .example = "10",
+                         .kinds = BEHAVE_NUMBER,
+                         .minimum = 9,
+                         .maximum = 15,
+                         .of = "deflate",
+                         .help = "with windows of 2^NUMBER bytes at most (15)"},
         [BEHAVE_HANDSHAKE] = {.name = "handshake",
                               .argument = "WORD",
                               .example = "wrong-accept",
@@ -274,7 +290,8 @@ const struct behave_row behave_table[BEHAVE_ROWS] = {
                           .example = "rsv",
                           .kinds = BEHAVE_WORD,
                           .words = "rsv|masked|opcode|utf8|nonminimal|orphan|long-control|"
-                                   "fragmented-control|close-1005|half-frame",
+                                   "fragmented-control|close-1005|half-frame|rsv1-continuation|"
+                                   "bad-deflate",
                           .all = true,
                           .on_end = behave_fault,
                           .help = "sends one frame that breaks the protocol, and logs what the "

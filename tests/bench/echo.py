@@ -14,13 +14,14 @@ import os
 import signal
 import statistics
 import sys
+import tempfile
 
 sys.dont_write_bytecode = True
 # pylint: disable=wrong-import-position
 import machine  # noqa: E402
 import tables  # noqa: E402
 from processes import Failed, Load, Server, calls_counter, raise_file_limit  # noqa: E402
-from rows import ACTIVE, BUILD, OURS, ROWS, peers  # noqa: E402
+from rows import ACTIVE, BUILD, OURS, ROWS, peers, write_messages  # noqa: E402
 
 LOAD = f"{BUILD}/wsbench"
 RESTING = 0.5  # of a core: half of what a server could take
@@ -43,6 +44,7 @@ def figures(told):
         "busy": told["server"]["cpu_seconds"] / told["seconds"],
         "own_busy": told["generator"]["busiest_thread"],
         "waited": told["generator"]["waited"],
+        "compressed": "permessage-deflate" in told["connection"],
     } | {f"{name}_us": latency[name] * 1000 for name in ("p50", "p99", "p99.9")}
 
 
@@ -93,6 +95,8 @@ class Bench:
 
     def measure(self):
         with contextlib.ExitStack() as stack:
+            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))
+            write_messages(self.rows, directory)
             running = self.start(stack)
             for number in range(self.rounds):
                 self.measure_round(running, number, "", self.measure_row)
@@ -126,6 +130,8 @@ class Bench:
         if len(failed) < 2 and server.process.poll() is None:
             with self.noting(name, title + ": "):
                 result = run_load(server, self.rows[title].options, self.times)
+                if self.rows[title].scheme == "deflate" and not result["compressed"]:
+                    raise Failed("it does not compress")
                 self.results[name][title].append(result | {"round": number})
             if server.process.poll() is not None:
                 self.failures[name].append(f"{title}: the server ended ({server.process.poll()})")

@@ -8,7 +8,7 @@ import statistics
 
 import paper
 from processes import CPUS
-from rows import LIMIT, LWS, OTHER, OURS, PIPELINED
+from rows import JSON_1K, JSON_16K, LIMIT, LWS, OTHER, OURS, PIPELINED, WS
 
 PERCENTILES = ("p50_us", "p99_us", "p99.9_us")
 
@@ -122,6 +122,8 @@ def aims(bench):
         (f"with {bench.idle_count:,} idle connections: CPU at most 1.1 × that without them",
          among / alone if alone else None, 1.1, "{:.2f}"),
         ("at most 28 KiB per idle TLS connection", each, 28 * 1024, "{:,.0f}"),
+        *((f"{row}: CPU at most half of ws", within(OURS, WS, row), 0.5, "{:.2f}")
+          for row in (JSON_1K, JSON_16K)),
     ]  # fmt: skip
 
 
@@ -158,7 +160,8 @@ def show(bench):
 
 def as_json(bench, where):
     def summary(results):
-        found = {key: middle(results, key) for key in results[0] if key != "round"}
+        found = {key: middle(results, key) for key in results[0]
+                 if key not in ("round", "compressed")}
         low, high = median_interval([result["cpu_us"] for result in results])
         return found | {"cpu_us_low": low, "cpu_us_high": high, "rounds": results}
 

@@ -65,7 +65,7 @@ accepted("case does not matter, nor other words beside Upgrade",
          request("Connection: close", "connection: upgrade", drop=("Connection",)))
 accepted("fields that it does not know do not matter, nor what they hold",
          request("Origin: https://example.org", "Cookie: a=b; c=\xe9", "User-Agent:",
-                 "Sec-WebSocket-Extensions: permessage-deflate"))
+                 "Sec-WebSocket-Extensions: x-unknown; permessage-deflate"))
 accepted("the first subprotocol that is offered is chosen",
          request("Sec-WebSocket-Protocol: chat"),
          request("Sec-WebSocket-Protocol: , chat ,superchat"),

@@ -1,18 +1,29 @@
 # SPDX-License-Identifier: MIT
-"""wsecho --echo before the test suite for WebSocket clients: no case FAILED."""
+"""wsecho --echo --compress before the test suite for WebSocket clients: no case FAILED."""
 
 import sys
 
 from support import BUILD, LOOP, ROOT, main, match, run, test
 
 
-@test("it keeps to RFC 6455, as far as this suite can see")
-def _():
+def judge(options, patterns=""):
+    """What the suite says in the end."""
     loop = f"--loop {LOOP} " if LOOP else ""
     done = run(sys.executable, ROOT / "tests/conformance/run", "--client",
-               f"'{BUILD}/wsecho' --echo {loop}{{url}}", "--cases",
-               "1,2,3,4,5,6,7,8,9,10,11").expect(0)
-    match(r"\d+ cases in .* s: \d+ OK, .* 0 FAILED", done.out.decode())
+               f"'{BUILD}/wsecho' --echo {options} {loop}{{url}}", "--cases", patterns).expect(0)
+    return match(r"\d+ cases in .* s: \d+ OK, .* 0 FAILED.*", done.out.decode())[0]
+
+
+@test("it keeps to RFC 6455 and RFC 7692, as far as this suite can see")
+def _():
+    match(", 0 UNIMPLEMENTED", judge("--compress"))
+
+
+@test("it keeps to RFC 7692 without what was said before, and with small windows")
+def _():
+    match(", 1 UNIMPLEMENTED", judge("--compress-mode shared", "13,14"))
+    # An answer with a larger window than was asked for is one to refuse.
+    match(", 5 UNIMPLEMENTED", judge("--compress-mode context:10", "13,14"))
 
 
 main()

@@ -70,11 +70,10 @@ async def _(client):
         await echoes(client, message)
 
 
-@connected("aiohttp: permessage-deflate is offered, and the connection goes on without it",
-           compress=15)
+@connected("aiohttp: permessage-deflate is offered and agreed on", compress=15)
 async def _(client):
-    equal(client.websocket.compress, 0)
-    await echoes(client, "not compressed " * 1000)
+    equal(client.websocket.compress, 15)
+    await echoes(client, "compressed " * 1000)
 
 
 @connected("aiohttp: a ping is answered", autoping=False)

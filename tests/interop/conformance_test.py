@@ -32,7 +32,7 @@ def run_on(name, command, patterns=(), names=None):
     with Spawned([str(word) for word in command], {"NODE_PATH": str(PACKAGES)}) as server:
         target = SpawnedTarget(server, SETTINGS, cacert=certificates() / "ca.pem")
         run = runner.run(cases, target, name)
-    if name == known.WSECHOD and (server.deaths or server.status != 0):
+    if name.startswith(known.WSECHOD) and (server.deaths or server.status != 0):
         raise AssertionError(f"{server.deaths} deaths, and status {server.status} at the end")
     if len(run.results) < (450 if names is None else len(names)):
         raise AssertionError(f"there are only {len(run.results)} cases")
@@ -46,17 +46,20 @@ def as_known(*arguments, **more):
         raise AssertionError("\n".join([*sentences, report.text(run)]))
 
 
-def declare_own(scheme):
-    @test(f"wsechod keeps to RFC 6455, {scheme}")
+def declare_own(scheme, *options):
+    @test(" ".join(["wsechod", *options, f"keeps to RFC 6455 and RFC 7692, {scheme}"]))
     def _():
-        words = [WSECHOD, "--listen", f"{scheme}://127.0.0.1:{{port}}"]
+        words = [WSECHOD, *options, "--listen", f"{scheme}://127.0.0.1:{{port}}"]
         words += ["--loop", LOOP] if LOOP else []
         cert, key = pair()
-        as_known(known.WSECHOD, words + (["--cert", cert, "--key", key] if scheme == "wss" else []))
+        as_known(" ".join([known.WSECHOD, *options]),
+                 words + (["--cert", cert, "--key", key] if scheme == "wss" else []))
 
 
 declare_own("ws")
 declare_own("wss")
+declare_own("ws", "--compress", "context")
+declare_own("wss", "--compress", "context:10")
 
 
 def declare_lws(name, *words):

@@ -74,16 +74,15 @@ async def _(ws):
         equal(await ws.recv(), f"message {i}")
 
 
-@connected("websockets: permessage-deflate is offered, and the connection goes on without it",
-           compression="deflate")
+@connected("websockets: permessage-deflate is offered and agreed on", compression="deflate")
 async def _(ws):
     # websockets has a new interface from 13 on.
     protocol = getattr(ws, "protocol", ws)
     headers = ws.request.headers if hasattr(ws, "request") else ws.request_headers
-    equal(protocol.extensions, [])
+    equal([extension.name for extension in protocol.extensions], ["permessage-deflate"])
     if "permessage-deflate" not in headers["Sec-WebSocket-Extensions"]:
         raise AssertionError("it was not offered")
-    await echoes(ws, "not compressed " * 1000)
+    await echoes(ws, "compressed " * 1000)
 
 
 @connected("websockets: a subprotocol that is offered is chosen",

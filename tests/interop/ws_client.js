@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Usage: node ws_client.js SCENARIO URL: the npm package ws as a client, verifying with $CA.
+// Of the scenario deflate: the options of permessage-deflate in JSON, and what is agreed on.
 'use strict';
 
 const assert = require('node:assert');
@@ -7,13 +8,14 @@ const { once } = require('node:events');
 const fs = require('node:fs');
 const WebSocket = require('ws');
 
-const [scenario, url] = process.argv.slice(2);
+const [scenario, url, more, wanted] = process.argv.slice(2);
 const ca = fs.readFileSync(process.env.CA);
 
 async function connect(options) {
   const ws = new WebSocket(url, { ca, ...options });
   ws.arrived = [];
   ws.on('message', (data, binary) => ws.arrived.push({ data, binary }));
+  ws.on('upgrade', ({ headers }) => (ws.answer = headers));
   await once(ws, 'open');
   return ws;
 }
@@ -102,9 +104,11 @@ const scenarios = {
     await expectClosed(ws, 1005);
   },
   async deflate() {
-    const ws = await connect({ perMessageDeflate: { serverMaxWindowBits: 10 } });
-    assert.strictEqual(ws.extensions, '');
-    await expectEcho(ws, 'not compressed '.repeat(1000));
+    const ws = await connect({ perMessageDeflate: JSON.parse(more) });
+    assert.match(ws.answer['sec-websocket-extensions'] ?? '', new RegExp(wanted));
+    for (const text of ['compressed '.repeat(1000), '', 'x', 'compressed '.repeat(1000)])
+      await expectEcho(ws, text);
+    await expectEcho(ws, Buffer.from(Array.from({ length: 1 << 20 }, (_, i) => (i * i) >> 7)));
     await close(ws);
   },
   async tooLarge() {

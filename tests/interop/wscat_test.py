@@ -61,6 +61,12 @@ def _():
         run_open(*wscat("-w", "0", "-x", text)).expect(0, text.encode() + b"\n")
 
 
+@test("wscat and the server compress a long message")
+def _():
+    text = "a long message " * 1000
+    run_open(*wscat("-w", "0", "-x", text)).expect(0, text.encode() + b"\n")
+
+
 @test("wscat -s gets the subprotocol that it insists on, and none from a server that chooses none")
 def _():
     run_open(*wscat("-w", "0", "-s", "chat", "-x", "Hello")).expect(0, b"Hello\n")

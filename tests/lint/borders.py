@@ -52,6 +52,7 @@ FOREIGN = [
     ("openssl/*", "common/tls/* common/ws/* server/behave/digest.c server/authority.c tests/*"),
     ("ev.h", "common/loop/ev.c"),
     ("uv.h", "common/loop/uv.c"),
+    ("zlib.h", "common/ws/codec.c tests/*"),
     ("jansson.h", "client/* server/*"),
     ("histedit.h", "client/editor.c client/history.* client/keys.*"),
     ("cmocka.h", "tests/unit/*"),

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "ws/deflate_offer_private.h"
 #include "ws/private.h"
 
 #define KEY    "dGhlIHNhbXBsZSBub25jZQ==" /* the RFC's example */
@@ -202,13 +203,14 @@ struct response {
 static const char *
 check(const struct response *response)
 {
+        struct ws_deflate_agreed agreed;
         struct ws_connect_options options = {.headers = &response->offer,
                                              .header_count = response->offer == NULL ? 0 : 1};
         struct aw_http_head head;
 
         assert_int_equal(aw_http_parse_response(response->text, strlen(response->text), &head),
                          AW_HTTP_OK);
-        return ws_handshake_check_response(&head, KEY, &options);
+        return ws_handshake_check_response(&head, KEY, &options, &agreed);
 }
 
 static void

@@ -202,12 +202,12 @@ raw_connect(const char *url, int receive_buffer)
 
 /* The opening handshake of such a client. With a small receive buffer both kernels take little. */
 static inline async int
-raw_client(struct ws_listener *listener, struct ws **server, int receive_buffer)
+raw_client_asks(struct ws_listener *listener, struct ws **server, int receive_buffer,
+                const char *request, char head[4096])
 {
         int fd = raw_connect(ws_listener_url(listener, 0), receive_buffer);
-        char head[4096];
 
-        raw_send(fd, RAW_REQUEST, strlen(RAW_REQUEST));
+        raw_send(fd, request, strlen(request));
         *server = await(ws_accept(listener, SOON));
         if (!expect(*server != NULL))
                 return fd;
@@ -217,6 +217,14 @@ raw_client(struct ws_listener *listener, struct ws **server, int receive_buffer)
         await(raw_read_head(fd, head));
         expect(strstr(head, RAW_ACCEPT) != NULL);
         return fd;
+}
+
+static inline async int
+raw_client(struct ws_listener *listener, struct ws **server, int receive_buffer)
+{
+        char head[4096];
+
+        return await(raw_client_asks(listener, server, receive_buffer, RAW_REQUEST, head));
 }
 
 /* A listening socket, and the URL for it. Of its backlog only the kernel takes care. */

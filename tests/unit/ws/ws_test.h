@@ -15,7 +15,7 @@
 #include "await/task_wait.h"
 #include "await/tls.h"
 #include "unit/support.h"
-#include "ws/private.h"
+#include "ws/deflate_private.h"
 
 /* When to give up on what should come at once. */
 #define SOON (aw_loop_now() + 30 * AW_SECOND)
@@ -29,7 +29,8 @@
 struct pair {
         async int (*test)(struct pair *pair);
         const char *url;
-        uint64_t max_message; /* of both ends */
+        uint64_t max_message; /* of both ends, and the next */
+        struct ws_deflate_options deflate;
         struct aw_tls_context *server_tls, *client_tls;
         struct ws_listener *listener;
         struct ws *server, *client;
@@ -97,10 +98,13 @@ listen_at(const char *url, struct aw_tls_context *tls)
 static inline async int
 pair_open(struct pair *pair)
 {
-        struct ws_listen_options options = {
-                .url = pair->url, .tls = pair->server_tls, .max_message = pair->max_message};
-        struct connecting connecting = {
-                .options = {.tls = pair->client_tls, .max_message = pair->max_message}};
+        struct ws_listen_options options = {.url = pair->url,
+                                            .tls = pair->server_tls,
+                                            .max_message = pair->max_message,
+                                            .deflate = pair->deflate};
+        struct connecting connecting = {.options = {.tls = pair->client_tls,
+                                                    .max_message = pair->max_message,
+                                                    .deflate = pair->deflate}};
         struct aw_error error = {.text = ""};
 
         pair->listener = await(ws_listen(&options, &error));
@@ -211,6 +215,12 @@ outbox_bytes(const struct ws *ws)
         return ws->out.outbox.bytes;
 }
 
+static inline bool
+is_compressing(const struct ws *ws)
+{
+        return (ws->out.held & WS_HELD_COMPRESSING) != 0;
+}
+
 /* All that is kept for the connection. */
 static inline size_t
 held_bytes(const struct ws *ws)
@@ -219,7 +229,7 @@ held_bytes(const struct ws *ws)
 
         return inbox_bytes(ws) + outbox_bytes(ws) +
                (current == NULL || current->queued ? 0 : ws_buffer_cost(current)) +
-               (half == NULL ? 0 : ws_buffer_cost(half)) +
+               (half == NULL ? 0 : ws_buffer_cost(half)) + ws_deflate_cost(ws) +
                (ws->transport == NULL ? 0 : aw_transport_held(ws->transport));
 }
 

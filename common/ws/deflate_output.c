@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Compressing. It is done by the task that sends, before the message is queued, a few kilobytes at a
+ * time: a large message takes several turns, in which others have theirs. Meanwhile no other task's
+ * message is queued on this connection.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "ws/deflate_private.h"
+
+#define SLICE                                                                                      \
+        ((size_t)4 << 10) /* of the message: at the highest level some milliseconds at worst */
+#define PIECE ((size_t)16 << 10) /* of what comes out */
+
+/* What comes out, on its way to a buffer of the right size. */
+static _Thread_local uint8_t scratch[PIECE];
+
+/* A message on its way. */
+struct squeeze {
+        struct ws *ws;
+        const struct ws_message *message;
+        struct ws_codec *codec;
+        struct ws_buffer *buffer; /* what has come out */
+        bool whole;               /* the message is no part of one */
+        bool final;               /* the tail goes */
+        bool useless;             /* it does not become smaller */
+        bool waited;              /* others may wait for the end of it */
+        size_t done;
+};
+
+static bool
+may_give_up(const struct squeeze *squeeze)
+{
+        return squeeze->whole && !squeeze->ws->deflate->agreed.send_context;
+}
+
+static size_t
+length_so_far(const struct squeeze *squeeze)
+{
+        return squeeze->buffer == NULL ? 0 : squeeze->buffer->length;
+}
+
+/* 0, or -1 with errno ENOMEM. */
+static int
+append_output(struct squeeze *squeeze, size_t length, bool last)
+{
+        struct ws_buffer *buffer = squeeze->buffer, *larger;
+        size_t before = length_so_far(squeeze), capacity = before + length;
+
+        if (length == 0)
+                return 0;
+        if (buffer == NULL)
+                larger = ws_buffer_create(0, last ? capacity : 2 * capacity);
+        else if (capacity > buffer->capacity)
+                larger = ws_buffer_resize(buffer, last ? capacity : 2 * capacity);
+        else
+                larger = buffer;
+        if (larger == NULL)
+                return -1;
+        memcpy(larger->data + before, scratch, length);
+        larger->length = capacity;
+        squeeze->buffer = larger;
+        return 0;
+}
+
+/* Compresses the next slice. 0, or -1 with errno ENOMEM. */
+static int
+squeeze_slice(struct squeeze *squeeze)
+{
+        const struct ws_message *message = squeeze->message;
+        size_t left = message->length - squeeze->done, taken = left < SLICE ? left : SLICE;
+        struct ws_codec_bytes bytes = {.in = message->data + squeeze->done, .in_left = taken};
+        bool last = taken == left, over = false;
+
+        while (!over) {
+                bytes.out = scratch;
+                bytes.out_left = PIECE;
+                over = ws_codec_deflate(squeeze->codec, &bytes, last);
+                if (append_output(squeeze, PIECE - bytes.out_left, over && last) == -1)
+                        return -1;
+                if (may_give_up(squeeze) && length_so_far(squeeze) >= message->length)
+                        squeeze->useless = over = true;
+        }
+        squeeze->done += taken;
+        return 0;
+}
+
+/* The turns. */
+
+static void
+wake_senders(void *argument)
+{
+        struct ws *ws = argument;
+
+        aw_wake_all(&ws->senders);
+}
+
+static int
+wait_for_turn(struct squeeze *squeeze, aw_time deadline)
+{
+        struct ws *ws = squeeze->ws;
+        int result;
+
+        /* The turn would come first, each time. */
+        if (aw_loop_now() >= deadline) {
+                errno = ETIMEDOUT;
+                return -1;
+        }
+        squeeze->waited = true;
+        ws->out.held |= WS_HELD_COMPRESSING;
+        aw_call_soon(&ws->deflate->rest, wake_senders, ws);
+        result = ws_connection_wait(ws, &ws->senders, deadline);
+        ws->out.held &= (uint8_t)~WS_HELD_COMPRESSING;
+        if (result == 0 && !ws_output_open(ws)) {
+                errno = EPIPE;
+                result = -1;
+        }
+        return result;
+}
+
+static int
+squeeze_all(struct squeeze *squeeze, aw_time deadline)
+{
+        aw_time end = aw_loop_now() + WS_DEFLATE_TIME;
+        int result = squeeze_slice(squeeze);
+
+        while (result == 0 && squeeze->done < squeeze->message->length && !squeeze->useless) {
+                if (aw_loop_now() >= end) {
+                        result = wait_for_turn(squeeze, deadline);
+                        end = aw_loop_now() + WS_DEFLATE_TIME;
+                }
+                if (result == 0)
+                        result = squeeze_slice(squeeze);
+        }
+        return result;
+}
+
+/* What was compressed. */
+
+/*
+ * At the end of a message the tail goes (RFC 7692 section 7.2.1). A last part without a byte leaves
+ * nothing to flush: then the beginning of an empty block completes the message.
+ */
+static int
+finish_buffer(struct squeeze *squeeze, uint8_t opcode)
+{
+        struct ws_buffer *buffer = squeeze->buffer;
+
+        if (buffer == NULL) {
+                buffer = ws_buffer_create(opcode, 1);
+                if (buffer == NULL)
+                        return -1;
+                buffer->data[0] = 0;
+                buffer->length = squeeze->final ? 1 : 0;
+        } else if (squeeze->final) {
+                buffer->length -= WS_CODEC_TAIL;
+        }
+        buffer->opcode = opcode;
+        buffer->special = opcode == WS_OP_CONTINUATION ? 0 : WS_BUFFER_COMPRESSED;
+        squeeze->buffer = ws_buffer_shrink(buffer);
+        return 0;
+}
+
+/* What the peer has not got must not be referred to. */
+static void
+leave_codec(struct squeeze *squeeze, bool good)
+{
+        struct ws_deflate *deflate = squeeze->ws->deflate;
+        bool keeps = deflate->agreed.send_context || !squeeze->final;
+
+        if (good && keeps && !squeeze->useless)
+                deflate->deflater = squeeze->codec;
+        else
+                ws_codec_release(squeeze->codec);
+}
+
+/* 0, and the buffer or none; or -1 with errno, and the connection may be freed. */
+static int
+squeeze_run(struct squeeze *squeeze, uint8_t opcode, aw_time deadline)
+{
+        struct ws *ws = squeeze->ws;
+        struct ws_deflate *deflate = ws->deflate;
+        int result, error;
+
+        squeeze->codec = deflate->deflater;
+        if (squeeze->codec == NULL)
+                squeeze->codec = ws_codec_deflater(deflate->agreed.send_bits, deflate->level);
+        if (squeeze->codec == NULL)
+                return -1;
+        /* It is ours now. */
+        deflate->deflater = NULL;
+        /* Nobody frees the connection before this is over. */
+        ws->waiting++;
+        result = squeeze_all(squeeze, deadline);
+        ws->waiting--;
+        if (result == 0 && !squeeze->useless)
+                result = finish_buffer(squeeze, opcode);
+        error = errno;
+        leave_codec(squeeze, result == 0);
+        if (result == -1 || squeeze->useless) {
+                ws_buffer_unref(squeeze->buffer);
+                squeeze->buffer = NULL;
+        }
+        if (squeeze->waited)
+                aw_wake_all(&ws->senders);
+        /* Another task may have dropped it meanwhile. */
+        if (!ws->app)
+                ws_connection_release(ws);
+        errno = error;
+        return result;
+}
+
+int
+ws_deflate_message(struct ws *ws, const struct ws_message *message, aw_time deadline,
+                   struct ws_buffer **buffer)
+{
+        struct squeeze squeeze = {.ws = ws, .message = message, .whole = true, .final = true};
+        int result = squeeze_run(&squeeze, (uint8_t)message->type, deadline);
+
+        *buffer = squeeze.buffer;
+        if (result == -1 || squeeze.buffer == NULL)
+                return result;
+        ws_deflate_count(ws, true, message->length, squeeze.buffer->length);
+        /* The echo of a message that is timed. */
+        if (message->buffer != NULL && (message->buffer->special & WS_BUFFER_TIMED) != 0) {
+                squeeze.buffer->special |= WS_BUFFER_TIMED;
+                squeeze.buffer->came = message->buffer->came;
+        }
+        return 0;
+}
+
+int
+ws_deflate_part(struct ws *ws, const struct ws_message *part, bool final, aw_time deadline,
+                struct ws_buffer **buffer)
+{
+        struct ws_compressed *parts = &ws->deflate->parts;
+        bool first = (ws->out.held & WS_HELD_PARTS) == 0;
+        struct squeeze squeeze = {.ws = ws, .message = part, .final = final};
+        uint8_t opcode = first ? (uint8_t)part->type : WS_OP_CONTINUATION;
+
+        *buffer = NULL;
+        if (!first && ws->deflate->lost) {
+                errno = EPIPE;
+                return -1;
+        }
+        ws->deflate->lost = true;
+        if (squeeze_run(&squeeze, opcode, deadline) == -1)
+                return -1;
+        ws->deflate->lost = false;
+        *buffer = squeeze.buffer;
+        if (first)
+                *parts = (struct ws_compressed){.messages = 0};
+        parts->plain += part->length;
+        parts->compressed += squeeze.buffer->length;
+        if (final)
+                ws_deflate_count(ws, true, parts->plain, parts->compressed);
+        return 0;
+}
