@@ -147,6 +147,8 @@ $(BUILD)/wsecho: private extra = $(jansson_libs) $(edit_libs)
 $(BUILD)/wsbench: private extra = $(jansson_libs) -lm
 $(client_o): private extra = $(jansson_cflags) $(edit_cflags)
 $(server_o) $(wsbench_o): private extra = $(jansson_cflags)
+# Nor does wsbench record the awaits of each message.
+$(addprefix $(OBJ)/client/bench/,traffic.o connection.o): private extra = -DAW_LIBRARY
 $(examples): $(BUILD)/examples/%: $(OBJ)/common/examples/%.o $(BUILD)/libawait.a
 $(scenarios): $(BUILD)/oracle/%: $(OBJ)/tests/oracle/%.o $(BUILD)/libawait.a
 $(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/client/bench/histogram.o $(OBJ)/common.a

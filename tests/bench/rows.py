@@ -31,6 +31,7 @@ class Row:
     calls: bool = False  # system calls are counted
     count: tuple = ()  # for that: messages of a short and of a long load
     half: bool = False  # it is measured at half of what the server could take, too
+    messages: int = 0  # so many rather than for a time, so that all that they cost is counted
     json: int = 0  # bytes of JSON that are sent, instead of what wsbench makes
 
     @property
@@ -55,8 +56,9 @@ ROWS = {
     "plain, 128 B, 100 connections, 1 in flight": Row(["-s128", "-c100"], "128 B × 1", "ws"),
     "plain, 128 B, 100 connections, 16 in flight": Row(["-s128", "-c100", "-p16"], "128 B × 16", "ws"),
     "plain, 16 KiB, 50 connections, 4 in flight": Row(["-s16K", "-c50", "-p4"], "16 KiB × 4", "ws"),
-    JSON_1K: Row([*COMPRESSED, "-c100", "-p16"], "1 KiB × 16", "deflate", json=1024),
-    JSON_16K: Row([*COMPRESSED, "-c100", "-p16"], "16 KiB × 16", "deflate", json=16384),
+    JSON_1K: Row([*COMPRESSED, "-c100", "-p16"], "1 KiB × 16", "deflate", json=1024, messages=12000),
+    JSON_16K: Row([*COMPRESSED, "-c100", "-p16"], "16 KiB × 16", "deflate", json=16384,
+                  messages=4000),
 }
 ACTIVE = ["-s128", "-c10"]
 
