@@ -3,9 +3,12 @@
 """Writes the tables and the picture that README.md shows, from echo.json.
 
 Usage: tests/bench/paper.py DIRECTORY (it has echo.json, and gets echo.md and echo.svg)
+
+For tests/bench/results it writes the tables into README.md, too.
 """
 
 import json
+import pathlib
 import sys
 
 sys.dont_write_bytecode = True
@@ -13,6 +16,9 @@ sys.dont_write_bytecode = True
 import picture  # noqa: E402
 from rows import FEW, LIMIT, OURS, PIPELINED, ROWS  # noqa: E402
 
+RESULTS = pathlib.Path(__file__).resolve().parent / "results"
+README = RESULTS.parents[2] / "README.md"
+BEGIN, END = "<!-- tests/bench/results/echo.md -->", "<!-- until here -->"
 PERCENTILES = ("p50", "p99", "p99.9")
 
 
@@ -91,12 +97,21 @@ def drawing(found):
     return picture.draw(charts)
 
 
+def show_in(readme, content):
+    """README.md has the text between two marks."""
+    before, rest_ = readme.read_text(encoding="utf-8").split(BEGIN)
+    after = rest_.split(END)[1]
+    readme.write_text(f"{before}{BEGIN}\n{content}{END}{after}", encoding="utf-8")
+
+
 def save(found, directory):
-    for name, content in (("md", text(found)), ("svg", drawing(found))):
-        with open(f"{directory}/echo.{name}", "w", encoding="utf-8") as file:
-            file.write(content)
+    directory = pathlib.Path(directory)
+    (directory / "echo.md").write_text(text(found), encoding="utf-8")
+    (directory / "echo.svg").write_text(drawing(found), encoding="utf-8")
+    if directory.resolve() == RESULTS:
+        show_in(README, text(found))
 
 
 if __name__ == "__main__":
-    with open(f"{sys.argv[1]}/echo.json", encoding="utf-8") as source:
-        save(json.load(source), sys.argv[1])
+    place = pathlib.Path(sys.argv[1])
+    save(json.loads((place / "echo.json").read_text(encoding="utf-8")), place)

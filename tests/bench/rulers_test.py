@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The arithmetic of the rulers: intervals of medians, ratios of rounds, sums of counts."""
 
+import json
 import math
 import pathlib
 import random
@@ -14,6 +15,8 @@ sys.path.insert(0, str(HERE))
 # pylint: disable=wrong-import-position
 import echo  # noqa: E402
 import instructions  # noqa: E402
+import paper  # noqa: E402
+import rows  # noqa: E402
 import tables  # noqa: E402
 from processes import Failed  # noqa: E402
 from support import equal, main, scratch, test  # noqa: E402
@@ -99,6 +102,27 @@ def _():
     equal(bench.ratios("one", "two", "row"), [0.5, 0.25])
     bench.results["two"]["row"].clear()
     equal(bench.ratios("one", "two", "row"), [])
+
+
+@test("README.md and the files beside echo.json show what is in it")
+def _():
+    found = json.loads((paper.RESULTS / "echo.json").read_text(encoding="utf-8"))
+    shown = paper.README.read_text(encoding="utf-8").split(paper.BEGIN)[1].split(paper.END)[0]
+    equal(shown.lstrip("\n"), paper.text(found), "the tables in README.md")
+    for name, content in (("md", paper.text(found)), ("svg", paper.drawing(found))):
+        equal((paper.RESULTS / f"echo.{name}").read_text(encoding="utf-8"), content, f"echo.{name}")
+    equal({"processor", "cores", "memory", "kernel", "time", "load_average"} - set(found["machine"]),
+          set(), "what is not told of the machine")
+
+
+@test("each row has servers to compare, and each server is in a row")
+def _():
+    peers = rows.peers()
+    for title, row in rows.ROWS.items():
+        names = [name for name, peer in peers.items() if getattr(peer, row.scheme)]
+        equal(rows.OURS in names and len(names) >= 3, True, f"that {names} are enough for {title}")
+    schemes = {row.scheme for row in rows.ROWS.values()}
+    equal([n for n, p in peers.items() if not any(getattr(p, s) for s in schemes)], [])
 
 
 main()
