@@ -97,7 +97,7 @@ wake_senders(void *argument)
 }
 
 static int
-wait_for_turn(struct squeeze *squeeze, aw_time deadline)
+wait_a_turn(struct squeeze *squeeze, aw_time deadline)
 {
         struct ws *ws = squeeze->ws;
         int result;
@@ -127,7 +127,7 @@ squeeze_all(struct squeeze *squeeze, aw_time deadline)
 
         while (result == 0 && squeeze->done < squeeze->message->length && !squeeze->useless) {
                 if (aw_loop_now() >= end) {
-                        result = wait_for_turn(squeeze, deadline);
+                        result = wait_a_turn(squeeze, deadline);
                         end = aw_loop_now() + WS_DEFLATE_TIME;
                 }
                 if (result == 0)
