@@ -252,7 +252,7 @@ ws_deflate_part(struct ws *ws, const struct ws_message *part, bool final, aw_tim
         if (first)
                 *parts = (struct ws_compressed){.messages = 0};
         parts->plain += part->length;
-        parts->compressed += squeeze.buffer->length;
+        parts->compressed += length_so_far(&squeeze);
         if (final)
                 ws_deflate_count(ws, true, parts->plain, parts->compressed);
         return 0;
