@@ -162,7 +162,8 @@ handle_request(const struct ws_request *request, struct ws_answer *answer, void 
 {
         struct server *server = argument;
 
-        if (!behave_answer(&server->behave, request, answer))
+        if (!page_file(request, answer, &server->page) &&
+            !behave_answer(&server->behave, request, answer))
                 page_answer(request, answer, &server->page);
 }
 
@@ -366,6 +367,7 @@ watch_server(struct server *server)
         server->admin = (struct admin){.listeners = server->listeners,
                                        .count = &server->count,
                                        .draining = &server->behave.draining};
+        page_watch(&server->page, server->listeners, server->count);
         if (access_log_start() == -1) {
                 aw_log(AW_LOG_ERROR, "--access-log: %s", strerror(errno));
                 return 1;
@@ -396,6 +398,7 @@ listen_and_serve(struct server *server)
         aw_cancel(signals);
         await(aw_join(signals));
         await(admin_close(&server->admin));
+        page_watch(&server->page, NULL, 0);
         close_listeners(server);
         return status;
 }
@@ -408,10 +411,10 @@ server_run(void *argument)
         struct server server = {
                 .options = options,
                 .main = aw_task_current(),
-                .page = {.self_signed = options->cert == NULL},
                 .behave = {.limits = limits_of(options), .deflate = deflate_of(options)}};
         int status = 1;
 
+        page_open(&server.page, options->cert, &server.behave);
         /* Before anyone can know that it listens. */
         server.signals = aw_signals_open(numbers, sizeof(numbers) / sizeof(numbers[0]));
         if (server.signals == NULL)
@@ -423,5 +426,6 @@ server_run(void *argument)
         signal(SIGINT, SIG_IGN);
         signal(SIGQUIT, SIG_IGN);
         aw_signals_close(server.signals);
+        page_close(&server.page);
         return status;
 }

@@ -8,9 +8,10 @@
 #include "await/log.h"
 #include "base/list.h"
 #include "loop/private.h"
+#include "loop/socket.h"
 #include "loop/timers_private.h"
 
-/* While something is ready, the poller is asked every so many turns only. */
+/* While something is ready, libwebsockets is asked every so many turns only. */
 #define TURNS_UNPOLLED 16
 
 enum { HANDLE_IDLE, HANDLE_READY, HANDLE_TIMER, HANDLE_REMOTE };
@@ -44,12 +45,10 @@ aw_loop_get(void)
         return aw_loop_current;
 }
 
-struct aw_loop *
-aw_loop_need(void)
+void
+aw_loop_missing(void)
 {
-        if (aw_loop_current == NULL)
-                aw_log_abort("this thread has no event loop: call this from aw_run()");
-        return aw_loop_current;
+        aw_log_abort("this thread has no event loop: call this from aw_run()");
 }
 
 const char *
@@ -323,11 +322,21 @@ poll_until(const struct aw_loop *loop, bool wait)
         return loop->timers == NULL ? AW_NEVER : loop->timers->when;
 }
 
-/* Tasks that keep each other ready need not pay for a system call each turn. */
+/*
+ * Tasks that keep each other ready need not pay for a system call each turn. Where many sockets are
+ * busy some are ready by now: the set alone is asked for them.
+ */
+static bool
+need_not_poll(struct aw_loop *loop)
+{
+        return ++loop->unpolled < TURNS_UNPOLLED &&
+               (loop->ready.first != NULL || (loop->busy && aw_socket_serve_set(loop)));
+}
+
 static void
 poll_once(struct aw_loop *loop, bool wait)
 {
-        if (loop->ready.first != NULL && ++loop->unpolled < TURNS_UNPOLLED)
+        if (need_not_poll(loop))
                 return;
         loop->unpolled = 0;
         loop->backend->poll(loop, poll_until(loop, wait));

@@ -5,8 +5,19 @@
 
 #include "await/loop.h"
 
+/* The loop of this thread, or NULL. */
+extern _Thread_local struct aw_loop *aw_loop_current;
+
+_Noreturn void aw_loop_missing(void);
+
 /* The loop of this thread; aborts if there is none. */
-struct aw_loop *aw_loop_need(void);
+static inline struct aw_loop *
+aw_loop_need(void)
+{
+        if (aw_loop_current == NULL)
+                aw_loop_missing();
+        return aw_loop_current;
+}
 
 /*
  * The time at the last tick of the kernel's clock, at most AW_LOOP_TICK ago: much cheaper to ask

@@ -30,7 +30,7 @@ void
 ws_flow_update(struct ws *ws)
 {
         bool full = ws_flow_full(ws);
-        bool pause = full || ws_raw_stalled(ws) || ws_deflate_yields(ws);
+        bool pause = full || (ws->raw != NULL && ws_raw_stalled(ws)) || ws_deflate_yields(ws);
 
         if (ws->deflate != NULL && !full)
                 ws_deflate_resume(ws);

@@ -101,7 +101,7 @@ def _():
                 equal((peer.status, peer.fields.get(FIELD)), (101, answer), path)
                 peer.echoes(b"echo")
         with Guest("/?deflate=context&bits=8", OFFER, url=server.ws, shake=False) as peer:
-            match("400 Bad Request: bits: '8'", peer.body())
+            match("400 Bad Request: bits takes NUMBER from 9 to 15, not '8'", peer.body())
     with Server("--compress", "off") as server:
         with Guest("/?deflate=shared", OFFER, url=server.ws, shake=False) as peer:
             match("403 Forbidden: deflate: this server was started with --compress off", peer.body())

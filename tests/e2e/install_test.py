@@ -300,6 +300,26 @@ def _():
     equal(run(program).expect(0).out, b"It works.\n", "the output")
 
 
+LOADER = """
+#include <dlfcn.h>
+#include <stdio.h>
+
+int main(void)
+{
+        void *library = dlopen("%s", RTLD_NOW);
+
+        puts(library != NULL && dlsym(library, "aw_run") != NULL ? "loaded" : dlerror());
+        return 0;
+}
+"""
+
+
+@test("the shared library can be loaded by dlopen(3)")
+def _():
+    source = write("loader.c", LOADER % (LIBRARY / "libawait.so.0"))
+    equal(run_program(compile_program(source, "-ldl")), "loaded\n", "the output")
+
+
 @test("the examples build against the installed library")
 def _():
     for source in sorted((ROOT / "common/examples").glob("*.c")):
