@@ -83,7 +83,7 @@ $(if $(flavour.$(FLAVOUR)),,$(error FLAVOUR is release, debug, clang, asan or ts
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wcast-qual -Wvla $(if $(filter true,$(CI)),-Werror)
 # Asked when they are needed and not before: the packages may just have been installed.
-MODULES := libwebsockets openssl libuv
+MODULES := libwebsockets openssl libuv libidn2
 once = $(eval $(1) := $$(shell $(2)))$($(1))
 pkg_cflags = $(call once,pkg_cflags,pkg-config --cflags $(MODULES); pkg-config --cflags libev 2>&-)
 pkg_libs = $(call once,pkg_libs,pkg-config --libs $(MODULES); echo -lev)

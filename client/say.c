@@ -9,7 +9,7 @@
 #include "client.h"
 
 static bool is_quiet;
-static char last[512];
+static char last[2048];
 
 void
 client_set_quiet(bool quiet)

@@ -259,6 +259,27 @@ aw_stream_of_socket(int fd, struct aw_tls *tls, const struct aw_stream_options *
         return NULL;
 }
 
+struct aw_transport *
+aw_stream_take_transport(struct aw_stream *stream)
+{
+        struct aw_transport *transport = stream->transport;
+        int error = transport == NULL || stream->ended ? EPIPE
+                    : stream->input.length > 0         ? EPROTO
+                                                       : 0;
+
+        if (error != 0) {
+                aw_stream_drop(stream);
+                errno = error;
+                return NULL;
+        }
+        aw_transport_pause(transport, true);
+        aw_transport_disown(transport);
+        stream->transport = NULL;
+        aw_stream_unref(stream);
+        aw_stream_drop(stream);
+        return transport;
+}
+
 static int
 tell_failure(const struct aw_stream *stream, struct aw_error *error)
 {

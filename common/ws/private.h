@@ -224,8 +224,19 @@ int ws_handshake_accept(const char *key, size_t length, char accept[WS_ACCEPT_SI
  */
 int ws_handshake_check_request(const struct aw_http_head *request, const char **reason);
 
-/* NULL if the response switches to WebSocket as it should, or what is wrong with it. */
-const char *ws_handshake_check_response(const struct aw_http_head *response, const char *key,
-                                        const struct ws_connect_options *options);
+/* 0 if the response switches to WebSocket as it should, or -1 and what is wrong with it. */
+int ws_handshake_check_response(const struct aw_http_head *response, const char *key,
+                                const struct ws_connect_options *options, char *problem,
+                                size_t size);
+
+/*
+ * What is not right in a response that opens a connection nevertheless, one thing after the other:
+ * *which begins with 0. A literal, or NULL: nothing more. `data` is where the head begins.
+ */
+const char *ws_handshake_fault(const struct aw_http_head *response, const char *data,
+                               size_t *which);
+
+/* What is wrong with a client's further field, as the end of a sentence, or NULL. */
+const char *ws_handshake_field_problem(const char *field);
 
 #endif

@@ -50,6 +50,7 @@ FOREIGN = [
     ("ev.h", "common/loop/ev.c"),
     ("uv.h", "common/loop/uv.c"),
     ("jansson.h", "client/*"),
+    ("idn2.h", "common/net/idna.c"),
     ("cmocka.h", "tests/unit/*"),
 ]
 
