@@ -77,7 +77,8 @@ struct tls_options {
                  .argument = "URL",                                                                \
                  .help = "through http://, https://, socks5:// or socks5h://[USER:PASSWORD@]HOST"  \
                          "[:PORT]",                                                                \
-                 .offset = (at) + offsetof(struct network_options, proxy)},                        \
+                 .offset = (at) + offsetof(struct network_options, proxy),                         \
+                 .seldom = true},                                                                  \
         {                                                                                          \
                 .name = "noproxy", .kind = AW_OPT_STRING, .argument = "HOSTS",                     \
                 .help = "straight to these hosts and their domains, 'a,b'; '*' is all",            \

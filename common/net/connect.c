@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "net/connect_private.h"
-
 #include "net/resolve.h"
 #include "net/transport.h"
 #include "task/suspend.h"

@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/proxy_private.h"
-
 #include "base/text.h"
+#include "net/proxy_private.h"
 #include "net/resolve.h"
 #include "net/stream_private.h"
 #include "net/transport.h"

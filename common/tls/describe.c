@@ -24,6 +24,20 @@ print_address(BIO *out, const ASN1_OCTET_STRING *address)
         BIO_printf(out, "%s", text);
 }
 
+/* Such a name is good for nothing: addresses are compared with addresses (RFC 6125). */
+static bool
+is_address_as_name(const GENERAL_NAME *name)
+{
+        unsigned char unused[sizeof(struct in6_addr)];
+        char text[INET6_ADDRSTRLEN];
+
+        if (name->type != GEN_DNS)
+                return false;
+        snprintf(text, sizeof(text), "%.*s", ASN1_STRING_length(name->d.dNSName),
+                 (const char *)ASN1_STRING_get0_data(name->d.dNSName));
+        return inet_pton(AF_INET, text, unused) == 1 || inet_pton(AF_INET6, text, unused) == 1;
+}
+
 void
 aw_tls_describe_names(BIO *out, const X509 *certificate, const char *quote, int most)
 {
@@ -46,7 +60,7 @@ aw_tls_describe_names(BIO *out, const X509 *certificate, const char *quote, int 
                         print_address(out, name->d.iPAddress);
                 else
                         ASN1_STRING_print_ex(out, name->d.dNSName, ASN1_STRFLGS_ESC_CTRL);
-                BIO_printf(out, "%s", quote);
+                BIO_printf(out, "%s%s", quote, is_address_as_name(name) ? " as a name" : "");
         }
         GENERAL_NAMES_free(names);
 }

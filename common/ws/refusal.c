@@ -116,7 +116,7 @@ ws_refusal_explain_head(const char *data, size_t length, enum aw_http_result res
                 snprintf(out, size,
                          line_length == 0 ? "%.120s does not speak HTTP: its answer begins with an "
                                             "empty line"
-                         : result == AW_HTTP_BAD_VERSION
+                         : strncmp(start, "HTTP/", 5) == 0
                                  ? "%.120s answered with another version of HTTP than 1: \"%s\""
                                  : "%.120s does not speak HTTP: it sent \"%s\"",
                          host, start);

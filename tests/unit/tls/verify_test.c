@@ -190,10 +190,10 @@ a_wrong_address_is_refused(void **state)
                 "the certificate is for \"localhost\", \"127.0.0.1\", \"::1\", not for \"::2\"",
                 "bad certificate");
         /* A name that looks like an address is none. */
-        assert_refuses_demand(
-                &name, "127.0.0.1",
-                "the certificate is for \"127.0.0.1\", \"localhost\", not for \"127.0.0.1\"",
-                "bad certificate");
+        assert_refuses_demand(&name, "127.0.0.1",
+                              "the certificate is for \"127.0.0.1\" as a name, \"localhost\", not "
+                              "for \"127.0.0.1\"",
+                              "bad certificate");
 }
 
 static void

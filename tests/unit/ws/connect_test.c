@@ -19,9 +19,14 @@ expect_no_connection(const struct ws_connect_options *options, enum aw_error_kin
 static async int
 what_is_asked_for_must_make_sense(NOTHING)
 {
-        static const char *const urls[] = {"",          "localhost",     "http://h/",
-                                           "ws://",     "ws://h:99999/", "ws://h/#fragment",
-                                           "ws://u@h/", "ws://h/a b"};
+        static const char *const urls[] = {"",
+                                           "localhost",
+                                           "http://h/",
+                                           "ws://",
+                                           "ws://h:99999/",
+                                           "ws://h/#fragment",
+                                           "ws://...@h/",
+                                           "ws://h/a b"};
         static const char *const headers[] = {"no colon",  ": no name",     "a b: space",
                                               "X: a\r\nY", "X: a\nInject:", "X\t: tab"};
         struct ws_connect_options options = {.url = "wss://localhost/"};
