@@ -162,7 +162,7 @@ def _():
     with with_certificate(cert, key) as own:
         port = own.wss.rpartition(":")[2]
         ends(wsecho("--cacert", str(cert), f"wss://localhost:{port}", "x"), 4,
-             'the certificate is for "example.org", "*.example.org", "127.0.0.9", not for '
+             r'the certificate is for "example.org", "\*.example.org", "127.0.0.9", not for '
              '"localhost": use --servername or --resolve$')
         ends(wsecho("--cacert", str(cert), own.wss, "x"), 4,
              'not for "127.0.0.1"')
