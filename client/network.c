@@ -84,6 +84,8 @@ host_of(const char *url, size_t *length)
 static bool
 is_covered(const char *host, size_t length, const char *entry, size_t entry_length)
 {
+        bool address = strspn(host, "0123456789.") >= length || memchr(host, ':', length) != NULL;
+
         if (entry_length > 0 && entry[0] == '.') {
                 entry++;
                 entry_length--;
@@ -97,7 +99,7 @@ is_covered(const char *host, size_t length, const char *entry, size_t entry_leng
         if (entry_length == 0 || entry_length > length ||
             strncasecmp(host + length - entry_length, entry, entry_length) != 0)
                 return false;
-        return length == entry_length || host[length - entry_length - 1] == '.';
+        return length == entry_length || (!address && host[length - entry_length - 1] == '.');
 }
 
 /* Whether the host is one of "a,b c", or all are. */

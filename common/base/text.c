@@ -41,15 +41,19 @@ int
 aw_percent_decode(char *text)
 {
         char *to = text;
+        int high, low;
 
         for (; *text != '\0'; text++) {
-                int high = *text == '%' ? hex_value(text[1]) : 0;
-                int low = *text == '%' && high != -1 ? hex_value(text[2]) : 0;
-
-                if (high == -1 || low == -1 || (*text == '%' && high + low == 0))
+                if (*text != '%') {
+                        *to++ = *text;
+                        continue;
+                }
+                high = hex_value(text[1]);
+                low = high == -1 ? -1 : hex_value(text[2]);
+                if (low == -1 || high + low == 0)
                         return -1;
-                *to++ = *text == '%' ? (char)(high << 4 | low) : *text;
-                text += *text == '%' ? 2 : 0;
+                *to++ = (char)(high << 4 | low);
+                text += 2;
         }
         *to = '\0';
         return 0;

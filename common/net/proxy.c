@@ -204,7 +204,8 @@ judge_connect(const struct aw_proxy *proxy, const struct aw_url *target, const c
                                     proxy->url.host_header, head);
         if (status < 300)
                 return 0;
-        if (status == 407)
+        /* Some proxies say 401 when they do not like what they were told. */
+        if (status == 407 || (status == 401 && proxy->user != NULL))
                 refuse_user(proxy, error);
         else
                 aw_error_set(error, AW_ERROR_CONNECTION, ECONNREFUSED,
@@ -228,7 +229,9 @@ ask_http(const struct aw_proxy *proxy, struct aw_stream *stream, const struct aw
                 length = await(aw_stream_read_until(stream, "\r\n\r\n", strlen("\r\n\r\n"), &head,
                                                     deadline));
         free(request);
-        if (length == -1)
+        if (length == 0)
+                errno = ENODATA;
+        if (length <= 0)
                 return fail_talk(proxy, error);
         return judge_connect(proxy, target, head, error);
 }

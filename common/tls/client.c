@@ -42,9 +42,9 @@ read_fingerprint(const char *text, struct aw_tls_digest *digest, struct aw_error
                 return 0;
         return aw_tls_error_set(
                 error, EINVAL,
-                "'%.100s' is no SHA-256 fingerprint: 32 bytes in hexadecimal, as in "
-                "AB:CD:...",
-                text);
+                "'%.100s' is no SHA-256 fingerprint: 32 bytes in hexadecimal, with "
+                                "or without colons",
+                                text);
 }
 
 /* One of "sha256//BASE64;...", of so many bytes. */
