@@ -133,11 +133,13 @@ reconnect_after(struct session *session)
 async bool
 reconnect_wait(struct session *session, const struct ws *ended)
 {
+        /* The receiver may not know of the end yet. */
         while (session->options->connection.reconnect > 0 && session->ws == ended &&
                !session->ended && !session->failed) {
                 aw_event_clear(&session->reopened);
                 if (await(aw_event_wait(&session->reopened, AW_NEVER)) == -1)
                         return false;
         }
+        errno = EPIPE;
         return session->ws != ended;
 }

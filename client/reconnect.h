@@ -17,9 +17,7 @@ async int reconnect_first(struct session *session);
  */
 async bool reconnect_after(struct session *session);
 
-/*
- * Of a sender, whose connection has ended: waits for another one than that. False: there will be none.
- */
+/* Of a sender, whose connection has ended: waits for another one than that. False, with errno: there will be none. */
 async bool reconnect_wait(struct session *session, const struct ws *ended);
 
 #endif

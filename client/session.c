@@ -84,11 +84,17 @@ send_surely(struct session *session, const struct ws_message *message, bool whol
             const char *name)
 {
         const struct ws *ws = session->ws;
+        bool lost = session->reconnecting;
 
-        while (await(send_some(session, message, whole, final)) == -1) {
-                if (errno != EPIPE || session->in_parts || !await(reconnect_wait(session, ws)))
+        /* A connection whose other end is gone may still take something, which nobody gets. */
+        while (lost || await(send_some(session, message, whole, final)) == -1) {
+                if (!lost && errno != EPIPE)
+                        return send_failed(session, name);
+                errno = EPIPE;
+                if (session->in_parts || !await(reconnect_wait(session, ws)))
                         return send_failed(session, name);
                 ws = session->ws;
+                lost = false;
         }
         session->in_parts = !whole && !final;
         return 0;

@@ -517,8 +517,7 @@ def _():
         seen.append(came.payload)
         peer.send_frame(TEXT, came.payload)
         if len(seen) == 1:
-            peer.reset()
-            return
+            return  # with a FIN: our direction would still take something
         peer.until_close()
         peer.send_close()
 
