@@ -111,7 +111,8 @@ cli_o := $(call objects,$(CLI))
 server_o := $(call objects,$(SERVER))
 behave_o := $(filter $(OBJ)/server/behave/%,$(server_o))
 client_o := $(call objects,$(CLIENT:%=client/%.c))
-wsbench_o := $(call objects,$(WSBENCH:%=client/bench/%.c))
+# How a server is reached is the same for both.
+wsbench_o := $(call objects,$(WSBENCH:%=client/bench/%.c) client/network.c)
 
 # In the library await() records nothing.
 $(common_o): private extra = -DAW_LIBRARY
@@ -191,7 +192,8 @@ quote = '$(subst ','\'',$(1))'
 installing := deps run demo test asan loops tsan lint check-all conformance bench% %/tested
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
-		build $(if $(filter test %/tested bench% conformance,$(MAKECMDGOALS)),test) \
+		build $(if $(filter test %/tested bench% conformance,$(MAKECMDGOALS)),test \
+		$(if $(filter true,$(CI)),peers)) \
 		$(if $(filter lint,$(MAKECMDGOALS)),lint) $(if $(filter bench%,$(MAKECMDGOALS)),bench)
 
 # Running.

@@ -12,31 +12,14 @@
 
 /* Before the loop. */
 
-/* A proxy is another host: what is ours is not for it. */
-static int
-load_proxy_context(struct connector *connector, struct aw_error *error)
-{
-        const struct client_options *options = connector->options;
-        const struct tls_options tls = {.cacert = options->tls.cacert,
-                                        .capath = options->tls.capath,
-                                        .insecure = options->tls.insecure};
-        struct aw_connect_options network;
-
-        if (network_connect_options(&options->network, connector->asked, &network, error) == -1)
-                return -1;
-        if (network.proxy == NULL || strncasecmp(network.proxy, "https:", 6) != 0)
-                return 0;
-        connector->proxy = network_tls(&tls, false, error);
-        return connector->proxy == NULL ? -1 : 0;
-}
-
 static int
 load_contexts(struct connector *connector, struct aw_error *error)
 {
         const struct client_options *options = connector->options;
         bool may_leave = options->handshake.location && options->tls.cert != NULL;
 
-        if (load_proxy_context(connector, error) == -1)
+        if (network_proxy_tls(&options->network, &options->tls, connector->asked, &connector->proxy,
+                              error) == -1)
                 return -1;
         if (strncasecmp(connector->asked, "wss:", 4) != 0 && !options->handshake.location)
                 return 0;

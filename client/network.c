@@ -186,6 +186,23 @@ network_connect_options(const struct network_options *options, const char *url,
         return 0;
 }
 
+int
+network_proxy_tls(const struct network_options *options, const struct tls_options *tls,
+                  const char *url, struct aw_tls_context **context, struct aw_error *error)
+{
+        const struct tls_options trust = {
+                .cacert = tls->cacert, .capath = tls->capath, .insecure = tls->insecure};
+        struct aw_connect_options network;
+
+        *context = NULL;
+        if (network_connect_options(options, url, &network, error) == -1)
+                return -1;
+        if (network.proxy == NULL || strncasecmp(network.proxy, "https:", 6) != 0)
+                return 0;
+        *context = network_tls(&trust, false, error);
+        return *context == NULL ? -1 : 0;
+}
+
 const char *
 network_cure(const struct aw_error *error)
 {

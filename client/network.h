@@ -179,6 +179,13 @@ struct aw_tls_context *network_tls(const struct tls_options *options, bool own,
 int network_connect_options(const struct network_options *options, const char *url,
                             struct aw_connect_options *connect, struct aw_error *error);
 
+/*
+ * The context for an https proxy: in *context, NULL if there is none on the way to this URL. 0, or -1
+ * with *error. A proxy is another host: a certificate of ours is not for it.
+ */
+int network_proxy_tls(const struct network_options *options, const struct tls_options *tls,
+                      const char *url, struct aw_tls_context **context, struct aw_error *error);
+
 /* What may be done about it, to be put behind the sentence; "" if we know nothing. */
 const char *network_cure(const struct aw_error *error);
 
