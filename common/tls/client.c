@@ -40,9 +40,8 @@ read_fingerprint(const char *text, struct aw_tls_digest *digest, struct aw_error
         }
         if (count == sizeof(digest->bytes) && *at == '\0')
                 return 0;
-        return aw_tls_error_set(
-                error, EINVAL,
-                "'%.100s' is no SHA-256 fingerprint: 32 bytes in hexadecimal, with "
+        return aw_tls_error_set(error, EINVAL,
+                                "'%.100s' is no SHA-256 fingerprint: 32 bytes in hexadecimal, with "
                                 "or without colons",
                                 text);
 }
