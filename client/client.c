@@ -148,7 +148,7 @@ finish_session(struct session *session, enum client_status status)
 
 /* The report sees all frames, if there is one that wants to. */
 static void
-see_frame(void *argument, const struct ws_frame *frame)
+pass_frame(void *argument, const struct ws_frame *frame)
 {
         const struct connector *connector = argument;
 
@@ -167,7 +167,7 @@ converse(const struct client_run *run)
         if (session.report != NULL) {
                 run->connector->looks_on = report_observer(session.report);
                 run->connector->observer.frame =
-                        run->connector->looks_on == NULL ? NULL : see_frame;
+                        run->connector->looks_on == NULL ? NULL : pass_frame;
                 status = options->sending.echo ? await(echo_run(run->connector))
                                                : await(run_session(&session));
                 status = await(finish_session(&session,

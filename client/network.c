@@ -66,7 +66,7 @@ network_tls(const struct tls_options *options, bool own, struct aw_error *error)
 
 /* The host of a URL, and how long it is. */
 static const char *
-host_of(const char *url, size_t *length)
+host_in(const char *url, size_t *length)
 {
         const char *host = strstr(url, "://");
 
@@ -107,7 +107,7 @@ static bool
 goes_straight(const char *list, const char *url)
 {
         size_t length, host_length;
-        const char *host = host_of(url, &host_length);
+        const char *host = host_in(url, &host_length);
 
         if (list == NULL)
                 return false;

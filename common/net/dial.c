@@ -12,7 +12,7 @@
 
 /* What an await that did not succeed says about the whole. */
 static int
-fail_waiting(struct aw_error *error, const char *doing, const char *host)
+fail_dialing(struct aw_error *error, const char *doing, const char *host)
 {
         if (errno == ETIMEDOUT || errno == ECANCELED)
                 return aw_error_set(error, AW_ERROR_NONE, errno, "%s while %s %s",
@@ -55,7 +55,7 @@ find_addresses(const struct aw_url *url, const struct aw_connect_options *option
                 result = aw_timeout_exit(&timeout,
                                          await(aw_resolve(url, false, addresses, &reason)));
                 if (result == -1 && (errno == ETIMEDOUT || errno == ECANCELED))
-                        return fail_waiting(error, "resolving the name of", url->host_header);
+                        return fail_dialing(error, "resolving the name of", url->host_header);
                 if (result == -1)
                         return aw_error_set(error,
                                             errno == ENOMEM ? AW_ERROR_MEMORY : AW_ERROR_RESOLVE,
@@ -66,7 +66,7 @@ find_addresses(const struct aw_url *url, const struct aw_connect_options *option
 
 /* Decides where to go. */
 static int
-choose(struct aw_dial *dial, struct aw_error *error)
+choose_way(struct aw_dial *dial, struct aw_error *error)
 {
         const struct aw_connect_options *options = dial->options;
 
@@ -114,7 +114,7 @@ aw_dial_resolve(struct aw_dial *dial, const struct aw_url *url,
         memset(dial, 0, sizeof(*dial));
         dial->options = options == NULL ? &straight : options;
         dial->target = *url;
-        if (choose(dial, error) == -1 ||
+        if (choose_way(dial, error) == -1 ||
             await(find_addresses(&dial->via, dial->options, &dial->addresses, error, deadline)) ==
                     -1)
                 return -1;
@@ -135,7 +135,7 @@ aw_dial_connect(struct aw_dial *dial, struct aw_error *error, aw_time deadline)
 
         if (transport == NULL) {
                 if (errno == ETIMEDOUT || errno == ECANCELED || errno == ENOMEM)
-                        fail_waiting(error, "connecting to", host);
+                        fail_dialing(error, "connecting to", host);
                 else
                         aw_error_set(error, AW_ERROR_CONNECTION, errno,
                                      "cannot connect to %s%.200s%s%.40s: %s",

@@ -40,7 +40,7 @@ port_of(const char *text)
 }
 
 static int
-refuse(struct aw_error *error, const char *text, const char *form)
+refuse_form(struct aw_error *error, const char *text, const char *form)
 {
         return aw_error_set(error, AW_ERROR_USAGE, EINVAL, "'%.150s' is not of the form %s", text,
                             form);
@@ -83,7 +83,7 @@ add_digits(const struct aw_url *url, const char *digits, size_t length,
 }
 
 static async int
-add_list(const struct aw_url *url, const char *list, struct aw_addresses *addresses)
+add_addresses(const struct aw_url *url, const char *list, struct aw_addresses *addresses)
 {
         size_t length;
 
@@ -110,14 +110,14 @@ aw_override_resolve(const struct aw_connect_options *options, const struct aw_ur
                 if (rest != NULL)
                         rest = take_part(rest, &port, false);
                 if (rest == NULL || port_of(port.text) == -1)
-                        return refuse(error, text, form);
+                        return refuse_form(error, text, form);
                 if (url->scheme == AW_URL_UNIX || port_of(port.text) != url->port ||
                     (strcmp(host.text, "*") != 0 && strcasecmp(host.text, url->host) != 0))
                         continue;
-                if (await(add_list(url, rest, addresses)) == 0)
+                if (await(add_addresses(url, rest, addresses)) == 0)
                         return 1;
                 aw_addresses_free(addresses);
-                return refuse(error, text, form);
+                return refuse_form(error, text, form);
         }
         return 0;
 }
@@ -145,7 +145,7 @@ aw_override_target(const struct aw_connect_options *options, struct aw_url *url,
                         rest = take_part(rest, &parts[j], j == 3);
                 if (rest == NULL || (parts[1].text[0] != '\0' && port_of(parts[1].text) == -1) ||
                     (parts[3].text[0] != '\0' && port_of(parts[3].text) == -1))
-                        return refuse(error, text, form);
+                        return refuse_form(error, text, form);
                 if (!part_fits(parts[0].text, url->host) || !part_fits(parts[1].text, own_port))
                         continue;
                 if (parts[2].text[0] != '\0')

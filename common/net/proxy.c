@@ -28,7 +28,7 @@ static const struct {
 
 /* Takes USER:PASSWORD, or USER, whose end is at `at`. */
 static int
-take_user(struct aw_proxy *proxy, const char *text, const char *at, struct aw_error *error)
+take_proxy_user(struct aw_proxy *proxy, const char *text, const char *at, struct aw_error *error)
 {
         const char *colon = memchr(text, ':', (size_t)(at - text));
         const char *end = colon == NULL ? at : colon;
@@ -88,7 +88,7 @@ read_proxy(struct aw_proxy *proxy, const char *text, struct aw_error *error)
                                     length > 40 ? 40 : (int)length, text);
         proxy->kind = kinds[i].kind;
         at = memrchr(rest, '@', strcspn(rest, "/?#"));
-        if (at != NULL && take_user(proxy, rest, at, error) == -1)
+        if (at != NULL && take_proxy_user(proxy, rest, at, error) == -1)
                 return -1;
         return take_place(proxy, at == NULL ? rest : at + 1, kinds[i].port, error);
 }
@@ -242,8 +242,8 @@ enum { SOCKS = 5, NO_USER = 0, WITH_USER = 2, CONNECT = 1, IPV4 = 1, NAME = 3, I
 
 /* Sends so many bytes, and reads as many as the answer has. */
 static async int
-exchange(struct aw_stream *stream, const uint8_t *request, size_t length, uint8_t *answer,
-         size_t size, aw_time deadline)
+ask_and_hear(struct aw_stream *stream, const uint8_t *request, size_t length, uint8_t *answer,
+             size_t size, aw_time deadline)
 {
         if (await(aw_stream_write(stream, request, length, deadline)) == -1)
                 return -1;
@@ -267,8 +267,8 @@ log_in(const struct aw_proxy *proxy, struct aw_stream *stream, struct aw_error *
         memcpy(request + 2, proxy->user, user);
         request[2 + user] = (uint8_t)password;
         memcpy(request + 3 + user, proxy->password, password);
-        if (await(exchange(stream, request, 3 + user + password, answer, sizeof(answer),
-                           deadline)) == -1)
+        if (await(ask_and_hear(stream, request, 3 + user + password, answer, sizeof(answer),
+                               deadline)) == -1)
                 return fail_talk(proxy, error);
         return answer[1] == 0 ? 0 : refuse_user(proxy, error);
 }
@@ -280,8 +280,8 @@ greet(const struct aw_proxy *proxy, struct aw_stream *stream, struct aw_error *e
         uint8_t request[] = {SOCKS, 1, NO_USER, WITH_USER}, answer[2];
 
         request[1] = proxy->user == NULL ? 1 : 2;
-        if (await(exchange(stream, request, 2 + (size_t)request[1], answer, sizeof(answer),
-                           deadline)) == -1)
+        if (await(ask_and_hear(stream, request, 2 + (size_t)request[1], answer, sizeof(answer),
+                               deadline)) == -1)
                 return fail_talk(proxy, error);
         if (answer[0] != SOCKS)
                 return fail_socks(proxy, error);
@@ -337,7 +337,7 @@ ask_socks(const struct aw_proxy *proxy, struct aw_stream *stream, const struct a
         if (await(greet(proxy, stream, error, deadline)) == -1)
                 return -1;
         /* The fifth byte is the length of a name, or the first one of an address. */
-        if (await(exchange(stream, request, length, answer, 5, deadline)) == -1)
+        if (await(ask_and_hear(stream, request, length, answer, 5, deadline)) == -1)
                 return fail_talk(proxy, error);
         if (answer[0] != SOCKS)
                 return fail_socks(proxy, error);

@@ -15,7 +15,7 @@ static const unsigned char alpn[] = "\x08http/1.1";
 
 /* The value of a hexadecimal digit, or -1. */
 static int
-hex_digit(char digit)
+digit_value(char digit)
 {
         static const char digits[] = "0123456789abcdef";
         const char *found = digit == '\0' ? NULL : strchr(digits, tolower((unsigned char)digit));
@@ -30,7 +30,7 @@ read_fingerprint(const char *text, struct aw_tls_digest *digest, struct aw_error
         size_t count = 0;
 
         while (*at != '\0' && count < sizeof(digest->bytes)) {
-                int high = hex_digit(at[0]), low = high == -1 ? -1 : hex_digit(at[1]);
+                int high = digit_value(at[0]), low = high == -1 ? -1 : digit_value(at[1]);
 
                 if (low == -1)
                         break;
@@ -189,7 +189,7 @@ refuse_pin(struct aw_tls *tls, X509_STORE_CTX *store, const char *sentence)
 
 /* Called with the server's chain: 1 takes it. */
 static int
-judge(X509_STORE_CTX *store, void *argument)
+judge_server(X509_STORE_CTX *store, void *argument)
 {
         const struct aw_tls_context *context = argument;
         const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
@@ -237,7 +237,7 @@ set_trust(struct aw_tls_context *context, const struct aw_tls_client_options *op
         if (options->insecure && !context->has_fingerprint && context->pin_count == 0)
                 return 0;
         SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
-        SSL_CTX_set_cert_verify_callback(ssl, judge, context);
+        SSL_CTX_set_cert_verify_callback(ssl, judge_server, context);
         if (options->ca_file != NULL &&
             aw_tls_certificate_trust(ssl, options->ca_file, error) == -1)
                 return -1;

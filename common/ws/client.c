@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "net/dial.h"
+#include "net/url.h"
 #include "ws/private.h"
 #include "ws/refusal_private.h"
 
@@ -423,7 +424,7 @@ check_options(const struct ws_connect_options *options, const struct aw_url *url
 }
 
 static int
-parse_url(struct ws_opening *opening, struct aw_url *url)
+read_url(struct ws_opening *opening, struct aw_url *url)
 {
         const char *text = opening->options->url;
         struct aw_error why;
@@ -444,7 +445,7 @@ connect_url(struct ws_opening *opening, struct aw_url *url, struct aw_dial *dial
         struct aw_transport *transport;
 
         opening->url = url;
-        if (parse_url(opening, url) == -1 || check_options(options, url, opening->error) == -1 ||
+        if (read_url(opening, url) == -1 || check_options(options, url, opening->error) == -1 ||
             await(aw_dial_resolve(dial, url, options->network, opening->error, deadline)) == -1)
                 return NULL;
         ws_observe_step(options->observer, WS_STEP_RESOLVED, "");
