@@ -98,33 +98,32 @@ add_headers(struct identity *identity, const struct aw_opt_strings *headers, str
 
 /* --user. */
 
-/* Reads a line of the terminal, which does not show it: for free(), or NULL with errno. */
+/*
+ * Reads a line of the terminal, which does not show it from before the question on: for free(), or NULL
+ * with errno.
+ */
 static char *
-read_secretly(int fd)
+read_secretly(FILE *terminal, const char *user)
 {
-        FILE *terminal = fdopen(fd, "r");
+        int fd = fileno(terminal);
         struct termios before, quiet;
         char *line = NULL;
         size_t size = 0;
 
-        if (terminal == NULL) {
-                close(fd);
+        if (tcgetattr(fd, &before) == -1)
                 return NULL;
+        quiet = before;
+        quiet.c_lflag &= ~(tcflag_t)ECHO;
+        tcsetattr(fd, TCSAFLUSH, &quiet);
+        dprintf(fd, "wsecho: password for %s: ", user);
+        if (getline(&line, &size, terminal) <= 0) {
+                free(line);
+                line = NULL;
+        } else {
+                line[strcspn(line, "\r\n")] = '\0';
         }
-        if (tcgetattr(fd, &before) == 0) {
-                quiet = before;
-                quiet.c_lflag &= ~(tcflag_t)ECHO;
-                tcsetattr(fd, TCSAFLUSH, &quiet);
-                if (getline(&line, &size, terminal) <= 0) {
-                        free(line);
-                        line = NULL;
-                        errno = EIO;
-                } else {
-                        line[strcspn(line, "\r\n")] = '\0';
-                }
-                tcsetattr(fd, TCSAFLUSH, &before);
-        }
-        fclose(terminal);
+        tcsetattr(fd, TCSAFLUSH, &before);
+        dprintf(fd, "\n");
         return line;
 }
 
@@ -132,16 +131,14 @@ static char *
 ask_password(const char *user, struct aw_error *error)
 {
         int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+        FILE *terminal = fd == -1 ? NULL : fdopen(fd, "r");
         char *password = NULL;
 
-        if (fd != -1) {
-                dprintf(fd, "wsecho: password for %s: ", user);
-                password = read_secretly(fd);
-                fd = open("/dev/tty", O_WRONLY | O_CLOEXEC | O_NOCTTY);
-                if (fd != -1) {
-                        dprintf(fd, "\n");
-                        close(fd);
-                }
+        if (terminal != NULL) {
+                password = read_secretly(terminal, user);
+                fclose(terminal);
+        } else if (fd != -1) {
+                close(fd);
         }
         if (password == NULL)
                 aw_error_set(error, AW_ERROR_USAGE, EINVAL,
