@@ -43,6 +43,7 @@ SERVER := $(sort $(wildcard server/*.c server/behave/*.c))
 CLIENT := $(call stems,client/*.c)
 WSBENCH := $(call stems,client/bench/*.c)
 EXAMPLES := $(call stems,common/examples/*.c)
+SCENARIOS := $(call stems,tests/oracle/*.c)
 BENCHES := $(call stems,tests/bench/*.c)
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c)))
 FUZZ := $(call stems,tests/fuzz/*_fuzz.c)
@@ -54,6 +55,8 @@ THREADS := $(call saying,Threads)
 # Scripts that print TAP: of the programs, with other software, and of the tests' own tools.
 E2E := $(sort $(wildcard tests/e2e/*_test.sh tests/e2e/*_test.py))
 INTEROP := $(sort $(wildcard tests/interop/*_test.sh tests/interop/*_test.py))
+# The library beside asyncio; it does all back ends by itself.
+ORACLE := tests/oracle/oracle_test.py
 BENCH_TESTS := $(sort $(wildcard tests/bench/*_test.py))
 TOOLS := $(sort $(wildcard tests/lint/*_test.sh tests/lint/*_test.py))
 
@@ -88,14 +91,19 @@ once = $(eval $(1) := $$(shell $(2)))$($(1))
 pkg_cflags = $(call once,pkg_cflags,pkg-config --cflags $(MODULES); pkg-config --cflags libev 2>&-)
 pkg_libs = $(call once,pkg_libs,pkg-config --libs $(MODULES); echo -lev)
 cmocka_libs = $(call once,cmocka_libs,pkg-config --libs cmocka)
-# Of wsecho and wsbench: the library does not need it.
+# Of the programs: the library does not need it.
 jansson_cflags = $(call once,jansson_cflags,pkg-config --cflags jansson)
 jansson_libs = $(call once,jansson_libs,pkg-config --libs jansson)
+# Of wsecho alone: lines at a terminal.
+edit_cflags = $(call once,edit_cflags,pkg-config --cflags libedit)
+edit_libs = $(call once,edit_libs,pkg-config --libs libedit)
 
 # The examples include <await/task.h>, as those do who use the installed library.
 language = -std=gnu11 -D_GNU_SOURCE -DAW_VERSION='"$(VERSION)"' -iquote tests -iquote client -iquote server -Icommon \
 	$(pkg_cflags) $(warnings)
-COMPILE = $(CC) $(language) -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread \
+# Thread-local variables take less than 1 KiB of each thread: so the library can still be loaded by
+# dlopen(3), for which glibc leaves 1.5 KiB to all libraries together.
+COMPILE = $(CC) $(language) -fPIC -ftls-model=initial-exec -fvisibility=hidden -fno-semantic-interposition -pthread \
 	$(flavour.$(FLAVOUR)) $(CPPFLAGS) $(CFLAGS)
 LINK = $(CC) -pthread -Wl,--as-needed -Wl,-z,relro -Wl,-z,now $(flavour.$(FLAVOUR)) $(CFLAGS) \
 	$(LDFLAGS)
@@ -109,7 +117,8 @@ objects = $(patsubst %,$(OBJ)/%.o,$(basename $(1)))
 common_o := $(call objects,$(COMMON) $(wildcard common/coro/*.S))
 cli_o := $(call objects,$(CLI))
 server_o := $(call objects,$(SERVER))
-behave_o := $(filter $(OBJ)/server/behave/%,$(server_o))
+# All but what makes a program of it.
+server_parts_o := $(filter-out %/main.o %/server.o,$(server_o))
 client_o := $(call objects,$(CLIENT:%=client/%.c))
 # How a server is reached is the same for both.
 wsbench_o := $(call objects,$(WSBENCH:%=client/bench/%.c) client/network.c)
@@ -122,6 +131,7 @@ programs := $(if $(server_o),$(BUILD)/wsechod) $(if $(client_o),$(BUILD)/wsecho)
 library := $(BUILD)/libawait.a $(BUILD)/libawait.so
 examples := $(EXAMPLES:%=$(BUILD)/examples/%)
 benches := $(BENCHES:%=$(BUILD)/bench/%)
+scenarios := $(SCENARIOS:%=$(BUILD)/oracle/%)
 # libwebsockets' own WebSocket role, as peers.
 lws_peers := $(BUILD)/bench/lws_client $(BUILD)/bench/lws_echo
 unit := $(UNIT:%=$(BUILD)/tests/%)
@@ -132,13 +142,16 @@ all: $(programs) $(library) ## build the programs and the library (the default)
 $(BUILD)/wsechod: $(server_o) $(OBJ)/common.a
 $(BUILD)/wsecho: $(client_o) $(OBJ)/common.a
 $(BUILD)/wsbench: $(wsbench_o) $(OBJ)/common.a
-$(BUILD)/wsecho: private extra = $(jansson_libs)
+$(BUILD)/wsechod: private extra = $(jansson_libs)
+$(BUILD)/wsecho: private extra = $(jansson_libs) $(edit_libs)
 $(BUILD)/wsbench: private extra = $(jansson_libs) -lm
-$(client_o) $(wsbench_o): private extra = $(jansson_cflags)
+$(client_o): private extra = $(jansson_cflags) $(edit_cflags)
+$(server_o) $(wsbench_o): private extra = $(jansson_cflags)
 $(examples): $(BUILD)/examples/%: $(OBJ)/common/examples/%.o $(BUILD)/libawait.a
+$(scenarios): $(BUILD)/oracle/%: $(OBJ)/tests/oracle/%.o $(BUILD)/libawait.a
 $(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/client/bench/histogram.o $(OBJ)/common.a
 $(benches): private extra = -lm
-$(filter $(BUILD)/tests/server/%,$(unit)): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(behave_o)
+$(filter $(BUILD)/tests/server/%,$(unit)): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(server_parts_o)
 $(unit): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ)/common.a
 # Those of wsbench.
 wsbench_unit := $(filter $(BUILD)/tests/bench/%,$(unit))
@@ -148,11 +161,12 @@ wraps = $(patsubst %,-Wl$(comma)--wrap=%,\
 	$(shell sed -n 's:^/\* Wraps\: \(.*\)\. \*/$$:\1:p' $(@:$(BUILD)/tests/%=tests/unit/%.c)))
 $(unit): private extra = $(cmocka_libs) $(wraps)
 $(wsbench_unit): private extra += $(OBJ)/common.a $(jansson_libs) -lm
+$(filter $(BUILD)/tests/server/%,$(unit)): private extra += $(OBJ)/common.a $(jansson_libs)
 # Without libFuzzer they replay inputs made beforehand.
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY
 
-$(programs) $(examples) $(benches) $(unit) $(fuzz):
+$(programs) $(examples) $(scenarios) $(benches) $(unit) $(fuzz):
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -pie -o $@ $^ $(extra) $(LIBS)
 
@@ -189,11 +203,12 @@ quote = '$(subst ','\'',$(1))'
 
 # The packages that are missing: all goals need what it takes to build, some need more. Who builds
 # and installs has packages installed by nobody but himself; who runs or tests wants to see it run.
-installing := deps run demo test asan loops tsan lint check-all conformance bench% %/tested
+installing := deps run demo test asan loops tsan prometheus lint check-all conformance bench% %/tested
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
 		build $(if $(filter test %/tested bench% conformance,$(MAKECMDGOALS)),test \
 		$(if $(filter true,$(CI)),peers)) \
+		$(if $(filter prometheus,$(MAKECMDGOALS)),prometheus) \
 		$(if $(filter lint,$(MAKECMDGOALS)),lint) $(if $(filter bench%,$(MAKECMDGOALS)),bench)
 
 # Running.
@@ -217,10 +232,10 @@ certs: | deps ## make the development CA and the certificate for localhost
 
 cases := $(addprefix $(BUILD)/tests/,$(ONCE) $(FUZZ)) $(foreach loop,ev uv poll,\
 	$(addprefix $(loop):$(BUILD)/tests/,$(filter-out $(ONCE),$(UNIT))))
-suite.release := $(cases) $(TOOLS) $(BENCH_TESTS) $(E2E) $(INTEROP)
+suite.release := $(cases) $(ORACLE) $(TOOLS) $(BENCH_TESTS) $(E2E) $(INTEROP)
 suite.debug := $(suite.release)
 suite.clang := $(cases)
-suite.asan := $(cases) $(BENCH_TESTS) $(E2E)
+suite.asan := $(cases) $(ORACLE) $(BENCH_TESTS) $(E2E)
 suite.tsan := $(addprefix $(BUILD)/tests/,$(THREADS))
 suite := $(suite.$(FLAVOUR))
 # In CI nothing may be skipped, but for what cannot be under a sanitizer.
@@ -232,6 +247,7 @@ run_tests = env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) CERTS=build/certs \
 tested := $(programs) $(library) $(examples) build/certs/localhost.pem \
 	$(filter $(BUILD)/%,$(subst :, ,$(suite))) \
 	$(if $(filter $(BENCH_TESTS),$(suite)),$(BUILD)/bench/limit $(BUILD)/bench/load) \
+	$(if $(filter $(ORACLE),$(suite)),$(scenarios)) \
 	$(if $(filter $(INTEROP),$(suite)),build/npm/stamp $(lws_peers))
 
 export LSAN_OPTIONS ?= $(patsubst %,suppressions=%,$(wildcard tests/lsan.supp))
@@ -242,7 +258,7 @@ test: $(tested) ## run all tests; V=1 shows all that they print
 	@$(run_tests)
 
 # The same for those who do not mind if nothing has changed since.
-$(BUILD)/tested: $(tested) $(wildcard tests/run tests/e2e/* tests/interop/* tests/lint/* \
+$(BUILD)/tested: $(tested) $(wildcard tests/run tests/e2e/* tests/oracle/* tests/interop/* tests/lint/* \
 	tests/bench/*_test.py)
 	@$(run_tests)
 
@@ -260,6 +276,10 @@ build/npm/stamp: tests/interop/package.json | deps
 asan: ## run the tests under AddressSanitizer, UBSan and LeakSanitizer
 	+@$(MAKE) FLAVOUR=asan test
 
+# Prometheus is large, so it is asked for by itself.
+prometheus: | deps ## scrape wsechod with a real Prometheus, and check the dashboard's queries
+	+@$(MAKE) test suite='$(wildcard tests/monitor/*_test.py)'
+
 # The first of the back ends is the one that `test` runs the programs on.
 loops: ## run the tests of both programs on the other back ends, libuv and poll
 	+@$(MAKE) test suite='$(foreach loop,uv poll,$(addprefix $(loop):,$(E2E) $(INTEROP)))'
@@ -274,6 +294,7 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 	+@$(MAKE) lint
 	+@$(MAKE) $(BUILD)/tested
 	+@$(MAKE) loops
+	+@$(MAKE) prometheus
 	+@$(MAKE) asan
 	+@$(MAKE) tsan
 	+@$(MAKE) FLAVOUR=clang all examples && $(MAKE) FLAVOUR=clang test
@@ -304,11 +325,17 @@ bench-instructions: $(programs) $(BUILD)/bench/limit $(BUILD)/bench/load certs #
 bench-await: $(benches) ## measure the library, beside asyncio
 	@BUILD=$(BUILD) $(PYTHON) tests/bench/await.py
 
+bench-await-instructions: $(BUILD)/bench/await_bench ## count the instructions of the library's operations
+	@BUILD=$(BUILD) $(PYTHON) tests/bench/await_instructions.py $(versus) $(top:%=--top %)
+
 # Installing.
 
 prefix := $(DESTDIR)$(PREFIX)
 # In a recipe: a path below it, which may have spaces.
 to = $(call quote,$(prefix)/$(1))
+# As pkg-config reads it: words are divided as in a shell.
+space := $() $()
+escape = $(subst $(space),\$(space),$(subst ",\",$(subst ',\',$(subst \,\\,$(1)))))
 bash_completions := share/bash-completion/completions
 zsh_completions := share/zsh/site-functions
 # Each function has a page: a link to the one that tells of it, which names it under NAME.
@@ -328,7 +355,7 @@ install: all ## install into PREFIX (/usr/local), below DESTDIR
 		>$(BUILD)/await.h
 	install -m 644 $(BUILD)/await.h $(call to,include)
 	install -m 644 common/gdb/await.py $(call to,share/await/gdb.py)
-	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
+	@printf '%s\n' $(call quote,prefix=$(call escape,$(PREFIX))) 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
 		'Name: libawait' 'Version: $(VERSION)' \
 		'Description: asyncio for C, on the libwebsockets service loop' \
 		'Libs.private: $(strip $(pkg_libs)) -pthread' \
@@ -372,6 +399,6 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all deps run demo examples certs test asan loops tsan lint check-all distro conformance bench \
-	bench-await bench-instructions \
+.PHONY: all deps run demo examples certs test asan loops tsan prometheus lint check-all distro conformance bench \
+	bench-await bench-await-instructions bench-instructions \
 	install uninstall clean help FORCE

@@ -9,11 +9,13 @@
 #include "client.h"
 
 #include "await/signals.h"
+#include "cli/dump.h"
 #include "connect.h"
 #include "echo.h"
 #include "print.h"
 #include "report.h"
 #include "session.h"
+#include "terminal.h"
 
 aw_time
 client_deadline(const struct client_options *options)
@@ -120,6 +122,7 @@ run_session(struct session *session)
         session->from_input = !options_have_messages(&options->sending);
         session->way = !session->from_input        ? messages_send
                        : options->sending.no_stdin ? nothing_send
+                       : session->terminal != NULL ? terminal_send
                                                    : input_send;
         if (options->printing.json)
                 pings = aw_spawn("print pings", print_pings, session);
@@ -148,7 +151,7 @@ finish_session(struct session *session, enum client_status status)
 
 /* The report sees all frames, if there is one that wants to. */
 static void
-pass_frame(void *argument, const struct ws_frame *frame)
+hand_frame(void *argument, const struct ws_frame *frame)
 {
         const struct connector *connector = argument;
 
@@ -159,17 +162,23 @@ static async enum client_status
 converse(const struct client_run *run)
 {
         const struct client_options *options = run->options;
-        struct session session = {.options = options, .connector = run->connector};
+        struct session session = {
+                .options = options, .connector = run->connector, .terminal = run->terminal};
         enum client_status status = CLIENT_LOCAL;
 
-        session.printer = print_open(&options->printing, options->sending.null);
+        session.printer = print_open(&options->printing, options->sending.null, run->terminal);
         session.report = session.printer == NULL ? NULL : report_create(options);
         if (session.report != NULL) {
                 run->connector->looks_on = report_observer(session.report);
-                run->connector->observer.frame =
-                        run->connector->looks_on == NULL ? NULL : pass_frame;
+                if (run->terminal != NULL)
+                        run->connector->looks_on =
+                                terminal_observer(run->terminal, run->connector->looks_on);
+                if (run->connector->looks_on != NULL && run->connector->looks_on->frame != NULL)
+                        run->connector->observer.frame = hand_frame;
                 status = options->sending.echo ? await(echo_run(run->connector))
                                                : await(run_session(&session));
+                if (run->terminal != NULL)
+                        await(terminal_end(run->terminal, session_last_deadline(&session)));
                 status = await(finish_session(&session,
                                               run->stopped == CLIENT_OK ? status : run->stopped));
         }
@@ -185,8 +194,8 @@ enum { STOPPING = 4 };
 
 static bool dies_of_pipe;
 
-static bool
-is_ignored(int number)
+bool
+client_ignores(int number)
 {
         struct sigaction action;
 
@@ -202,7 +211,7 @@ client_hold_signals(void)
         for (int i = 0; i < STOPPING; i++)
                 sigaddset(&set, stopping[i]);
         sigprocmask(SIG_BLOCK, &set, NULL);
-        dies_of_pipe = !is_ignored(SIGPIPE);
+        dies_of_pipe = !client_ignores(SIGPIPE);
 }
 
 /* `| head -1` is no failure, and ends a program without a word. */
@@ -238,6 +247,21 @@ struct watch {
         aw_time end; /* of --max-time */
 };
 
+static void
+show_tasks(struct terminal *terminal)
+{
+        char *text;
+
+        if (terminal == NULL || !terminal_is_on(terminal)) {
+                aw_dump_print();
+                return;
+        }
+        text = aw_dump_text();
+        if (text != NULL)
+                terminal_tell(terminal, text);
+        free(text);
+}
+
 /* SIGUSR1 shows the tasks; the others stop us. So does the end of our time. */
 static async int
 watch_main(void *argument)
@@ -248,7 +272,7 @@ watch_main(void *argument)
         do {
                 number = await(aw_signals_wait(watch->signals, watch->end));
                 if (number == SIGUSR1)
-                        aw_task_dump(stderr);
+                        show_tasks(watch->run->terminal);
         } while (number == SIGUSR1);
         if (number == -1 && errno != ETIMEDOUT)
                 return 0;
@@ -268,7 +292,7 @@ open_signals(void)
         size_t count = 0;
 
         for (int i = 0; i < STOPPING; i++)
-                if (!is_ignored(stopping[i]))
+                if (!client_ignores(stopping[i]))
                         numbers[count++] = stopping[i];
         return aw_signals_open(numbers, count);
 }

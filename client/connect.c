@@ -46,7 +46,7 @@ keep_location(struct connector *connector, const char *head)
 }
 
 static void
-pass_step(void *argument, enum ws_step step, const char *text)
+hand_step(void *argument, enum ws_step step, const char *text)
 {
         struct connector *connector = argument;
         const struct ws_observer *report = connector->looks_on;
@@ -59,7 +59,7 @@ pass_step(void *argument, enum ws_step step, const char *text)
         }
         if (step == WS_STEP_FAULT)
                 client_say("warning: %s", text);
-        if (report != NULL)
+        if (report != NULL && report->step != NULL)
                 report->step(report->argument, step, text);
 }
 
@@ -68,7 +68,7 @@ connector_open(struct connector *connector, const struct client_options *options
                struct aw_error *error)
 {
         *connector = (struct connector){.options = options};
-        connector->observer = (struct ws_observer){.step = pass_step, .argument = connector};
+        connector->observer = (struct ws_observer){.step = hand_step, .argument = connector};
         if (url_read(&connector->url, options->url, error) == -1)
                 return -1;
         connector->asked = strdup(connector->url.text);

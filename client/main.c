@@ -7,6 +7,7 @@
 #include "client.h"
 #include "connect.h"
 #include "secrets.h"
+#include "terminal.h"
 
 static int
 run_loop(struct client_options *options, struct connector *connector)
@@ -14,12 +15,19 @@ run_loop(struct client_options *options, struct connector *connector)
         struct client_run run = {.options = options, .connector = connector};
         struct aw_loop_options loop = {.backend = options->connection.loop,
                                        .slow = options->printing.verbose > 0 ? 0 : -1};
-        int status = aw_run(&loop, client_main, &run);
+        int status;
 
+        if (options->terminal.on) {
+                run.terminal = terminal_open(options);
+                if (run.terminal == NULL)
+                        return CLIENT_LOCAL;
+        }
+        status = aw_run(&loop, client_main, &run);
         if (status == -1) {
                 client_say("event loop '%s': %s", options->connection.loop, strerror(errno));
                 status = CLIENT_LOCAL;
         }
+        terminal_free(run.terminal);
         return status;
 }
 

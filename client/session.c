@@ -10,6 +10,7 @@
 #include "print.h"
 #include "reconnect.h"
 #include "report.h"
+#include "terminal.h"
 
 /* For the Close of a server that has been waited for long enough, or that broke the rules. */
 #define LAST_CLOSE_TIME (200 * AW_MILLISECOND)
@@ -26,6 +27,13 @@ session_fail(struct session *session, enum client_status status)
                 session->status = status;
         session->failed = true;
         aw_event_set(&session->changed);
+}
+
+void
+session_set_close(struct session *session, unsigned code, const char *reason)
+{
+        session->code = code;
+        snprintf(session->reason, sizeof(session->reason), "%s", reason == NULL ? "" : reason);
 }
 
 /* Something moved: the time-out begins anew. */
@@ -341,7 +349,6 @@ hear_the_server_out(struct session *session, struct aw_task *printing)
 static async void
 leave_server(struct session *session)
 {
-        const struct ending_options *ending = &session->options->ending;
         struct aw_timeout timeout;
         bool wait = session->ended && session->error == EPIPE;
 
@@ -351,7 +358,7 @@ leave_server(struct session *session)
         }
         aw_timeout_enter(&timeout,
                          wait && !in_a_hurry(session) ? AW_NEVER : aw_loop_now() + LAST_CLOSE_TIME);
-        aw_timeout_exit(&timeout, await(ws_close(session->ws, ending->code, ending->reason)));
+        aw_timeout_exit(&timeout, await(ws_close(session->ws, session->code, session->reason)));
 }
 
 static async void
@@ -377,7 +384,7 @@ exchange(struct session *session)
         }
         await(end_task(sending));
         session->closing = !session->ended;
-        ws_shutdown(session->ws, session->options->ending.code, session->options->ending.reason);
+        ws_shutdown(session->ws, session->code, session->reason);
         if (printing != NULL)
                 await(hear_the_server_out(session, printing));
         await(end_task(printing));
@@ -391,7 +398,13 @@ session_run(struct session *session)
 
         if (await(reconnect_first(session)) == -1)
                 return session->failed ? session->status : CLIENT_LOCAL;
-        await(exchange(session));
+        session_set_close(session, session->options->ending.code, session->options->ending.reason);
+        if (session->terminal != NULL && terminal_begin(session->terminal, session) == -1)
+                session_fail(session, CLIENT_LOCAL);
+        else
+                await(exchange(session));
+        if (session->terminal != NULL)
+                terminal_closed(session->terminal, session->ws);
         status = judge_end(session);
         aw_timeout_enter(&timeout, session_last_deadline(session));
         await(report_close(session->report, session->printer, session->ws));

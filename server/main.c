@@ -7,9 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access_log.h"
+#include "admin.h"
 #include "await/log.h"
 #include "await/tls.h"
 #include "await/ws.h"
+#include "log_form.h"
 #include "server.h"
 
 #define FIELD(name) offsetof(struct server_options, name)
@@ -73,6 +76,23 @@ static const struct aw_opt options_table[] = {
          .argument = "TIME",
          .help = "log a task that keeps the loop for longer; 0: never (100ms)",
          .offset = FIELD(slow_task)},
+        {.name = "admin",
+         .kind = AW_OPT_STRING,
+         .argument = "URL",
+         .help = "show /metrics, /tasks and /connections on http://HOST:PORT or unix:/PATH, to all "
+                 "who can connect",
+         .offset = FIELD(admin)},
+        {.name = "access-log",
+         .kind = AW_OPT_STRING,
+         .argument = "FILE|-",
+         .help = "write a line for each connection at its end to a file, which SIGHUP reopens, or "
+                 "to standard output",
+         .offset = FIELD(access_log)},
+        {.name = "log-format",
+         .kind = AW_OPT_CHOICE,
+         .argument = "text|json",
+         .help = "the form of the lines of both logs (text)",
+         .offset = FIELD(log_format)},
         {.name = "log-level",
          .kind = AW_OPT_CHOICE,
          .argument = "error|warning|info|debug",
@@ -87,7 +107,7 @@ static const struct aw_opt_program program = {
         .summary = "A secure WebSocket echo server: sends back every message that it gets.",
         .options = options_table,
         .epilogue = "SIGTERM, SIGINT or SIGQUIT closes all connections and ends the server, a\n"
-                    "second one at once; SIGUSR1 prints its tasks.",
+                    "second one at once; SIGUSR1 prints its tasks; SIGHUP reopens the access log.",
 };
 
 static int
@@ -114,6 +134,10 @@ check(const struct server_options *options, int operands, char **argv)
             !server_has_scheme(options, "ws+unix:"))
                 return aw_opt_usage_error(&program,
                                           "--socket-mode: no --listen names a Unix socket");
+        if (options->admin != NULL && !admin_is_url(options->admin))
+                return aw_opt_usage_error(
+                        &program, "--admin: '%s' is neither http://HOST:PORT nor unix:/PATH",
+                        options->admin);
         return AW_OPT_RUN;
 }
 
@@ -129,6 +153,7 @@ run_server(struct server_options *options)
         ws_set_max_memory(options->max_memory);
         aw_log_set_program(program.name);
         aw_log_set_level((enum aw_log_level)aw_log_level_parse(options->log_level));
+        log_form_set(options->log_format);
         if (server_load(options) == -1)
                 return 1;
         status = aw_run(&loop, server_run, options);
@@ -182,6 +207,7 @@ main(int argc, char **argv)
                 .test = "safe",
                 .loop = "auto",
                 .slow_task = 100 * AW_MILLISECOND,
+                .log_format = "text",
                 .log_level = "info",
         };
         int operands = 0, status;
@@ -196,6 +222,7 @@ main(int argc, char **argv)
                 status = run_server(&options);
         else if (status != AW_OPT_USAGE)
                 status = status == AW_OPT_DONE ? 0 : 1;
+        access_log_close();
         aw_tls_context_unref(options.tls);
         aw_opt_strings_free(&options.listen);
         return status;

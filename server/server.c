@@ -8,6 +8,8 @@
 
 #include "server.h"
 
+#include "access_log.h"
+#include "admin.h"
 #include "await/log.h"
 #include "await/signals.h"
 #include "await/sync.h"
@@ -16,9 +18,11 @@
 #include "await/ws.h"
 #include "base/say.h"
 #include "behave/behave.h"
-#include "dump.h"
+#include "cli/dump.h"
 #include "echo.h"
+#include "observe.h"
 #include "page.h"
+#include "reload.h"
 
 /* Connections that have not ended this long after the first signal are dropped. */
 #define DRAIN_TIME (8 * AW_SECOND)
@@ -34,6 +38,7 @@ struct server {
         bool serving;
         struct page page;
         struct behave_server behave;
+        struct admin admin;
 };
 
 struct acceptor {
@@ -94,10 +99,9 @@ watch_signals(void *argument)
 
         while ((number = await(aw_signals_wait(server->signals, AW_NEVER))) != -1) {
                 if (number == SIGUSR1)
-                        dump_tasks();
+                        aw_dump_print();
                 else if (number == SIGHUP)
-                        aw_log(AW_LOG_INFO, "SIGHUP is ignored: to use another certificate, "
-                                            "restart the server");
+                        reload_all();
                 else if (number == SIGUSR2)
                         aw_log(AW_LOG_INFO, "SIGUSR2 is ignored: it has no meaning here");
                 else
@@ -134,6 +138,9 @@ server_load(struct server_options *options)
 {
         struct aw_error error;
 
+        if (options->access_log != NULL &&
+            access_log_open(options->access_log, strcmp(options->log_format, "json") == 0) == -1)
+                return -1;
         if (!server_has_scheme(options, "wss:")) {
                 if (options->cert != NULL)
                         aw_log(AW_LOG_WARNING,
@@ -191,7 +198,8 @@ server_listen(struct server *server, const char *url)
                 .socket_mode =
                         given->socket_mode == NULL ? 0 : server_socket_mode(given->socket_mode),
                 .handler = handle_request,
-                .argument = server};
+                .argument = server,
+                .watch = observe_connections(&server->behave.limits)};
         struct aw_error error;
         struct ws_listener *listener = await(ws_listen(&options, &error));
 
@@ -340,6 +348,22 @@ leave_at_once(struct server *server)
         _exit(0);
 }
 
+/* What shows the operator how it goes. The exit status, or 0. */
+static async int
+watch_server(struct server *server)
+{
+        server->admin = (struct admin){.listeners = server->listeners,
+                                       .count = &server->count,
+                                       .draining = &server->behave.draining};
+        if (access_log_start() == -1) {
+                aw_log(AW_LOG_ERROR, "--access-log: %s", strerror(errno));
+                return 1;
+        }
+        return server->options->admin == NULL
+                       ? 0
+                       : await(admin_open(&server->admin, server->options->admin));
+}
+
 static async int
 listen_and_serve(struct server *server)
 {
@@ -353,11 +377,14 @@ listen_and_serve(struct server *server)
         warn_of_poll(server->options);
         status = await(listen_on_all(server));
         if (status == 0)
+                status = await(watch_server(server));
+        if (status == 0)
                 status = await(serve(server));
         else if (aw_event_is_set(&server->stop))
                 leave_at_once(server);
         aw_cancel(signals);
         await(aw_join(signals));
+        await(admin_close(&server->admin));
         close_listeners(server);
         return status;
 }

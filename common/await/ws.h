@@ -31,6 +31,7 @@ struct aw_tls_context;
 struct ws;
 struct ws_buffer;
 struct ws_listener;
+struct ws_watch;
 
 #define WS_MESSAGE_MAX ((uint64_t)16 << 20) /* bytes; what a max_message of 0 means */
 
@@ -134,6 +135,7 @@ AW_API void ws_shutdown(struct ws *ws, unsigned code, const char *reason);
  *
  * 0 if both Close frames were exchanged; -1 with errno EPIPE (lost), ETIMEDOUT or ECANCELED (then
  * the connection was dropped), or EINVAL (the code cannot be sent, so none was). Freed in any case.
+ * For an earlier deadline than 5 s see aw_timeout_enter().
  * NULL does nothing.
  */
 AW_API aw_async int ws_close(struct ws *ws, unsigned code, const char *reason);
@@ -185,10 +187,14 @@ AW_API void ws_describe(const struct ws *ws, char *out, size_t size);
 AW_API void ws_set_max_memory(uint64_t bytes);
 
 /*
- * What they take now: messages, what waits for the kernel to take it, and 40 KiB for each
- * connection. Any thread.
+ * What they take now: messages, what waits for the kernel to take it, and WS_CONNECTION_COST for
+ * each connection. Any thread.
  */
+#define WS_CONNECTION_COST ((uint64_t)40 << 10)
 AW_API uint64_t ws_memory(void);
+
+/* How many connections this thread has, of clients and listeners, handshakes included. */
+AW_API size_t ws_connection_count(void);
 
 /* Client */
 
@@ -372,13 +378,19 @@ struct ws_listen_options {
          */
         void (*handler)(const struct ws_request *request, struct ws_answer *answer, void *argument);
         void *argument;
+
+        /*
+         * Is told of the connections: see watch.h. Borrowed for as long as there are some, which may
+         * be until aw_run() returns. Or NULL.
+         */
+        const struct ws_watch *watch;
 };
 
 /*
  * Binds every address of the host, each once, and listens, from the next turn on. NULL with errno
  * and *error, which may be NULL: AW_ERROR_USAGE (also without a URL), _RESOLVE, _LISTEN, _CANCELLED,
  * _MEMORY. A stale Unix socket is replaced, one in use is not. Port 0 is the same free one for
- * all addresses.
+ * all addresses. It waits for the name of the host only; for a deadline see aw_timeout_enter().
  */
 AW_API aw_async struct ws_listener *ws_listen(const struct ws_listen_options *options,
                                               struct aw_error *error);

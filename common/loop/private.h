@@ -51,7 +51,8 @@ struct aw_loop {
         struct lws_context *context;
         struct lws_vhost *vhost;
         void *foreign;
-        int descriptors; /* libwebsockets takes none from this number on */
+        int sockets; /* the set of them, of which libwebsockets polls only this one */
+        bool busy;   /* several of them were ready when the set was looked at last */
 
         struct aw_handles ready;
         struct aw_handle *timers; /* root of the heap */
@@ -69,18 +70,16 @@ struct aw_loop {
         bool woken;        /* this turn does not wait */
         unsigned unpolled; /* turns since the last poll */
 
-        aw_time slow;    /* the limit; negative: off */
-        aw_time checked; /* when the slow-callback watch last looked at its clock */
-        clockid_t watch; /* which one that is */
-        bool asked;      /* it did since the callback that runs began */
+        aw_time slow;        /* the limit; negative: off */
+        uint64_t slow_count; /* how often it was passed */
+        aw_time checked;     /* when the slow-callback watch last looked at its clock */
+        clockid_t watch;     /* which one that is */
+        bool asked;          /* it did since the callback that runs began */
 
         pthread_mutex_t remote_lock;
         struct aw_handles remote; /* call_soon_threadsafe, under the lock */
         atomic_bool remote_pending;
 };
-
-/* The loop of this thread, or NULL. */
-extern _Thread_local struct aw_loop *aw_loop_current;
 
 /*
  * The descriptor that wakes a context up. Found before the context is destroyed, it is closed

@@ -29,7 +29,7 @@ struct aw_port {
         char url[AW_URL_HOST_MAX + 32]; /* with its real port */
 };
 
-/* The caller's; zeroed but for the last five it is closed. */
+/* The caller's; zeroed but for the last six it is closed. */
 struct aw_ports {
         struct aw_port items[AW_PORTS_MAX];
         size_t count;
@@ -48,6 +48,8 @@ struct aw_ports {
          * with errno: there is no room for it, and it was closed; accepting rests for a while.
          */
         int (*accepted)(void *owner, int fd, const struct sockaddr_storage *address);
+        /* One was turned away. NULL: nobody wants to know. */
+        void (*turned_away)(void *owner);
         void *owner;
 };
 

@@ -274,8 +274,8 @@ log_in(const struct aw_proxy *proxy, struct aw_stream *stream, struct aw_error *
 }
 
 static async int
-greet(const struct aw_proxy *proxy, struct aw_stream *stream, struct aw_error *error,
-      aw_time deadline)
+greet_socks(const struct aw_proxy *proxy, struct aw_stream *stream, struct aw_error *error,
+            aw_time deadline)
 {
         uint8_t request[] = {SOCKS, 1, NO_USER, WITH_USER}, answer[2];
 
@@ -334,7 +334,7 @@ ask_socks(const struct aw_proxy *proxy, struct aw_stream *stream, const struct a
         uint8_t request[3 + 2 + AW_URL_HOST_MAX + 2] = {SOCKS, CONNECT, 0}, answer[256 + 2];
         size_t length = 3 + write_target(target, addresses, request + 3);
 
-        if (await(greet(proxy, stream, error, deadline)) == -1)
+        if (await(greet_socks(proxy, stream, error, deadline)) == -1)
                 return -1;
         /* The fifth byte is the length of a name, or the first one of an address. */
         if (await(ask_and_hear(stream, request, length, answer, 5, deadline)) == -1)

@@ -87,8 +87,9 @@ struct aw_tls_buffer {
         uint8_t *data; /* malloc'ed, grows as needed; the owner frees it */
         size_t length, capacity;
 };
-int aw_tls_buffer_append(struct aw_tls_buffer *buffer, const uint8_t *data,
-                         size_t length); /* 0, or -1 with errno ENOMEM */
+/* Room for so many bytes more; and that, and fills it. 0, or -1 with errno ENOMEM. */
+int aw_tls_buffer_reserve(struct aw_tls_buffer *buffer, size_t length);
+int aw_tls_buffer_append(struct aw_tls_buffer *buffer, const uint8_t *data, size_t length);
 void aw_tls_output_begin(struct aw_tls *tls, struct aw_tls_buffer *buffer);
 ssize_t aw_tls_output_end(struct aw_tls *tls);
 
@@ -112,6 +113,10 @@ bool aw_tls_refused_peer(const struct aw_tls *tls);
  * server's subject, on the client's side). Written to out, cut to size.
  */
 void aw_tls_describe(const struct aw_tls *tls, char *out, size_t size);
+
+/* "TLSv1.3", for good; and whether the session goes on with the keys of an earlier one. */
+const char *aw_tls_version(const struct aw_tls *tls);
+bool aw_tls_resumed(const struct aw_tls *tls);
 
 /*
  * For -v: a line with version and cipher; then for each certificate that the peer sent, the leaf

@@ -108,15 +108,13 @@ ws_connection_wait(struct ws *ws, struct aw_waiters *waiters, aw_time deadline)
 
         ws->waiting++;
         result = aw_wait_in(waiters, deadline, NULL);
-        error = errno;
         ws->waiting--;
-        if (!ws->app) {
-                error = result == -1 && error == ECANCELED ? ECANCELED : EPIPE;
-                result = -1;
-                ws_connection_release(ws);
-        }
+        if (ws->app)
+                return result;
+        error = result == -1 && errno == ECANCELED ? ECANCELED : EPIPE;
+        ws_connection_release(ws);
         errno = error;
-        return result;
+        return -1;
 }
 
 /* The head of the HTTP message. */
@@ -189,6 +187,8 @@ ws_connection_open(struct ws *ws, size_t head_length)
         ws->in.state = WS_IN_OPEN;
         ws->out.state = ws->raw == NULL ? WS_OUT_OPEN : WS_OUT_HEAD;
         aw_handle_cancel(&ws->late);
+        ws->seen.opened = aw_loop_now();
+        ws_watch_event(ws, WS_EVENT_OPENED);
         ws_alive_begin(ws);
         ws->head = NULL;
         ws_input(ws, (const uint8_t *)head + head_length, length - head_length);
@@ -241,6 +241,7 @@ connection_ended(void *owner, bool truncated)
         struct ws *ws = owner;
 
         (void)truncated;
+        ws_watch_end(ws, WS_SIDE_CLIENT, "it ended the stream");
         if (ws->in.state == WS_IN_HEAD)
                 aw_transport_close(ws->transport);
         connection_end_input(ws, EPIPE);
@@ -277,6 +278,7 @@ connection_closed(void *owner, int error, const char *text)
 
         if (text != NULL)
                 ws->role->tls_failed(ws, text);
+        ws_watch_lost(ws, error, text);
         ws->transport = NULL;
         ws->out.state = WS_OUT_ENDED;
         aw_handle_cancel(&ws->late);
@@ -284,7 +286,7 @@ connection_closed(void *owner, int error, const char *text)
         aw_handle_cancel(&ws->alive.timer);
         connection_end_input(ws, text != NULL ? EPROTO : EPIPE);
         ws->role->lost(ws);
-        (void)error;
+        ws_watch_ended(ws);
         ws_connection_release(ws);
 }
 

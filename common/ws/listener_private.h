@@ -22,6 +22,8 @@ struct ws_listener {
         const char *subprotocol; /* these as in ws_listen_options */
         void (*handler)(const struct ws_request *request, struct ws_answer *answer, void *argument);
         void *argument;
+        const struct ws_watch *watch;
+        struct ws_counters gone; /* of connections that have ended, and all echoes */
         bool draining;
         struct ws *connections;
         struct ws *accept_first, **accept_last; /* open, for ws_accept() */
@@ -32,7 +34,7 @@ struct ws_listener {
 /*
  * A connection that was accepted begins; the descriptor is its own now. When its handshake is
  * complete it is put into the listener's list for ws_accept(). 0, or -1 with errno ENOMEM or
- * EMFILE.
+ * ENOSPC.
  */
 int ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address);
 

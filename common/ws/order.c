@@ -57,7 +57,7 @@ order_overdue(void *argument)
 }
 
 struct ws_buffer *
-ws_order_next(struct ws *ws)
+ws_order_next_after_pings(struct ws *ws)
 {
         struct ws_buffer *buffer;
 
@@ -102,6 +102,7 @@ ws_order_fail(struct ws *ws, unsigned code, int error, const char *reason)
         if (error == EPROTO && ws->in.problem == NULL)
                 ws->in.problem = reason;
         ws_input_forget(ws);
+        ws_watch_end(ws, WS_SIDE_SERVER, reason);
         ws_order_close(ws, error, code, reason);
 }
 

@@ -82,6 +82,40 @@ the_dump_is_a_tree_with_states_ages_and_await_sites(NOTHING)
         return 0;
 }
 
+static async int
+the_usage_tells_of_tasks_and_stacks(NOTHING)
+{
+        struct aw_task_usage before, during, after;
+        struct aw_task *tasks[3];
+        size_t i;
+
+        aw_task_usage(&before);
+        expect_int((long long)before.tasks, 1);
+        for (i = 0; i < 3; i++)
+                tasks[i] = aw_spawn("task", give, NUMBER(1));
+        await(yield(2));
+        aw_task_usage(&during);
+        /* Those that are done and not joined have their stacks still. */
+        expect_int((long long)during.tasks, 4);
+        expect(during.stacks >= 4 && during.space >= 4 * 4096);
+        for (i = 0; i < 3; i++)
+                expect_int(await(aw_join(tasks[i])), 1);
+        aw_task_usage(&after);
+        expect_int((long long)after.tasks, 1);
+        expect(after.stacks == during.stacks && after.space == during.space);
+        return 0;
+}
+
+static void
+without_a_loop_nothing_is_used(void **state)
+{
+        struct aw_task_usage usage;
+
+        (void)state;
+        aw_task_usage(&usage);
+        assert_int_equal(usage.tasks + usage.stacks + usage.space, 0);
+}
+
 /* The orphans go to where their parent was, in the order of their births. */
 static async int
 spawn_orphans(NOTHING)
@@ -535,6 +569,36 @@ leave_a_timeout_in_a_timeout(NOTHING)
 }
 
 static async int
+exit_a_timeout_twice(NOTHING)
+{
+        struct aw_timeout timeout;
+
+        aw_timeout_enter(&timeout, aw_loop_now() + AW_SECOND);
+        aw_timeout_exit(&timeout, 0);
+        return aw_timeout_exit(&timeout, 0);
+}
+
+/* What a careless function left is where the next one has its variables. */
+static __attribute__((noinline)) void
+write_over(NOTHING)
+{
+        volatile char frame[1000];
+
+        for (size_t i = 0; i < sizeof(frame); i++)
+                frame[i] = 'A';
+}
+
+static async int
+leave_a_timeout_that_is_written_over(NOTHING)
+{
+        leave_a_timeout(NULL);
+        write_over(NULL);
+        await(aw_sleep(AW_MILLISECOND));
+        trace("went on");
+        return 0;
+}
+
+static async int
 gather_a_task_twice(NOTHING)
 {
         struct aw_task *task = aw_spawn("task", give, NUMBER(1));
@@ -597,6 +661,9 @@ misuse_aborts(void **state)
         test_aborts(end_in_a_group, "task 'main' ended in the middle of a time-out or a group");
         test_aborts(leave_a_timeout_and_go_on, "in the middle of a time-out or a group");
         test_aborts(leave_a_timeout_in_a_timeout, "in the middle of a time-out or a group");
+        test_aborts(leave_a_timeout_that_is_written_over,
+                    "task 'main' left a function in the middle of a time-out or a group");
+        test_aborts(exit_a_timeout_twice, "aw_timeout_exit() without aw_timeout_enter()");
         test_aborts(gather_a_task_twice, "task 'task' is listed twice");
         test_aborts(share_an_event_between_loops,
                     "task 'waiter', which waits at tests/unit/task/report_test.c:");
@@ -612,6 +679,8 @@ main(void)
                 on_loop(the_dump_tells_how_deep_each_stack_went),
                 cmocka_unit_test(stacks_have_the_size_that_was_asked_for),
                 cmocka_unit_test(a_task_that_overflows_its_stack_is_named),
+                on_loop(the_usage_tells_of_tasks_and_stacks),
+                cmocka_unit_test(without_a_loop_nothing_is_used),
                 on_loop(orphans_are_shown_under_their_grandparent),
                 cmocka_unit_test(a_slow_task_is_reported_with_its_name_and_await_site),
                 cmocka_unit_test(a_slow_task_is_not_reported_when_the_watch_is_off),

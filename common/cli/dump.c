@@ -5,15 +5,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dump.h"
+#include "cli/dump.h"
 
 #include "await/log.h"
 #include "await/stream.h"
 
 static bool writing;
 
-static char *
-tree_text(void)
+char *
+aw_dump_text(void)
 {
         char *text = NULL;
         size_t length = 0;
@@ -45,14 +45,14 @@ write_tree(void *argument)
 }
 
 void
-dump_tasks(void)
+aw_dump_print(void)
 {
         char *text;
         struct aw_task *task = NULL;
 
         if (writing)
                 return;
-        text = tree_text();
+        text = aw_dump_text();
         if (text != NULL)
                 task = aw_spawn("dump", write_tree, text);
         if (task == NULL) {
