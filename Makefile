@@ -116,7 +116,7 @@ say = $(if $(V),,@echo '  $(1) $@';)
 objects = $(patsubst %,$(OBJ)/%.o,$(basename $(1)))
 common_o := $(call objects,$(COMMON) $(wildcard common/coro/*.S))
 cli_o := $(call objects,$(CLI))
-server_o := $(call objects,$(SERVER))
+server_o := $(call objects,$(SERVER) server/page/files.S)
 # All but what makes a program of it.
 server_parts_o := $(filter-out %/main.o %/server.o,$(server_o))
 client_o := $(call objects,$(CLIENT:%=client/%.c))
@@ -140,6 +140,7 @@ fuzz := $(FUZZ:%=$(BUILD)/tests/%)
 all: $(programs) $(library) ## build the programs and the library (the default)
 
 $(BUILD)/wsechod: $(server_o) $(OBJ)/common.a
+$(OBJ)/server/page/files.o: $(wildcard server/page/*.html server/page/*.css server/page/*.js)
 $(BUILD)/wsecho: $(client_o) $(OBJ)/common.a
 $(BUILD)/wsbench: $(wsbench_o) $(OBJ)/common.a
 $(BUILD)/wsechod: private extra = $(jansson_libs)
@@ -203,11 +204,12 @@ quote = '$(subst ','\'',$(1))'
 
 # The packages that are missing: all goals need what it takes to build, some need more. Who builds
 # and installs has packages installed by nobody but himself; who runs or tests wants to see it run.
-installing := deps run demo test asan loops tsan prometheus lint check-all conformance bench% %/tested
+installing := deps run demo test asan loops tsan prometheus lint check-all page-% conformance bench% %/tested
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
-		build $(if $(filter test %/tested bench% conformance,$(MAKECMDGOALS)),test \
+		build $(if $(filter test %/tested page-% bench% conformance,$(MAKECMDGOALS)),test \
 		$(if $(filter true,$(CI)),peers)) \
+		$(if $(filter page-%,$(MAKECMDGOALS)),page) \
 		$(if $(filter prometheus,$(MAKECMDGOALS)),prometheus) \
 		$(if $(filter lint,$(MAKECMDGOALS)),lint) $(if $(filter bench%,$(MAKECMDGOALS)),bench)
 
@@ -241,9 +243,9 @@ suite := $(suite.$(FLAVOUR))
 # In CI nothing may be skipped, but for what cannot be under a sanitizer.
 strict := $(and $(filter true,$(CI)),$(filter release,$(FLAVOUR)),--strict)
 limit := $(if $(filter asan tsan,$(FLAVOUR)),180,60)
-run_tests = env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) CERTS=build/certs \
-	NODE_PATH=$(call quote,$(CURDIR)/build/npm/node_modules) $(PYTHON) tests/run $(V:%=-v) $(strict) \
-	-t $(limit) $(suite) && touch $(BUILD)/tested
+in_tests = env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) CERTS=build/certs \
+	NODE_PATH=$(call quote,$(CURDIR)/build/npm/node_modules) $(PYTHON)
+run_tests = $(in_tests) tests/run $(V:%=-v) $(strict) -t $(limit) $(suite) && touch $(BUILD)/tested
 tested := $(programs) $(library) $(examples) build/certs/localhost.pem \
 	$(filter $(BUILD)/%,$(subst :, ,$(suite))) \
 	$(if $(filter $(BENCH_TESTS),$(suite)),$(BUILD)/bench/limit $(BUILD)/bench/load) \
@@ -287,6 +289,15 @@ loops: ## run the tests of both programs on the other back ends, libuv and poll
 tsan: ## run the tests of threads under ThreadSanitizer
 	+@$(MAKE) FLAVOUR=tsan test
 
+# What a browser needs: see tests/deps.
+browsing := $(programs) build/certs/localhost.pem build/npm/stamp
+
+page-test: $(browsing) ## test the page in Chromium; its pictures are then in build/page
+	@$(in_tests) tests/run $(V:%=-v) $(strict) -t 300 tests/page/page_test.py
+
+page-picture: $(browsing) ## make the README's picture anew, server/page/page.png
+	@$(in_tests) tests/page/page_test.py --picture server/page/page.png
+
 lint: $(library) ## check format, style, borders, awaits and exported symbols
 	@BUILD=$(BUILD) FLAGS=$(call quote,$(language)) tests/lint/run
 
@@ -295,6 +306,7 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 	+@$(MAKE) $(BUILD)/tested
 	+@$(MAKE) loops
 	+@$(MAKE) prometheus
+	+@$(MAKE) page-test
 	+@$(MAKE) asan
 	+@$(MAKE) tsan
 	+@$(MAKE) FLAVOUR=clang all examples && $(MAKE) FLAVOUR=clang test
@@ -399,6 +411,6 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all deps run demo examples certs test asan loops tsan prometheus lint check-all distro conformance bench \
-	bench-await bench-await-instructions bench-instructions \
+.PHONY: all deps run demo examples certs test asan loops tsan prometheus lint check-all page-test page-picture distro \
+	conformance bench bench-await bench-await-instructions bench-instructions \
 	install uninstall clean help FORCE

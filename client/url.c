@@ -160,8 +160,8 @@ url_follow(const char *from, const char *location, struct aw_error *error)
                 return NULL;
         }
         whole[strcspn(whole, "#")] = '\0';
-        if (url_read(&url, without_dots(whole), error) == 0 && strncasecmp(from, "wss:", 4) == 0 &&
-            strncasecmp(url.text, "ws:", 3) == 0) {
+        if (url_read(&url, without_dots(whole), error) == 0 && url.text != NULL &&
+            strncasecmp(from, "wss:", 4) == 0 && strncasecmp(url.text, "ws:", 3) == 0) {
                 aw_url_shorten(url.text, shown, sizeof(shown));
                 aw_error_set(error, AW_ERROR_HANDSHAKE, EINVAL,
                              "the server sends us to '%s', which is not encrypted: give that URL "

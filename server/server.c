@@ -162,7 +162,8 @@ handle_request(const struct ws_request *request, struct ws_answer *answer, void 
 {
         struct server *server = argument;
 
-        if (!behave_answer(&server->behave, request, answer))
+        if (!page_file(request, answer, &server->page) &&
+            !behave_answer(&server->behave, request, answer))
                 page_answer(request, answer, &server->page);
 }
 
@@ -396,10 +397,10 @@ server_run(void *argument)
         const struct server_options *options = argument;
         struct server server = {.options = options,
                                 .main = aw_task_current(),
-                                .page = {.self_signed = options->cert == NULL},
                                 .behave = {.limits = limits_of(options)}};
         int status = 1;
 
+        page_open(&server.page, options->cert, &server.behave);
         /* Before anyone can know that it listens. */
         server.signals = aw_signals_open(numbers, sizeof(numbers) / sizeof(numbers[0]));
         if (server.signals == NULL)
@@ -411,5 +412,6 @@ server_run(void *argument)
         signal(SIGINT, SIG_IGN);
         signal(SIGQUIT, SIG_IGN);
         aw_signals_close(server.signals);
+        page_close(&server.page);
         return status;
 }

@@ -284,6 +284,7 @@ struct ws_request {
         bool upgrade;                  /* a right opening handshake (section 4.2.1) */
         bool secure;                   /* it came over TLS */
         const char *peer;              /* as ws_peer() */
+        const struct ws *ws;           /* its connection, for ws_describe() */
         const struct ws_field *fields; /* in their order; values without white space around them */
         size_t field_count;
 };

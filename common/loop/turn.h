@@ -19,14 +19,6 @@ aw_loop_need(void)
         return aw_loop_current;
 }
 
-/* aw_handle_cancel() for one that is seldom scheduled. */
-static inline void
-aw_handle_clear(struct aw_handle *handle)
-{
-        if (handle->state != 0)
-                aw_handle_cancel(handle);
-}
-
 /*
  * The time at the last tick of the kernel's clock, at most AW_LOOP_TICK ago: much cheaper to ask
  * for than the time now.

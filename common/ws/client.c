@@ -460,7 +460,7 @@ ws_connect(const struct ws_connect_options *options, struct aw_error *error, aw_
 {
         struct aw_error own;
         struct ws_opening opening = {.options = options, .error = error == NULL ? &own : error};
-        struct aw_url *url = malloc(sizeof(*url));
+        struct aw_url *url = calloc(1, sizeof(*url));
         struct aw_dial *dial = calloc(1, sizeof(*dial));
         struct ws *ws = NULL;
         int number;

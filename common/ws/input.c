@@ -429,14 +429,16 @@ whole_message(const struct ws *ws, const uint8_t *data, size_t length, size_t ke
         return *payload <= length - size && *payload <= ws->max_message ? size : 0;
 }
 
-/* False: out of memory, or it is not text. */
+/* False: the connection has failed for lack of memory, or it is not text. */
 static inline bool
 take_whole(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length)
 {
         struct ws_buffer *message = ws_buffer_create(opcode, length);
 
-        if (message == NULL)
+        if (message == NULL) {
+                ws_order_fail(ws, WS_INTERNAL_ERROR, ENOMEM, "out of memory");
                 return false;
+        }
         message->length = length;
         if (ws->client)
                 memcpy(message->data, data, length);

@@ -102,7 +102,7 @@ static void __attribute__((noinline)) other_done(struct ws *ws, struct ws_buffer
 }
 
 /* The outbox's first has been sent. */
-static void
+static inline void
 output_done(struct ws *ws)
 {
         struct ws_buffer *buffer = ws_queue_take(&ws->out.outbox);

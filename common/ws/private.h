@@ -276,6 +276,8 @@ void ws_alive_begin(struct ws *ws);
 
 /* close.c. Any stack. */
 void ws_close_queue(struct ws *ws, unsigned code, const char *reason); /* once */
+/* Likewise with any code, and messages can still be received. */
+void ws_close_queue_code(struct ws *ws, unsigned code, const char *reason);
 void ws_close_stream(struct ws *ws); /* ends the stream when all is sent, and then the connection */
 
 /* handshake.c: the opening handshake's texts (section 4). */

@@ -170,6 +170,7 @@ server_request(struct ws *ws, const struct aw_http_head *head)
         }
         ws->request->secure = aw_transport_tls(ws->transport) != NULL;
         ws->request->peer = ws->peer;
+        ws->request->ws = ws;
         if (status == 0)
                 server_handshake(ws, head);
         else

@@ -77,13 +77,22 @@ def _():
     link.request("GET", "/-/", headers={"Accept": "application/json"})
     told = {}
     for row in json.loads(link.getresponse().read()):
-        text = row["help"] + (" (--test all)" if row["level"] == "all" else "")
-        text = f"With {row['of']}: {text}" if "of" in row else text[0].upper() + text[1:]
-        told[f"{row['name']}={row['argument']}"] = f"{text}."
+        among = re.sub(r"(.*), ", r"\1 or ", row.get("of", "").replace("|", ", "))
+        text = f"With {among}: {row['help']}." if among else f"{row['help'][0].upper()}{row['help'][1:]}."
+        text += f" Takes {row['takes']}." if row["takes"] else ""
+        text += " Needs --test all." if row["level"] == "all" else ""
+        told[f"{row['name']}={row['argument']}"] = text
     items = re.findall(r"(?ms)^\.It Li (\S+=\S+)\n(.*?)(?=^\.(?:It|El))",
                        section(PAGES["wsechod"], "DESCRIPTION"))
     equal({name: " ".join(text.replace("\\-", "-").split()) for name, text in items}, told,
           "the list of behaviours")
+
+
+@test("what the lists of the programs' pages begin with fits into 80 columns")
+def _():
+    for page in PAGES.values():
+        for line in re.findall(r"(?m)^\.It ((?:Li|Fl|Cm) .*)$", page.read_text()):
+            equal(len(plain(f".It {line}")) <= 72, True, f"that {line!r} fits")
 
 
 def declare_statuses(program):
