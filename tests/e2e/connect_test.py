@@ -106,7 +106,7 @@ def _():
 
 @test("--unix-socket goes to a socket, with the URL's host, path and TLS")
 def _():
-    wsecho("--unix-socket", SOCKET, "ws://example.invalid/?count=1", "x").expect(0, b"x\n")
+    wsecho("--unix-socket", SOCKET, "ws://example.invalid/?delay=1ms", "x").expect(0, b"x\n")
     ends(wsecho("--unix-socket", "/no/such", "ws://h", "x"), 3, "cannot connect to /no/such: No")
     ends(wsecho("--unix-socket", SOCKET, "-x", "localhost:1", "ws://h", "x"), 2,
          "'--unix-socket' and '--proxy' exclude each other")
@@ -115,7 +115,7 @@ def _():
 @test("an international name is looked for in its ASCII form, and an IPv6 address has its zone")
 def _():
     ends(wsecho("--resolve", f"xn--bcher-kva.invalid:{PORT}:127.0.0.1", "-t", "5s",
-                f"ws://bücher.invalid:{PORT}/?count=1", "x").expect(0) and
+                f"ws://bücher.invalid:{PORT}/?delay=1ms", "x").expect(0) and
          wsecho("ws://☃-.invalid/", "x"), 2, "international name")
     wsecho(f"ws://[::1%25lo]:{V6_PORT}", "x")  # whether ::1 may have one depends on the system
     done = wsecho(f"ws://[fe80::1%nosuch0]:{V6_PORT}", "x")
