@@ -182,14 +182,18 @@ prepare_tls(struct bench_options *o, char *const *urls)
         struct aw_error error;
         bool needed = false;
 
+        if (network_proxy_tls(&o->network, &o->trust, urls[0], &o->proxy_tls, &error) == -1) {
+                bench_say("%s", error.text);
+                return BENCH_USAGE;
+        }
         for (size_t i = 0; urls[i] != NULL; i++)
                 needed = needed || strncasecmp(urls[i], "wss:", 4) == 0;
         if (!needed)
                 return BENCH_OK;
-        o->tls = aw_tls_context_client(o->cacert, o->insecure, &error);
+        o->tls = network_tls(&o->trust, true, &error);
         if (o->tls != NULL)
                 return BENCH_OK;
-        bench_say("%s", error.text);
+        bench_say("%s%s", error.text, network_cure(&error));
         return BENCH_USAGE;
 }
 
@@ -257,7 +261,10 @@ bench_release(struct bench_options *o)
         free(o->text);
         o->text = NULL;
         aw_tls_context_unref(o->tls);
-        o->tls = NULL;
+        aw_tls_context_unref(o->proxy_tls);
+        o->tls = o->proxy_tls = NULL;
+        aw_opt_strings_free(&o->network.resolve);
+        aw_opt_strings_free(&o->network.connect_to);
         aw_opt_strings_free(&o->headers);
         aw_opt_strings_free(&o->server_pids);
         aw_opt_strings_free(&o->fail_if);

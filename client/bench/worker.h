@@ -39,7 +39,8 @@ struct worker_note {
 struct worker {
         const struct bench_options *options;
         struct ws_connect_options to;
-        size_t index, workers; /* which one it is, of how many */
+        struct aw_connect_options way; /* what that points to */
+        size_t index, workers;         /* which one it is, of how many */
         pthread_t thread;
         struct aw_loop *loop;
 

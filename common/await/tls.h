@@ -36,6 +36,39 @@ AW_API struct aw_tls_context *aw_tls_context_server(const char *cert_file, const
 AW_API struct aw_tls_context *aw_tls_context_client(const char *ca_file, bool insecure,
                                                     struct aw_error *error);
 
+/*
+ * The same with all that a client may want. Zeroed, it means: the system's certificates, our policy.
+ * Texts are borrowed until the call returns.
+ */
+struct aw_tls_client_options {
+        const char *ca_file; /* as above */
+        const char *ca_path; /* a directory of authorities, as `openssl rehash` makes it */
+        bool insecure;
+        /*
+         * SHA-256 of the certificate, as aw_tls_context_fingerprint() has it; colons and case do not
+         * matter. The server must show this very certificate; who issued it, for whom and until when
+         * is not looked at.
+         */
+        const char *fingerprint;
+        /*
+         * "sha256//BASE64", of the SubjectPublicKeyInfo; several, separated by ';', of which one must
+         * fit (curl's --pinnedpubkey). On top of the other checks.
+         */
+        const char *pinned_key;
+        /*
+         * Who we are: PEM. key_file NULL: the key is in cert_file. `passphrase` for an encrypted key.
+         */
+        const char *cert_file, *key_file, *passphrase;
+        const char *min_version, *max_version; /* "1.2", "1.3"; NULL: no bound */
+        /*
+         * Names of OpenSSL's, separated by ':'. Those that begin with TLS_ replace the suites of TLS
+         * 1.3, the others those of 1.2. NULL: the policy.
+         */
+        const char *ciphers;
+};
+AW_API struct aw_tls_context *
+aw_tls_context_client_with(const struct aw_tls_client_options *options, struct aw_error *error);
+
 AW_API struct aw_tls_context *aw_tls_context_ref(struct aw_tls_context *context);
 AW_API void aw_tls_context_unref(struct aw_tls_context *context); /* NULL does nothing */
 

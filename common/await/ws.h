@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "api.h"
+#include "connect.h"
 #include "error.h"
 #include "task.h"
 
@@ -261,6 +262,8 @@ enum ws_step {
         WS_STEP_SECURE,    /* TLS is open: a line about it, then two for each certificate */
         WS_STEP_REQUEST,   /* the head that was sent */
         WS_STEP_RESPONSE,  /* the head that came; of one that cannot be understood what there is */
+        WS_STEP_FAULT,     /* what is not right in it, although the connection opens: a sentence */
+        WS_STEP_BODY,      /* of a response that refuses: its first 1,000 bytes */
 };
 
 /* A frame that goes by (section 5.2). */
@@ -302,6 +305,10 @@ struct ws_connect_options {
         aw_time ping_interval, ping_timeout;
         /* What is offered. A server may decline; see ws_extension(). */
         struct ws_deflate_options deflate;
+        /* The way there: proxies, addresses, interfaces. NULL: straight. */
+        const struct aw_connect_options *network;
+        /* What TLS asks for (SNI), and what the certificate must be for. NULL: the URL's host. */
+        const char *server_name;
         /* Borrowed for as long as there is the connection; or NULL. */
         const struct ws_observer *observer;
 };
@@ -311,7 +318,8 @@ struct ws_connect_options {
  * every 250 ms, families in turn), does the TLS and the opening handshake (section 4.1). An open
  * connection, or NULL with errno and *error, which may be NULL: AW_ERROR_USAGE (also without a URL),
  * _RESOLVE, _CONNECTION, _TLS, _CERTIFICATE, _HANDSHAKE with the HTTP status, _TIMEOUT, _CANCELLED,
- * _MEMORY.
+ * _MEMORY. error->cause tells a program which cure to name. With an observer it waits up to a second
+ * for the beginning of a refusal's body.
  */
 AW_API aw_async struct ws *ws_connect(const struct ws_connect_options *options,
                                       struct aw_error *error, aw_time deadline);

@@ -45,7 +45,7 @@ print_label(FILE *out, const struct aw_opt *option, int length, int column)
         else
                 fprintf(out, "      --%s", option->name);
         if (option->argument != NULL)
-                fprintf(out, " %s", option->argument);
+                fprintf(out, option->implied == NULL ? " %s" : "[=%s]", option->argument);
         if (length + 2 > column) {
                 fputc('\n', out);
                 length = 0;
@@ -56,7 +56,9 @@ print_label(FILE *out, const struct aw_opt *option, int length, int column)
 static int
 label_length(const struct aw_opt *option)
 {
-        size_t argument = option->argument != NULL ? 1 + strlen(option->argument) : 0;
+        size_t argument = option->argument == NULL
+                                  ? 0
+                                  : strlen(option->argument) + (option->implied == NULL ? 1 : 3);
 
         return (int)(strlen("  -n, --") + strlen(option->name) + argument);
 }

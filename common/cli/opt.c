@@ -51,7 +51,9 @@ add_option(struct parser *parser, const struct aw_opt *option)
         parser->options[parser->count] = option;
         parser->names[parser->count] =
                 (struct option){.name = option->name,
-                                .has_arg = flag ? no_argument : required_argument,
+                                .has_arg = flag                      ? no_argument
+                                           : option->implied != NULL ? optional_argument
+                                                                     : required_argument,
                                 .val = LONG + (int)parser->count};
         parser->count++;
         strcat(parser->letters, letter);
@@ -123,7 +125,8 @@ take_code(const struct parser *parser, int code, const char *word, const char *n
                                           option->name, option->argument);
         if (option == &aw_opt_builtin[AW_OPT_HELP])
                 return aw_opt_store(parser->program, option, next, parser->values);
-        return aw_opt_store(parser->program, option, optarg, parser->values);
+        return aw_opt_store(parser->program, option, optarg == NULL ? option->implied : optarg,
+                            parser->values);
 }
 
 void

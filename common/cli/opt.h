@@ -64,6 +64,11 @@ struct aw_opt {
         uint64_t minimum, maximum;
         /* Only `--help all` shows it. */
         bool seldom;
+        /*
+         * Makes the argument one that may be left out (--name or --name=VALUE, never the next word):
+         * what it is then. Of options without a letter.
+         */
+        const char *implied;
 };
 
 struct aw_opt_program {

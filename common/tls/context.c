@@ -45,8 +45,8 @@ set_policy(SSL_CTX *ssl)
                        : -1;
 }
 
-static struct aw_tls_context *
-create(const SSL_METHOD *method, bool server, struct aw_error *error)
+struct aw_tls_context *
+aw_tls_context_create(const SSL_METHOD *method, bool server, struct aw_error *error)
 {
         struct aw_tls_context *context = calloc(1, sizeof(*context));
 
@@ -68,7 +68,7 @@ create(const SSL_METHOD *method, bool server, struct aw_error *error)
 struct aw_tls_context *
 aw_tls_context_server(const char *cert_file, const char *key_file, struct aw_error *error)
 {
-        struct aw_tls_context *context = create(TLS_server_method(), true, error);
+        struct aw_tls_context *context = aw_tls_context_create(TLS_server_method(), true, error);
         int result;
 
         if (context == NULL)
@@ -85,39 +85,6 @@ aw_tls_context_server(const char *cert_file, const char *key_file, struct aw_err
         }
         ERR_clear_error();
         return context;
-}
-
-static int
-set_trust(SSL_CTX *ssl, const char *ca_file, struct aw_error *error)
-{
-        SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
-        if (ca_file != NULL)
-                return aw_tls_certificate_trust(ssl, ca_file, error);
-        if (SSL_CTX_set_default_verify_paths(ssl) != 1)
-                return aw_tls_error_set(error, EINVAL, "the system's certificates: %s",
-                                        aw_tls_error_reason());
-        return 0;
-}
-
-struct aw_tls_context *
-aw_tls_context_client(const char *ca_file, bool insecure, struct aw_error *error)
-{
-        struct aw_tls_context *context = create(TLS_client_method(), false, error);
-
-        if (context == NULL)
-                return NULL;
-        /* Zero is success here, unlike everywhere else in OpenSSL. */
-        if (SSL_CTX_set_alpn_protos(context->ssl, alpn_protocols, ALPN_LENGTH) != 0) {
-                aw_tls_error_set(error, ENOMEM, "OpenSSL: %s", aw_tls_error_reason());
-                goto fail;
-        }
-        if (!insecure && set_trust(context->ssl, ca_file, error) == -1)
-                goto fail;
-        ERR_clear_error();
-        return context;
-fail:
-        aw_tls_context_unref(context);
-        return NULL;
 }
 
 struct aw_tls_context *

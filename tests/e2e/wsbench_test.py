@@ -234,12 +234,25 @@ def _():
             equal(told["connections"]["cut"], 3, "the number of connections that were cut")
 
 
+@test("wsbench takes wsecho's options of TLS and of the way to the server")
+def _():
+    port = server.wss.rpartition(":")[2]
+    few = "-n", "20", "-c", "2", "--warm-up", "0"
+    trust = "--cacert", certificates() / "ca.pem"
+    for words in ((*trust, "--connect-to", f"localhost:443:127.0.0.1:{port}", "wss://localhost"),
+                  (*trust, "--resolve", f"localhost:{port}:127.0.0.1", f"wss://localhost:{port}"),
+                  (*trust, "--servername", "localhost", "--tls-max", "1.2", server.wss)):
+        run(BUILD / "wsbench", *few, *words).expect(0)
+    done = run(BUILD / "wsbench", *few, "-k", "--proxy", "socks5://127.0.0.1:1", server.wss)
+    match("cannot connect to the proxy 127.0.0.1:1", sentence(done.expect(3).err, "wsbench"))
+
+
 @test("connections that are refused are told; the others work")
 def _():
     with Faulty() as faulty:
         told = result("-c", 5, "-n", 100, faulty.url + "?refuse=4", status=6)
         equal((told["connections"]["open"], told["connections"]["refused"]), (3, 2))
-        match("HTTP 503", told["first_failure"])
+        match("answered 503", told["first_failure"])
         tells(told["total"])
 
 
@@ -264,7 +277,7 @@ def _():
     match("refused", sentence(wsbench("ws://127.0.0.1:1/").expect(3).err, "wsbench"))
     match("not trusted", sentence(wsbench(server.wss).expect(4).err, "wsbench"))
     with Faulty() as faulty:
-        match("HTTP 503", sentence(wsbench(faulty.url + "?refuse=1").expect(5).err, "wsbench"))
+        match("answered 503", sentence(wsbench(faulty.url + "?refuse=1").expect(5).err, "wsbench"))
 
 
 @test("a server that does not answer is a time-out")
