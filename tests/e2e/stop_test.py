@@ -170,8 +170,8 @@ def _():
         name = f"127.0.0.1:{peer.sock.getsockname()[1]}"
         line = server.log.wait(rf"^( *){name} \(waiting, .* s\) at (.*)$")[0]
         match(r"server/echo\.c:\d+: ws_receive\(ws, &message, AW_NEVER\)", line[2])
-        for task, site in (("main", r"server/server\.c:\d+: aw_event_wait\("),
-                           ("signals", ""), ("accept", r"server/server\.c:\d+: ws_accept\(")):
+        for task, site in (("main", r"server/worker\.c:\d+: aw_event_wait\("),
+                           ("signals", ""), ("accept", r"server/worker\.c:\d+: ws_accept\(")):
             server.log.wait(rf"^ *{task} \(\w+, .* s\).*{site}")
         # A child stands under its parent.
         main_line = server.log.find("^( *)main ")[0]

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The server: listeners, their connections, and the end of both. */
-#ifndef SERVER_H
-#define SERVER_H
+/* What the command line says. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
 
 #include <stdint.h>
 
@@ -20,28 +20,24 @@ struct server_options {
         const char *loop;        /* the back end */
         const char *log_level;
         int64_t slow_task;          /* microseconds; 0: off */
-        struct aw_tls_context *tls; /* of server_load(), whoever calls that frees it; or NULL */
+        struct aw_tls_context *tls; /* of certificate_load(), or NULL */
         /* Of a certificate made at start; "" if there is none. */
         char fingerprint[AW_TLS_FINGERPRINT_SIZE];
 };
 
 #define SERVER_URL "wss://localhost:7681"
 
+/*
+ * Reads the command line, over the defaults. Anything but AW_OPT_RUN: it was said on standard error.
+ * To be freed whatever it returns.
+ */
+enum aw_opt_status options_parse(int argc, char **argv, struct server_options *options);
+void options_free(struct server_options *options);
+
 /* Whether a URL to listen on, or the default one, begins with this ("wss:"); without case. */
-bool server_has_scheme(const struct server_options *options, const char *scheme);
+bool options_has_scheme(const struct server_options *options, const char *scheme);
 
 /* The mode that is written in octal, 01 to 0777; 0 if it is none. */
-unsigned server_socket_mode(const char *text);
-
-/*
- * Loads or makes the certificate, if a URL is wss. Before the loop, on the program's own stack: OpenSSL
- * may need more than a task has. 0, or -1 after having logged why.
- */
-int server_load(struct server_options *options);
-
-/*
- * The main task's function; the argument is a struct server_options. Its value is the exit status.
- */
-async int server_run(void *options);
+unsigned options_socket_mode(const char *text);
 
 #endif

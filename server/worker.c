@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "server.h"
+#include "worker.h"
 
 #include "await/log.h"
 #include "await/signals.h"
@@ -18,6 +18,7 @@
 #include "behave/behave.h"
 #include "dump.h"
 #include "echo.h"
+#include "options.h"
 #include "page.h"
 
 /* Connections that have not ended this long after the first signal are dropped. */
@@ -108,48 +109,6 @@ watch_signals(void *argument)
 
 /* Starting. Each step says why it failed. */
 
-bool
-server_has_scheme(const struct server_options *options, const char *scheme)
-{
-        size_t length = strlen(scheme), i;
-
-        for (i = 0; i < options->listen.count; i++)
-                if (strncasecmp(options->listen.items[i], scheme, length) == 0)
-                        return true;
-        return options->listen.count == 0 && strncmp(SERVER_URL, scheme, length) == 0;
-}
-
-unsigned
-server_socket_mode(const char *text)
-{
-        size_t length = strspn(text, "01234567");
-
-        return text[length] == '\0' && length <= 4 && strtoul(text, NULL, 8) <= 0777
-                       ? (unsigned)strtoul(text, NULL, 8)
-                       : 0;
-}
-
-int
-server_load(struct server_options *options)
-{
-        struct aw_error error;
-
-        if (!server_has_scheme(options, "wss:")) {
-                if (options->cert != NULL)
-                        aw_log(AW_LOG_WARNING,
-                               "--cert and --key are not used: no --listen is wss://");
-                return 0;
-        }
-        options->tls = aw_tls_context_server(options->cert, options->key, &error);
-        if (options->tls == NULL) {
-                aw_log(AW_LOG_ERROR, "%s", error.text);
-                return -1;
-        }
-        if (options->cert == NULL)
-                aw_tls_context_fingerprint(options->tls, options->fingerprint);
-        return 0;
-}
-
 static void
 handle_request(const struct ws_request *request, struct ws_answer *answer, void *argument)
 {
@@ -189,7 +148,7 @@ server_listen(struct server *server, const char *url)
                 .max_message = given->max_message,
                 .subprotocol = subprotocol_of(given),
                 .socket_mode =
-                        given->socket_mode == NULL ? 0 : server_socket_mode(given->socket_mode),
+                        given->socket_mode == NULL ? 0 : options_socket_mode(given->socket_mode),
                 .handler = handle_request,
                 .argument = server};
         struct aw_error error;
@@ -363,7 +322,7 @@ listen_and_serve(struct server *server)
 }
 
 async int
-server_run(void *argument)
+worker_run(void *argument)
 {
         static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
         const struct server_options *options = argument;
