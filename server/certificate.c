@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+#include <time.h>
+
 #include "certificate.h"
 
 #include "await/log.h"
 
 int
-certificate_load(struct server_options *options)
+certificate_load(struct server_options *options, bool needed)
 {
         struct aw_error error;
 
-        if (!options_has_scheme(options, "wss:")) {
+        if (!needed) {
                 if (options->cert != NULL)
                         aw_log(AW_LOG_WARNING,
                                "--cert and --key are not used: no --listen is wss://");
@@ -22,4 +24,14 @@ certificate_load(struct server_options *options)
         if (options->cert == NULL)
                 aw_tls_context_fingerprint(options->tls, options->fingerprint);
         return 0;
+}
+
+int
+certificate_check(const struct server_options *options)
+{
+        if (options->cert == NULL || options->tls == NULL ||
+            aw_tls_context_expires(options->tls) >= (int64_t)time(NULL))
+                return 0;
+        aw_log(AW_LOG_ERROR, "the certificate in '%s' has expired: it is not used", options->cert);
+        return -1;
 }

@@ -8,4 +8,7 @@
  */
 void dump_tasks(void);
 
+/* From now on SIGABRT prints it first, as well as it can be done. */
+void dump_at_abort(void);
+
 #endif

@@ -1,37 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* wsechod. */
-#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "await/log.h"
-#include "await/ws.h"
-#include "certificate.h"
-#include "options.h"
+#include "reconfigure.h"
+#include "service.h"
+#include "supervisor.h"
 #include "worker.h"
-
-static int
-run_server(struct server_options *options)
-{
-        struct aw_loop_options loop = {
-                .backend = options->loop,
-                .slow = options->slow_task == 0 ? -1 : options->slow_task,
-        };
-        int status;
-
-        ws_set_max_memory(options->max_memory);
-        aw_log_set_program("wsechod");
-        aw_log_set_level((enum aw_log_level)aw_log_level_parse(options->log_level));
-        if (certificate_load(options) == -1)
-                return 1;
-        status = aw_run(&loop, worker_run, options);
-        if (status == -1) {
-                aw_log(AW_LOG_ERROR, "event loop '%s': %s", options->loop, strerror(errno));
-                status = 1;
-        }
-        return status;
-}
 
 /*
  * Large messages come and go: their memory is kept for the next one rather than given back to the
@@ -60,20 +37,46 @@ ignore_signals(void)
         signal(SIGUSR2, SIG_IGN);
 }
 
+/* The exit status. */
+static int
+run_service(struct service *service)
+{
+        struct worker_start alone = {.service = service, .channel = -1};
+        int status = 1;
+
+        aw_log_set_program("wsechod");
+        service->workers = options_workers(service->options.workers);
+        reconfigure_process(service);
+        if (inherit(&service->inherited) == -1)
+                return 1;
+        if (service->options.check)
+                return service_check(service);
+        status = service_open(service);
+        if (status != 0)
+                return status;
+        return service->workers > 1 ? supervisor_run(service)
+                                    : service_loop(&service->options, worker_run, &alone);
+}
+
 int
 main(int argc, char **argv)
 {
-        struct server_options options;
+        struct service service = {.argc = argc,
+                                  .argv = argv,
+                                  .inherited = {.ready = -1, .pidfile = -1},
+                                  .pidfile = {.fd = -1},
+                                  .detached = -1,
+                                  .process = getpid()};
         int status;
 
         keep_memory();
         ignore_signals();
         aw_opt_keep_standard();
-        status = (int)options_parse(argc, argv, &options);
+        status = (int)options_parse(argc, argv, &service.options, NULL);
         if (status == AW_OPT_RUN)
-                status = run_server(&options);
+                status = run_service(&service);
         else if (status != AW_OPT_USAGE)
                 status = status == AW_OPT_DONE ? 0 : 1;
-        options_free(&options);
+        service_close(&service);
         return status;
 }

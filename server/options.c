@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line. */
+#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,10 @@
 
 #include "options.h"
 
+#include "await/log.h"
 #include "await/tls.h"
+
+#define WORKERS_MAX 1024
 
 #define FIELD(name) offsetof(struct server_options, name)
 
@@ -61,6 +65,56 @@ static const struct aw_opt options_table[] = {
          .help = "which test behaviours a URL may ask for; all: also those that break the protocol "
                  "(safe)",
          .offset = FIELD(test)},
+        {.name = "workers",
+         .kind = AW_OPT_STRING,
+         .argument = "N|auto",
+         .help = "processes that serve, at most 1024; auto: one for each core (1)",
+         .offset = FIELD(workers)},
+        {.name = "worker-timeout",
+         .kind = AW_OPT_DURATION,
+         .argument = "TIME",
+         .help = "replace one of several workers that hangs for so long; 0: never (10s)",
+         .offset = FIELD(worker_timeout)},
+        {.name = "drain-timeout",
+         .kind = AW_OPT_DURATION,
+         .argument = "TIME",
+         .help = "at the end wait so long for connections to close (8s)",
+         .offset = FIELD(drain_timeout)},
+        {.name = "drain-delay",
+         .kind = AW_OPT_DURATION,
+         .argument = "TIME",
+         .help = "before that say so long at /-/readyz that it ends, and serve on (0)",
+         .offset = FIELD(drain_delay)},
+        {.name = "ticket-rotation",
+         .kind = AW_OPT_DURATION,
+         .argument = "TIME",
+         .help = "a new key for TLS session tickets each time; those of the last two are still "
+                 "taken (1h)",
+         .offset = FIELD(ticket_rotation),
+         .minimum = 1000000},
+        {.name = "config",
+         .kind = AW_OPT_CONFIG,
+         .argument = "FILE",
+         .help = "read options from a file, one on a line, without their dashes",
+         .offset = FIELD(config)},
+        {.name = "check",
+         .kind = AW_OPT_FLAG,
+         .help = "check options, certificates and names, and exit",
+         .offset = FIELD(check)},
+        {.name = "daemon",
+         .kind = AW_OPT_FLAG,
+         .help = "go to the background once it serves",
+         .offset = FIELD(daemon)},
+        {.name = "pidfile",
+         .kind = AW_OPT_STRING,
+         .argument = "FILE",
+         .help = "write the number of the process to a file, which is locked while it runs",
+         .offset = FIELD(pidfile)},
+        {.name = "user",
+         .kind = AW_OPT_STRING,
+         .argument = "NAME",
+         .help = "become this user once the sockets are open",
+         .offset = FIELD(user)},
         {.name = "loop",
          .kind = AW_OPT_CHOICE,
          .argument = "auto|ev|uv|poll",
@@ -85,7 +139,8 @@ static const struct aw_opt_program program = {
         .summary = "A secure WebSocket echo server: sends back every message that it gets.",
         .options = options_table,
         .epilogue = "SIGTERM, SIGINT or SIGQUIT closes all connections and ends the server, a\n"
-                    "second one at once; SIGUSR1 prints its tasks.",
+                    "second one at once; SIGHUP reloads the certificate and the options; SIGUSR1\n"
+                    "prints its tasks; SIGUSR2 starts the program anew, which takes over.",
 };
 
 bool
@@ -109,30 +164,46 @@ options_socket_mode(const char *text)
                        : 0;
 }
 
+unsigned
+options_workers(const char *text)
+{
+        cpu_set_t cores;
+        uint64_t number;
+
+        if (strcmp(text, "auto") == 0)
+                return sched_getaffinity(0, sizeof(cores), &cores) == -1
+                               ? 1
+                               : (unsigned)CPU_COUNT(&cores);
+        return aw_opt_number(text, &number) == -1 || number > WORKERS_MAX ? 0 : (unsigned)number;
+}
+
 static enum aw_opt_status
-check(const struct server_options *options, int operands, char **argv)
+check(const struct aw_opt_program *said, const struct server_options *options, int operands,
+      char **argv)
 {
         /* What may stand in a name (RFC 9110 section 5.6.2). */
         static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                     "0123456789!#$%&'*+-.^_`|~";
 
         if (operands > 0)
-                return aw_opt_usage_error(&program, "unexpected argument '%s'", argv[1]);
+                return aw_opt_usage_error(said, "unexpected argument '%s'", argv[1]);
         if ((options->cert == NULL) != (options->key == NULL))
-                return aw_opt_usage_error(&program, "--cert and --key go together: --%s is missing",
+                return aw_opt_usage_error(said, "--cert and --key go together: --%s is missing",
                                           options->cert == NULL ? "cert" : "key");
         if (options->subprotocol[0] == '\0' ||
             options->subprotocol[strspn(options->subprotocol, token)] != '\0')
-                return aw_opt_usage_error(&program, "--subprotocol: '%s' is no subprotocol's name",
+                return aw_opt_usage_error(said, "--subprotocol: '%s' is no subprotocol's name",
                                           options->subprotocol);
         if (options->socket_mode != NULL && options_socket_mode(options->socket_mode) == 0)
-                return aw_opt_usage_error(&program,
+                return aw_opt_usage_error(said,
                                           "--socket-mode: '%s' is not an octal mode from 1 to 777",
                                           options->socket_mode);
         if (options->socket_mode != NULL && !options_has_scheme(options, "unix:") &&
             !options_has_scheme(options, "ws+unix:"))
-                return aw_opt_usage_error(&program,
-                                          "--socket-mode: no --listen names a Unix socket");
+                return aw_opt_usage_error(said, "--socket-mode: no --listen names a Unix socket");
+        if (options_workers(options->workers) == 0)
+                return aw_opt_usage_error(said, "--workers: '%s' is neither auto nor from 1 to %d",
+                                          options->workers, WORKERS_MAX);
         return AW_OPT_RUN;
 }
 
@@ -143,8 +214,11 @@ quarter_of_memory(void)
 }
 
 enum aw_opt_status
-options_parse(int argc, char **argv, struct server_options *options)
+options_parse(int argc, char **argv, struct server_options *options,
+              void (*complain)(const char *sentence))
 {
+        struct aw_opt_program said = program;
+        char **words = calloc((size_t)argc + 1, sizeof(*words));
         enum aw_opt_status status;
         int operands = 0;
 
@@ -156,9 +230,22 @@ options_parse(int argc, char **argv, struct server_options *options)
                 .loop = "auto",
                 .slow_task = 100 * AW_MILLISECOND,
                 .log_level = "info",
+                .workers = "1",
+                .worker_timeout = 10 * AW_SECOND,
+                .ticket_rotation = 3600 * AW_SECOND,
+                .drain_timeout = 8 * AW_SECOND,
         };
-        status = aw_opt_parse(&program, argc, argv, options, &operands);
-        return status == AW_OPT_RUN ? check(options, operands, argv) : status;
+        said.complain = complain;
+        if (words == NULL) {
+                aw_opt_usage_error(&said, "out of memory");
+                return AW_OPT_FAILED;
+        }
+        memcpy(words, argv, (size_t)argc * sizeof(*words));
+        status = aw_opt_parse(&said, argc, words, options, &operands);
+        if (status == AW_OPT_RUN)
+                status = check(&said, options, operands, words);
+        free(words);
+        return status;
 }
 
 void
@@ -166,4 +253,42 @@ options_free(struct server_options *options)
 {
         aw_tls_context_unref(options->tls);
         aw_opt_strings_free(&options->listen);
+        aw_opt_config_free(&options->config);
+}
+
+static bool
+is_same_text(const char *one, const char *other)
+{
+        return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
+}
+
+static bool
+is_same_list(const struct aw_opt_strings *one, const struct aw_opt_strings *other)
+{
+        size_t i = 0;
+
+        while (i < one->count && i < other->count && strcmp(one->items[i], other->items[i]) == 0)
+                i++;
+        return i == one->count && i == other->count;
+}
+
+void
+options_warn_fixed(const struct server_options *now, const struct server_options *fresh)
+{
+        static const struct {
+                const char *name;
+                size_t offset;
+        } fixed[] = {{"workers", FIELD(workers)},
+                     {"socket-mode", FIELD(socket_mode)},
+                     {"loop", FIELD(loop)},
+                     {"pidfile", FIELD(pidfile)},
+                     {"user", FIELD(user)}};
+        static const char format[] = "--%s has changed: that takes a restart, or SIGUSR2";
+
+        if (!is_same_list(&now->listen, &fresh->listen))
+                aw_log(AW_LOG_WARNING, format, "listen");
+        for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+                if (!is_same_text(*(const char *const *)((const char *)now + fixed[i].offset),
+                                  *(const char *const *)((const char *)fresh + fixed[i].offset)))
+                        aw_log(AW_LOG_WARNING, format, fixed[i].name);
 }

@@ -19,6 +19,14 @@ struct server_options {
         const char *test;        /* which behaviours: off, safe or all */
         const char *loop;        /* the back end */
         const char *log_level;
+        struct aw_opt_config config;
+        const char *workers;     /* auto, or a number: see options_workers() */
+        int64_t worker_timeout;  /* microseconds; 0: off */
+        int64_t ticket_rotation; /* microseconds */
+        int64_t drain_timeout, drain_delay;
+        bool daemon;
+        const char *pidfile, *user; /* or NULL */
+        bool check;
         int64_t slow_task;          /* microseconds; 0: off */
         struct aw_tls_context *tls; /* of certificate_load(), or NULL */
         /* Of a certificate made at start; "" if there is none. */
@@ -28,14 +36,22 @@ struct server_options {
 #define SERVER_URL "wss://localhost:7681"
 
 /*
- * Reads the command line, over the defaults. Anything but AW_OPT_RUN: it was said on standard error.
- * To be freed whatever it returns.
+ * Reads the command line, over what a file says, over the defaults. Anything but AW_OPT_RUN: what is
+ * wrong was said to `complain`, or on standard error. The words stay where they are. To be freed
+ * whatever it returns.
  */
-enum aw_opt_status options_parse(int argc, char **argv, struct server_options *options);
+enum aw_opt_status options_parse(int argc, char **argv, struct server_options *options,
+                                 void (*complain)(const char *sentence));
 void options_free(struct server_options *options);
 
 /* Whether a URL to listen on, or the default one, begins with this ("wss:"); without case. */
 bool options_has_scheme(const struct server_options *options, const char *scheme);
+
+/* How many workers that is, on this machine; 0: it is no such number. */
+unsigned options_workers(const char *text);
+
+/* Logs which of the options that hold until the end have changed. */
+void options_warn_fixed(const struct server_options *now, const struct server_options *fresh);
 
 /* The mode that is written in octal, 01 to 0777; 0 if it is none. */
 unsigned options_socket_mode(const char *text);

@@ -1,58 +1,60 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "worker.h"
 
+#include "await/executor.h"
 #include "await/log.h"
 #include "await/signals.h"
 #include "await/sync.h"
 #include "await/task_wait.h"
-#include "await/tls.h"
+#include "await/wait_fd.h"
 #include "await/ws.h"
-#include "base/say.h"
 #include "behave/behave.h"
 #include "dump.h"
 #include "echo.h"
-#include "options.h"
+#include "notify.h"
 #include "page.h"
+#include "reconfigure.h"
+#include "takeover.h"
 
-/* Connections that have not ended this long after the first signal are dropped. */
-#define DRAIN_TIME (8 * AW_SECOND)
-
-struct server {
-        const struct server_options *options;
+struct worker {
+        struct service *service;
+        unsigned number;
+        int channel;
+        struct worker_block *block;
         struct ws_listener **listeners;
         size_t count;
-        struct aw_group group; /* accepting and connections */
-        struct aw_task *main;
-        struct aw_signals *signals;
-        struct aw_event stop; /* the first signal came */
-        bool serving;
+        struct aw_group accepting, connections;
+        struct aw_task *main, *minding;
+        struct aw_event stop; /* time to drain */
+        struct aw_handle alive, rotate;
+        bool serving, reloading, handing_over;
         struct page page;
         struct behave_server behave;
 };
 
 struct acceptor {
-        struct server *server;
+        struct worker *worker;
         struct ws_listener *listener;
 };
 
 /* A plain echo, or what the request asks for. 0, or -1: nobody has the connection. */
 static int
-start_connection(struct server *server, struct ws *ws)
+start_connection(struct worker *worker, struct ws *ws)
 {
-        struct behave *behave = behave_create(&server->behave, ws);
+        struct behave *behave = behave_create(&worker->behave, ws);
 
         if (behave == NULL && errno != 0)
                 return -1;
         if (behave == NULL)
-                return aw_group_spawn(&server->group, ws_peer(ws), echo, ws);
-        if (aw_group_spawn(&server->group, ws_peer(ws), behave_connection, behave) == 0)
+                return aw_group_spawn(&worker->connections, ws_peer(ws), echo, ws);
+        if (aw_group_spawn(&worker->connections, ws_peer(ws), behave_connection, behave) == 0)
                 return 0;
         behave_free(behave);
         return -1;
@@ -65,7 +67,7 @@ accept_connections(void *argument)
         struct ws *ws;
 
         while ((ws = await(ws_accept(acceptor->listener, AW_NEVER))) != NULL) {
-                if (start_connection(acceptor->server, ws) == -1) {
+                if (start_connection(acceptor->worker, ws) == -1) {
                         aw_log_limited(AW_LOG_WARNING, "%s: no task for it: %s", ws_peer(ws),
                                        strerror(errno));
                         ws_drop(ws);
@@ -75,47 +77,15 @@ accept_connections(void *argument)
         return 0;
 }
 
-/*
- * The first one ends the server gently, the second at once. While it still starts, and may wait for
- * a name, there is nothing to be gentle with.
- */
-static void
-stop(struct server *server)
-{
-        if (!server->serving || aw_event_is_set(&server->stop))
-                aw_cancel(server->main);
-        aw_event_set(&server->stop);
-}
-
-static async int
-watch_signals(void *argument)
-{
-        struct server *server = argument;
-        int number;
-
-        while ((number = await(aw_signals_wait(server->signals, AW_NEVER))) != -1) {
-                if (number == SIGUSR1)
-                        dump_tasks();
-                else if (number == SIGHUP)
-                        aw_log(AW_LOG_INFO, "SIGHUP is ignored: to use another certificate, "
-                                            "restart the server");
-                else if (number == SIGUSR2)
-                        aw_log(AW_LOG_INFO, "SIGUSR2 is ignored: it has no meaning here");
-                else
-                        stop(server);
-        }
-        return 0;
-}
-
-/* Starting. Each step says why it failed. */
+/* What it serves by, which a reload changes. */
 
 static void
 handle_request(const struct ws_request *request, struct ws_answer *answer, void *argument)
 {
-        struct server *server = argument;
+        struct worker *worker = argument;
 
-        if (!behave_answer(&server->behave, request, answer))
-                page_answer(request, answer, &server->page);
+        if (!behave_answer(&worker->behave, request, answer))
+                page_answer(request, answer, &worker->page);
 }
 
 static struct behave_limits
@@ -128,104 +98,332 @@ limits_of(const struct server_options *options)
         return (struct behave_limits){.level = level, .max_message = options->max_message};
 }
 
-/* What struct ws_listen_options calls it. */
-static const char *
-subprotocol_of(const struct server_options *options)
+static struct ws_listen_options
+listen_options(struct worker *worker)
 {
-        if (strcmp(options->subprotocol, "first") == 0)
-                return NULL;
-        return strcmp(options->subprotocol, "none") == 0 ? "" : options->subprotocol;
+        struct ws_listen_options options = listener_options(&worker->service->options);
+
+        options.handler = handle_request;
+        options.argument = worker;
+        return options;
 }
 
-/* This and the next return the exit status. */
-static async int
-server_listen(struct server *server, const char *url)
+static void
+use_options(struct worker *worker)
 {
-        const struct server_options *given = server->options;
-        struct ws_listen_options options = {
-                .url = url,
-                .tls = given->tls,
-                .max_message = given->max_message,
-                .subprotocol = subprotocol_of(given),
-                .socket_mode =
-                        given->socket_mode == NULL ? 0 : options_socket_mode(given->socket_mode),
-                .handler = handle_request,
-                .argument = server};
-        struct aw_error error;
-        struct ws_listener *listener = await(ws_listen(&options, &error));
+        const struct server_options *options = &worker->service->options;
+        struct ws_listen_options listening = listen_options(worker);
 
-        if (listener == NULL && error.kind == AW_ERROR_CANCELLED)
-                return 1;
-        if (listener == NULL) {
-                aw_log(AW_LOG_ERROR, "%s", error.text);
-                return error.kind == AW_ERROR_USAGE ? 2 : 1;
+        worker->page.self_signed = options->cert == NULL;
+        worker->behave.limits = limits_of(options);
+        for (size_t i = 0; i < worker->count; i++)
+                ws_listener_update(worker->listeners[i], &listening);
+}
+
+struct reload {
+        const struct service *service;
+        struct server_options fresh;
+};
+
+static void
+drop_reload(void *result)
+{
+        struct reload *reload = result;
+
+        options_free(&reload->fresh);
+        free(reload);
+}
+
+/* In a thread, for files may be slow. */
+static int
+read_options(void *argument, void **result)
+{
+        struct reload *reload = argument;
+
+        if (reconfigure_read(reload->service, &reload->fresh) == -1) {
+                free(reload);
+                errno = EINVAL;
+                return -1;
         }
-        server->listeners[server->count++] = listener;
+        *result = reload;
+        return 0;
+}
+
+static async void
+reload(struct worker *worker)
+{
+        struct reload *reload = malloc(sizeof(*reload));
+        struct aw_job job = {
+                .run = read_options, .argument = reload, .discard = free, .drop = drop_reload};
+        void *read = NULL;
+
+        if (reload != NULL)
+                reload->service = worker->service;
+        if (reload == NULL || (await(aw_run_in_executor(NULL, &job, &read)) == -1 &&
+                               errno != EINVAL && errno != ECANCELED))
+                aw_log(AW_LOG_ERROR, "SIGHUP: %s", strerror(errno));
+        if (read == NULL)
+                return;
+        reload = read;
+        reconfigure_apply(worker->service, &reload->fresh);
+        use_options(worker);
+        drop_reload(reload);
+}
+
+/* Once it is ready for more: the supervisor waits for this, or else the service manager. */
+static void
+say_ready(struct worker *worker)
+{
+        static const char ready = WORKER_READY;
+
+        if (worker->channel == -1)
+                service_ready(worker->service);
+        else if (send(worker->channel, &ready, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
+                aw_log(AW_LOG_DEBUG, "worker: the supervisor does not listen: %s", strerror(errno));
+}
+
+static async int
+reload_and_say(void *argument)
+{
+        struct worker *worker = argument;
+
+        if (worker->channel == -1)
+                notify_reloading();
+        await(reload(worker));
+        worker->reloading = false;
+        say_ready(worker);
+        return 0;
+}
+
+static void
+begin_reload(struct worker *worker)
+{
+        struct aw_task *task;
+
+        if (worker->reloading || !worker->serving || aw_event_is_set(&worker->stop))
+                return;
+        task = aw_spawn("reload", reload_and_say, worker);
+        if (task == NULL) {
+                aw_log(AW_LOG_ERROR, "SIGHUP: %s", strerror(errno));
+                return;
+        }
+        worker->reloading = true;
+        aw_task_detach(task);
+}
+
+/* What it is told. */
+
+/*
+ * The first time it ends gently, then at once. While it still starts there is nothing to be gentle
+ * with.
+ */
+static void
+stop(struct worker *worker, bool at_once)
+{
+        if (!worker->serving || at_once)
+                aw_cancel(worker->main);
+        aw_event_set(&worker->stop);
+}
+
+static async int
+watch_successor(void *argument)
+{
+        struct worker *worker = argument;
+        struct takeover takeover;
+        bool late;
+
+        if (takeover_begin(&takeover, worker->service) == 0) {
+                late = await(aw_wait_fd(takeover.ready, AW_READ, aw_loop_now() + TAKEOVER_TIME)) ==
+                       -1;
+                if (takeover_end(&takeover, worker->service, late))
+                        stop(worker, false);
+        }
+        worker->handing_over = false;
+        return 0;
+}
+
+static void
+begin_takeover(struct worker *worker)
+{
+        struct aw_task *task = NULL;
+
+        if (worker->handing_over || !worker->serving || aw_event_is_set(&worker->stop))
+                return;
+        task = aw_spawn("takeover", watch_successor, worker);
+        if (task == NULL) {
+                aw_log(AW_LOG_ERROR, "SIGUSR2: %s", strerror(errno));
+                return;
+        }
+        worker->handing_over = true;
+        aw_task_detach(task);
+}
+
+static async int
+watch_signals(void *argument)
+{
+        static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
+        struct worker *worker = argument;
+        struct aw_signals *signals = aw_signals_open(numbers, sizeof(numbers) / sizeof(numbers[0]));
+        int number = 0;
+
+        if (signals == NULL) {
+                aw_log(AW_LOG_ERROR, "signals: %s", strerror(errno));
+                aw_cancel(worker->main);
+        }
+        while (signals != NULL && number != -1) {
+                number = await(aw_signals_wait(signals, AW_NEVER));
+                if (number == SIGUSR1)
+                        dump_tasks();
+                else if (number == SIGHUP)
+                        begin_reload(worker);
+                else if (number == SIGUSR2)
+                        begin_takeover(worker);
+                else if (number != -1)
+                        stop(worker, aw_event_is_set(&worker->stop));
+        }
+        aw_signals_close(signals);
+        return 0;
+}
+
+static void
+obey(struct worker *worker, char command)
+{
+        switch (command) {
+        case WORKER_DUMP:
+                dump_tasks();
+                break;
+        case WORKER_RELOAD:
+                begin_reload(worker);
+                break;
+        case WORKER_HAND_OVER:
+                worker->service->handed_over = true;
+                stop(worker, false);
+                break;
+        default:
+                stop(worker, command == WORKER_QUIT);
+        }
+}
+
+static async int
+watch_supervisor(void *argument)
+{
+        struct worker *worker = argument;
+        char command;
+        ssize_t length = 1;
+
+        while (length != 0 && await(aw_wait_fd(worker->channel, AW_READ, AW_NEVER)) != -1) {
+                length = recv(worker->channel, &command, 1, MSG_DONTWAIT);
+                if (length == 1)
+                        obey(worker, command);
+                else if (length == 0)
+                        stop(worker, false);
+        }
+        return 0;
+}
+
+/* Starting. Each step says why it failed. */
+
+/* For a supervisor, or a service manager, that wants to see turns of the loop. */
+static void
+show_life(void *argument)
+{
+        struct worker *worker = argument;
+        const struct server_options *options = &worker->service->options;
+        aw_time interval = notify_watchdog_interval();
+
+        if (worker->channel != -1)
+                interval = options->worker_timeout / 4;
+        else if (interval > 0)
+                notify_watchdog();
+        atomic_fetch_add(&worker->block->turns, 1);
+        if (interval > 0)
+                aw_call_later(&worker->alive, interval < AW_SECOND ? interval : AW_SECOND,
+                              show_life, worker);
+}
+
+static void
+rotate_tickets(void *argument)
+{
+        struct worker *worker = argument;
+
+        if (aw_tls_tickets_rotate(&worker->service->shared->tickets) == -1)
+                aw_log(AW_LOG_WARNING, "no new key for TLS session tickets: %s", strerror(errno));
+        aw_call_later(&worker->rotate, worker->service->options.ticket_rotation, rotate_tickets,
+                      worker);
+}
+
+static async int
+open_listener(struct worker *worker, const struct listener *listener,
+              const struct listener_slot *slot)
+{
+        struct ws_listen_options options = listen_options(worker);
+        struct ws_listener **listeners =
+                realloc(worker->listeners, (worker->count + 1) * sizeof(*listeners));
+        struct aw_error error = {.text = "out of memory"};
+
+        if (listeners != NULL) {
+                worker->listeners = listeners;
+                options.url = listener->url;
+                options.descriptors = slot->fds;
+                options.descriptor_count = (size_t)slot->count;
+                listeners[worker->count] = await(ws_listen(&options, &error));
+        }
+        if (listeners == NULL || listeners[worker->count] == NULL) {
+                aw_log(AW_LOG_ERROR, "%s", error.text);
+                return -1;
+        }
+        worker->count++;
         return 0;
 }
 
 static async int
-listen_on_all(struct server *server)
+open_listeners(struct worker *worker)
 {
-        static const char *const standard[] = {SERVER_URL};
-        const struct aw_opt_strings *given = &server->options->listen;
-        const char *const *urls = given->count == 0 ? standard : given->items;
-        size_t count = given->count == 0 ? 1 : given->count, i;
-        int status = 0;
+        const struct service *service = worker->service;
 
-        server->listeners = calloc(count, sizeof(struct ws_listener *));
-        if (server->listeners == NULL) {
-                aw_log(AW_LOG_ERROR, "%s", strerror(errno));
-                return 1;
+        for (size_t i = 0; i < service->listeners.count; i++) {
+                const struct listener *listener = &service->listeners.items[i];
+
+                for (unsigned slot = 0; slot < listener->slot_count; slot++)
+                        if (listener_is_for(listener, slot, worker->number, service->workers) &&
+                            await(open_listener(worker, listener, &listener->slots[slot])) == -1)
+                                return -1;
         }
-        for (i = 0; i < count && status == 0; i++)
-                status = await(server_listen(server, urls[i]));
-        return status;
-}
-
-/* Whatever the level: with port 0 there is no other way to learn the port. */
-static void __attribute__((format(printf, 1, 2))) tell(const char *format, ...)
-{
-        va_list arguments;
-
-        va_start(arguments, format);
-        aw_log_say(format, arguments);
-        va_end(arguments);
+        return 0;
 }
 
 static int
-start_accepting(struct server *server, struct ws_listener *listener)
+start_accepting(struct worker *worker, struct ws_listener *listener)
 {
         struct acceptor *acceptor = malloc(sizeof(*acceptor));
-        const char *url;
-        size_t i;
 
         if (acceptor == NULL)
                 return -1;
-        *acceptor = (struct acceptor){.server = server, .listener = listener};
-        if (aw_group_spawn(&server->group, "accept", accept_connections, acceptor) == -1) {
-                free(acceptor);
-                return -1;
-        }
-        for (i = 0; (url = ws_listener_url(listener, i)) != NULL; i++)
-                tell("listening on %s", url);
-        return 0;
+        *acceptor = (struct acceptor){.worker = worker, .listener = listener};
+        if (aw_group_spawn(&worker->accepting, "accept", accept_connections, acceptor) == 0)
+                return 0;
+        free(acceptor);
+        return -1;
 }
 
 static int
-start(struct server *server)
+start(struct worker *worker)
 {
-        size_t i;
-
-        if (server->options->fingerprint[0] != '\0')
-                aw_log(AW_LOG_INFO, "made a self-signed certificate, SHA-256 fingerprint %s",
-                       server->options->fingerprint);
-        for (i = 0; i < server->count; i++) {
-                if (start_accepting(server, server->listeners[i]) == -1) {
+        for (size_t i = 0; i < worker->count; i++) {
+                if (start_accepting(worker, worker->listeners[i]) == -1) {
                         aw_log(AW_LOG_ERROR, "%s", strerror(errno));
                         return -1;
                 }
         }
+        /* Nobody else has them to wait in. */
+        if (worker->channel != -1)
+                listeners_close(&worker->service->listeners);
+        else if (worker->service->options.tls != NULL)
+                aw_call_later(&worker->rotate, worker->service->options.ticket_rotation,
+                              rotate_tickets, worker);
+        atomic_store(&worker->block->state, WORKER_SERVING);
+        show_life(worker);
+        say_ready(worker);
         return 0;
 }
 
@@ -233,115 +431,103 @@ start(struct server *server)
  * Ending: all connections close with 1001; those that do not in time, or at a second signal, are
  * dropped.
  */
+
+/* The successor gets all that comes from now on; whoever is half in comes in. */
 static async int
-drain(struct server *server)
+finish_handshakes(struct worker *worker)
 {
         struct aw_timeout timeout;
-        size_t i;
 
-        server->behave.draining = true;
-        for (i = 0; i < server->count; i++)
-                ws_listener_drain(server->listeners[i]);
-        aw_timeout_enter(&timeout, aw_loop_now() + DRAIN_TIME);
-        return aw_timeout_exit(&timeout, await(aw_group_join(&server->group)));
+        for (size_t i = 0; i < worker->count; i++)
+                ws_listener_stop(worker->listeners[i]);
+        aw_timeout_enter(&timeout, aw_loop_now() + WORKER_HANDSHAKE_TIME);
+        return aw_timeout_exit(&timeout, await(aw_group_join(&worker->accepting)));
+}
+
+static async void
+stop_accepting(struct worker *worker)
+{
+        if (worker->service->handed_over)
+                await(finish_handshakes(worker));
+        else if (worker->service->options.drain_delay > 0)
+                await(aw_sleep(worker->service->options.drain_delay));
+        if (worker->channel == -1 && !worker->service->handed_over)
+                listeners_shut(&worker->service->listeners);
+        for (size_t i = 0; i < worker->count; i++)
+                ws_listener_drain(worker->listeners[i]);
 }
 
 static async int
-serve(struct server *server)
+drain(struct worker *worker)
+{
+        struct aw_timeout timeout;
+        int result;
+
+        atomic_store(&worker->block->state, WORKER_DRAINING);
+        worker->behave.draining = true;
+        await(stop_accepting(worker));
+        aw_timeout_enter(&timeout, aw_loop_now() + worker->service->options.drain_timeout);
+        result = aw_timeout_exit(&timeout, await(aw_group_join(&worker->connections)));
+        await(aw_group_join(&worker->accepting));
+        return result;
+}
+
+static async int
+serve(struct worker *worker)
 {
         int status = 1;
 
-        server->serving = true;
-        aw_group_init(&server->group);
-        if (start(server) == 0) {
-                await(aw_event_wait(&server->stop, AW_NEVER));
-                if (aw_event_is_set(&server->stop)) {
-                        aw_log(AW_LOG_INFO, "stopping");
+        aw_group_init(&worker->accepting);
+        aw_group_init(&worker->connections);
+        worker->serving = true;
+        if (start(worker) == 0) {
+                await(aw_event_wait(&worker->stop, AW_NEVER));
+                if (aw_event_is_set(&worker->stop)) {
+                        if (worker->channel == -1)
+                                service_stopping(worker->service);
                         status = 0;
                 }
         }
-        if (await(drain(server)) == -1)
+        if (await(drain(worker)) == -1)
                 aw_log(AW_LOG_INFO, "dropped the connections that did not close");
         return status;
 }
 
-/* libwebsockets has its other back ends in packages of their own. */
 static void
-warn_of_poll(const struct server_options *options)
+close_listeners(struct worker *worker)
 {
-        if (strcmp(options->loop, "auto") == 0 &&
-            strcmp(aw_loop_backend(aw_loop_get()), "poll") == 0)
-                aw_log(AW_LOG_WARNING,
-                       "the event loop is poll, which is slow with thousands of connections: "
-                       "install libwebsockets' plug-in for libev or libuv (on Debian "
-                       "libwebsockets-evlib-ev), or ask for it with --loop poll");
-}
-
-static void
-close_listeners(struct server *server)
-{
-        size_t i;
-
-        for (i = 0; i < server->count; i++)
-                ws_listener_close(server->listeners[i]);
-        free(server->listeners);
-}
-
-/*
- * Stopped while it waited for a name. The resolver cannot be interrupted: aw_run() would wait for
- * its thread, which may take a minute.
- */
-static void
-leave_at_once(struct server *server)
-{
-        aw_log(AW_LOG_INFO, "stopping");
-        close_listeners(server);
-        _exit(0);
-}
-
-static async int
-listen_and_serve(struct server *server)
-{
-        struct aw_task *signals = aw_spawn("signals", watch_signals, server);
-        int status;
-
-        if (signals == NULL) {
-                aw_log(AW_LOG_ERROR, "%s", strerror(errno));
-                return 1;
-        }
-        warn_of_poll(server->options);
-        status = await(listen_on_all(server));
-        if (status == 0)
-                status = await(serve(server));
-        else if (aw_event_is_set(&server->stop))
-                leave_at_once(server);
-        aw_cancel(signals);
-        await(aw_join(signals));
-        close_listeners(server);
-        return status;
+        aw_handle_cancel(&worker->alive);
+        aw_handle_cancel(&worker->rotate);
+        for (size_t i = 0; i < worker->count; i++)
+                ws_listener_close(worker->listeners[i]);
+        free(worker->listeners);
 }
 
 async int
 worker_run(void *argument)
 {
-        static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
-        const struct server_options *options = argument;
-        struct server server = {.options = options,
-                                .main = aw_task_current(),
-                                .page = {.self_signed = options->cert == NULL},
-                                .behave = {.limits = limits_of(options)}};
+        const struct worker_start *start = argument;
+        struct worker worker = {.service = start->service,
+                                .number = start->number,
+                                .channel = start->channel,
+                                .block = &start->service->shared->workers[start->number],
+                                .main = aw_task_current()};
         int status = 1;
 
-        /* Before anyone can know that it listens. */
-        server.signals = aw_signals_open(numbers, sizeof(numbers) / sizeof(numbers[0]));
-        if (server.signals == NULL)
-                aw_log(AW_LOG_ERROR, "signals: %s", strerror(errno));
-        else
-                status = await(listen_and_serve(&server));
-        /* One that comes from now on is late: all is done, and that is what the status says. */
-        signal(SIGTERM, SIG_IGN);
-        signal(SIGINT, SIG_IGN);
-        signal(SIGQUIT, SIG_IGN);
-        aw_signals_close(server.signals);
+        atomic_store(&worker.block->pid, getpid());
+        worker.minding = start->channel == -1 ? aw_spawn("signals", watch_signals, &worker)
+                                              : aw_spawn("supervisor", watch_supervisor, &worker);
+        use_options(&worker);
+        if (worker.minding == NULL)
+                aw_log(AW_LOG_ERROR, "%s", strerror(errno));
+        else if (await(open_listeners(&worker)) == 0)
+                status = await(serve(&worker));
+        else if (aw_event_is_set(&worker.stop))
+                status = 0;
+        if (worker.minding != NULL) {
+                aw_cancel(worker.minding);
+                await(aw_join(worker.minding));
+        }
+        close_listeners(&worker);
         return status;
 }

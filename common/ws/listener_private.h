@@ -22,7 +22,8 @@ struct ws_listener {
         const char *subprotocol; /* these as in ws_listen_options */
         void (*handler)(const struct ws_request *request, struct ws_answer *answer, void *argument);
         void *argument;
-        bool draining;
+        aw_time drain_time;
+        bool stopped, draining;
         struct ws *connections;
         struct ws *accept_first, **accept_last; /* open, for ws_accept() */
         struct aw_waiters acceptors;

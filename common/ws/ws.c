@@ -54,6 +54,14 @@ ws_describe(const struct ws *ws, char *out, size_t size)
 
 /* Receiving. */
 
+/* A message that had begun when the listener drained may still become complete. */
+static bool
+completes_message(const struct ws *ws)
+{
+        return ws->in.reader.message != NULL && ws->in.state == WS_IN_OPEN &&
+               aw_loop_now() < ws->drain_end;
+}
+
 /* The inbox is empty. If nothing more will come to it, says why; and our Close frame is due. */
 static int
 end_of_messages(struct ws *ws)
@@ -61,7 +69,7 @@ end_of_messages(struct ws *ws)
         if (ws->closing.begun)
                 return EPIPE;
         ws_order_close_now(ws);
-        if (ws->in.error == 0 && ws->draining) {
+        if (ws->in.error == 0 && ws->draining && !completes_message(ws)) {
                 if (!ws_raw_keeps_close(ws))
                         ws_close_queue(ws, WS_GOING_AWAY, NULL);
                 return ESHUTDOWN;
@@ -82,6 +90,7 @@ async int
 ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline)
 {
         struct ws_buffer *buffer;
+        aw_time end;
         int error;
 
         if (ws->receiver.first != NULL)
@@ -93,7 +102,9 @@ ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline)
                         errno = error;
                         return -1;
                 }
-                if (ws_connection_wait(ws, &ws->receiver, deadline) == -1)
+                end = ws->draining && ws->drain_end < deadline ? ws->drain_end : deadline;
+                if (ws_connection_wait(ws, &ws->receiver, end) == -1 &&
+                    (errno != ETIMEDOUT || end == deadline))
                         return -1;
         }
         ws->in.current = buffer;

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptors from whoever started this process: listening sockets of a service manager
+ * ($LISTEN_FDS, sd_listen_fds(3)), or all that a server hands over to its successor.
+ */
+#ifndef INHERIT_H
+#define INHERIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct inherited_socket {
+        int fd; /* -1: somebody took it */
+        unsigned slot;
+        bool lent; /* the service manager's: it listens for longer than we do */
+        char *url; /* what is spoken, and where: "wss://127.0.0.1:7681" */
+};
+
+struct inherited {
+        struct inherited_socket *sockets;
+        size_t count;
+        int ready;   /* the predecessor waits for a byte here; -1: there is none */
+        int pidfile; /* locked; or -1 */
+};
+
+/* The variable in which a server hands over: lines "socket FD SLOT LENT URL", "ready FD", "pidfile FD". */
+#define INHERIT_VARIABLE "WSECHOD_TAKEOVER"
+
+/*
+ * Reads the environment, and empties it of this. First of all: before other descriptors are opened.
+ * To be freed whatever it returns. 0, or -1 after having logged what is wrong.
+ */
+int inherit(struct inherited *inherited);
+
+/* Closes what nobody took. */
+void inherit_free(struct inherited *inherited);
+
+#endif
