@@ -47,6 +47,11 @@ pidfile_open(struct pidfile *pidfile, const char *path, int fd)
         int result = 0;
 
         *pidfile = (struct pidfile){.path = path, .fd = fd};
+        if (path != NULL && fd != -1 && !is_ours(pidfile)) {
+                /* The file has another name now. */
+                close(fd);
+                pidfile->fd = fd = -1;
+        }
         if (path != NULL && fd == -1)
                 pidfile->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
         if (path != NULL && pidfile->fd == -1)

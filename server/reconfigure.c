@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
+#include <unistd.h>
 
 #include "reconfigure.h"
 
@@ -54,7 +55,10 @@ reconfigure_apply(struct service *service, struct server_options *fresh)
 {
         struct server_options old = service->options;
 
-        options_warn_fixed(&old, fresh);
+        if (service->process == getpid()) {
+                options_warn_fixed(&old, fresh);
+                aw_log(AW_LOG_INFO, "reloaded: new connections get what is new");
+        }
         service->options = *fresh;
         *fresh = old;
         reconfigure_process(service);

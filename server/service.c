@@ -142,7 +142,9 @@ open_shared(struct service *service)
 static int
 go_to_background(struct service *service)
 {
-        if (service->options.daemon && detach(&service->detached) == -1)
+        /* The successor of a server in the background is there already. */
+        if (service->options.daemon && service->inherited.ready == -1 &&
+            detach(&service->detached) == -1)
                 return -1;
         service->process = getpid();
         return 0;

@@ -134,6 +134,7 @@ begin_end(struct supervisor *supervisor, char command, aw_time longest)
 {
         supervisor->stopping = true;
         supervisor->end = aw_loop_now() + longest;
+        takeover_cancel(&supervisor->takeover);
         tell_all(supervisor, command);
         /* From now on the workers alone keep them. */
         listeners_close(&supervisor->service->listeners);

@@ -116,15 +116,25 @@ takeover_begin(struct takeover *takeover, const struct service *service)
         return child == -1 ? -1 : 0;
 }
 
-static void
-say_failed(pid_t process, bool late)
+/* Its status, once it has ended. */
+static int
+wait_for(pid_t process)
 {
         int status = 0;
 
-        if (late)
-                kill(process, SIGKILL);
         while (waitpid(process, &status, 0) == -1 && errno == EINTR)
                 continue;
+        return status;
+}
+
+static void
+say_failed(pid_t process, bool late)
+{
+        int status;
+
+        if (late)
+                kill(process, SIGKILL);
+        status = wait_for(process);
         if (late)
                 aw_log(AW_LOG_ERROR,
                        "the new server, process %ld, took too long to start, and was killed: this "
@@ -159,4 +169,15 @@ takeover_end(struct takeover *takeover, struct service *service, bool late)
         notify_main_process((int)takeover->process);
         service->handed_over = true;
         return true;
+}
+
+void
+takeover_cancel(struct takeover *takeover)
+{
+        if (takeover->ready == -1)
+                return;
+        kill(takeover->process, SIGKILL);
+        wait_for(takeover->process);
+        close(takeover->ready);
+        takeover->ready = -1;
 }

@@ -25,4 +25,7 @@ int takeover_begin(struct takeover *takeover, const struct service *service);
  */
 bool takeover_end(struct takeover *takeover, struct service *service, bool late);
 
+/* The server ends, and with it the successor that does not serve yet, if there is one. */
+void takeover_cancel(struct takeover *takeover);
+
 #endif

@@ -1,43 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "worker.h"
-
-#include "await/executor.h"
 #include "await/log.h"
-#include "await/signals.h"
-#include "await/sync.h"
-#include "await/task_wait.h"
-#include "await/wait_fd.h"
 #include "await/ws.h"
-#include "behave/behave.h"
-#include "dump.h"
 #include "echo.h"
 #include "notify.h"
-#include "page.h"
-#include "reconfigure.h"
-#include "takeover.h"
-
-struct worker {
-        struct service *service;
-        unsigned number;
-        int channel;
-        struct worker_block *block;
-        struct ws_listener **listeners;
-        size_t count;
-        struct aw_group accepting, connections;
-        struct aw_task *main, *minding;
-        struct aw_event stop; /* time to drain */
-        struct aw_handle alive, rotate;
-        bool serving, reloading, handing_over;
-        struct page page;
-        struct behave_server behave;
-};
+#include "worker_private.h"
 
 struct acceptor {
         struct worker *worker;
@@ -108,8 +80,8 @@ listen_options(struct worker *worker)
         return options;
 }
 
-static void
-use_options(struct worker *worker)
+void
+worker_use_options(struct worker *worker)
 {
         const struct server_options *options = &worker->service->options;
         struct ws_listen_options listening = listen_options(worker);
@@ -120,59 +92,27 @@ use_options(struct worker *worker)
                 ws_listener_update(worker->listeners[i], &listening);
 }
 
-struct reload {
-        const struct service *service;
-        struct server_options fresh;
-};
-
-static void
-drop_reload(void *result)
+/* For a supervisor, or a service manager, that wants to see turns of the loop. */
+void
+worker_show_life(void *argument)
 {
-        struct reload *reload = result;
+        struct worker *worker = argument;
+        const struct server_options *options = &worker->service->options;
+        aw_time interval = notify_watchdog_interval();
 
-        options_free(&reload->fresh);
-        free(reload);
-}
-
-/* In a thread, for files may be slow. */
-static int
-read_options(void *argument, void **result)
-{
-        struct reload *reload = argument;
-
-        if (reconfigure_read(reload->service, &reload->fresh) == -1) {
-                free(reload);
-                errno = EINVAL;
-                return -1;
-        }
-        *result = reload;
-        return 0;
-}
-
-static async void
-reload(struct worker *worker)
-{
-        struct reload *reload = malloc(sizeof(*reload));
-        struct aw_job job = {
-                .run = read_options, .argument = reload, .discard = free, .drop = drop_reload};
-        void *read = NULL;
-
-        if (reload != NULL)
-                reload->service = worker->service;
-        if (reload == NULL || (await(aw_run_in_executor(NULL, &job, &read)) == -1 &&
-                               errno != EINVAL && errno != ECANCELED))
-                aw_log(AW_LOG_ERROR, "SIGHUP: %s", strerror(errno));
-        if (read == NULL)
-                return;
-        reload = read;
-        reconfigure_apply(worker->service, &reload->fresh);
-        use_options(worker);
-        drop_reload(reload);
+        if (worker->channel != -1)
+                interval = options->worker_timeout > 0 ? options->worker_timeout / 4 : AW_SECOND;
+        else if (interval > 0)
+                notify_watchdog();
+        atomic_fetch_add(&worker->block->turns, 1);
+        if (interval > 0)
+                aw_call_later(&worker->alive, interval < AW_SECOND ? interval : AW_SECOND,
+                              worker_show_life, worker);
 }
 
 /* Once it is ready for more: the supervisor waits for this, or else the service manager. */
-static void
-say_ready(struct worker *worker)
+void
+worker_say_ready(struct worker *worker)
 {
         static const char ready = WORKER_READY;
 
@@ -182,164 +122,7 @@ say_ready(struct worker *worker)
                 aw_log(AW_LOG_DEBUG, "worker: the supervisor does not listen: %s", strerror(errno));
 }
 
-static async int
-reload_and_say(void *argument)
-{
-        struct worker *worker = argument;
-
-        if (worker->channel == -1)
-                notify_reloading();
-        await(reload(worker));
-        worker->reloading = false;
-        say_ready(worker);
-        return 0;
-}
-
-static void
-begin_reload(struct worker *worker)
-{
-        struct aw_task *task;
-
-        if (worker->reloading || !worker->serving || aw_event_is_set(&worker->stop))
-                return;
-        task = aw_spawn("reload", reload_and_say, worker);
-        if (task == NULL) {
-                aw_log(AW_LOG_ERROR, "SIGHUP: %s", strerror(errno));
-                return;
-        }
-        worker->reloading = true;
-        aw_task_detach(task);
-}
-
-/* What it is told. */
-
-/*
- * The first time it ends gently, then at once. While it still starts there is nothing to be gentle
- * with.
- */
-static void
-stop(struct worker *worker, bool at_once)
-{
-        if (!worker->serving || at_once)
-                aw_cancel(worker->main);
-        aw_event_set(&worker->stop);
-}
-
-static async int
-watch_successor(void *argument)
-{
-        struct worker *worker = argument;
-        struct takeover takeover;
-        bool late;
-
-        if (takeover_begin(&takeover, worker->service) == 0) {
-                late = await(aw_wait_fd(takeover.ready, AW_READ, aw_loop_now() + TAKEOVER_TIME)) ==
-                       -1;
-                if (takeover_end(&takeover, worker->service, late))
-                        stop(worker, false);
-        }
-        worker->handing_over = false;
-        return 0;
-}
-
-static void
-begin_takeover(struct worker *worker)
-{
-        struct aw_task *task = NULL;
-
-        if (worker->handing_over || !worker->serving || aw_event_is_set(&worker->stop))
-                return;
-        task = aw_spawn("takeover", watch_successor, worker);
-        if (task == NULL) {
-                aw_log(AW_LOG_ERROR, "SIGUSR2: %s", strerror(errno));
-                return;
-        }
-        worker->handing_over = true;
-        aw_task_detach(task);
-}
-
-static async int
-watch_signals(void *argument)
-{
-        static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
-        struct worker *worker = argument;
-        struct aw_signals *signals = aw_signals_open(numbers, sizeof(numbers) / sizeof(numbers[0]));
-        int number = 0;
-
-        if (signals == NULL) {
-                aw_log(AW_LOG_ERROR, "signals: %s", strerror(errno));
-                aw_cancel(worker->main);
-        }
-        while (signals != NULL && number != -1) {
-                number = await(aw_signals_wait(signals, AW_NEVER));
-                if (number == SIGUSR1)
-                        dump_tasks();
-                else if (number == SIGHUP)
-                        begin_reload(worker);
-                else if (number == SIGUSR2)
-                        begin_takeover(worker);
-                else if (number != -1)
-                        stop(worker, aw_event_is_set(&worker->stop));
-        }
-        aw_signals_close(signals);
-        return 0;
-}
-
-static void
-obey(struct worker *worker, char command)
-{
-        switch (command) {
-        case WORKER_DUMP:
-                dump_tasks();
-                break;
-        case WORKER_RELOAD:
-                begin_reload(worker);
-                break;
-        case WORKER_HAND_OVER:
-                worker->service->handed_over = true;
-                stop(worker, false);
-                break;
-        default:
-                stop(worker, command == WORKER_QUIT);
-        }
-}
-
-static async int
-watch_supervisor(void *argument)
-{
-        struct worker *worker = argument;
-        char command;
-        ssize_t length = 1;
-
-        while (length != 0 && await(aw_wait_fd(worker->channel, AW_READ, AW_NEVER)) != -1) {
-                length = recv(worker->channel, &command, 1, MSG_DONTWAIT);
-                if (length == 1)
-                        obey(worker, command);
-                else if (length == 0)
-                        stop(worker, false);
-        }
-        return 0;
-}
-
 /* Starting. Each step says why it failed. */
-
-/* For a supervisor, or a service manager, that wants to see turns of the loop. */
-static void
-show_life(void *argument)
-{
-        struct worker *worker = argument;
-        const struct server_options *options = &worker->service->options;
-        aw_time interval = notify_watchdog_interval();
-
-        if (worker->channel != -1)
-                interval = options->worker_timeout / 4;
-        else if (interval > 0)
-                notify_watchdog();
-        atomic_fetch_add(&worker->block->turns, 1);
-        if (interval > 0)
-                aw_call_later(&worker->alive, interval < AW_SECOND ? interval : AW_SECOND,
-                              show_life, worker);
-}
 
 static void
 rotate_tickets(void *argument)
@@ -422,8 +205,8 @@ start(struct worker *worker)
                 aw_call_later(&worker->rotate, worker->service->options.ticket_rotation,
                               rotate_tickets, worker);
         atomic_store(&worker->block->state, WORKER_SERVING);
-        show_life(worker);
-        say_ready(worker);
+        worker_show_life(worker);
+        worker_say_ready(worker);
         return 0;
 }
 
@@ -466,6 +249,9 @@ drain(struct worker *worker)
         atomic_store(&worker->block->state, WORKER_DRAINING);
         worker->behave.draining = true;
         await(stop_accepting(worker));
+        /* What waited until now may have taken the cancellation. */
+        if (worker->at_once)
+                aw_cancel(worker->main);
         aw_timeout_enter(&timeout, aw_loop_now() + worker->service->options.drain_timeout);
         result = aw_timeout_exit(&timeout, await(aw_group_join(&worker->connections)));
         await(aw_group_join(&worker->accepting));
@@ -515,9 +301,10 @@ worker_run(void *argument)
         int status = 1;
 
         atomic_store(&worker.block->pid, getpid());
-        worker.minding = start->channel == -1 ? aw_spawn("signals", watch_signals, &worker)
-                                              : aw_spawn("supervisor", watch_supervisor, &worker);
-        use_options(&worker);
+        worker.minding = start->channel == -1
+                                 ? aw_spawn("signals", control_by_signals, &worker)
+                                 : aw_spawn("supervisor", control_by_supervisor, &worker);
+        worker_use_options(&worker);
         if (worker.minding == NULL)
                 aw_log(AW_LOG_ERROR, "%s", strerror(errno));
         else if (await(open_listeners(&worker)) == 0)
