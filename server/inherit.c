@@ -191,14 +191,35 @@ inherit(struct inherited *inherited)
 }
 
 void
-inherit_free(struct inherited *inherited)
+inherit_remove_files(const struct inherited *inherited)
 {
         for (size_t i = 0; i < inherited->count; i++) {
-                if (inherited->sockets[i].fd != -1)
-                        close(inherited->sockets[i].fd);
-                free(inherited->sockets[i].url);
+                const struct inherited_socket *socket = &inherited->sockets[i];
+
+                if (socket->fd != -1 && !socket->lent && strncmp(socket->url, "unix:/", 6) == 0)
+                        unlink(socket->url + strlen("unix:"));
+        }
+}
+
+void
+inherit_drop_sockets(struct inherited *inherited)
+{
+        for (size_t i = 0; i < inherited->count; i++) {
+                struct inherited_socket *socket = &inherited->sockets[i];
+
+                if (socket->fd != -1)
+                        close(socket->fd);
+                free(socket->url);
         }
         free(inherited->sockets);
+        inherited->sockets = NULL;
+        inherited->count = 0;
+}
+
+void
+inherit_free(struct inherited *inherited)
+{
+        inherit_drop_sockets(inherited);
         if (inherited->ready != -1)
                 close(inherited->ready);
         if (inherited->pidfile != -1)

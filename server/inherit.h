@@ -32,7 +32,13 @@ struct inherited {
  */
 int inherit(struct inherited *inherited);
 
-/* Closes what nobody took. */
+/* Removes the files of the sockets that nobody took, once the predecessor is done with them. */
+void inherit_remove_files(const struct inherited *inherited);
+
+/* Closes the sockets that nobody took. */
+void inherit_drop_sockets(struct inherited *inherited);
+
+/* The same, and lets go of the rest. */
 void inherit_free(struct inherited *inherited);
 
 #endif

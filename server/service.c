@@ -48,6 +48,14 @@ warn_of_poll(const struct server_options *options)
                        "libwebsockets-evlib-ev), or ask for it with --loop poll");
 }
 
+/* A worker has but a copy; and what is handed over belongs to whoever serves, the last one first. */
+static bool
+owns_files(const struct service *service)
+{
+        return service->process == getpid() && !service->handed_over &&
+               service->inherited.ready == -1;
+}
+
 /* Opening the sockets, which may wait for names. */
 
 /*
@@ -57,7 +65,8 @@ warn_of_poll(const struct server_options *options)
 static void __attribute__((noreturn)) leave_at_once(const struct service *service)
 {
         aw_log(AW_LOG_INFO, "stopping");
-        listeners_remove_files(&service->listeners);
+        if (owns_files(service))
+                listeners_remove_files(&service->listeners);
         _exit(0);
 }
 
@@ -199,10 +208,12 @@ tell_predecessor(struct service *service)
 {
         if (service->inherited.ready == -1)
                 return;
+        inherit_remove_files(&service->inherited);
         if (write(service->inherited.ready, "", 1) == -1)
                 aw_log(AW_LOG_WARNING, "the server before this one is gone: %s", strerror(errno));
         close(service->inherited.ready);
         service->inherited.ready = -1;
+        inherit_drop_sockets(&service->inherited);
 }
 
 void
@@ -251,7 +262,7 @@ service_become_worker(struct service *service)
 void
 service_close(struct service *service)
 {
-        bool owner = service->process == getpid() && !service->handed_over;
+        bool owner = owns_files(service);
 
         if (owner)
                 listeners_remove_files(&service->listeners);
