@@ -76,7 +76,10 @@ reload_and_say(void *argument)
 
         if (worker->channel == -1)
                 notify_reloading();
-        await(reload(worker));
+        do {
+                worker->reload_again = false;
+                await(reload(worker));
+        } while (worker->reload_again);
         worker->reloading = false;
         worker_say_ready(worker);
         return 0;
@@ -87,6 +90,8 @@ begin_reload(struct worker *worker)
 {
         struct aw_task *task;
 
+        /* What was read so far may be older than this. */
+        worker->reload_again = true;
         if (worker->reloading || !worker->serving || aw_event_is_set(&worker->stop))
                 return;
         task = aw_spawn("reload", reload_and_say, worker);

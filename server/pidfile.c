@@ -31,6 +31,15 @@ refuse_locked(const struct pidfile *pidfile)
         return refuse(pidfile, reason);
 }
 
+/* A device, for example, is neither to be written to nor to be removed. */
+static bool
+is_regular(int fd)
+{
+        struct stat status;
+
+        return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 /* Whether the path still leads to the file that we have. */
 static bool
 is_ours(const struct pidfile *pidfile)
@@ -56,6 +65,8 @@ pidfile_open(struct pidfile *pidfile, const char *path, int fd)
                 pidfile->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
         if (path != NULL && pidfile->fd == -1)
                 result = refuse(pidfile, strerror(errno));
+        else if (path != NULL && !is_regular(pidfile->fd))
+                result = refuse(pidfile, "it is no regular file");
         else if (path != NULL && flock(pidfile->fd, LOCK_EX | LOCK_NB) == -1)
                 result = errno == EWOULDBLOCK ? refuse_locked(pidfile)
                                               : refuse(pidfile, strerror(errno));

@@ -159,6 +159,13 @@ go_to_background(struct service *service)
         return 0;
 }
 
+/* A successor's number is not the server's before that one serves. */
+static int
+write_number(const struct service *service, bool serving)
+{
+        return serving == (service->inherited.ready != -1) ? pidfile_write(&service->pidfile) : 0;
+}
+
 int
 service_open(struct service *service)
 {
@@ -174,7 +181,8 @@ service_open(struct service *service)
         /* The file now owns it. */
         service->inherited.pidfile = -1;
         if (pidfile_open(&service->pidfile, options->pidfile, pidfile) == -1 ||
-            go_to_background(service) == -1 || privilege_drop(options) == -1)
+            go_to_background(service) == -1 || write_number(service, false) == -1 ||
+            privilege_drop(options) == -1)
                 return 1;
         return 0;
 }
@@ -229,7 +237,7 @@ service_ready(struct service *service)
                         aw_log(AW_LOG_INFO,
                                "made a self-signed certificate, SHA-256 fingerprint %s",
                                service->options.fingerprint);
-                pidfile_write(&service->pidfile);
+                write_number(service, true);
                 listeners_tell(&service->listeners);
                 tell_predecessor(service);
         }
@@ -266,7 +274,7 @@ service_close(struct service *service)
 
         if (owner)
                 listeners_remove_files(&service->listeners);
-        pidfile_close(&service->pidfile, owner && service->serving);
+        pidfile_close(&service->pidfile, owner);
         listeners_free(&service->listeners);
         inherit_free(&service->inherited);
         shared_free(service->shared);

@@ -20,7 +20,7 @@ struct worker {
         struct aw_task *main, *minding;
         struct aw_event stop; /* time to drain */
         struct aw_handle alive, rotate;
-        bool serving, at_once, reloading;
+        bool serving, at_once, reloading, reload_again;
         struct aw_task *takeover;
         struct page page;
         struct behave_server behave;
