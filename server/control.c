@@ -88,19 +88,15 @@ reload_and_say(void *argument)
 static void
 begin_reload(struct worker *worker)
 {
-        struct aw_task *task;
-
         /* What was read so far may be older than this. */
         worker->reload_again = true;
         if (worker->reloading || !worker->serving || aw_event_is_set(&worker->stop))
                 return;
-        task = aw_spawn("reload", reload_and_say, worker);
-        if (task == NULL) {
-                aw_log(AW_LOG_ERROR, "SIGHUP: %s", strerror(errno));
-                return;
-        }
         worker->reloading = true;
-        aw_task_detach(task);
+        if (aw_group_spawn(&worker->orders, "reload", reload_and_say, worker) == 0)
+                return;
+        aw_log(AW_LOG_ERROR, "SIGHUP: %s", strerror(errno));
+        worker->reloading = false;
 }
 
 /* What it is told. */
@@ -128,7 +124,8 @@ watch_successor(void *argument)
         struct takeover takeover;
         int result;
 
-        if (takeover_begin(&takeover, worker->service) == 0) {
+        worker->takeover = aw_task_current();
+        if (!aw_event_is_set(&worker->stop) && takeover_begin(&takeover, worker->service) == 0) {
                 result = await(aw_wait_fd(takeover.ready, AW_READ, aw_loop_now() + TAKEOVER_TIME));
                 if (result == -1 && errno == ECANCELED)
                         takeover_cancel(&takeover);
@@ -136,19 +133,20 @@ watch_successor(void *argument)
                         stop(worker, false);
         }
         worker->takeover = NULL;
+        worker->handing_over = false;
         return 0;
 }
 
 static void
 begin_takeover(struct worker *worker)
 {
-        if (worker->takeover != NULL || !worker->serving || aw_event_is_set(&worker->stop))
+        if (worker->handing_over || !worker->serving || aw_event_is_set(&worker->stop))
                 return;
-        worker->takeover = aw_spawn("takeover", watch_successor, worker);
-        if (worker->takeover == NULL)
-                aw_log(AW_LOG_ERROR, "SIGUSR2: %s", strerror(errno));
-        else
-                aw_task_detach(worker->takeover);
+        worker->handing_over = true;
+        if (aw_group_spawn(&worker->orders, "takeover", watch_successor, worker) == 0)
+                return;
+        aw_log(AW_LOG_ERROR, "SIGUSR2: %s", strerror(errno));
+        worker->handing_over = false;
 }
 
 async int

@@ -301,6 +301,7 @@ worker_run(void *argument)
         int status = 1;
 
         atomic_store(&worker.block->pid, getpid());
+        aw_group_init(&worker.orders);
         worker.minding = start->channel == -1
                                  ? aw_spawn("signals", control_by_signals, &worker)
                                  : aw_spawn("supervisor", control_by_supervisor, &worker);
@@ -315,6 +316,8 @@ worker_run(void *argument)
                 aw_cancel(worker.minding);
                 await(aw_join(worker.minding));
         }
+        aw_group_cancel(&worker.orders);
+        await(aw_group_join(&worker.orders));
         close_listeners(&worker);
         return status;
 }

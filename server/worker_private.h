@@ -16,12 +16,12 @@ struct worker {
         struct worker_block *block;
         struct ws_listener **listeners;
         size_t count;
-        struct aw_group accepting, connections;
+        struct aw_group accepting, connections, orders; /* the last: control.c's */
         struct aw_task *main, *minding;
         struct aw_event stop; /* time to drain */
         struct aw_handle alive, rotate;
-        bool serving, at_once, reloading, reload_again;
-        struct aw_task *takeover;
+        bool serving, at_once, reloading, reload_again, handing_over;
+        struct aw_task *takeover; /* that waits for the successor */
         struct page page;
         struct behave_server behave;
 };

@@ -3,7 +3,7 @@
 
 from peer import BINARY, Peer
 from service import PLAIN, command
-from support import Server, certificates, equal, main, match, run, scratch, test
+from support import WSECHOD, Server, certificates, equal, main, match, run, scratch, test
 
 path = scratch() / "wsechod.conf"
 
@@ -95,7 +95,7 @@ def _():
 
 @test("an option without its file is refused")
 def _():
-    done = run(*command("--config")).expect(2)
+    done = run(WSECHOD, "--config").expect(2)
     match("option '--config' needs an argument: FILE", done.err)
 
 

@@ -63,10 +63,10 @@ def sockets_of(pid):
 
 def inode_of(sock):
     """The number of the socket at the server's end of a connection on IPv4; 0: nobody has it yet."""
-    ours = f"0100007F:{sock.getsockname()[1]:04X}"
+    ends = [f"0100007F:{name[1]:04X}" for name in (sock.getpeername(), sock.getsockname())]
     for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
-        if fields[2] == ours:
+        if fields[1:3] == ends:
             return int(fields[9])
     return 0
 
