@@ -28,7 +28,7 @@ drop_reload(void *result)
 {
         struct reload *reload = result;
 
-        options_free(&reload->fresh);
+        options_clear(&reload->fresh);
         free(reload);
 }
 

@@ -91,7 +91,7 @@ url_of(int fd, const char *name)
 }
 
 static bool
-is_number(const char *text, uint64_t *number)
+is_count(const char *text, uint64_t *number)
 {
         return text != NULL && aw_opt_number(text, number) == 0 && *number <= 1 << 20;
 }
@@ -114,7 +114,7 @@ from_manager(struct inherited *inherited)
         char name[256];
         int result = 0, fd;
 
-        if (!is_number(getenv("LISTEN_FDS"), &count) || getenv("LISTEN_PID") == NULL ||
+        if (!is_count(getenv("LISTEN_FDS"), &count) || getenv("LISTEN_PID") == NULL ||
             aw_opt_number(getenv("LISTEN_PID"), &pid) == -1 || pid != (uint64_t)getpid())
                 return 0;
         names = names == NULL ? "" : names;
@@ -133,7 +133,7 @@ from_manager(struct inherited *inherited)
 /* A predecessor's. */
 
 static int
-take_line(struct inherited *inherited, const char *line)
+take_entry(struct inherited *inherited, const char *line)
 {
         int fd = -1, lent = 0, at = 0;
         unsigned slot = 0;
@@ -169,7 +169,7 @@ from_predecessor(struct inherited *inherited)
         }
         for (line = strtok_r(text, "\n", &rest); line != NULL && result == 0;
              line = strtok_r(NULL, "\n", &rest))
-                result = take_line(inherited, line);
+                result = take_entry(inherited, line);
         free(text);
         return result;
 }

@@ -75,7 +75,7 @@ add_slot(struct listener *listener)
 
 /* Keeps the addresses and the sockets of what was opened, or of what listened before. */
 static int
-keep(struct listener *listener, struct listener_slot *slot, struct ws_listener *opened)
+keep_opened(struct listener *listener, struct listener_slot *slot, struct ws_listener *opened)
 {
         const char *url;
         struct stat status;
@@ -121,7 +121,7 @@ open_first(struct listener *listener, const struct server_options *options)
         wanted.descriptors = slot->fds;
         wanted.descriptor_count = (size_t)slot->count;
         opened = await(ws_listen(&wanted, &error));
-        return opened == NULL ? failed(&error) : keep(listener, slot, opened);
+        return opened == NULL ? failed(&error) : keep_opened(listener, slot, opened);
 }
 
 /* Another worker's sockets, with the same ports. */
@@ -173,8 +173,8 @@ take_inherited(struct listener *listener, struct inherited *inherited)
 }
 
 static async int
-open_listener(struct listeners *listeners, const char *url, bool lent,
-              const struct server_options *options, struct inherited *inherited, unsigned workers)
+open_url(struct listeners *listeners, const char *url, bool lent,
+         const struct server_options *options, struct inherited *inherited, unsigned workers)
 {
         struct listener *items = realloc(listeners->items, (listeners->count + 1) * sizeof(*items)),
                         *listener;
@@ -204,8 +204,8 @@ open_lent(struct listeners *listeners, const struct server_options *options,
 
         for (size_t i = 0; i < inherited->count && status == 0; i++)
                 if (inherited->sockets[i].fd != -1 && inherited->sockets[i].lent)
-                        status = await(open_listener(listeners, inherited->sockets[i].url, true,
-                                                     options, inherited, 1));
+                        status = await(open_url(listeners, inherited->sockets[i].url, true, options,
+                                                inherited, 1));
         return status;
 }
 
@@ -217,11 +217,10 @@ listeners_open(struct listeners *listeners, const struct server_options *options
         size_t i;
 
         if (status == 0 && listeners->count == 0 && options->listen.count == 0)
-                return await(
-                        open_listener(listeners, SERVER_URL, false, options, inherited, workers));
+                return await(open_url(listeners, SERVER_URL, false, options, inherited, workers));
         for (i = 0; i < options->listen.count && status == 0; i++)
-                status = await(open_listener(listeners, options->listen.items[i], false, options,
-                                             inherited, workers));
+                status = await(open_url(listeners, options->listen.items[i], false, options,
+                                        inherited, workers));
         return status;
 }
 

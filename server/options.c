@@ -249,7 +249,7 @@ options_parse(int argc, char **argv, struct server_options *options,
 }
 
 void
-options_free(struct server_options *options)
+options_clear(struct server_options *options)
 {
         aw_tls_context_unref(options->tls);
         aw_opt_strings_free(&options->listen);

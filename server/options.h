@@ -42,7 +42,7 @@ struct server_options {
  */
 enum aw_opt_status options_parse(int argc, char **argv, struct server_options *options,
                                  void (*complain)(const char *sentence));
-void options_free(struct server_options *options);
+void options_clear(struct server_options *options);
 
 /* Whether a URL to listen on, or the default one, begins with this ("wss:"); without case. */
 bool options_has_scheme(const struct server_options *options, const char *scheme);

@@ -12,7 +12,7 @@
 #include "await/log.h"
 
 static int
-refuse(const struct pidfile *pidfile, const char *reason)
+refuse_pidfile(const struct pidfile *pidfile, const char *reason)
 {
         aw_log(AW_LOG_ERROR, "--pidfile: '%s': %s", pidfile->path, reason);
         return -1;
@@ -28,7 +28,7 @@ refuse_locked(const struct pidfile *pidfile)
         text[length > 0 ? strcspn(text, "\n") : 0] = '\0';
         snprintf(reason, sizeof(reason), "another server runs with it, process %s",
                  text[0] == '\0' ? "unknown" : text);
-        return refuse(pidfile, reason);
+        return refuse_pidfile(pidfile, reason);
 }
 
 /* A device, for example, is neither to be written to nor to be removed. */
@@ -42,7 +42,7 @@ is_regular(int fd)
 
 /* Whether the path still leads to the file that we have. */
 static bool
-is_ours(const struct pidfile *pidfile)
+is_at_path(const struct pidfile *pidfile)
 {
         struct stat file, path;
 
@@ -56,7 +56,7 @@ pidfile_open(struct pidfile *pidfile, const char *path, int fd)
         int result = 0;
 
         *pidfile = (struct pidfile){.path = path, .fd = fd};
-        if (path != NULL && fd != -1 && !is_ours(pidfile)) {
+        if (path != NULL && fd != -1 && !is_at_path(pidfile)) {
                 /* The file has another name now. */
                 close(fd);
                 pidfile->fd = fd = -1;
@@ -64,15 +64,16 @@ pidfile_open(struct pidfile *pidfile, const char *path, int fd)
         if (path != NULL && fd == -1)
                 pidfile->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
         if (path != NULL && pidfile->fd == -1)
-                result = refuse(pidfile, strerror(errno));
+                result = refuse_pidfile(pidfile, strerror(errno));
         else if (path != NULL && !is_regular(pidfile->fd))
-                result = refuse(pidfile, "it is no regular file");
+                result = refuse_pidfile(pidfile, "it is no regular file");
         else if (path != NULL && flock(pidfile->fd, LOCK_EX | LOCK_NB) == -1)
                 result = errno == EWOULDBLOCK ? refuse_locked(pidfile)
-                                              : refuse(pidfile, strerror(errno));
+                                              : refuse_pidfile(pidfile, strerror(errno));
         /* Its last owner may have removed it after we had opened it. */
-        else if (path != NULL && !is_ours(pidfile))
-                result = refuse(pidfile, "another server has just ended with it: try again");
+        else if (path != NULL && !is_at_path(pidfile))
+                result =
+                        refuse_pidfile(pidfile, "another server has just ended with it: try again");
         if (result == 0 && path != NULL)
                 return 0;
         pidfile_close(pidfile, false);
@@ -90,14 +91,14 @@ pidfile_write(const struct pidfile *pidfile)
         if (ftruncate(pidfile->fd, 0) == 0 &&
             pwrite(pidfile->fd, text, (size_t)length, 0) == length)
                 return 0;
-        return refuse(pidfile, strerror(errno));
+        return refuse_pidfile(pidfile, strerror(errno));
 }
 
 void
 pidfile_close(struct pidfile *pidfile, bool remove)
 {
         /* Who may not remove it leaves at least no number of a process that is gone. */
-        if (remove && pidfile->path != NULL && is_ours(pidfile) && unlink(pidfile->path) == -1 &&
+        if (remove && pidfile->path != NULL && is_at_path(pidfile) && unlink(pidfile->path) == -1 &&
             ftruncate(pidfile->fd, 0) == -1)
                 aw_log(AW_LOG_DEBUG, "'%s': %s", pidfile->path, strerror(errno));
         if (pidfile->fd != -1)

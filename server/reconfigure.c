@@ -15,7 +15,7 @@ complain(const char *sentence)
 
 /* Without a file there is the certificate that was made at the start, and it stays. */
 static int
-read_certificate(const struct service *service, struct server_options *fresh)
+reread_certificate(const struct service *service, struct server_options *fresh)
 {
         const struct server_options *now = &service->options;
 
@@ -34,9 +34,9 @@ int
 reconfigure_read(const struct service *service, struct server_options *fresh)
 {
         if (options_parse(service->argc, service->argv, fresh, complain) == AW_OPT_RUN &&
-            read_certificate(service, fresh) == 0)
+            reread_certificate(service, fresh) == 0)
                 return 0;
-        options_free(fresh);
+        options_clear(fresh);
         aw_log(AW_LOG_ERROR, "SIGHUP: nothing was reloaded: the server goes on as before");
         return -1;
 }

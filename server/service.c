@@ -161,7 +161,7 @@ go_to_background(struct service *service)
 
 /* A successor's number is not the server's before that one serves. */
 static int
-write_number(const struct service *service, bool serving)
+write_pid(const struct service *service, bool serving)
 {
         return serving == (service->inherited.ready != -1) ? pidfile_write(&service->pidfile) : 0;
 }
@@ -181,7 +181,7 @@ service_open(struct service *service)
         /* The file now owns it. */
         service->inherited.pidfile = -1;
         if (pidfile_open(&service->pidfile, options->pidfile, pidfile) == -1 ||
-            go_to_background(service) == -1 || write_number(service, false) == -1 ||
+            go_to_background(service) == -1 || write_pid(service, false) == -1 ||
             privilege_drop(options) == -1)
                 return 1;
         return 0;
@@ -237,7 +237,7 @@ service_ready(struct service *service)
                         aw_log(AW_LOG_INFO,
                                "made a self-signed certificate, SHA-256 fingerprint %s",
                                service->options.fingerprint);
-                write_number(service, true);
+                write_pid(service, true);
                 listeners_tell(&service->listeners);
                 tell_predecessor(service);
         }
@@ -278,5 +278,5 @@ service_close(struct service *service)
         listeners_free(&service->listeners);
         inherit_free(&service->inherited);
         shared_free(service->shared);
-        options_free(&service->options);
+        options_clear(&service->options);
 }

@@ -159,7 +159,7 @@ kill_all(struct supervisor *supervisor)
 }
 
 static void
-stop(struct supervisor *supervisor)
+stop_or_force(struct supervisor *supervisor)
 {
         if (!supervisor->stopping) {
                 stop_service(supervisor);
@@ -230,7 +230,7 @@ child_ended(struct supervisor *supervisor, unsigned number, int status)
 }
 
 static void
-reap(struct supervisor *supervisor)
+reap_children(struct supervisor *supervisor)
 {
         int status;
 
@@ -310,7 +310,7 @@ look_at_all(struct supervisor *supervisor)
 /* What comes from outside. */
 
 static void
-reload(struct supervisor *supervisor)
+reload_all_workers(struct supervisor *supervisor)
 {
         struct service *service = supervisor->service;
         struct server_options fresh;
@@ -323,23 +323,23 @@ reload(struct supervisor *supervisor)
                 return;
         }
         reconfigure_apply(service, &fresh);
-        options_free(&fresh);
+        options_clear(&fresh);
         for (unsigned i = 0; i < service->workers; i++)
                 supervisor->children[i].answers = false;
         tell_all(supervisor, WORKER_RELOAD);
 }
 
 static void
-take_signal(struct supervisor *supervisor, int number)
+obey_signal(struct supervisor *supervisor, int number)
 {
         if (number == SIGCHLD)
-                reap(supervisor);
+                reap_children(supervisor);
         else if (number == SIGHUP)
-                reload(supervisor);
+                reload_all_workers(supervisor);
         else if (number == SIGUSR1)
                 tell_all(supervisor, WORKER_DUMP);
         else if (number != SIGUSR2)
-                stop(supervisor);
+                stop_or_force(supervisor);
         else if (!supervisor->stopping && supervisor->service->serving &&
                  supervisor->takeover.ready == -1 &&
                  takeover_begin(&supervisor->takeover, supervisor->service) == 0)
@@ -352,7 +352,7 @@ take_signals(struct supervisor *supervisor)
         struct signalfd_siginfo info;
 
         while (read(supervisor->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-                take_signal(supervisor, (int)info.ssi_signo);
+                obey_signal(supervisor, (int)info.ssi_signo);
 }
 
 static void
@@ -422,7 +422,7 @@ has_children(const struct supervisor *supervisor)
 }
 
 static int
-open_signals(void)
+open_signalfd(void)
 {
         static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
         sigset_t set;
@@ -442,7 +442,7 @@ supervisor_run(struct service *service)
                 .service = service,
                 .children = calloc(service->workers, sizeof(struct child)),
                 .polled = calloc(POLL_CHILDREN + service->workers, sizeof(struct pollfd)),
-                .signals = open_signals(),
+                .signals = open_signalfd(),
                 .takeover = {.ready = -1},
                 .looked = now,
                 .rotated = now,

@@ -136,8 +136,7 @@ rotate_tickets(void *argument)
 }
 
 static async int
-open_listener(struct worker *worker, const struct listener *listener,
-              const struct listener_slot *slot)
+open_slot(struct worker *worker, const struct listener *listener, const struct listener_slot *slot)
 {
         struct ws_listen_options options = listen_options(worker);
         struct ws_listener **listeners =
@@ -169,7 +168,7 @@ open_listeners(struct worker *worker)
 
                 for (unsigned slot = 0; slot < listener->slot_count; slot++)
                         if (listener_is_for(listener, slot, worker->number, service->workers) &&
-                            await(open_listener(worker, listener, &listener->slots[slot])) == -1)
+                            await(open_slot(worker, listener, &listener->slots[slot])) == -1)
                                 return -1;
         }
         return 0;
@@ -190,7 +189,7 @@ start_accepting(struct worker *worker, struct ws_listener *listener)
 }
 
 static int
-start(struct worker *worker)
+start_serving(struct worker *worker)
 {
         for (size_t i = 0; i < worker->count; i++) {
                 if (start_accepting(worker, worker->listeners[i]) == -1) {
@@ -266,7 +265,7 @@ serve(struct worker *worker)
         aw_group_init(&worker->accepting);
         aw_group_init(&worker->connections);
         worker->serving = true;
-        if (start(worker) == 0) {
+        if (start_serving(worker) == 0) {
                 await(aw_event_wait(&worker->stop, AW_NEVER));
                 if (aw_event_is_set(&worker->stop)) {
                         if (worker->channel == -1)

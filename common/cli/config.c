@@ -49,7 +49,7 @@ read_text(const struct aw_opt_program *program, struct aw_opt_config *config)
 
 /* Ends the text before white space at its end. */
 static void
-trim(char *text)
+trim_end(char *text)
 {
         size_t length = strlen(text);
 
@@ -66,7 +66,7 @@ split_line(char *text, struct line *line)
                 return false;
         if (strncmp(text, "--", 2) == 0)
                 text += 2;
-        trim(text);
+        trim_end(text);
         line->name = text;
         text += strcspn(text, SPACE "=");
         line->value = *text == '\0' ? NULL : text + 1;
@@ -90,7 +90,7 @@ find_option(const struct aw_opt_program *program, const char *name)
 }
 
 static enum aw_opt_status
-take_line(const struct aw_opt_program *program, const struct line *line, void *values)
+take_config_line(const struct aw_opt_program *program, const struct line *line, void *values)
 {
         const struct aw_opt *option = find_option(program, line->name);
 
@@ -120,7 +120,7 @@ aw_opt_read_config(const struct aw_opt_program *program, struct aw_opt_config *c
                         *end = '\0';
                 snprintf(place, sizeof(place), "%s:%d", config->path, number);
                 if (split_line(at, &line))
-                        status = take_line(&placed, &line, values);
+                        status = take_config_line(&placed, &line, values);
                 at = end == NULL ? NULL : end + 1;
         }
         return status;

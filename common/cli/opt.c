@@ -186,7 +186,7 @@ find_config(const struct parser *parser, int argc, char **argv)
 }
 
 static enum aw_opt_status
-read_file(struct parser *parser, int argc, char **argv)
+read_config_file(struct parser *parser, int argc, char **argv)
 {
         struct aw_opt_config *config = find_config(parser, argc, argv);
 
@@ -208,7 +208,7 @@ aw_opt_parse(const struct aw_opt_program *program, int argc, char **argv, void *
 
         read_table(&parser, argc, argv);
         opterr = 0;
-        status = read_file(&parser, argc, argv);
+        status = read_config_file(&parser, argc, argv);
         optind = 0; /* begins anew, at 1 */
         while (status == AW_OPT_RUN && code != -1) {
                 word = argc > 1 ? argv[optind == 0 ? 1 : optind] : "";

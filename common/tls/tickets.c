@@ -21,8 +21,8 @@ struct ticket_key {
 _Static_assert(sizeof(struct ticket_key) == AW_TLS_TICKET_KEY_SIZE, "tls.h has room for it");
 
 static bool
-start(const struct ticket_key *key, const unsigned char *iv, EVP_CIPHER_CTX *cipher,
-      EVP_MAC_CTX *mac, bool encrypt)
+start_key(const struct ticket_key *key, const unsigned char *iv, EVP_CIPHER_CTX *cipher,
+          EVP_MAC_CTX *mac, bool encrypt)
 {
         unsigned char bytes[KEY_LENGTH];
         OSSL_PARAM parameters[] = {
@@ -43,7 +43,7 @@ seal(const struct ticket_key *key, unsigned char *name, unsigned char *iv, EVP_C
      EVP_MAC_CTX *mac)
 {
         if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1 ||
-            !start(key, iv, cipher, mac, true))
+            !start_key(key, iv, cipher, mac, true))
                 return -1;
         memcpy(name, key->name, NAME_LENGTH);
         return 1;
@@ -67,7 +67,7 @@ choose_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cip
                 if (encrypt)
                         answer = seal(&key, name, iv, cipher, mac);
                 else if (CRYPTO_memcmp(key.name, name, NAME_LENGTH) == 0)
-                        answer = !start(&key, iv, cipher, mac, false) ? -1 : age == 0 ? 1 : 2;
+                        answer = !start_key(&key, iv, cipher, mac, false) ? -1 : age == 0 ? 1 : 2;
         }
         OPENSSL_cleanse(&key, sizeof(key));
         return answer;
