@@ -109,7 +109,8 @@ AW_API aw_async int ws_ping(struct ws *ws, aw_time deadline);
 
 /*
  * Sends a Ping with these bytes, at most 125, and does not wait for its Pong: an observer sees that.
- * 0, or -1 with errno EPIPE, EMSGSIZE, ENOMEM.
+ * 0, or -1 with errno EPIPE, EMSGSIZE, ENOMEM, EAGAIN: 64 KiB of pings wait already, for the peer
+ * does not read.
  */
 AW_API int ws_send_ping(struct ws *ws, const void *data, size_t length);
 
@@ -182,7 +183,10 @@ AW_API void ws_describe(const struct ws *ws, char *out, size_t size);
  */
 AW_API void ws_set_max_memory(uint64_t bytes);
 
-/* What they take now: messages, and 32 KiB for each connection. Any thread. */
+/*
+ * What they take now: messages, what waits for the kernel to take it, and 40 KiB for each
+ * connection. Any thread.
+ */
 AW_API uint64_t ws_memory(void);
 
 /* Client */

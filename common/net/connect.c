@@ -14,6 +14,9 @@
 /* Before the next address is tried as well (RFC 8305 section 5: the Connection Attempt Delay). */
 #define ATTEMPT_DELAY (250 * AW_MILLISECOND)
 
+/* Before a Unix socket is tried again that many wait for. */
+#define CROWDED_DELAY (10 * AW_MILLISECOND)
+
 struct attempt {
         struct race *race;
         struct aw_transport *transport;
@@ -23,6 +26,7 @@ struct race {
         struct attempt *attempts; /* one for each address */
         struct aw_addresses *addresses;
         size_t started, failed;
+        bool crowded; /* the next one is, for now */
         struct attempt *winner;
         int error; /* of the last that failed */
         struct aw_waiters waiters;
@@ -108,6 +112,10 @@ race_start_next(struct race *race)
 
         attempt->race = race;
         attempt->transport = attempt_start(&race->addresses->items[race->started], attempt);
+        /* More wait at a Unix socket than its backlog: there is no event for when it has room. */
+        race->crowded = attempt->transport == NULL && errno == EAGAIN;
+        if (race->crowded)
+                return;
         race->started++;
         if (attempt->transport == NULL) {
                 race->failed++;
@@ -122,8 +130,8 @@ race_start_next(struct race *race)
 static async bool
 race_wait(struct race *race, aw_time deadline)
 {
-        aw_time next =
-                race->started < race->addresses->count ? aw_loop_now() + ATTEMPT_DELAY : AW_NEVER;
+        aw_time delay = race->crowded ? CROWDED_DELAY : ATTEMPT_DELAY;
+        aw_time next = race->started < race->addresses->count ? aw_loop_now() + delay : AW_NEVER;
 
         return aw_wait_in(&race->waiters, next < deadline ? next : deadline, NULL) == 0 ||
                (errno == ETIMEDOUT && next < deadline);
@@ -149,7 +157,7 @@ race_run(struct race *race, aw_time deadline)
         while (go_on && race->winner == NULL && race->failed < race->addresses->count) {
                 if (race->started < race->addresses->count)
                         race_start_next(race);
-                if (race->failed < race->started)
+                if (race->crowded || race->failed < race->started)
                         go_on = await(race_wait(race, deadline));
         }
         error = go_on ? 0 : errno;

@@ -87,7 +87,7 @@ aw_transport_free(struct aw_transport *transport)
         aw_handle_cancel(&transport->farewell);
         aw_tls_free(transport->tls);
         aw_tls_free(transport->tls_next);
-        free(transport->held);
+        aw_transport_forget_held(transport);
         free(transport);
         scratch_unref();
 }
@@ -117,7 +117,10 @@ aw_transport_update_reading(struct aw_transport *transport)
                                                    transport->held_length <= AW_TRANSPORT_HOLD);
 }
 
-/* Nothing can be sent any more. Before it went away the peer may have said why. */
+/*
+ * Nothing can be sent any more. Before it went away the peer may have said why, unless it was our
+ * memory that ran out.
+ */
 void
 aw_transport_break(struct aw_transport *transport, int error)
 {
@@ -125,10 +128,8 @@ aw_transport_break(struct aw_transport *transport, int error)
                 return;
         transport->broken = true;
         transport->error = error;
-        free(transport->held);
-        transport->held = NULL;
-        transport->held_length = transport->held_sent = 0;
-        if (transport->paused || transport->in == WAY_ENDED)
+        aw_transport_forget_held(transport);
+        if (error == ENOMEM || transport->paused || transport->in == WAY_ENDED)
                 aw_transport_end(transport, error);
         else
                 aw_transport_update_reading(transport);

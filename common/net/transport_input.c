@@ -239,9 +239,7 @@ transport_writable(struct aw_socket *socket)
                         aw_socket_want_writable(socket);
                         return;
                 }
-                free(transport->held);
-                transport->held = NULL;
-                transport->held_length = transport->held_sent = 0;
+                aw_transport_forget_held(transport);
         }
         if (!socket->closing)
                 transport_serve(transport);

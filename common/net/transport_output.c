@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "await/log.h"
+#include "base/memory.h"
 #include "net/transport_private.h"
 
 #define DIRECT_SIZE ((size_t)4 << 10)    /* so much is encrypted from where it is */
@@ -34,6 +35,22 @@ aw_transport_send(struct aw_transport *transport, const uint8_t *data, size_t le
         return -1;
 }
 
+static void
+held_set(struct aw_transport *transport, uint8_t *held, size_t length)
+{
+        aw_memory_charge((ptrdiff_t)length - (ptrdiff_t)transport->held_length);
+        transport->held = held;
+        transport->held_length = length;
+        transport->held_sent = 0;
+}
+
+void
+aw_transport_forget_held(struct aw_transport *transport)
+{
+        free(transport->held);
+        held_set(transport, NULL, 0);
+}
+
 /* Keeps a copy for when the kernel takes more. */
 static void
 transport_hold(struct aw_transport *transport, const uint8_t *data, size_t length)
@@ -50,9 +67,7 @@ transport_hold(struct aw_transport *transport, const uint8_t *data, size_t lengt
                 return;
         }
         memcpy(held + left, data, length);
-        transport->held = held;
-        transport->held_length = left + length;
-        transport->held_sent = 0;
+        held_set(transport, held, left + length);
         aw_socket_want_writable(&transport->socket);
         if (transport->held_length > AW_TRANSPORT_HOLD)
                 aw_transport_update_reading(transport);

@@ -81,6 +81,7 @@ void aw_transport_update_reading(struct aw_transport *transport);
 extern const struct aw_socket_callbacks aw_transport_socket_callbacks;
 
 /* transport_output.c: see there. */
+void aw_transport_forget_held(struct aw_transport *transport);
 ssize_t aw_transport_send(struct aw_transport *transport, const uint8_t *data, size_t length);
 struct aw_transport *aw_transport_gather_begin(struct aw_transport *transport);
 void aw_transport_gather_end(struct aw_transport *transport, struct aw_transport *before);

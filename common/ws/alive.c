@@ -17,10 +17,13 @@ ws_alive_ping(struct ws *ws)
         uint64_t number = ws->out.ping_sent + 1;
         char payload[24];
 
+        if (ws->out.pings >= WS_PINGS_MAX && ws->out.ping != NULL)
+                return 0;
         snprintf(payload, sizeof(payload), "%" PRIu64, number);
         if (ws_output_queue_control(ws, WS_OP_PING, (const uint8_t *)payload, strlen(payload)) ==
             -1)
                 return -1;
+        ws->out.ping = ws->out.outbox.last;
         ws->out.ping_sent = number;
         return 0;
 }

@@ -84,12 +84,12 @@ ws_queue_take(struct ws_queue *queue)
 
 void ws_queue_clear(struct ws_queue *queue);
 
-/* memory.c: what the connections of this process take. */
-#define WS_MEMORY_CONNECTION ((size_t)32 << 10) /* of each, besides messages: about */
+/*
+ * memory.c: what the connections of this process take. Of each, besides messages: itself, its task's
+ * stack and its TLS session (20 KiB), and a TLS record that has come in part (17 KiB).
+ */
+#define WS_MEMORY_CONNECTION ((size_t)40 << 10)
 void ws_memory_charge(ptrdiff_t bytes);
-
-/* No further connection, and no further large message. */
-bool ws_memory_full(void);
 
 /* A connection begins and ends, on its loop's thread. True: it was the last one there. */
 void ws_memory_begin(void);

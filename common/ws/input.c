@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "ws/private.h"
 
 /* A message's buffer begins with at most this, and grows when so much has really come. */
@@ -135,7 +136,7 @@ input_reserve(struct ws *ws, size_t more, const char **reason)
                 capacity = (size_t)ws->max_message;
         if (capacity < need)
                 capacity = need;
-        if (capacity > FIRST_CAPACITY && ws_memory_full()) {
+        if (capacity > FIRST_CAPACITY && aw_memory_full()) {
                 *reason = "no memory for large messages now";
                 return WS_TRY_AGAIN_LATER;
         }

@@ -1,29 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the connections of this process take: counted in each thread, and from time to time for all.
- * And what they took is given back: the C library keeps the memory of a burst for as long as one
- * small block lies above it.
+ * What WebSocket connections take is charged to the process. And what they took is given back: the
+ * C library keeps the memory of a burst for as long as one small block lies above it.
  */
 #include <malloc.h>
-#include <stdatomic.h>
-#include <stdint.h>
+
+#include "base/memory.h"
 
 #include "await/ws.h"
 #include "ws/buffer_private.h"
-
-/* What a thread has not added to the sum yet, at most. */
-#define BATCH ((ptrdiff_t)64 << 10)
 
 /* So much has to be freed before memory is given back, and then it takes so long. */
 #define TRIM_SIZE  ((size_t)8 << 20)
 #define TRIM_DELAY AW_SECOND
 
-static atomic_size_t total;
-static _Atomic(uint64_t) max_memory;
-
 static _Thread_local struct {
         size_t connections;
-        ptrdiff_t unreported;
         size_t freed; /* since memory was given back last */
         struct aw_handle timer;
         bool waiting; /* for it */
@@ -40,25 +32,17 @@ give_back(void *unused)
 #endif
 }
 
-static void
-report(void)
+void
+ws_memory_charge(ptrdiff_t bytes)
 {
-        atomic_fetch_add_explicit(&total, (size_t)mine.unreported, memory_order_relaxed);
-        mine.unreported = 0;
+        aw_memory_charge(bytes);
+        if (bytes >= 0)
+                return;
+        mine.freed += (size_t)-bytes;
         if (mine.freed < TRIM_SIZE || mine.waiting || mine.connections == 0)
                 return;
         mine.waiting = true;
         aw_call_later(&mine.timer, TRIM_DELAY, give_back, NULL);
-}
-
-void
-ws_memory_charge(ptrdiff_t bytes)
-{
-        if (bytes < 0)
-                mine.freed += (size_t)-bytes;
-        mine.unreported += bytes;
-        if (mine.unreported > BATCH || mine.unreported < -BATCH)
-                report();
 }
 
 void
@@ -80,30 +64,18 @@ ws_memory_end(void)
         if (mine.freed >= TRIM_SIZE)
                 give_back(NULL);
         mine.waiting = false;
-        report();
+        aw_memory_report();
         return true;
-}
-
-bool
-ws_memory_full(void)
-{
-        uint64_t most = atomic_load_explicit(&max_memory, memory_order_relaxed);
-
-        return most != 0 && ws_memory() > most;
 }
 
 void
 ws_set_max_memory(uint64_t bytes)
 {
-        atomic_store(&max_memory, bytes);
+        aw_memory_set_max(bytes);
 }
 
 uint64_t
 ws_memory(void)
 {
-        /* Of another thread that has freed what this one allocated it may be below zero. */
-        ptrdiff_t sum =
-                (ptrdiff_t)atomic_load_explicit(&total, memory_order_relaxed) + mine.unreported;
-
-        return sum < 0 ? 0 : (uint64_t)sum;
+        return aw_memory_used();
 }

@@ -43,6 +43,8 @@ ws_output_queue(struct ws *ws, struct ws_buffer *buffer)
         buffer->queued = true;
         if (buffer->opcode < WS_OP_CLOSE)
                 ws->out.messages++;
+        if (buffer->opcode == WS_OP_PING)
+                ws->out.pings += ws_buffer_cost(buffer);
         ws_queue_put(&ws->out.outbox, buffer);
         aw_transport_want_write(ws->transport);
 }
@@ -78,8 +80,11 @@ ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping)
         }
         /* Room for any other one. */
         pong = ws_buffer_create(WS_OP_PONG, WS_FRAME_CONTROL_MAX);
-        if (pong == NULL)
+        if (pong == NULL) {
+                /* The peer would take us for dead, but later. */
+                aw_transport_close(ws->transport);
                 return;
+        }
         pong->length = ping->length;
         memcpy(pong->data, ping->data, ping->length);
         out->pong = pong;
@@ -96,10 +101,14 @@ output_done(struct ws_out *out)
         buffer->queued = false;
         if (buffer->opcode < WS_OP_CLOSE)
                 out->messages--;
+        if (buffer->opcode == WS_OP_PING)
+                out->pings -= ws_buffer_cost(buffer);
         if (buffer->opcode == WS_OP_PONG)
                 out->pongs -= ws_buffer_cost(buffer);
         if (buffer == out->pong)
                 out->pong = NULL;
+        if (buffer == out->ping)
+                out->ping = NULL;
         out->offset = 0;
         ws_buffer_unref(buffer);
 }

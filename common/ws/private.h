@@ -22,6 +22,9 @@
 #define WS_QUEUE_HIGH ((size_t)256 << 10)
 #define WS_QUEUE_LOW  ((size_t)64 << 10)
 
+/* Bytes that our own pings take in the outbox of a connection whose peer does not read. */
+#define WS_PINGS_MAX ((size_t)64 << 10)
+
 /* The peer's direction. It only goes forward. */
 enum ws_in_state {
         WS_IN_HEAD,   /* TLS, and the head of the HTTP message */
@@ -70,8 +73,9 @@ struct ws_out {
         enum ws_out_state state;
         struct ws_queue outbox;
         size_t offset;          /* bytes of the outbox's first that have been sent */
-        size_t pongs;           /* what those in the outbox cost */
+        size_t pings, pongs;    /* what those in the outbox cost */
         struct ws_buffer *pong; /* the last of them */
+        struct ws_buffer *ping; /* the last that has a number */
         uint64_t ping_sent, ping_answered;
         size_t messages;       /* in the outbox: messages, and parts of one */
         uint64_t messages_end; /* what was written to the transport with the last one of them */
@@ -205,7 +209,10 @@ void ws_order_fail(struct ws *ws, unsigned code, int error, const char *reason);
 void ws_order_close(struct ws *ws, int error, unsigned code, const char *reason);
 void ws_order_close_now(struct ws *ws); /* the Close frame that is due, if one is */
 
-/* alive.c. Any stack. ping: sends one, whose number is then out.ping_sent; 0, or -1 with errno. */
+/*
+ * alive.c. Any stack. ping: sends one, whose number is then out.ping_sent; 0, or -1 with errno. Where
+ * many wait to be sent, the last of them will do.
+ */
 int ws_alive_ping(struct ws *ws);
 void ws_alive_begin(struct ws *ws);
 

@@ -329,8 +329,8 @@ ws_raw_end(struct ws *ws, enum ws_raw_end how)
         if (ws->transport == NULL)
                 return;
         ws_queue_clear(&ws->out.outbox);
-        ws->out.offset = ws->out.pongs = 0;
-        ws->out.pong = NULL;
+        ws->out.offset = ws->out.messages = ws->out.pings = ws->out.pongs = 0;
+        ws->out.ping = ws->out.pong = NULL;
         if (how == WS_RAW_FIN)
                 shutdown(aw_transport_fd(ws->transport), SHUT_WR);
         else if (how == WS_RAW_NOTIFY)

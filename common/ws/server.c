@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "await/log.h"
+#include "base/memory.h"
 #include "net/resolve.h"
 #include "ws/listener_private.h"
 #include "ws/raw_private.h"
@@ -153,7 +154,7 @@ server_request(struct ws *ws, const struct aw_http_head *head)
 
         if (status == 0)
                 status = ws_handshake_check_request(head, &reason);
-        if (status == 0 && ws_memory_full()) {
+        if (status == 0 && aw_memory_full()) {
                 status = 503;
                 reason = "the server has no memory for another connection: try again later";
         }

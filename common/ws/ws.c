@@ -274,6 +274,10 @@ ws_send_ping(struct ws *ws, const void *data, size_t length)
                 errno = EPIPE;
                 return -1;
         }
+        if (ws->out.pings >= WS_PINGS_MAX) {
+                errno = EAGAIN;
+                return -1;
+        }
         return ws_output_queue_control(ws, WS_OP_PING, data, length);
 }
 

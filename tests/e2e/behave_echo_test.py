@@ -35,13 +35,13 @@ def _(peer):
 
 
 def xorshift(seed, length):
-    state, out = seed, b""
+    state, out = seed, bytearray()
     while len(out) < length:
         state ^= state << 13 & 0xffffffffffffffff
         state ^= state >> 7
         state ^= state << 17 & 0xffffffffffffffff
         out += state.to_bytes(8, "little")
-    return out[:length]
+    return bytes(out[:length])
 
 
 @behaves("send sends messages that can be checked", "/?send=20&count=3&seed=7&every=1ms", "/-/send/20/binary/3/1ms/7")

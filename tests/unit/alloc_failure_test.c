@@ -17,6 +17,7 @@
 #include "await/process.h"
 #include "await/signals.h"
 #include "await/task_wait.h"
+#include "await/ws.h"
 #include "net/transport.h"
 #include "unit/task/task_test.h"
 
@@ -404,6 +405,70 @@ connect_streams(NOTHING)
         return error == 0 ? 0 : -1;
 }
 
+/* Both ends of a WebSocket connection in one process: a message there and back, and the end. */
+static async int
+echo_once(void *argument)
+{
+        struct ws_listener *listener = argument;
+        struct ws *ws = await(ws_accept(listener, aw_loop_now() + 30 * AW_SECOND));
+        struct ws_message message;
+        int error = 0;
+
+        note(&error, ws == NULL);
+        while (error == 0 && await(ws_receive(ws, &message, AW_NEVER)) == 0)
+                note(&error, await(ws_send(ws, &message, AW_NEVER)) == -1);
+        note(&error, await(ws_close(ws, WS_NORMAL, NULL)) == -1);
+        errno = error;
+        return error == 0 ? 0 : -1;
+}
+
+static async int
+ask(struct ws *ws)
+{
+        struct ws_message message;
+        int error = 0;
+
+        note(&error, await(ws_send_text(ws, "hello", AW_NEVER)) == -1);
+        note(&error, error == 0 && await(ws_ping(ws, AW_NEVER)) == -1);
+        note(&error, error == 0 && await(ws_receive(ws, &message, AW_NEVER)) == -1);
+        note(&error, await(ws_close(ws, WS_NORMAL, NULL)) == -1);
+        errno = error;
+        return error == 0 ? 0 : -1;
+}
+
+static async int
+talk(NOTHING)
+{
+        struct ws_listen_options here = {.url = "ws://127.0.0.1:0"};
+        struct ws_listener *listener = await(ws_listen(&here, NULL));
+        struct ws_connect_options there = {.url = NULL};
+        struct aw_task *task = NULL;
+        struct ws *ws = NULL;
+        int error = 0;
+
+        note(&error, listener == NULL);
+        if (error == 0) {
+                there.url = ws_listener_url(listener, 0);
+                task = aw_spawn("echo", echo_once, listener);
+                note(&error, task == NULL);
+        }
+        if (error == 0) {
+                ws = await(ws_connect(&there, NULL, AW_NEVER));
+                note(&error, ws == NULL);
+        }
+        if (ws != NULL)
+                note(&error, await(ask(ws)) == -1);
+        else
+                aw_cancel(task);
+        if (task != NULL)
+                note(&error, await(aw_join(task)) == -1);
+        ws_listener_close(listener);
+        /* The end that has memory sees the other one go, or its request refused; the log says why. */
+        test_log_find("memory");
+        errno = error == EPIPE || error == EPROTO || error == ECONNRESET ? ENOMEM : error;
+        return error == 0 ? 0 : -1;
+}
+
 static async int
 run_a_program(NOTHING)
 {
@@ -487,10 +552,15 @@ int
 main(void)
 {
         const struct CMUnitTest tests[] = {
-                without_memory(gather_tasks),    without_memory(fill_a_queue),
-                without_memory(join_a_group),    without_memory(use_executors),
-                without_memory(open_much),       without_memory(use_streams),
-                without_memory(connect_streams), without_memory(run_a_program),
+                without_memory(gather_tasks),
+                without_memory(fill_a_queue),
+                without_memory(join_a_group),
+                without_memory(use_executors),
+                without_memory(open_much),
+                without_memory(use_streams),
+                without_memory(connect_streams),
+                without_memory(run_a_program),
+                without_memory(talk),
         };
         const char *loop = getenv("AW_TEST_LOOP");
 

@@ -453,6 +453,42 @@ connecting_times_out_and_is_cancelled(NOTHING)
         return 0;
 }
 
+/* More wait to be accepted than the backlog has room for. */
+static async int
+a_crowded_unix_socket_is_tried_again(NOTHING)
+{
+        struct sockaddr_un here = {.sun_family = AF_UNIX};
+        struct connecting connecting = {.options = {.address = socket_address}};
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), waiting[64];
+        struct aw_task *task;
+        size_t count = 0, i;
+
+        snprintf(here.sun_path, sizeof(here.sun_path), "%s", socket_path);
+        expect_int(bind(fd, (struct sockaddr *)&here, sizeof(here)), 0);
+        expect_int(listen(fd, 0), 0);
+        do
+                waiting[count] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        while (connect(waiting[count++], (struct sockaddr *)&here, sizeof(here)) == 0 &&
+               count < 64);
+        expect_int(errno, EAGAIN);
+        await(expect_no_connection(&connecting.options, SOON, AW_ERROR_TIMEOUT, ETIMEDOUT,
+                                   "time-out while"));
+        task = aw_spawn("connect", connect_task, &connecting);
+        await(aw_sleep(AW_MILLISECOND));
+        aw_cancel(task);
+        expect_error(await(aw_join(task)), ECANCELED);
+        task = aw_spawn("connect", connect_task, &connecting);
+        await(aw_sleep(AW_MILLISECOND));
+        expect(!aw_task_done(task));
+        close(accept(fd, NULL, NULL));
+        expect_int(await(aw_join(task)), 0);
+        for (i = 0; i < count; i++)
+                close(waiting[i]);
+        close(fd);
+        unlink(socket_path);
+        return 0;
+}
+
 static async int
 certificates_are_checked(NOTHING)
 {
@@ -801,6 +837,7 @@ main(void)
                 on_loop(addresses_that_cannot_be),
                 on_loop(a_connection_fails),
                 on_loop(connecting_times_out_and_is_cancelled),
+                on_loop(a_crowded_unix_socket_is_tried_again),
                 on_loop(certificates_are_checked),
                 on_loop(a_peer_that_does_not_speak_tls_is_told_of),
                 on_loop(an_end_without_close_notify_is_no_end),

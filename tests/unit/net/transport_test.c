@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "unit/net/transport_test.h"
 
+#include "base/memory.h"
+
 /* Reads what is there, at most `most` bytes, and compares; returns how much there was. */
 static size_t
 take(int fd, const uint8_t *wanted, size_t most)
@@ -166,14 +168,17 @@ what_is_written_while_output_is_held_goes_out_behind_it(void **state)
         struct end end;
         int fd = connect_end(&end);
         size_t got = 0;
+        uint64_t used = aw_memory_used();
 
         send_all(&end, data, BIG);
         some_turns(*state);
+        assert_int_equal(aw_memory_used(), used);
         /* Small pieces are taken whole, and held; what is larger is not taken. */
         got = end.sent;
         assert_int_equal(aw_transport_write(end.transport, data + got, 900), 900);
         assert_int_equal(aw_transport_write(end.transport, data + got + 900, 100), 100);
         assert_int_equal(aw_transport_held(end.transport), 1000);
+        assert_int_equal(aw_memory_used(), used + 1000);
         assert_int_equal(aw_transport_write(end.transport, data, 100000), 0);
         end.sent += 1000;
         got = 0;
@@ -181,6 +186,7 @@ what_is_written_while_output_is_held_goes_out_behind_it(void **state)
                 got += take(fd, data + got, BIG);
                 aw_loop_turn(*state, false);
         }
+        assert_int_equal(aw_memory_used(), used);
         close_end(*state, &end);
         close(fd);
         free(data);

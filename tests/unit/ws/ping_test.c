@@ -111,6 +111,30 @@ a_ping_that_is_not_answered_times_out(struct pair *pair)
         return 0;
 }
 
+/* The peer does not read: what is sent of pings is bounded, and an answer still answers all. */
+static async int
+pings_do_not_pile_up(struct pair *pair)
+{
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 4096));
+        struct aw_task *task;
+        size_t sent = 0, i;
+
+        while (ws_send_ping(server, "", 0) == 0 && sent < 1000000)
+                if (++sent % 100 == 0)
+                        await(aw_sleep(0));
+        expect_int(errno, EAGAIN);
+        for (i = 0; i < 1000; i++)
+                expect_error(await(ws_ping(server, 0)), ETIMEDOUT);
+        expect(server->out.outbox.bytes < 2 * WS_PINGS_MAX);
+        task = aw_spawn("ping", ping_in_task, server);
+        await(aw_sleep(0));
+        ws_drop(server);
+        expect_error(await(aw_join(task)), EPIPE);
+        close(fd);
+        return 0;
+}
+
 static async int
 a_ping_can_be_cancelled(struct pair *pair)
 {
@@ -237,6 +261,7 @@ main(void)
                 on_pair(a_pong_answers_all_pings_before_it),
                 on_pair(pongs_that_answer_nothing_are_ignored),
                 on_pair(a_ping_that_is_not_answered_times_out),
+                on_pair(pings_do_not_pile_up),
                 on_pair(a_ping_can_be_cancelled),
                 on_pair(a_ping_fails_when_the_connection_ends),
                 on_pair(a_pong_comes_after_the_replies_to_what_was_before_the_ping),

@@ -121,6 +121,40 @@ a_bad_close_frame_is_refused(struct pair *pair)
         return 0;
 }
 
+/* The loss of the connection, or a listener that drains, does not hide what came before it. */
+static async int
+what_was_wrong_is_told_after_the_end_as_well(struct pair *pair)
+{
+        static const struct {
+                const char *data;
+                size_t length;
+                int error;
+                const char *log;
+        } wrong[] = {
+                {"\xc1\x80\0\0\0\0", 6, EPROTO, "reserved bits"},
+                {"\x82\xff\0\0\0\1\0\0\0\0\0\0\0\0", 14, EMSGSIZE, "closing with 1009"},
+        };
+        struct linger reset = {.l_onoff = 1, .l_linger = 0};
+        struct ws *server;
+        struct ws_message message;
+        size_t i;
+
+        for (i = 0; i < 2; i++) {
+                int fd = await(raw_client(pair->listener, &server, 0));
+
+                raw_send(fd, wrong[i].data, wrong[i].length);
+                raw_expect_close(fd, i == 0 ? 1002 : 1009);
+                expect_log(wrong[i].log);
+                setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+                close(fd);
+                wait_until(server->transport == NULL);
+                expect_error(await(ws_receive(server, &message, SOON)), wrong[i].error);
+                expect_error(await(ws_send_text(server, "x", SOON)), EPIPE);
+                expect_error(await(ws_close(server, WS_NORMAL, NULL)), EPIPE);
+        }
+        return 0;
+}
+
 /* Who answers our Close frame in the middle of a frame has given that up. */
 static async int
 an_answer_within_a_refused_frame_is_heard(struct pair *pair)
@@ -161,6 +195,7 @@ main(void)
                 on_pair(a_bad_close_frame_is_refused),
                 on_pair(what_breaks_the_protocol_closes_with_1002_or_1007),
                 on_pair(a_client_refuses_frames_with_a_mask),
+                on_pair(what_was_wrong_is_told_after_the_end_as_well),
                 on_pair(an_answer_within_a_refused_frame_is_heard),
         };
 
