@@ -15,7 +15,8 @@
 #include "await/log.h"
 #include "cli/opt.h"
 
-#define FIRST 3 /* SD_LISTEN_FDS_START */
+#define FIRST     3    /* SD_LISTEN_FDS_START */
+#define SLOTS_MAX 1024 /* a worker's each */
 
 static int
 refuse_descriptor(int fd, const char *reason)
@@ -142,7 +143,8 @@ take_entry(struct inherited *inherited, const char *line)
                 inherited->ready = fd;
         else if (sscanf(line, "pidfile %d", &fd) == 1)
                 inherited->pidfile = fd;
-        else if (sscanf(line, "socket %d %u %d %n", &fd, &slot, &lent, &at) == 3 && at > 0)
+        else if (sscanf(line, "socket %d %u %d %n", &fd, &slot, &lent, &at) == 3 && at > 0 &&
+                 slot < SLOTS_MAX)
                 return check_socket(fd) == -1
                                ? -1
                                : add_socket(inherited,

@@ -60,17 +60,22 @@ failed(const struct aw_error *error)
         return error->kind == AW_ERROR_USAGE ? 2 : 1;
 }
 
+/* Made if it is not there yet; NULL: no memory. */
 static struct listener_slot *
-add_slot(struct listener *listener)
+slot_at(struct listener *listener, unsigned index)
 {
-        struct listener_slot *slots =
-                realloc(listener->slots, (listener->slot_count + 1) * sizeof(*slots));
+        unsigned count = listener->slot_count, wanted = index + 1;
+        struct listener_slot *slots = listener->slots;
 
-        if (slots == NULL)
-                return NULL;
-        listener->slots = slots;
-        slots[listener->slot_count] = (struct listener_slot){.count = 0};
-        return &slots[listener->slot_count++];
+        if (index >= count) {
+                slots = realloc(slots, wanted * sizeof(*slots));
+                if (slots == NULL)
+                        return NULL;
+                memset(slots + count, 0, (wanted - count) * sizeof(*slots));
+                listener->slots = slots;
+                listener->slot_count = wanted;
+        }
+        return &slots[index];
 }
 
 /* Keeps the addresses and the sockets of what was opened, or of what listened before. */
@@ -108,12 +113,10 @@ static async int
 open_first(struct listener *listener, const struct server_options *options)
 {
         struct ws_listen_options wanted = listener_options(options);
-        struct listener_slot *slot = listener->slots;
+        struct listener_slot *slot = slot_at(listener, 0);
         struct ws_listener *opened;
         struct aw_error error;
 
-        if (slot == NULL)
-                slot = add_slot(listener);
         if (slot == NULL)
                 return out_of_memory();
         wanted.url = listener->url;
@@ -129,7 +132,7 @@ static async int
 open_next(struct listener *listener, const struct server_options *options)
 {
         struct ws_listen_options wanted = listener_options(options);
-        struct listener_slot *slot = add_slot(listener);
+        struct listener_slot *slot = slot_at(listener, listener->slot_count);
         struct ws_listener *opened;
         struct aw_error error;
 
@@ -159,10 +162,9 @@ take_inherited(struct listener *listener, struct inherited *inherited)
                 if (socket->fd == -1 || socket->lent != listener->lent ||
                     strcmp(socket->url, listener->url) != 0)
                         continue;
-                while (socket->slot >= listener->slot_count)
-                        if (add_slot(listener) == NULL)
-                                return out_of_memory();
-                slot = &listener->slots[socket->slot];
+                slot = slot_at(listener, socket->slot);
+                if (slot == NULL)
+                        return out_of_memory();
                 if (slot->count == WS_ADDRESSES_MAX)
                         continue;
                 /* The slot now owns it. */
