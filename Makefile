@@ -88,7 +88,7 @@ once = $(eval $(1) := $$(shell $(2)))$($(1))
 pkg_cflags = $(call once,pkg_cflags,pkg-config --cflags $(MODULES); pkg-config --cflags libev 2>&-)
 pkg_libs = $(call once,pkg_libs,pkg-config --libs $(MODULES); echo -lev)
 cmocka_libs = $(call once,cmocka_libs,pkg-config --libs cmocka)
-# Of wsecho and wsbench: the library does not need it.
+# Of the programs: the library does not need it.
 jansson_cflags = $(call once,jansson_cflags,pkg-config --cflags jansson)
 jansson_libs = $(call once,jansson_libs,pkg-config --libs jansson)
 
@@ -109,7 +109,8 @@ objects = $(patsubst %,$(OBJ)/%.o,$(basename $(1)))
 common_o := $(call objects,$(COMMON) $(wildcard common/coro/*.S))
 cli_o := $(call objects,$(CLI))
 server_o := $(call objects,$(SERVER))
-behave_o := $(filter $(OBJ)/server/behave/%,$(server_o))
+# All but what makes a program of it.
+server_parts_o := $(filter-out %/main.o %/server.o,$(server_o))
 client_o := $(call objects,$(CLIENT:%=client/%.c))
 wsbench_o := $(call objects,$(WSBENCH:%=client/bench/%.c))
 
@@ -131,13 +132,13 @@ all: $(programs) $(library) ## build the programs and the library (the default)
 $(BUILD)/wsechod: $(server_o) $(OBJ)/common.a
 $(BUILD)/wsecho: $(client_o) $(OBJ)/common.a
 $(BUILD)/wsbench: $(wsbench_o) $(OBJ)/common.a
-$(BUILD)/wsecho: private extra = $(jansson_libs)
+$(BUILD)/wsechod $(BUILD)/wsecho: private extra = $(jansson_libs)
 $(BUILD)/wsbench: private extra = $(jansson_libs) -lm
-$(client_o) $(wsbench_o): private extra = $(jansson_cflags)
+$(server_o) $(client_o) $(wsbench_o): private extra = $(jansson_cflags)
 $(examples): $(BUILD)/examples/%: $(OBJ)/common/examples/%.o $(BUILD)/libawait.a
 $(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/client/bench/histogram.o $(OBJ)/common.a
 $(benches): private extra = -lm
-$(filter $(BUILD)/tests/server/%,$(unit)): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(behave_o)
+$(filter $(BUILD)/tests/server/%,$(unit)): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(server_parts_o)
 $(unit): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ)/common.a
 # Those of wsbench.
 wsbench_unit := $(filter $(BUILD)/tests/bench/%,$(unit))
@@ -147,6 +148,7 @@ wraps = $(patsubst %,-Wl$(comma)--wrap=%,\
 	$(shell sed -n 's:^/\* Wraps\: \(.*\)\. \*/$$:\1:p' $(@:$(BUILD)/tests/%=tests/unit/%.c)))
 $(unit): private extra = $(cmocka_libs) $(wraps)
 $(wsbench_unit): private extra += $(OBJ)/common.a $(jansson_libs) -lm
+$(filter $(BUILD)/tests/server/%,$(unit)): private extra += $(OBJ)/common.a $(jansson_libs)
 # Without libFuzzer they replay inputs made beforehand.
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY
@@ -188,10 +190,11 @@ quote = '$(subst ','\'',$(1))'
 
 # The packages that are missing: all goals need what it takes to build, some need more. Who builds
 # and installs has packages installed by nobody but himself; who runs or tests wants to see it run.
-installing := deps run demo test asan loops tsan lint check-all conformance bench% %/tested
+installing := deps run demo test asan loops tsan prometheus lint check-all conformance bench% %/tested
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
 		build $(if $(filter test %/tested bench% conformance,$(MAKECMDGOALS)),test) \
+		$(if $(filter prometheus,$(MAKECMDGOALS)),prometheus) \
 		$(if $(filter lint,$(MAKECMDGOALS)),lint) $(if $(filter bench%,$(MAKECMDGOALS)),bench)
 
 # Running.
@@ -258,6 +261,10 @@ build/npm/stamp: tests/interop/package.json | deps
 asan: ## run the tests under AddressSanitizer, UBSan and LeakSanitizer
 	+@$(MAKE) FLAVOUR=asan test
 
+# Prometheus is large, so it is asked for by itself.
+prometheus: | deps ## scrape wsechod with a real Prometheus, and check the dashboard's queries
+	+@$(MAKE) test suite='$(wildcard tests/monitor/*_test.py)'
+
 # The first of the back ends is the one that `test` runs the programs on.
 loops: ## run the tests of both programs on the other back ends, libuv and poll
 	+@$(MAKE) test suite='$(foreach loop,uv poll,$(addprefix $(loop):,$(E2E) $(INTEROP)))'
@@ -272,6 +279,7 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 	+@$(MAKE) lint
 	+@$(MAKE) $(BUILD)/tested
 	+@$(MAKE) loops
+	+@$(MAKE) prometheus
 	+@$(MAKE) asan
 	+@$(MAKE) tsan
 	+@$(MAKE) FLAVOUR=clang all examples && $(MAKE) FLAVOUR=clang test
@@ -370,6 +378,6 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all deps run demo examples certs test asan loops tsan lint check-all distro conformance bench \
+.PHONY: all deps run demo examples certs test asan loops tsan prometheus lint check-all distro conformance bench \
 	bench-await bench-instructions \
 	install uninstall clean help FORCE

@@ -13,6 +13,7 @@
 #include "dump.h"
 #include "notify.h"
 #include "reconfigure.h"
+#include "reload.h"
 #include "takeover.h"
 #include "worker_private.h"
 
@@ -149,6 +150,13 @@ begin_takeover(struct worker *worker)
         worker->handing_over = false;
 }
 
+static void
+reload_everything(struct worker *worker)
+{
+        reload_all();
+        begin_reload(worker);
+}
+
 async int
 control_by_signals(void *argument)
 {
@@ -166,7 +174,7 @@ control_by_signals(void *argument)
                 if (number == SIGUSR1)
                         dump_tasks();
                 else if (number == SIGHUP)
-                        begin_reload(worker);
+                        reload_everything(worker);
                 else if (number == SIGUSR2)
                         begin_takeover(worker);
                 else if (number != -1)
@@ -182,6 +190,9 @@ obey(struct worker *worker, char command)
         switch (command) {
         case WORKER_DUMP:
                 dump_tasks();
+                break;
+        case WORKER_REOPEN:
+                reload_all();
                 break;
         case WORKER_RELOAD:
                 begin_reload(worker);

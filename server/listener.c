@@ -9,8 +9,11 @@
 
 #include "listener.h"
 
+#include "admin.h"
 #include "await/log.h"
 #include "base/say.h"
+
+enum kind { OWN, LENT, ADMIN };
 
 static int
 out_of_memory(void)
@@ -53,10 +56,10 @@ file_of(const struct listener *listener)
 
 /* How a listener came to nothing, as an exit status. */
 static int
-failed(const struct aw_error *error)
+failed(const struct listener *listener, const struct aw_error *error)
 {
         if (error->kind != AW_ERROR_CANCELLED)
-                aw_log(AW_LOG_ERROR, "%s", error->text);
+                aw_log(AW_LOG_ERROR, "%s%s", listener->admin ? "--admin: " : "", error->text);
         return error->kind == AW_ERROR_USAGE ? 2 : 1;
 }
 
@@ -99,7 +102,7 @@ keep_opened(struct listener *listener, struct listener_slot *slot, struct ws_lis
                 ws_listener_close(opened);
         if (slot->count == 0 || url != NULL)
                 return out_of_memory();
-        listener->shared = listener->lent || file_of(listener) != NULL;
+        listener->shared = listener->lent || listener->admin || file_of(listener) != NULL;
         if (file_of(listener) != NULL && !listener->lent &&
             lstat(file_of(listener), &status) == 0) {
                 listener->device = status.st_dev;
@@ -120,11 +123,12 @@ open_first(struct listener *listener, const struct server_options *options)
         if (slot == NULL)
                 return out_of_memory();
         wanted.url = listener->url;
-        wanted.sharing = WS_SHARING_FIRST;
+        wanted.sharing = listener->admin ? WS_SHARING_NONE : WS_SHARING_FIRST;
+        wanted.socket_mode = listener->admin ? 0 : wanted.socket_mode;
         wanted.descriptors = slot->fds;
         wanted.descriptor_count = (size_t)slot->count;
         opened = await(ws_listen(&wanted, &error));
-        return opened == NULL ? failed(&error) : keep_opened(listener, slot, opened);
+        return opened == NULL ? failed(listener, &error) : keep_opened(listener, slot, opened);
 }
 
 /* Another worker's sockets, with the same ports. */
@@ -141,7 +145,7 @@ open_next(struct listener *listener, const struct server_options *options)
                 wanted.url = listener->addresses[i];
                 opened = await(ws_listen(&wanted, &error));
                 if (opened == NULL)
-                        return failed(&error);
+                        return failed(listener, &error);
                 if (ws_listener_release(opened, slot->fds + slot->count) != 1) {
                         ws_listener_close(opened);
                         return out_of_memory();
@@ -175,7 +179,7 @@ take_inherited(struct listener *listener, struct inherited *inherited)
 }
 
 static async int
-open_url(struct listeners *listeners, const char *url, bool lent,
+open_url(struct listeners *listeners, const char *url, enum kind kind,
          const struct server_options *options, struct inherited *inherited, unsigned workers)
 {
         struct listener *items = realloc(listeners->items, (listeners->count + 1) * sizeof(*items)),
@@ -186,7 +190,8 @@ open_url(struct listeners *listeners, const char *url, bool lent,
                 return out_of_memory();
         listeners->items = items;
         listener = &items[listeners->count++];
-        *listener = (struct listener){.url = strdup(url), .lent = lent};
+        *listener =
+                (struct listener){.url = strdup(url), .lent = kind == LENT, .admin = kind == ADMIN};
         if (listener->url == NULL)
                 return out_of_memory();
         status = take_inherited(listener, inherited);
@@ -206,8 +211,20 @@ open_lent(struct listeners *listeners, const struct server_options *options,
 
         for (size_t i = 0; i < inherited->count && status == 0; i++)
                 if (inherited->sockets[i].fd != -1 && inherited->sockets[i].lent)
-                        status = await(open_url(listeners, inherited->sockets[i].url, true, options,
+                        status = await(open_url(listeners, inherited->sockets[i].url, LENT, options,
                                                 inherited, 1));
+        return status;
+}
+
+static async int
+open_admin(struct listeners *listeners, const struct server_options *options,
+           struct inherited *inherited)
+{
+        char *url = admin_listen_url(options->admin);
+        int status = url == NULL ? out_of_memory()
+                                 : await(open_url(listeners, url, ADMIN, options, inherited, 1));
+
+        free(url);
         return status;
 }
 
@@ -219,10 +236,12 @@ listeners_open(struct listeners *listeners, const struct server_options *options
         size_t i;
 
         if (status == 0 && listeners->count == 0 && options->listen.count == 0)
-                return await(open_url(listeners, SERVER_URL, false, options, inherited, workers));
+                status = await(open_url(listeners, SERVER_URL, OWN, options, inherited, workers));
         for (i = 0; i < options->listen.count && status == 0; i++)
-                status = await(open_url(listeners, options->listen.items[i], false, options,
+                status = await(open_url(listeners, options->listen.items[i], OWN, options,
                                         inherited, workers));
+        if (status == 0 && options->admin != NULL)
+                status = await(open_admin(listeners, options, inherited));
         return status;
 }
 
@@ -235,7 +254,7 @@ listeners_check(const struct server_options *options)
         for (size_t i = 0; i < options->listen.count; i++) {
                 wanted.url = options->listen.items[i];
                 if (await(ws_listen_check(&wanted, &error)) == -1)
-                        return failed(&error);
+                        return failed(&(struct listener){.url = NULL}, &error);
         }
         return 0;
 }
@@ -260,7 +279,8 @@ void
 listeners_tell(const struct listeners *listeners)
 {
         for (size_t i = 0; i < listeners->count; i++)
-                for (char *const *at = listeners->items[i].addresses; *at != NULL; at++)
+                for (char *const *at = listeners->items[i].addresses;
+                     *at != NULL && !listeners->items[i].admin; at++)
                         tell("listening on %s", *at);
 }
 
@@ -287,7 +307,8 @@ listeners_shut(const struct listeners *listeners)
         for (size_t i = 0; i < listeners->count; i++) {
                 const struct listener *listener = &listeners->items[i];
 
-                for (unsigned s = 0; s < listener->slot_count && !listener->lent; s++)
+                for (unsigned s = 0;
+                     s < listener->slot_count && !listener->lent && !listener->admin; s++)
                         for (int n = 0; n < listener->slots[s].count; n++)
                                 shutdown(listener->slots[s].fds[n], SHUT_RDWR);
         }

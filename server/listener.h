@@ -22,6 +22,7 @@ struct listener_slot {
 struct listener {
         char *url;
         bool lent;   /* the service manager's */
+        bool admin;  /* of --admin: not for WebSockets */
         bool shared; /* all workers accept from its only slot */
         struct listener_slot *slots;
         unsigned slot_count;

@@ -9,6 +9,7 @@
 
 #include "options.h"
 
+#include "admin.h"
 #include "await/log.h"
 #include "await/tls.h"
 
@@ -125,6 +126,23 @@ static const struct aw_opt options_table[] = {
          .argument = "TIME",
          .help = "log a task that keeps the loop for longer; 0: never (100ms)",
          .offset = FIELD(slow_task)},
+        {.name = "admin",
+         .kind = AW_OPT_STRING,
+         .argument = "URL",
+         .help = "show /metrics, /tasks and /connections on http://HOST:PORT or unix:/PATH, to all "
+                 "who can connect",
+         .offset = FIELD(admin)},
+        {.name = "access-log",
+         .kind = AW_OPT_STRING,
+         .argument = "FILE|-",
+         .help = "write a line for each connection at its end to a file, which SIGHUP reopens, or "
+                 "to standard output",
+         .offset = FIELD(access_log)},
+        {.name = "log-format",
+         .kind = AW_OPT_CHOICE,
+         .argument = "text|json",
+         .help = "the form of the lines of both logs (text)",
+         .offset = FIELD(log_format)},
         {.name = "log-level",
          .kind = AW_OPT_CHOICE,
          .argument = "error|warning|info|debug",
@@ -138,9 +156,11 @@ static const struct aw_opt_program program = {
         .synopsis = "[options]",
         .summary = "A secure WebSocket echo server: sends back every message that it gets.",
         .options = options_table,
-        .epilogue = "SIGTERM, SIGINT or SIGQUIT closes all connections and ends the server, a\n"
-                    "second one at once; SIGHUP reloads the certificate and the options; SIGUSR1\n"
-                    "prints its tasks; SIGUSR2 starts the program anew, which takes over.",
+        .epilogue =
+                "SIGTERM, SIGINT or SIGQUIT closes all connections and ends the server, a\n"
+                "second one at once; SIGHUP reloads the certificate and the options, and reopens\n"
+                "the access log; SIGUSR1 prints its tasks; SIGUSR2 starts the program anew,\n"
+                "which takes over.",
 };
 
 bool
@@ -201,6 +221,10 @@ check(const struct aw_opt_program *said, const struct server_options *options, i
         if (options->socket_mode != NULL && !options_has_scheme(options, "unix:") &&
             !options_has_scheme(options, "ws+unix:"))
                 return aw_opt_usage_error(said, "--socket-mode: no --listen names a Unix socket");
+        if (options->admin != NULL && !admin_is_url(options->admin))
+                return aw_opt_usage_error(
+                        said, "--admin: '%s' is neither http://HOST:PORT nor unix:/PATH",
+                        options->admin);
         if (options_workers(options->workers) == 0)
                 return aw_opt_usage_error(said, "--workers: '%s' is neither auto nor from 1 to %d",
                                           options->workers, WORKERS_MAX);
@@ -229,6 +253,7 @@ options_parse(int argc, char **argv, struct server_options *options,
                 .test = "safe",
                 .loop = "auto",
                 .slow_task = 100 * AW_MILLISECOND,
+                .log_format = "text",
                 .log_level = "info",
                 .workers = "1",
                 .worker_timeout = 10 * AW_SECOND,
@@ -282,7 +307,9 @@ options_warn_fixed(const struct server_options *now, const struct server_options
                      {"socket-mode", FIELD(socket_mode)},
                      {"loop", FIELD(loop)},
                      {"pidfile", FIELD(pidfile)},
-                     {"user", FIELD(user)}};
+                     {"user", FIELD(user)},
+                     {"admin", FIELD(admin)},
+                     {"access-log", FIELD(access_log)}};
         static const char format[] = "--%s has changed: that takes a restart, or SIGUSR2";
 
         if (!is_same_list(&now->listen, &fresh->listen))

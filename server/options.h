@@ -18,6 +18,9 @@ struct server_options {
         const char *socket_mode; /* octal, or NULL */
         const char *test;        /* which behaviours: off, safe or all */
         const char *loop;        /* the back end */
+        const char *admin;       /* URL, or NULL */
+        const char *access_log;  /* file, "-", or NULL */
+        const char *log_format;  /* text or json */
         const char *log_level;
         struct aw_opt_config config;
         const char *workers;     /* auto, or a number: see options_workers() */

@@ -6,6 +6,7 @@
 
 #include "await/log.h"
 #include "certificate.h"
+#include "log_form.h"
 
 static void
 complain(const char *sentence)
@@ -46,6 +47,7 @@ reconfigure_process(const struct service *service)
 {
         const struct server_options *options = &service->options;
 
+        log_form_set(options->log_format);
         aw_log_set_level((enum aw_log_level)aw_log_level_parse(options->log_level));
         ws_set_max_memory(options->max_memory / service->workers);
 }

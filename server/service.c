@@ -7,6 +7,7 @@
 
 #include "service.h"
 
+#include "access_log.h"
 #include "await/log.h"
 #include "await/signals.h"
 #include "await/task_wait.h"
@@ -149,6 +150,15 @@ open_shared(struct service *service)
 }
 
 static int
+open_access_log(const struct server_options *options)
+{
+        return options->access_log == NULL
+                       ? 0
+                       : access_log_open(options->access_log,
+                                         strcmp(options->log_format, "json") == 0);
+}
+
+static int
 go_to_background(struct service *service)
 {
         /* The successor of a server in the background is there already. */
@@ -172,7 +182,8 @@ service_open(struct service *service)
         struct server_options *options = &service->options;
         int pidfile = service->inherited.pidfile, status;
 
-        if (certificate_load(options, speaks_tls(service)) == -1 || open_shared(service) == -1)
+        if (open_access_log(options) == -1 ||
+            certificate_load(options, speaks_tls(service)) == -1 || open_shared(service) == -1)
                 return 1;
         block_signals();
         status = service_loop(options, open_sockets, service);
@@ -276,6 +287,7 @@ service_close(struct service *service)
                 listeners_remove_files(&service->listeners);
         pidfile_close(&service->pidfile, owner);
         listeners_free(&service->listeners);
+        access_log_close();
         inherit_free(&service->inherited);
         shared_free(service->shared);
         options_clear(&service->options);

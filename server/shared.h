@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "await/tls.h"
+#include "metrics.h"
 
 enum worker_state {
         WORKER_NONE,     /* there is no process */
@@ -25,6 +26,7 @@ struct worker_block {
 struct shared {
         size_t size;
         struct aw_tls_tickets tickets; /* the supervisor's to change */
+        struct metrics *metrics;       /* a block for each worker, one behind the other */
         struct worker_block workers[];
 };
 

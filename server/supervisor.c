@@ -318,6 +318,7 @@ reload_all_workers(struct supervisor *supervisor)
         if (supervisor->stopping || !service->serving)
                 return;
         notify_reloading();
+        tell_all(supervisor, WORKER_REOPEN);
         if (reconfigure_read(service, &fresh) == -1) {
                 service_ready(service);
                 return;

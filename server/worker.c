@@ -5,10 +5,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "access_log.h"
 #include "await/log.h"
 #include "await/ws.h"
 #include "echo.h"
+#include "metrics.h"
 #include "notify.h"
+#include "observe.h"
 #include "worker_private.h"
 
 struct acceptor {
@@ -77,6 +80,7 @@ listen_options(struct worker *worker)
 
         options.handler = handle_request;
         options.argument = worker;
+        options.watch = observe_connections(&worker->behave.limits);
         return options;
 }
 
@@ -166,11 +170,44 @@ open_listeners(struct worker *worker)
         for (size_t i = 0; i < service->listeners.count; i++) {
                 const struct listener *listener = &service->listeners.items[i];
 
-                for (unsigned slot = 0; slot < listener->slot_count; slot++)
+                for (unsigned slot = 0; slot < listener->slot_count && !listener->admin; slot++)
                         if (listener_is_for(listener, slot, worker->number, service->workers) &&
                             await(open_slot(worker, listener, &listener->slots[slot])) == -1)
                                 return -1;
         }
+        return 0;
+}
+
+/* What shows the operator how it goes. */
+static async int
+open_admin_listener(struct worker *worker, const struct listener *listener)
+{
+        const struct service *service = worker->service;
+
+        worker->admin = (struct admin){.listeners = worker->listeners,
+                                       .count = &worker->count,
+                                       .draining = &worker->behave.draining,
+                                       .metrics = service->shared->metrics,
+                                       .blocks = service->workers,
+                                       .descriptors = listener->slots[0].fds,
+                                       .descriptor_count = (size_t)listener->slots[0].count,
+                                       .silent = worker->number > 0 || service->serving};
+        return await(admin_open(&worker->admin, service->options.admin));
+}
+
+static async int
+watch_worker(struct worker *worker)
+{
+        const struct listeners *listeners = &worker->service->listeners;
+
+        if (access_log_start() == -1) {
+                aw_log(AW_LOG_ERROR, "--access-log: %s", strerror(errno));
+                return -1;
+        }
+        for (size_t i = 0; i < listeners->count; i++)
+                if (listeners->items[i].admin &&
+                    await(open_admin_listener(worker, &listeners->items[i])) != 0)
+                        return -1;
         return 0;
 }
 
@@ -300,6 +337,7 @@ worker_run(void *argument)
         int status = 1;
 
         atomic_store(&worker.block->pid, getpid());
+        metrics_use(&start->service->shared->metrics[start->number]);
         aw_group_init(&worker.orders);
         worker.minding = start->channel == -1
                                  ? aw_spawn("signals", control_by_signals, &worker)
@@ -307,7 +345,7 @@ worker_run(void *argument)
         worker_use_options(&worker);
         if (worker.minding == NULL)
                 aw_log(AW_LOG_ERROR, "%s", strerror(errno));
-        else if (await(open_listeners(&worker)) == 0)
+        else if (await(open_listeners(&worker)) == 0 && await(watch_worker(&worker)) == 0)
                 status = await(serve(&worker));
         else if (aw_event_is_set(&worker.stop))
                 status = 0;
@@ -315,6 +353,7 @@ worker_run(void *argument)
                 aw_cancel(worker.minding);
                 await(aw_join(worker.minding));
         }
+        await(admin_close(&worker.admin));
         aw_group_cancel(&worker.orders);
         await(aw_group_join(&worker.orders));
         close_listeners(&worker);

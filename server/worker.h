@@ -11,6 +11,7 @@ enum worker_command {
         WORKER_DRAIN = 'd',     /* end gently */
         WORKER_HAND_OVER = 'h', /* the same, but others have the sockets */
         WORKER_QUIT = 'q',      /* end at once */
+        WORKER_REOPEN = 'o',    /* logs: see reload.h */
         WORKER_RELOAD = 'r',
         WORKER_DUMP = 'u',
 };

@@ -3,6 +3,7 @@
 #ifndef WORKER_PRIVATE_H
 #define WORKER_PRIVATE_H
 
+#include "admin.h"
 #include "await/sync.h"
 #include "await/task_wait.h"
 #include "behave/behave.h"
@@ -22,6 +23,7 @@ struct worker {
         struct aw_handle alive, rotate;
         bool serving, at_once, reloading, reload_again, handing_over;
         struct aw_task *takeover; /* that waits for the successor */
+        struct admin admin;
         struct page page;
         struct behave_server behave;
 };

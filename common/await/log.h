@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "api.h"
 
@@ -49,6 +50,13 @@ AW_API void aw_log_limit(struct aw_log_limit *limit, enum aw_log_level level, co
                 aw_log_limit(&aw_log_limit_, __VA_ARGS__);                                         \
         } while (0)
 
+/* Lines that nobody has seen, since the process began. Any thread. */
+struct aw_log_losses {
+        uint64_t lost;     /* that standard error did not take */
+        uint64_t left_out; /* over a limit: see aw_log_limit() */
+};
+AW_API void aw_log_losses(struct aw_log_losses *losses);
+
 /* True if a line of this level would be written: for callers whose arguments are costly. */
 AW_API bool aw_log_enabled(enum aw_log_level level);
 
@@ -57,6 +65,22 @@ AW_API void aw_log_set_level(enum aw_log_level level);
 
 /* The word before the colon; borrowed, usually a literal. The default is none, and no colon. */
 AW_API void aw_log_set_program(const char *program);
+
+/*
+ * Another form of the lines that go to standard error: writes one with its newline to `out`, at most
+ * `size` bytes, and returns its length, or 0 if it cannot; the line has the usual form then. The
+ * message is finished and escaped. Called in any thread. NULL: the usual form.
+ */
+#define AW_LOG_LINE_MAX 2304
+typedef size_t aw_log_form(enum aw_log_level level, const char *message, char *out, size_t size);
+AW_API void aw_log_set_form(aw_log_form *form);
+
+/* Puts aw_log_time() and a space before each line of the usual form. The default is not to. */
+AW_API void aw_log_set_time(bool on);
+
+/* The time now, in UTC and the form of RFC 3339: "2026-11-26T03:48:10.123Z", with a NUL. */
+#define AW_LOG_TIME_SIZE 25
+AW_API void aw_log_time(char out[AW_LOG_TIME_SIZE]);
 
 /*
  * Sends finished, escaped messages (no prefix, no newline) to sink instead; NULL: standard error.

@@ -79,6 +79,12 @@ AW_API struct aw_loop *aw_loop_get(void);
 AW_API const char *aw_loop_backend(const struct aw_loop *loop);
 
 /*
+ * How often a task or callback has kept the loop for longer than aw_loop_options.slow, since the loop
+ * was made.
+ */
+AW_API uint64_t aw_loop_slow_count(const struct aw_loop *loop);
+
+/*
  * Sets what aw_loop_options.backend NULL means from now on, for the process
  * (asyncio.set_event_loop_policy, uvloop.install). The name is borrowed. 0, or -1 with errno
  * EINVAL.

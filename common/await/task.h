@@ -235,6 +235,14 @@ struct aw_timeout {
 AW_API void aw_timeout_enter(struct aw_timeout *timeout, aw_time when);
 AW_API int aw_timeout_exit(struct aw_timeout *timeout, int result);
 
+/* How many tasks this thread has, those that are done and not joined included, and their stacks. */
+struct aw_task_usage {
+        size_t tasks;
+        size_t stacks; /* in use, and kept for the next tasks */
+        size_t space; /* bytes of address space of all stacks; memory only where they were touched */
+};
+AW_API void aw_task_usage(struct aw_task_usage *usage);
+
 /*
  * Prints the tree of tasks: of each its name, state, age and await site (python3.14 -m asyncio
  * pstree, Task.print_stack), and how much of its stack has memory, which is how deep it went: in

@@ -30,6 +30,7 @@ struct aw_tls_context;
 struct ws;
 struct ws_buffer;
 struct ws_listener;
+struct ws_watch;
 
 #define WS_MESSAGE_MAX ((uint64_t)16 << 20) /* bytes; what a max_message of 0 means */
 
@@ -184,10 +185,14 @@ AW_API void ws_describe(const struct ws *ws, char *out, size_t size);
 AW_API void ws_set_max_memory(uint64_t bytes);
 
 /*
- * What they take now: messages, what waits for the kernel to take it, and 40 KiB for each
- * connection. Any thread.
+ * What they take now: messages, what waits for the kernel to take it, and WS_CONNECTION_COST for
+ * each connection. Any thread.
  */
+#define WS_CONNECTION_COST ((uint64_t)40 << 10)
 AW_API uint64_t ws_memory(void);
+
+/* How many connections this thread has, of clients and listeners, handshakes included. */
+AW_API size_t ws_connection_count(void);
 
 /* Client */
 
@@ -389,6 +394,12 @@ struct ws_listen_options {
          */
         void (*handler)(const struct ws_request *request, struct ws_answer *answer, void *argument);
         void *argument;
+
+        /*
+         * Is told of the connections: see watch.h. Borrowed for as long as there are some, which may
+         * be until aw_run() returns. Or NULL.
+         */
+        const struct ws_watch *watch;
 };
 
 /*

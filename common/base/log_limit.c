@@ -18,6 +18,7 @@
 static atomic_int holder;
 static struct aw_log_limit *first; /* of those that have left out lines; under the lock */
 static atomic_bool any;            /* there are such */
+static _Atomic(uint64_t) all_left_out;
 
 static void
 lock(void)
@@ -54,6 +55,12 @@ is_over(const struct aw_log_limit *limit, long long now)
         return now - limit->begin >= 1000;
 }
 
+uint64_t
+aw_log_limit_left_out(void)
+{
+        return atomic_load(&all_left_out);
+}
+
 /* Whether this line is one of those that are written. The first of a second begins it. */
 static bool
 admit(struct aw_log_limit *limit, long long now)
@@ -66,6 +73,7 @@ admit(struct aw_log_limit *limit, long long now)
                 limit->count++;
                 return true;
         }
+        atomic_fetch_add_explicit(&all_left_out, 1, memory_order_relaxed);
         if (limit->left_out++ == 0) {
                 limit->next = first;
                 first = limit;

@@ -13,12 +13,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/private.h"
 
 static atomic_ulong lost; /* lines, since one was written */
-static atomic_bool torn;  /* the last line was written in part: there is no newline yet */
+static _Atomic(uint64_t) all_lost;
+static _Atomic(aw_log_form *) own_form;
+static atomic_bool with_time;
+static atomic_bool torn; /* the last line was written in part: there is no newline yet */
 
 /* Whether opening it once more opens the same thing: not so for the master of a terminal. */
 static bool
@@ -102,15 +106,56 @@ write_unless_interrupted(char *line, size_t length)
         return written;
 }
 
-/* At `out`, which has room for it; the length. */
+void
+aw_log_set_form(aw_log_form *form)
+{
+        atomic_store(&own_form, form);
+}
+
+void
+aw_log_set_time(bool on)
+{
+        atomic_store(&with_time, on);
+}
+
+void
+aw_log_time(char out[AW_LOG_TIME_SIZE])
+{
+        struct timespec now;
+        struct tm tm;
+        size_t length;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        gmtime_r(&now.tv_sec, &tm);
+        length = strftime(out, AW_LOG_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+        snprintf(out + length, AW_LOG_TIME_SIZE - length, ".%03uZ",
+                 (unsigned)(now.tv_nsec / 1000000) % 1000);
+}
+
+/* The usual form; the level of info has no word. */
 static size_t
-compose(char out[AW_LOG_LINE_MAX], const char *word, const char *message)
+compose_usual(char out[AW_LOG_LINE_MAX], enum aw_log_level level, const char *message)
 {
         const char *program = aw_log_program();
+        const char *word = level == AW_LOG_INFO ? "" : aw_log_level_name(level);
+        char time[AW_LOG_TIME_SIZE] = "";
 
-        return (size_t)snprintf(out, AW_LOG_LINE_MAX, "%.*s%s%s%s%s\n", AW_LOG_PROGRAM_MAX,
+        if (atomic_load_explicit(&with_time, memory_order_relaxed))
+                aw_log_time(time);
+        return (size_t)snprintf(out, AW_LOG_LINE_MAX, "%s%s%.*s%s%s%s%s\n", time,
+                                *time != '\0' ? " " : "", AW_LOG_PROGRAM_MAX,
                                 program != NULL ? program : "", program != NULL ? ": " : "", word,
                                 *word != '\0' ? ": " : "", message);
+}
+
+/* At `out`, which has room for it; the length. */
+static size_t
+compose(char out[AW_LOG_LINE_MAX], enum aw_log_level level, const char *message)
+{
+        aw_log_form *form = atomic_load(&own_form);
+        size_t length = form == NULL ? 0 : form(level, message, out, AW_LOG_LINE_MAX);
+
+        return length > 0 ? length : compose_usual(out, level, message);
 }
 
 static size_t
@@ -120,7 +165,7 @@ compose_loss(char out[AW_LOG_LINE_MAX], unsigned long count)
 
         snprintf(message, sizeof(message), "%lu line%s lost: standard error took no more", count,
                  count == 1 ? " was" : "s were");
-        return compose(out, aw_log_level_name(AW_LOG_WARNING), message);
+        return compose(out, AW_LOG_WARNING, message);
 }
 
 /*
@@ -141,12 +186,19 @@ aw_log_write(enum aw_log_level level, const char *message)
         if (count > 0)
                 length += compose_loss(text + length, count);
         told = length;
-        length += compose(text + length, level == AW_LOG_INFO ? "" : aw_log_level_name(level),
-                          message);
+        length += compose(text + length, level, message);
         written = write_unless_interrupted(text, length);
         if (written == (ssize_t)length)
                 return;
         atomic_fetch_add(&lost, written >= (ssize_t)told ? 1 : count + 1);
+        atomic_fetch_add(&all_lost, 1);
         if (written > 0 || was_torn)
                 atomic_store(&torn, true);
+}
+
+void
+aw_log_losses(struct aw_log_losses *losses)
+{
+        losses->lost = atomic_load(&all_lost);
+        losses->left_out = aw_log_limit_left_out();
 }

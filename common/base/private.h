@@ -10,9 +10,7 @@
 
 #define AW_LOG_MESSAGE_MAX 1000 /* bytes, escaped, without the NUL */
 
-/* "program: warning: message\n" with its NUL; the level of info has no word. */
-#define AW_LOG_PROGRAM_MAX 100
-#define AW_LOG_LINE_MAX    (AW_LOG_PROGRAM_MAX + 16 + AW_LOG_MESSAGE_MAX)
+#define AW_LOG_PROGRAM_MAX 100 /* bytes of the word before the colon that are shown */
 
 /*
  * Puts a line on standard error, or drops it: it never waits for a reader. The next line that can
@@ -29,6 +27,9 @@ void aw_log_emit(enum aw_log_level level, const char *message);
 /* The word before the colon, or NULL. */
 const char *aw_log_program(void);
 const char *aw_log_level_name(enum aw_log_level level);
+
+/* Lines that limits have left out so far. */
+uint64_t aw_log_limit_left_out(void);
 
 /* Tells of the lines that limits have left out, if their second is over. */
 void aw_log_limit_report(void);

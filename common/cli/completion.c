@@ -98,7 +98,7 @@ print_zsh_option(const struct aw_opt *option)
         } else if (!flag) {
                 putchar(':');
                 print_zsh_text(option->argument);
-                fputs(strcmp(option->argument, "FILE") == 0 ? ":_files" : ":", stdout);
+                fputs(strncmp(option->argument, "FILE", 4) == 0 ? ":_files" : ":", stdout);
         }
         puts("' \\");
 }

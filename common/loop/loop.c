@@ -58,6 +58,12 @@ aw_loop_backend(const struct aw_loop *loop)
         return loop->backend->name;
 }
 
+uint64_t
+aw_loop_slow_count(const struct aw_loop *loop)
+{
+        return loop->slow_count;
+}
+
 struct lws_context *
 aw_loop_context(struct aw_loop *loop)
 {
@@ -240,7 +246,10 @@ aw_loop_slow(struct aw_loop *loop)
         now = aw_loop_clock(loop->watch);
         took = now - loop->checked;
         loop->checked = now;
-        return took > loop->slow ? took : 0;
+        if (took <= loop->slow)
+                return 0;
+        loop->slow_count++;
+        return took;
 }
 
 static void

@@ -69,10 +69,11 @@ struct aw_loop {
         bool woken;        /* this turn does not wait */
         unsigned unpolled; /* turns since the last poll */
 
-        aw_time slow;    /* the limit; negative: off */
-        aw_time checked; /* when the slow-callback watch last looked at its clock */
-        clockid_t watch; /* which one that is */
-        bool asked;      /* it did since the callback that runs began */
+        aw_time slow;        /* the limit; negative: off */
+        uint64_t slow_count; /* how often it was passed */
+        aw_time checked;     /* when the slow-callback watch last looked at its clock */
+        clockid_t watch;     /* which one that is */
+        bool asked;          /* it did since the callback that runs began */
 
         pthread_mutex_t remote_lock;
         struct aw_handles remote; /* call_soon_threadsafe, under the lock */

@@ -109,8 +109,11 @@ turn_away_waiting(struct aw_port *port)
         for (i = 0; i < ACCEPT_BATCH && ports->spare > 0 && fd != -1; i++) {
                 close_spare(ports);
                 fd = accept4(port->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-                if (fd != -1)
+                if (fd != -1) {
                         turn_away(fd, ports->busy);
+                        if (ports->turned_away != NULL)
+                                ports->turned_away(ports->owner);
+                }
                 open_spare(ports);
         }
         /* Who comes from now on waits as well. */

@@ -57,6 +57,8 @@ struct aw_ports {
          * with errno: there is no room for it, and it was closed; accepting rests for a while.
          */
         int (*accepted)(void *owner, int fd, const struct sockaddr_storage *address);
+        /* One was turned away. NULL: nobody wants to know. */
+        void (*turned_away)(void *owner);
         void *owner;
 };
 

@@ -11,6 +11,9 @@
  */
 int aw_suspend_in(struct aw_waiters *waiters, aw_time deadline);
 
+/* Where the first of those who wait awaits: as in a dump; NULL if nobody waits. For good. */
+const char *aw_waiters_site(const struct aw_waiters *waiters);
+
 /* Whoever waits in aw_wait_fd() for the descriptor goes on, as if it were ready. */
 void aw_wait_fd_wake(int fd);
 

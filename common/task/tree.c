@@ -69,3 +69,20 @@ aw_task_dump(FILE *out)
                         task->here.site == NULL ? "" : " at ",
                         task->here.site == NULL ? "" : task->here.site);
 }
+
+void
+aw_task_usage(struct aw_task_usage *usage)
+{
+        struct aw_coro_pool_stats stats = {.live = 0};
+
+        if (aw_scheduler.pool != NULL)
+                aw_coro_pool_stats(aw_scheduler.pool, &stats);
+        *usage = (struct aw_task_usage){
+                .tasks = stats.live, .stacks = stats.live + stats.idle, .space = stats.mapped};
+}
+
+const char *
+aw_waiters_site(const struct aw_waiters *waiters)
+{
+        return waiters->first == NULL ? NULL : waiters->first->task->here.site;
+}

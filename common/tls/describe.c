@@ -81,6 +81,18 @@ print_certificate(BIO *out, int number, const X509 *certificate)
         print_fingerprint(out, certificate);
 }
 
+const char *
+aw_tls_version(const struct aw_tls *tls)
+{
+        return SSL_get_version(tls->ssl);
+}
+
+bool
+aw_tls_resumed(const struct aw_tls *tls)
+{
+        return SSL_session_reused(tls->ssl) == 1;
+}
+
 char *
 aw_tls_describe_peer(const struct aw_tls *tls)
 {

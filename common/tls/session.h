@@ -110,6 +110,10 @@ bool aw_tls_refused_peer(const struct aw_tls *tls);
  */
 void aw_tls_describe(const struct aw_tls *tls, char *out, size_t size);
 
+/* "TLSv1.3", for good; and whether the session goes on with the keys of an earlier one. */
+const char *aw_tls_version(const struct aw_tls *tls);
+bool aw_tls_resumed(const struct aw_tls *tls);
+
 /*
  * For -v: a line with version and cipher; then for each certificate that the peer sent, the leaf
  * first, one with its names and its issuer's, and one with its dates and fingerprint. Terminated,

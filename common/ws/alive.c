@@ -58,6 +58,7 @@ alive_look(void *argument)
                 alive->asked = ws_alive_ping(ws) == 0;
         } else {
                 aw_log_limited(AW_LOG_INFO, "%s: dropped, for it does not answer pings", ws->peer);
+                ws_watch_end(ws, WS_SIDE_SERVER, "it did not answer pings");
                 aw_transport_close(ws->transport);
                 return;
         }

@@ -100,7 +100,7 @@ ws_buffer_create(uint8_t opcode, size_t capacity)
         buffer->references = 1;
         buffer->opcode = opcode;
         buffer->queued = false;
-        buffer->partial = false;
+        buffer->special = 0;
         buffer->header = 0;
         buffer->size = size;
         buffer->length = 0;

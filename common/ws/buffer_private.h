@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "await/loop.h"
 #include "ws/frame_private.h"
 
 /*
@@ -16,12 +17,15 @@
 struct ws_buffer {
         struct ws_buffer *next;
         size_t length, capacity;
+        aw_time came; /* with WS_BUFFER_TIMED: when the message was complete */
         unsigned references;
         uint8_t opcode;
-        bool queued;    /* in an outbox: it cannot be in another one */
-        bool partial;   /* further parts of its message follow */
-        uint8_t header; /* bytes of the header, which ends where the payload begins */
-        uint8_t size;   /* which of the sizes that are kept for the next message */
+        bool queued;        /* in an outbox: it cannot be in another one */
+        uint8_t special;    /* of these two, or 0 */
+#define WS_BUFFER_PARTIAL 1 /* further parts of its message follow */
+#define WS_BUFFER_TIMED   2 /* see watch.c */
+        uint8_t header;     /* bytes of the header, which ends where the payload begins */
+        uint8_t size;       /* which of the sizes that are kept for the next message */
         uint8_t room[WS_FRAME_HEADER_MAX];
         uint8_t data[];
 };
@@ -85,10 +89,10 @@ ws_queue_take(struct ws_queue *queue)
 void ws_queue_clear(struct ws_queue *queue);
 
 /*
- * memory.c: what the connections of this process take. Of each, besides messages: itself, its task's
- * stack and its TLS session (20 KiB), and a TLS record that has come in part (17 KiB).
+ * memory.c: what the connections of this process take. Of each, besides messages
+ * (WS_CONNECTION_COST): itself, its task's stack and its TLS session (20 KiB), and a TLS record that
+ * has come in part (17 KiB).
  */
-#define WS_MEMORY_CONNECTION ((size_t)40 << 10)
 void ws_memory_charge(ptrdiff_t bytes);
 
 /* A connection begins and ends, on its loop's thread. True: it was the last one there. */

@@ -119,6 +119,8 @@ queue_close(struct ws *ws, unsigned code, const char *reason)
                 return false;
         if (ws_output_queue_control(ws, WS_OP_CLOSE, payload, length) == -1)
                 aw_transport_close(ws->transport);
+        ws->seen.sent_close = length == 0 ? WS_NO_STATUS : code;
+        ws_watch_end(ws, WS_SIDE_SERVER, ws->draining ? "the server ends" : "the program closed");
         ws->out.state = WS_OUT_CLOSING;
         aw_wake_all(&ws->senders);
         return true;
@@ -245,6 +247,7 @@ ws_drop(struct ws *ws)
         ws->closing.begun = true;
         ws->app = false;
         ws->opening = NULL;
+        ws_watch_end(ws, WS_SIDE_SERVER, "the program dropped it");
         if (ws->transport != NULL)
                 aw_transport_close(ws->transport);
         ws_connection_wake(ws);

@@ -189,6 +189,8 @@ ws_connection_open(struct ws *ws, size_t head_length)
         ws->in.state = WS_IN_OPEN;
         ws->out.state = ws->raw == NULL ? WS_OUT_OPEN : WS_OUT_HEAD;
         aw_handle_cancel(&ws->late);
+        ws->seen.opened = aw_loop_now();
+        ws_watch_event(ws, WS_EVENT_OPENED);
         ws_alive_begin(ws);
         ws->head = NULL;
         ws_input(ws, (const uint8_t *)head + head_length, length - head_length);
@@ -241,6 +243,7 @@ connection_ended(void *owner, bool truncated)
         struct ws *ws = owner;
 
         (void)truncated;
+        ws_watch_end(ws, WS_SIDE_CLIENT, "it ended the stream");
         if (ws->in.state == WS_IN_HEAD)
                 aw_transport_close(ws->transport);
         connection_end_input(ws, EPIPE);
@@ -277,6 +280,7 @@ connection_closed(void *owner, int error, const char *text)
 
         if (text != NULL)
                 ws->role->tls_failed(ws, text);
+        ws_watch_lost(ws, error, text);
         ws->transport = NULL;
         ws->out.state = WS_OUT_ENDED;
         aw_handle_cancel(&ws->late);
@@ -284,7 +288,7 @@ connection_closed(void *owner, int error, const char *text)
         aw_handle_cancel(&ws->alive.timer);
         connection_end_input(ws, text != NULL ? EPROTO : EPIPE);
         ws->role->lost(ws);
-        (void)error;
+        ws_watch_ended(ws);
         ws_connection_release(ws);
 }
 

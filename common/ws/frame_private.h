@@ -14,6 +14,7 @@ enum ws_opcode {
         WS_OP_CONTINUATION = 0x0,
         WS_OP_TEXT = 0x1,
         WS_OP_BINARY = 0x2,
+        WS_OP_RAW = 0x7, /* no frame's: bytes that the program has written as they are */
         WS_OP_CLOSE = 0x8,
         WS_OP_PING = 0x9,
         WS_OP_PONG = 0xa,

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "ws/private.h"
+#include "ws/watch_private.h"
 
 /* A message's buffer begins with at most this, and grows when so much has really come. */
 #define FIRST_CAPACITY ((size_t)64 << 10)
@@ -71,6 +71,7 @@ input_close(struct ws *ws, const struct ws_buffer *buffer)
                 memcpy(peer->reason, buffer->data + 2, buffer->length - 2);
         }
         peer->code = code;
+        ws_watch_end(ws, WS_SIDE_CLIENT, "it closed");
         ws_order_close(ws, EPIPE, code, NULL);
 }
 
@@ -82,6 +83,7 @@ input_control(struct ws *ws)
         ws->in.reader.control = NULL;
         if (ws->observer != NULL)
                 ws_observe_frame(ws, &ws->in.reader.frame, buffer->data);
+        ws_watch_control(&ws->seen.received, buffer->opcode);
         switch (buffer->opcode) {
         case WS_OP_PING:
                 ws_order_ping(ws, buffer);
@@ -110,7 +112,9 @@ input_message(struct ws *ws)
                 return;
         }
         reader->message = NULL;
-        ws_queue_put(&ws->in.inbox, ws_buffer_shrink(message));
+        message = ws_buffer_shrink(message);
+        ws_watch_message(ws, message);
+        ws_queue_put(&ws->in.inbox, message);
         aw_wake_one(&ws->receiver);
 }
 
@@ -274,7 +278,7 @@ take_payload(struct ws *ws, const uint8_t *data, size_t length)
         reader->phase = ws_frame_mask(to, data, length, reader->frame.mask, reader->phase);
         buffer->length += length;
         if (reader->target == &reader->message)
-                ws->in.message_bytes += length;
+                ws_watch_part(ws, buffer, length);
         if (buffer->opcode == WS_OP_TEXT && !aw_utf8_feed(&reader->utf8, to, length))
                 ws_order_fail(ws, WS_INVALID_DATA, EPROTO, "invalid UTF-8 in a text");
 }
@@ -390,5 +394,6 @@ ws_input(struct ws *ws, const uint8_t *data, size_t length)
                 if (ws->in.reader.in_payload && ws->in.reader.left == 0)
                         end_frame(ws);
         }
+        ws_watch_read(ws);
         ws_flow_update(ws);
 }

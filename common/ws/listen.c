@@ -159,6 +159,15 @@ ws_listener_update(struct ws_listener *listener, const struct ws_listen_options 
         listener->tls = aw_tls_context_ref(options->tls);
 }
 
+static void
+listener_turned_away(void *owner)
+{
+        const struct ws_watch *watch = ((struct ws_listener *)owner)->watch;
+
+        if (watch != NULL && watch->event != NULL)
+                watch->event(watch->argument, WS_EVENT_TURNED_AWAY, NULL);
+}
+
 async struct ws_listener *
 ws_listen(const struct ws_listen_options *options, struct aw_error *error)
 {
@@ -176,6 +185,8 @@ ws_listen(const struct ws_listen_options *options, struct aw_error *error)
         listener->ports.accepted = ws_server_begin;
         listener->ports.owner = listener;
         listener->ports.sharing = (enum aw_sharing)options->sharing;
+        listener->watch = options->watch;
+        listener->ports.turned_away = listener_turned_away;
         if (await(listen_on(listener, options, error)) == 0)
                 return listener;
         number = errno;
@@ -211,8 +222,10 @@ ws_listener_drain(struct ws_listener *listener)
         for (ws = listener->connections; ws != NULL; ws = ws->next) {
                 ws->draining = true;
                 ws->drain_end = end;
-                if (ws->in.state == WS_IN_HEAD)
+                if (ws->in.state == WS_IN_HEAD) {
+                        ws_watch_end(ws, WS_SIDE_SERVER, "the server ends");
                         aw_transport_close(ws->transport);
+                }
                 ws_connection_wake(ws);
         }
         aw_wake_all(&listener->acceptors);

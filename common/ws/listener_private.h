@@ -22,6 +22,8 @@ struct ws_listener {
         const char *subprotocol; /* these as in ws_listen_options */
         void (*handler)(const struct ws_request *request, struct ws_answer *answer, void *argument);
         void *argument;
+        const struct ws_watch *watch;
+        struct ws_counters gone; /* of connections that have ended, and all echoes */
         aw_time drain_time;
         bool stopped, draining;
         struct ws *connections;

@@ -49,13 +49,13 @@ void
 ws_memory_begin(void)
 {
         mine.connections++;
-        ws_memory_charge((ptrdiff_t)WS_MEMORY_CONNECTION);
+        ws_memory_charge((ptrdiff_t)WS_CONNECTION_COST);
 }
 
 bool
 ws_memory_end(void)
 {
-        ws_memory_charge(-(ptrdiff_t)WS_MEMORY_CONNECTION);
+        ws_memory_charge(-(ptrdiff_t)WS_CONNECTION_COST);
         if (--mine.connections > 0)
                 return false;
         /* The loop may end now, and with it the timer. */
@@ -72,6 +72,12 @@ void
 ws_set_max_memory(uint64_t bytes)
 {
         aw_memory_set_max(bytes);
+}
+
+size_t
+ws_connection_count(void)
+{
+        return mine.connections;
 }
 
 uint64_t

@@ -13,7 +13,7 @@ void
 ws_observe_buffer(const struct ws *ws, const struct ws_buffer *buffer)
 {
         struct ws_frame frame = {.sent = true,
-                                 .final = !buffer->partial,
+                                 .final = (buffer->special & WS_BUFFER_PARTIAL) == 0,
                                  .opcode = buffer->opcode,
                                  .length = buffer->length,
                                  .payload = buffer->opcode < WS_OP_CLOSE ? NULL : buffer->data};

@@ -102,6 +102,7 @@ ws_order_fail(struct ws *ws, unsigned code, int error, const char *reason)
         if (error == EPROTO && ws->in.problem == NULL)
                 ws->in.problem = reason;
         ws_input_forget(ws);
+        ws_watch_end(ws, WS_SIDE_SERVER, reason);
         ws_order_close(ws, error, code, reason);
 }
 

@@ -2,7 +2,7 @@
 /* What goes to the peer: the outbox, which is sent once in a turn. */
 #include <string.h>
 
-#include "ws/private.h"
+#include "ws/watch_private.h"
 
 /* Frames up to this are put together; larger ones are sent from where they are. */
 #define SMALL_MAX 4096
@@ -25,7 +25,7 @@ build_header(const struct ws *ws, struct ws_buffer *buffer)
         }
         buffer->header = (uint8_t)ws_frame_build(header, (enum ws_opcode)buffer->opcode,
                                                  buffer->length, client ? key : NULL);
-        if (buffer->partial)
+        if ((buffer->special & WS_BUFFER_PARTIAL) != 0)
                 header[0] &= 0x7f; /* FIN */
         memcpy(buffer->data - buffer->header, header, buffer->header);
 }
@@ -92,13 +92,12 @@ ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping)
         ws_output_queue(ws, pong);
 }
 
-/* The outbox's first has been sent. */
-static void
-output_done(struct ws_out *out)
+/* What is no whole message, or is timed, has been sent. Apart, for it would slow down the others. */
+static void __attribute__((noinline)) other_done(struct ws *ws, struct ws_buffer *buffer)
 {
-        struct ws_buffer *buffer = ws_queue_take(&out->outbox);
+        struct ws_out *out = &ws->out;
 
-        buffer->queued = false;
+        ws_watch_sent_other(ws, buffer);
         if (buffer->opcode < WS_OP_CLOSE)
                 out->messages--;
         if (buffer->opcode == WS_OP_PING)
@@ -109,7 +108,24 @@ output_done(struct ws_out *out)
                 out->pong = NULL;
         if (buffer == out->ping)
                 out->ping = NULL;
-        out->offset = 0;
+        ws_buffer_unref(buffer);
+}
+
+/* The outbox's first has been sent. */
+static void
+output_done(struct ws *ws)
+{
+        struct ws_buffer *buffer = ws_queue_take(&ws->out.outbox);
+        unsigned type = (unsigned)buffer->opcode - WS_OP_TEXT;
+
+        buffer->queued = false;
+        ws->out.offset = 0;
+        if (type > 1 || buffer->special != 0) {
+                other_done(ws, buffer);
+                return;
+        }
+        ws_watch_sent(ws, type, buffer->length);
+        ws->out.messages--;
         ws_buffer_unref(buffer);
 }
 
@@ -140,7 +156,7 @@ send_small(struct ws *ws)
                         return;
                 memcpy(to + done, buffer->data - buffer->header, size);
                 done += size;
-                output_done(&ws->out);
+                output_done(ws);
         }
         if (to != NULL)
                 aw_transport_put(ws->transport, done);
@@ -161,7 +177,7 @@ send_first(struct ws *ws)
         ws->out.offset += (size_t)taken;
         if (ws->out.offset < size)
                 return false;
-        output_done(&ws->out);
+        output_done(ws);
         return true;
 }
 
@@ -183,7 +199,7 @@ ws_output_send_part(struct ws *ws, size_t *most)
                 *most -= (size_t)taken;
                 ws->out.offset += (size_t)taken;
                 if ((size_t)taken == left)
-                        output_done(&ws->out);
+                        output_done(ws);
         }
         if (ws->out.outbox.bytes <= WS_QUEUE_LOW)
                 aw_wake_all(&ws->senders);

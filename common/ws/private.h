@@ -3,7 +3,7 @@
 #ifndef AW_WS_PRIVATE_H
 #define AW_WS_PRIVATE_H
 
-#include "await/ws.h"
+#include "await/watch.h"
 #include "base/utf8.h"
 #include "net/transport.h"
 #include "tls/session.h"
@@ -65,7 +65,6 @@ struct ws_in {
         struct ws_reader reader;
         struct ws_queue inbox;
         struct ws_buffer *current; /* the message that the task has */
-        uint64_t message_bytes;    /* that came */
         const char *problem;       /* how the peer broke the protocol: a literal, or NULL */
 };
 
@@ -80,6 +79,7 @@ struct ws_out {
         size_t messages;       /* in the outbox: messages, and parts of one */
         uint64_t messages_end; /* what was written to the transport with the last one of them */
         bool in_parts;         /* a message is sent in parts, and not complete */
+        uint8_t type;          /* of what was sent last: messages or parts */
         struct aw_utf8 utf8;   /* of it */
 };
 
@@ -107,6 +107,19 @@ struct ws_alive {
         bool heard;                /* something came since the last look */
         bool asked;                /* nothing did, so a Ping was sent */
         uint64_t delivered;        /* what the peer had taken at the last look */
+};
+
+/* What watch.h tells of a connection, besides what is elsewhere: see watch.c. */
+struct ws_seen {
+        struct ws_count received, sent;
+        uint8_t skip; /* reads until one is timed */
+        aw_time accepted, opened, ended;
+        const char *tls; /* the version: a literal of OpenSSL's */
+        bool resumed, tls_failed, late;
+        int status;
+        unsigned sent_close;
+        enum ws_side ended_by;
+        const char *why; /* a literal; during WS_EVENT_ENDED the transport's text */
 };
 
 /* What a client and a server do differently until the connection is open. Loop's stack. */
@@ -148,6 +161,8 @@ struct ws {
         struct ws_raw *raw;                 /* see raw.h; most have none */
         char *subprotocol;                  /* the one agreed on, or NULL */
         const struct ws_observer *observer; /* a client's, or NULL */
+        const struct ws_watch *watch;       /* a server's, or NULL */
+        struct ws_seen seen;
 
         struct ws_listener *listener;
         struct ws *next, **link; /* the listener's connections */
@@ -197,6 +212,21 @@ void ws_observe_step(const struct ws_observer *observer, enum ws_step step, cons
 void ws_observe_buffer(const struct ws *ws, const struct ws_buffer *buffer); /* it is sent */
 void ws_observe_frame(const struct ws *ws, const struct ws_frame_header *frame,
                       const uint8_t *payload); /* it came */
+
+/*
+ * watch.c. Any stack. event: tells whoever watches. end: who ends the connection, and why, unless
+ * somebody has already; the text is a literal. lost: the transport has, by its words. ended: it is
+ * gone. gone: it leaves its listener, which counts on. control: a control frame. sent_other: what is
+ * no whole message, or is timed, has been sent. mark: a message is to be timed.
+ */
+void ws_watch_event(struct ws *ws, enum ws_event event);
+void ws_watch_end(struct ws *ws, enum ws_side side, const char *why);
+void ws_watch_lost(struct ws *ws, int error, const char *text);
+void ws_watch_ended(struct ws *ws);
+void ws_watch_gone(struct ws *ws);
+void ws_watch_control(struct ws_count *count, unsigned opcode);
+void ws_watch_sent_other(struct ws *ws, const struct ws_buffer *buffer);
+void ws_watch_mark(struct ws *ws);
 
 /* input.c: frames from the peer. Loop's stack. */
 void ws_input(struct ws *ws, const uint8_t *data, size_t length);

@@ -112,7 +112,7 @@ ws_raw_has_room(const struct ws *ws)
 static int
 queue_bytes(struct ws *ws, const uint8_t *data, size_t length)
 {
-        struct ws_buffer *buffer = ws_buffer_create(0, length);
+        struct ws_buffer *buffer = ws_buffer_create(WS_OP_RAW, length);
 
         if (buffer == NULL)
                 return -1;
@@ -135,6 +135,13 @@ ws_raw_write(struct ws *ws, const void *data, size_t length, aw_time deadline)
                 return -1;
         }
         return length == 0 ? 0 : queue_bytes(ws, data, length);
+}
+
+void
+ws_raw_count_sent(struct ws *ws, enum ws_type type, size_t length)
+{
+        ws->seen.sent.messages[type - WS_TEXT]++;
+        ws->seen.sent.bytes[type - WS_TEXT] += length;
 }
 
 void
@@ -326,6 +333,7 @@ void
 ws_raw_end(struct ws *ws, enum ws_raw_end how)
 {
         ws->out.state = WS_OUT_ENDED;
+        ws_watch_end(ws, WS_SIDE_SERVER, "the program broke it off");
         if (ws->transport == NULL)
                 return;
         ws_queue_clear(&ws->out.outbox);

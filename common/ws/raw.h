@@ -33,6 +33,9 @@ void ws_raw_open(struct ws *ws);
  */
 async int ws_raw_write(struct ws *ws, const void *data, size_t length, aw_time deadline);
 
+/* Counts a message that was written like this, for whoever watches (await/watch.h). */
+void ws_raw_count_sent(struct ws *ws, enum ws_type type, size_t length);
+
 /*
  * From now on no more than so many bytes go out, in one write and one TLS record; none at all with
  * 0, which the connection does not begin with.

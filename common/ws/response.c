@@ -107,6 +107,8 @@ ws_response_send(struct ws *ws, const struct ws_answer *answer, bool without_bod
         char *text = NULL;
         FILE *out = open_memstream(&text, &size);
 
+        ws->seen.status = answer->status;
+        ws_watch_end(ws, WS_SIDE_SERVER, aw_http_reason(answer->status));
         if (out == NULL) {
                 aw_transport_close(ws->transport);
                 return;
@@ -126,6 +128,7 @@ ws_response_refuse(struct ws *ws, int status, const char *reason, bool without_b
         char *body;
 
         aw_log_limited(AW_LOG_INFO, "%s: refused with %d: %s", ws->peer, status, reason);
+        ws_watch_end(ws, WS_SIDE_SERVER, reason);
         if (asprintf(&body, "%d %s: %s\n", status, aw_http_reason(status), reason) == -1) {
                 aw_transport_close(ws->transport);
                 return;

@@ -57,6 +57,7 @@ accept_handshake(struct ws *ws, const struct aw_http_head *head, const struct ws
         }
         if (ws_response_switch(ws, accept, answer, ws_request_expects_continue(head)) == -1)
                 return;
+        ws->seen.status = 101;
         server_opened(ws);
         ws_connection_open(ws, head->length);
 }
@@ -225,6 +226,7 @@ server_lost(struct ws *ws)
         /* It may have been the last of the handshakes that ws_accept() waits for. */
         if (ws->listener->stopped)
                 aw_wake_all(&ws->listener->acceptors);
+        ws_watch_gone(ws);
         *ws->link = ws->next;
         if (ws->next != NULL)
                 ws->next->link = ws->link;
@@ -236,6 +238,8 @@ handshake_late(void *argument)
 {
         struct ws *ws = argument;
 
+        ws->seen.late = true;
+        ws_watch_end(ws, WS_SIDE_SERVER, "no complete handshake in time");
         aw_log_limited(AW_LOG_INFO, "%s: no complete handshake in %d s", ws->peer,
                        (int)(WS_HANDSHAKE_TIME / AW_SECOND));
         aw_transport_close(ws->transport);
@@ -245,7 +249,13 @@ handshake_late(void *argument)
 static void
 server_established(struct ws *ws)
 {
-        (void)ws;
+        const struct aw_tls *tls = aw_transport_tls(ws->transport);
+
+        if (tls == NULL)
+                return;
+        ws->seen.tls = aw_tls_version(tls);
+        ws->seen.resumed = aw_tls_resumed(tls);
+        ws_watch_event(ws, WS_EVENT_SECURE);
 }
 
 /* Who speaks plain HTTP understands nothing else: the answer goes out without TLS. */
@@ -262,6 +272,7 @@ refuse_plain_http(struct ws *ws)
 static void
 server_tls_failed(struct ws *ws, const char *text)
 {
+        ws_watch_end(ws, WS_SIDE_CLIENT, text);
         aw_log_limited(AW_LOG_INFO, "%s: TLS: %s", ws->peer, text);
         if (aw_tls_peer_sent_http(aw_transport_tls(ws->transport)))
                 refuse_plain_http(ws);
@@ -300,6 +311,8 @@ ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address)
         ws->alive.interval = listener->ping_interval;
         ws->alive.timeout = listener->ping_timeout;
         ws->role = &server_role;
+        ws->watch = listener->watch;
+        ws->seen.accepted = aw_loop_now();
         ws->transport = aw_transport_open(fd, false, tls, &ws_connection_callbacks, ws);
         if (ws->transport == NULL) {
                 ws_drop(ws);
@@ -307,6 +320,7 @@ ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address)
                 return -1;
         }
         server_link(listener, ws);
+        ws_watch_event(ws, WS_EVENT_ACCEPTED);
         aw_call_later(&ws->late, WS_HANDSHAKE_TIME, handshake_late, ws);
         return 0;
 }

@@ -35,7 +35,7 @@ ws_traffic(const struct ws *ws, struct ws_traffic *traffic)
 {
         uint64_t delivered = ws->transport == NULL ? 0 : aw_transport_delivered(ws->transport);
 
-        traffic->received = ws->in.message_bytes;
+        traffic->received = ws->seen.received.bytes[0] + ws->seen.received.bytes[1];
         traffic->sent = ws->out.messages > 0 || delivered < ws->out.messages_end
                                 ? delivered
                                 : ws->out.messages_end;
@@ -235,7 +235,7 @@ queue_part(struct ws *ws, const struct ws_message *part, bool final)
         if (buffer == NULL)
                 return -1;
         buffer->length = part->length;
-        buffer->partial = !final;
+        buffer->special = final ? 0 : WS_BUFFER_PARTIAL;
         if (part->length > 0)
                 memcpy(buffer->data, part->data, part->length);
         out->utf8 = utf8;

@@ -97,6 +97,8 @@ behave_send_fragments(struct behave *behave, const struct ws_message *message)
                         result = await(ws_raw_write(behave->ws, batch,
                                                     next_fragments(&fragments, batch), AW_NEVER));
         } while (result == 0 && fragments.done < message->length);
+        if (result == 0)
+                ws_raw_count_sent(behave->ws, message->type, message->length);
         free(batch);
         return result;
 }

@@ -28,10 +28,12 @@ def tried(log):
 def _():
     for url in ("wss://localhost:0", "ws://127.0.0.1:0", f"ws+unix:{scratch() / 'serve'}"):
         with served(url) as process:
-            command = tried(Log(process.stdout))
+            out = Log(process.stdout)
+            command = tried(out)
             log = Log(process.stderr)
             equal(len(log.wait("^wsechod: listening on")) > 0, True, "that it listens by then")
             equal(run(*command, cwd="/").expect(0).out, b"Hello World!\n", "the output")
+            out.wait(r'^\S+Z peer="\S+" .* status=101 .* received_bytes=12 .* why="it closed"')
             process.send_signal(signal.SIGTERM)
             equal(process.wait(DEADLINE), 0, "the status")
             match("(?m)^wsechod: stopping$", log.text())

@@ -6,8 +6,8 @@ import re
 import shlex
 import subprocess
 
-from support import (BUILD, DEADLINE, LOOP, ROOT, Server, certificates, equal, main, match, run, test,
-                     wsechod)
+from support import (BUILD, DEADLINE, LOOP, ROOT, Log, Server, certificates, equal, main, match, run,
+                     scratch, test, wsecho, wsechod)
 
 README = (ROOT / "README.md").read_text()
 server = Server(listen=("wss://localhost:0",))
@@ -35,7 +35,8 @@ def outcome(line):
 @test("the README has the commands that are checked here")
 def _():
     equal([line.split()[0] for line in commands()],
-          ["build/wsechod", "curl", "build/wsecho", "printf", "build/wsbench"], "the list of commands")
+          ["build/wsechod", "curl", "build/wsechod", "curl", "curl", "build/wsecho", "printf",
+           "build/wsbench"], "the list of commands")
 
 
 @test("the README's server command serves")
@@ -57,19 +58,40 @@ def _():
     match("WebSocket echo server", outcome(commands()[1]).decode())
 
 
+@test("the README's commands for watching the server show what it says, and its line is one")
+def _():
+    line = runnable(commands()[2]).replace(":7681", ":0").replace(":9464", ":0")
+    line = line.replace("access.log", shlex.quote(str(scratch() / "access.log")))
+    loop = f" --loop {LOOP}" if LOOP else ""
+    with subprocess.Popen(["sh", "-c", f"exec {line}{loop}"], stderr=subprocess.PIPE) as process:
+        try:
+            log = Log(process.stderr)
+            url, admin = log.wait("listening on (.*)")[0][1], log.wait("metrics at (.*)/metrics")[0][1]
+            wsecho(f"{url}/chat?delay=50ms", "Hello World!", "a", "b").expect(0)
+            for command, says in zip(commands()[3:5], ("wsechod_connections_open 0", '"left_out": 0')):
+                told = run("sh", "-c", command.replace("http://127.0.0.1:9464", admin)).expect(0).out
+                match(says, told.decode())
+        finally:
+            process.terminate()
+        equal(process.wait(DEADLINE), 0, "the status")
+    shown = match(r'(?m)^    (\S+Z peer=.*)$', README)[1]
+    names = [re.findall(r' (\w+)=', text) for text in ((scratch() / "access.log").read_text(), shown)]
+    equal(names[0], [name for name in names[1] if name not in ("tls", "resumed")], "the names in a line")
+
+
 @test("the README's client command prints the reply")
 def _():
-    equal(outcome(commands()[2]), b"Hello World!\n", "the output")
+    equal(outcome(commands()[5]), b"Hello World!\n", "the output")
 
 
 @test("the README's client command with standard input prints the replies")
 def _():
-    equal(outcome(commands()[3]), b"one\ntwo\n", "the output")
+    equal(outcome(commands()[6]), b"one\ntwo\n", "the output")
 
 
 @test("the README's command of the load generator tells what the README shows")
 def _():
-    told = outcome(commands()[4].replace("-z 10s", "-z 100ms --warm-up 0")).decode()
+    told = outcome(commands()[7].replace("-z 10s", "-z 100ms --warm-up 0")).decode()
     shown = README[README.index("    100 connections to wss:"):]
     shown = [line[4:] for line in shown[:shown.index("\n\n")].splitlines()]
     for line in told.splitlines():

@@ -181,10 +181,10 @@ def show(line, more):
 
 
 class Log:
-    """The lines that a process writes to a pipe, while it runs."""
+    """The lines that a process writes to a pipe, while it runs. In `lines` they have no times."""
 
     def __init__(self, pipe):
-        self.lines = []
+        self.lines, self.raw = [], []
         self.ended = False
         self.changed = threading.Condition()
         self.reader = threading.Thread(target=self.read, args=(pipe,), daemon=True)
@@ -194,7 +194,8 @@ class Log:
         with pipe:
             for line in pipe:
                 with self.changed:
-                    self.lines.append(line.decode(errors="backslashreplace").rstrip("\n"))
+                    self.raw.append(line.decode(errors="backslashreplace").rstrip("\n"))
+                    self.lines.append(TIME.sub("", self.raw[-1]))
                     self.changed.notify_all()
         with self.changed:
             self.ended = True
@@ -238,7 +239,7 @@ class Server:
                                         stdout=subprocess.DEVNULL, preexec_fn=setup)
         Server.running.append(self)
         self.log = Log(self.process.stderr)
-        self.urls = [line[1] for line in self.log.wait("listening on (.*)", len(listen))]
+        self.urls = [line[1] for line in self.log.wait(r"listening on ([^\s\"]*)", len(listen))]
         self.wss = next((url for url in self.urls if url.startswith("wss:")), None)
         self.ws = next((url for url in self.urls if url.startswith("ws:")), None)
 
@@ -297,7 +298,9 @@ def kill_servers():
         server.process.kill()
 
 
-# What programs say of a machine that has other things to do.
+# What stands before a line of the server's log, and what programs say of a machine that has other
+# things to do.
+TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (?=wsechod: )", re.MULTILINE)
 SLOW = re.compile(r"^\w+: warning: Executing .* took \d+\.\d+ seconds\n", re.MULTILINE)
 
 
@@ -307,7 +310,7 @@ class Ended:
     def __init__(self, status, out, err):
         self.status = status
         self.out = out
-        self.err = SLOW.sub("", err.decode(errors="backslashreplace"))
+        self.err = SLOW.sub("", TIME.sub("", err.decode(errors="backslashreplace")))
         if COMPLAINT.search(self.err):
             raise AssertionError(self.err)
 

@@ -49,7 +49,7 @@ FOREIGN = [
     ("openssl/*", "common/tls/* common/ws/* server/behave/digest.c tests/*"),
     ("ev.h", "common/loop/ev.c"),
     ("uv.h", "common/loop/uv.c"),
-    ("jansson.h", "client/*"),
+    ("jansson.h", "client/* server/*"),
     ("cmocka.h", "tests/unit/*"),
 ]
 

@@ -82,6 +82,40 @@ the_dump_is_a_tree_with_states_ages_and_await_sites(NOTHING)
         return 0;
 }
 
+static async int
+the_usage_tells_of_tasks_and_stacks(NOTHING)
+{
+        struct aw_task_usage before, during, after;
+        struct aw_task *tasks[3];
+        size_t i;
+
+        aw_task_usage(&before);
+        expect_int((long long)before.tasks, 1);
+        for (i = 0; i < 3; i++)
+                tasks[i] = aw_spawn("task", give, NUMBER(1));
+        await(yield(2));
+        aw_task_usage(&during);
+        /* Those that are done and not joined have their stacks still. */
+        expect_int((long long)during.tasks, 4);
+        expect(during.stacks >= 4 && during.space >= 4 * 4096);
+        for (i = 0; i < 3; i++)
+                expect_int(await(aw_join(tasks[i])), 1);
+        aw_task_usage(&after);
+        expect_int((long long)after.tasks, 1);
+        expect(after.stacks == during.stacks && after.space == during.space);
+        return 0;
+}
+
+static void
+without_a_loop_nothing_is_used(void **state)
+{
+        struct aw_task_usage usage;
+
+        (void)state;
+        aw_task_usage(&usage);
+        assert_int_equal(usage.tasks + usage.stacks + usage.space, 0);
+}
+
 /* The orphans go to where their parent was, in the order of their births. */
 static async int
 spawn_orphans(NOTHING)
@@ -612,6 +646,8 @@ main(void)
                 on_loop(the_dump_tells_how_deep_each_stack_went),
                 cmocka_unit_test(stacks_have_the_size_that_was_asked_for),
                 cmocka_unit_test(a_task_that_overflows_its_stack_is_named),
+                on_loop(the_usage_tells_of_tasks_and_stacks),
+                cmocka_unit_test(without_a_loop_nothing_is_used),
                 on_loop(orphans_are_shown_under_their_grandparent),
                 cmocka_unit_test(a_slow_task_is_reported_with_its_name_and_await_site),
                 cmocka_unit_test(a_slow_task_is_not_reported_when_the_watch_is_off),

@@ -154,7 +154,7 @@ what_connections_take_is_counted(struct pair *pair)
         uint8_t *data = pattern(LIMIT);
         struct ws_message message = message_of(WS_BINARY, data, LIMIT);
 
-        expect(before >= 2 * WS_MEMORY_CONNECTION);
+        expect(before >= 2 * WS_CONNECTION_COST);
         expect_int(await(ws_send(pair->client, &message, SOON)), 0);
         expect_int(await(ws_receive(pair->server, &message, SOON)), 0);
         expect(ws_memory() >= before + LIMIT);

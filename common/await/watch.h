@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Watching a listener's connections: figures, what each one does now, and what became of it. For
+ * metrics and access logs.
+ */
+#ifndef AW_WATCH_H
+#define AW_WATCH_H
+
+#include "histogram.h"
+#include "ws.h"
+
+/* What went by in one direction. The first of two is text, the second binary. */
+struct ws_count {
+        uint64_t messages[2]; /* whole ones */
+        uint64_t bytes[2];    /* of their payload, also of those that are not complete */
+        uint64_t pings, pongs;
+};
+
+/* The same for all connections of a listener. */
+struct ws_counters {
+        struct ws_count received, sent;
+        /*
+         * From when the end of a message has been read to when all of it is on its way out of the
+         * connection, to be encrypted and sent, if ws_send() was given the message as it came. Of a
+         * sample: a connection's first message, and then one in each 17th read that brings some.
+         */
+        struct aw_histogram echo;
+};
+
+/*
+ * Adds what the listener's connections have done so far, those that have ended included, to
+ * *counters. It looks at each connection, so it is for once a second, not for each message.
+ */
+AW_API void ws_listener_count(const struct ws_listener *listener, struct ws_counters *counters);
+
+enum ws_event {
+        WS_EVENT_ACCEPTED,    /* a connection; nothing was read yet */
+        WS_EVENT_SECURE,      /* its TLS handshake is complete */
+        WS_EVENT_OPENED,      /* its opening handshake is: ws_accept() will give it to a task */
+        WS_EVENT_ENDED,       /* it is gone; once for each WS_EVENT_ACCEPTED, and the last */
+        WS_EVENT_TURNED_AWAY, /* one was accepted and closed: no descriptors. There is no struct ws */
+};
+
+/*
+ * Somebody who watches a listener. The function is called on the loop's stack or a task's; of the
+ * connection it uses ws_info() alone, and it does not wait.
+ */
+struct ws_watch {
+        void (*event)(void *argument, enum ws_event event, const struct ws *ws);
+        void *argument;
+};
+
+/* Who ended a connection. */
+enum ws_side {
+        WS_SIDE_NONE,   /* nobody has yet */
+        WS_SIDE_CLIENT, /* it closed, or ended its stream, or was lost */
+        WS_SIDE_SERVER,
+};
+
+/*
+ * What is known of a connection. Texts are the connection's, and good until the next await, or as
+ * long as the function that was told of an event.
+ */
+struct ws_info {
+        const char *peer;                 /* as ws_peer() */
+        const struct ws_request *request; /* NULL: none came that makes sense, or a client's */
+        const char *subprotocol;          /* as ws_subprotocol() */
+        const char *tls;                  /* "TLSv1.3"; NULL: none, or not yet */
+        bool resumed;                     /* the TLS session was */
+        int status;                       /* of the HTTP response; 0: there was none yet */
+
+        /* aw_loop_now() when it was accepted, opened and ended; 0: it was not. */
+        aw_time accepted, opened, ended;
+
+        struct ws_count received, sent;
+        size_t unread; /* bytes of memory that wait to be received */
+        size_t queued; /* bytes of memory that wait to be sent */
+
+        /* Codes of the Close frames, WS_NO_STATUS for one without a code; 0: there was none. */
+        unsigned received_close, sent_close;
+
+        /* The first that ended it, and why, in words. Of a connection that goes on "". */
+        enum ws_side ended_by;
+        const char *why;
+        bool tls_failed; /* its TLS handshake did, or a record that came later */
+        bool late;       /* its handshakes were not complete in time */
+
+        /* Where a task waits in it: "FILE:LINE: EXPRESSION". NULL: none does. */
+        const char *awaits;
+};
+
+AW_API void ws_info(const struct ws *ws, struct ws_info *info);
+
+/*
+ * Calls the function with each connection of the listener, the newest first, also those whose
+ * handshake is not complete, until it returns false. It uses them as an event's function does.
+ */
+AW_API void ws_listener_each(const struct ws_listener *listener,
+                             bool (*each)(const struct ws *ws, void *argument), void *argument);
+
+#endif

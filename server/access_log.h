@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The access log: a line for each connection that has ended. The lines wait in memory for a thread
+ * that writes them, up to ACCESS_LOG_QUEUE bytes; what is over is lost, and counted.
+ */
+#ifndef ACCESS_LOG_H
+#define ACCESS_LOG_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ACCESS_LOG_QUEUE ((size_t)256 << 10)
+#define ACCESS_LOG_LINE  4096 /* bytes, which a pipe takes whole or not at all */
+
+/*
+ * Opens the file to append to it, or standard output for "-". 0, or -1 after having logged why. With
+ * `json` each line is an object, else NAME=VALUE, where texts are written as in JSON.
+ */
+int access_log_open(const char *path, bool json);
+
+/* Begins to write, after what else may fork. 0, or -1 with errno. Does nothing if none is open. */
+int access_log_start(void);
+
+/* Writes what waits, for up to 2 seconds, and closes. */
+void access_log_close(void);
+
+bool access_log_is_open(void);
+
+/* Adds a line with the time and the members of an object, which it frees. NULL is lost. */
+void access_log_write(json_t *object);
+
+/* Opens the file by its name once more, for it may have been renamed. False: it has no name. */
+bool access_log_reopen(void);
+
+/* Lines that were lost so far. */
+uint64_t access_log_lost(void);
+
+#endif

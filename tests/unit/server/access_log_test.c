@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/* Once: it needs no loop. */
+/* Threads: a thread writes what others add. */
+/* The access log: its lines, and what happens to them if nobody takes them. */
+#include <fcntl.h>
+#include <poll.h>
+#include <regex.h>
+#include <sys/stat.h>
+
+#include "access_log.h"
+#include "log_form.h"
+#include "unit/support.h"
+
+#define TIME "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z"
+
+static char directory[] = "/tmp/access_log_test.XXXXXX";
+static char path[64], other[64];
+
+static int
+make_directory(void **state)
+{
+        (void)state;
+        if (mkdtemp(directory) == NULL)
+                return -1;
+        snprintf(path, sizeof(path), "%s/log", directory);
+        snprintf(other, sizeof(other), "%s/old", directory);
+        return 0;
+}
+
+static int
+remove_directory(void **state)
+{
+        (void)state;
+        unlink(path);
+        unlink(other);
+        return rmdir(directory);
+}
+
+static void
+begin(const char *name, bool json)
+{
+        assert_int_equal(access_log_open(name, json), 0);
+        assert_true(access_log_is_open());
+        assert_int_equal(access_log_start(), 0);
+}
+
+static void
+read_file(const char *name, char *out, size_t size)
+{
+        int fd = open(name, O_RDONLY | O_CLOEXEC);
+        ssize_t got = fd == -1 ? 0 : read(fd, out, size - 1);
+
+        assert_true(got >= 0);
+        out[got] = '\0';
+        if (fd != -1)
+                close(fd);
+}
+
+static void
+assert_like(const char *text, const char *pattern)
+{
+        regex_t regex;
+
+        assert_int_equal(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB), 0);
+        if (regexec(&regex, text, 0, NULL, 0) != 0)
+                fail_msg("'%s' is not like '%s'", text, pattern);
+        regfree(&regex);
+}
+
+static json_t *
+line_of(const char *text)
+{
+        return json_pack("{sssisfsb}", "path", text, "bytes", 5, "seconds", 0.25, "resumed", 1);
+}
+
+static void
+a_line_has_the_time_and_pairs(void **state)
+{
+        char text[1000];
+
+        (void)state;
+        unlink(path);
+        begin(path, false);
+        access_log_write(line_of("/a b"));
+        access_log_write(line_of("\" bytes=9 \\"));
+        access_log_close();
+        assert_false(access_log_is_open());
+        read_file(path, text, sizeof(text));
+        assert_like(text, "^" TIME " path=\"/a b\" bytes=5 seconds=0.25 resumed=true\n" TIME
+                          " path=\"\\\\\" bytes=9 \\\\\\\\\" bytes=5 seconds=0.25 resumed=true\n$");
+}
+
+static void
+with_json_a_line_is_an_object(void **state)
+{
+        char text[1000];
+        json_t *object;
+
+        (void)state;
+        unlink(path);
+        begin(path, true);
+        access_log_write(line_of("\"\n"));
+        access_log_close();
+        read_file(path, text, sizeof(text));
+        assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+        object = json_loads(text, 0, NULL);
+        assert_non_null(object);
+        assert_string_equal(json_string_value(json_object_get(object, "path")), "\"\n");
+        assert_like(json_string_value(json_object_get(object, "time")), "^" TIME "$");
+        assert_int_equal(json_integer_value(json_object_get(object, "bytes")), 5);
+        json_decref(object);
+}
+
+static void
+a_file_is_appended_to(void **state)
+{
+        char text[1000];
+        struct stat status;
+
+        (void)state;
+        unlink(path);
+        begin(path, false);
+        access_log_write(json_pack("{si}", "n", 1));
+        access_log_close();
+        begin(path, false);
+        access_log_write(json_pack("{si}", "n", 2));
+        access_log_close();
+        read_file(path, text, sizeof(text));
+        assert_like(text, "^" TIME " n=1\n" TIME " n=2\n$");
+        assert_int_equal(stat(path, &status), 0);
+        assert_int_equal(status.st_mode & 0137, 0);
+}
+
+static void
+a_file_that_was_renamed_is_opened_anew(void **state)
+{
+        char text[1000];
+
+        (void)state;
+        unlink(path);
+        test_begin();
+        begin(path, false);
+        access_log_write(json_pack("{si}", "n", 1));
+        do
+                read_file(path, text, sizeof(text));
+        while (text[0] == '\0');
+        assert_int_equal(rename(path, other), 0);
+        assert_true(access_log_reopen());
+        access_log_write(json_pack("{si}", "n", 2));
+        access_log_close();
+        expect_log("reopened the access log");
+        test_end();
+        read_file(other, text, sizeof(text));
+        assert_like(text, "^" TIME " n=1\n$");
+        read_file(path, text, sizeof(text));
+        assert_like(text, "^" TIME " n=2\n$");
+}
+
+static void
+a_file_that_cannot_be_opened_anew_goes_on(void **state)
+{
+        char text[1000];
+
+        (void)state;
+        unlink(path);
+        test_begin();
+        begin(path, false);
+        assert_int_equal(rename(path, other), 0);
+        assert_int_equal(mkdir(path, 0700), 0);
+        assert_true(access_log_reopen());
+        access_log_write(json_pack("{si}", "n", 2));
+        access_log_close();
+        expect_log("cannot open the access log");
+        test_end();
+        assert_int_equal(rmdir(path), 0);
+        read_file(other, text, sizeof(text));
+        assert_like(text, "^" TIME " n=2\n$");
+}
+
+static void
+what_cannot_be_written_to_is_refused_at_once(void **state)
+{
+        (void)state;
+        test_begin();
+        assert_int_equal(access_log_open(directory, false), -1);
+        expect_log("--access-log: cannot write to ");
+        assert_int_equal(mkfifo(path, 0600), 0);
+        assert_int_equal(access_log_open(path, false), -1);
+        expect_log(": nobody reads it");
+        unlink(path);
+        test_end();
+        assert_false(access_log_is_open());
+        assert_false(access_log_reopen());
+        access_log_close();
+}
+
+static void
+lines_for_a_full_disk_are_counted(void **state)
+{
+        uint64_t before = access_log_lost();
+
+        (void)state;
+        test_begin();
+        begin("/dev/full", false);
+        for (int i = 0; i < 3; i++)
+                access_log_write(json_pack("{si}", "n", i));
+        access_log_close();
+        assert_int_equal(access_log_lost() - before, 3);
+        expect(*test_log_find("of the access log /dev/full were lost: No space left") != '\0');
+        test_end();
+}
+
+static void
+a_line_that_cannot_be_made_is_lost(void **state)
+{
+        uint64_t before = access_log_lost();
+        char *longest = calloc(1, 5000);
+        char text[1000];
+
+        (void)state;
+        memset(longest, 'x', 4999);
+        unlink(path);
+        begin(path, false);
+        access_log_write(NULL);
+        access_log_write(json_pack("{ss}", "long", longest));
+        access_log_write(json_pack("{si}", "n", 1));
+        access_log_close();
+        free(longest);
+        assert_int_equal(access_log_lost() - before, 2);
+        read_file(path, text, sizeof(text));
+        assert_like(text, "^" TIME " lost_lines=2\n" TIME " n=1\n$");
+}
+
+/* What there is to read, until nothing comes any more and it is `all`. */
+static size_t
+drain(int fd, size_t *lost)
+{
+        static char text[2 << 20];
+        size_t length = 0, lines = 0;
+        ssize_t got;
+        char *at;
+
+        while ((got = read(fd, text + length, sizeof(text) - 1 - length)) > 0)
+                length += (size_t)got;
+        text[length] = '\0';
+        *lost = 0;
+        for (at = text; (at = strchr(at, '\n')) != NULL; at++)
+                lines++;
+        for (at = text; (at = strstr(at, "lost_lines=")) != NULL; at++) {
+                *lost += strtoul(at + strlen("lost_lines="), NULL, 10);
+                lines--;
+        }
+        return lines;
+}
+
+static void *
+drain_in_thread(void *argument)
+{
+        size_t *found = argument;
+
+        found[1] = drain((int)found[0], &found[2]);
+        return NULL;
+}
+
+/* The reader does not read until all has been written: that it comes so far is what is tested. */
+static void
+a_reader_that_does_not_read_stops_nobody_and_loses_lines(void **state)
+{
+        enum { LINES = 20000 };
+        uint64_t before = access_log_lost();
+        size_t found[3];
+        pthread_t thread;
+        int fd, i;
+
+        (void)state;
+        unlink(path);
+        assert_int_equal(mkfifo(path, 0600), 0);
+        fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        assert_true(fd >= 0);
+        begin(path, false);
+        for (i = 0; i < LINES; i++)
+                access_log_write(json_pack("{sssi}", "peer", "127.0.0.1:12345", "n", i));
+        assert_true(access_log_lost() > before);
+        assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+        found[0] = (size_t)fd;
+        assert_int_equal(pthread_create(&thread, NULL, drain_in_thread, found), 0);
+        access_log_write(json_pack("{si}", "last", 1));
+        access_log_close();
+        pthread_join(thread, NULL);
+        close(fd);
+        unlink(path);
+        assert_int_equal(found[1] + (access_log_lost() - before), LINES + 1);
+        assert_true(found[2] > 0 && found[2] <= access_log_lost());
+}
+
+/* Standard error. */
+
+static void
+the_journal_is_known_by_its_socket(void **state)
+{
+        struct stat status;
+        char own[64];
+
+        (void)state;
+        assert_int_equal(fstat(STDERR_FILENO, &status), 0);
+        snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+        assert_true(log_form_is_journal(own));
+        assert_false(log_form_is_journal(NULL));
+        assert_false(log_form_is_journal(""));
+        assert_false(log_form_is_journal("1:1"));
+        strcat(own, "0");
+        assert_false(log_form_is_journal(own));
+}
+
+int
+main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_line_has_the_time_and_pairs),
+                cmocka_unit_test(with_json_a_line_is_an_object),
+                cmocka_unit_test(a_file_is_appended_to),
+                cmocka_unit_test(a_file_that_was_renamed_is_opened_anew),
+                cmocka_unit_test(a_file_that_cannot_be_opened_anew_goes_on),
+                cmocka_unit_test(what_cannot_be_written_to_is_refused_at_once),
+                cmocka_unit_test(lines_for_a_full_disk_are_counted),
+                cmocka_unit_test(a_line_that_cannot_be_made_is_lost),
+                cmocka_unit_test(a_reader_that_does_not_read_stops_nobody_and_loses_lines),
+                cmocka_unit_test(the_journal_is_known_by_its_socket),
+        };
+
+        signal(SIGPIPE, SIG_IGN);
+        return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
