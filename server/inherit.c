@@ -125,7 +125,7 @@ from_manager(struct inherited *inherited)
                 if (result == 0)
                         result = add_socket(inherited,
                                             (struct inherited_socket){.fd = fd,
-                                                                      .lent = true,
+                                                                      .kind = SOCKET_LENT,
                                                                       .url = url_of(fd, name)});
         }
         return result;
@@ -136,22 +136,22 @@ from_manager(struct inherited *inherited)
 static int
 take_entry(struct inherited *inherited, const char *line)
 {
-        int fd = -1, lent = 0, at = 0;
+        int fd = -1, kind = 0, at = 0;
         unsigned slot = 0;
 
         if (sscanf(line, "ready %d", &fd) == 1)
                 inherited->ready = fd;
         else if (sscanf(line, "pidfile %d", &fd) == 1)
                 inherited->pidfile = fd;
-        else if (sscanf(line, "socket %d %u %d %n", &fd, &slot, &lent, &at) == 3 && at > 0 &&
+        else if (sscanf(line, "socket %d %u %d %n", &fd, &slot, &kind, &at) == 3 && at > 0 &&
                  slot < SLOTS_MAX)
                 return check_socket(fd) == -1
                                ? -1
-                               : add_socket(inherited,
-                                            (struct inherited_socket){.fd = fd,
-                                                                      .slot = slot,
-                                                                      .lent = lent != 0,
-                                                                      .url = strdup(line + at)});
+                               : add_socket(inherited, (struct inherited_socket){
+                                                               .fd = fd,
+                                                               .slot = slot,
+                                                               .kind = (enum socket_kind)kind,
+                                                               .url = strdup(line + at)});
         return fcntl(fd, F_SETFD, FD_CLOEXEC) == -1 ? refuse_descriptor(fd, strerror(errno)) : 0;
 }
 
@@ -198,7 +198,8 @@ inherit_remove_files(const struct inherited *inherited)
         for (size_t i = 0; i < inherited->count; i++) {
                 const struct inherited_socket *socket = &inherited->sockets[i];
 
-                if (socket->fd != -1 && !socket->lent && strncmp(socket->url, "unix:/", 6) == 0)
+                if (socket->fd != -1 && socket->kind != SOCKET_LENT &&
+                    strncmp(socket->url, "unix:/", 6) == 0)
                         unlink(socket->url + strlen("unix:"));
         }
 }

@@ -9,10 +9,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Whose a listening socket is, and what for. */
+enum socket_kind {
+        SOCKET_OWN,
+        SOCKET_LENT,  /* the service manager's: it listens for longer than we do */
+        SOCKET_ADMIN, /* of --admin: not for WebSockets */
+};
+
 struct inherited_socket {
         int fd; /* -1: somebody took it */
         unsigned slot;
-        bool lent; /* the service manager's: it listens for longer than we do */
+        enum socket_kind kind;
         char *url; /* what is spoken, and where: "wss://127.0.0.1:7681" */
 };
 
@@ -23,7 +30,7 @@ struct inherited {
         int pidfile; /* locked; or -1 */
 };
 
-/* The variable in which a server hands over: lines "socket FD SLOT LENT URL", "ready FD", "pidfile FD". */
+/* The variable in which a server hands over: lines "socket FD SLOT KIND URL", "ready FD", "pidfile FD". */
 #define INHERIT_VARIABLE "WSECHOD_TAKEOVER"
 
 /*

@@ -13,8 +13,6 @@
 #include "await/log.h"
 #include "base/say.h"
 
-enum kind { OWN, LENT, ADMIN };
-
 static int
 out_of_memory(void)
 {
@@ -59,7 +57,8 @@ static int
 failed(const struct listener *listener, const struct aw_error *error)
 {
         if (error->kind != AW_ERROR_CANCELLED)
-                aw_log(AW_LOG_ERROR, "%s%s", listener->admin ? "--admin: " : "", error->text);
+                aw_log(AW_LOG_ERROR, "%s%s", listener->kind == SOCKET_ADMIN ? "--admin: " : "",
+                       error->text);
         return error->kind == AW_ERROR_USAGE ? 2 : 1;
 }
 
@@ -102,8 +101,8 @@ keep_opened(struct listener *listener, struct listener_slot *slot, struct ws_lis
                 ws_listener_close(opened);
         if (slot->count == 0 || url != NULL)
                 return out_of_memory();
-        listener->shared = listener->lent || listener->admin || file_of(listener) != NULL;
-        if (file_of(listener) != NULL && !listener->lent &&
+        listener->shared = listener->kind != SOCKET_OWN || file_of(listener) != NULL;
+        if (file_of(listener) != NULL && listener->kind != SOCKET_LENT &&
             lstat(file_of(listener), &status) == 0) {
                 listener->device = status.st_dev;
                 listener->inode = status.st_ino;
@@ -123,8 +122,8 @@ open_first(struct listener *listener, const struct server_options *options)
         if (slot == NULL)
                 return out_of_memory();
         wanted.url = listener->url;
-        wanted.sharing = listener->admin ? WS_SHARING_NONE : WS_SHARING_FIRST;
-        wanted.socket_mode = listener->admin ? 0 : wanted.socket_mode;
+        wanted.sharing = listener->kind == SOCKET_ADMIN ? WS_SHARING_NONE : WS_SHARING_FIRST;
+        wanted.socket_mode = listener->kind == SOCKET_ADMIN ? 0 : wanted.socket_mode;
         wanted.descriptors = slot->fds;
         wanted.descriptor_count = (size_t)slot->count;
         opened = await(ws_listen(&wanted, &error));
@@ -163,7 +162,7 @@ take_inherited(struct listener *listener, struct inherited *inherited)
                 struct inherited_socket *socket = &inherited->sockets[i];
                 struct listener_slot *slot;
 
-                if (socket->fd == -1 || socket->lent != listener->lent ||
+                if (socket->fd == -1 || socket->kind != listener->kind ||
                     strcmp(socket->url, listener->url) != 0)
                         continue;
                 slot = slot_at(listener, socket->slot);
@@ -179,7 +178,7 @@ take_inherited(struct listener *listener, struct inherited *inherited)
 }
 
 static async int
-open_url(struct listeners *listeners, const char *url, enum kind kind,
+open_url(struct listeners *listeners, const char *url, enum socket_kind kind,
          const struct server_options *options, struct inherited *inherited, unsigned workers)
 {
         struct listener *items = realloc(listeners->items, (listeners->count + 1) * sizeof(*items)),
@@ -190,8 +189,7 @@ open_url(struct listeners *listeners, const char *url, enum kind kind,
                 return out_of_memory();
         listeners->items = items;
         listener = &items[listeners->count++];
-        *listener =
-                (struct listener){.url = strdup(url), .lent = kind == LENT, .admin = kind == ADMIN};
+        *listener = (struct listener){.url = strdup(url), .kind = kind};
         if (listener->url == NULL)
                 return out_of_memory();
         status = take_inherited(listener, inherited);
@@ -210,9 +208,9 @@ open_lent(struct listeners *listeners, const struct server_options *options,
         int status = 0;
 
         for (size_t i = 0; i < inherited->count && status == 0; i++)
-                if (inherited->sockets[i].fd != -1 && inherited->sockets[i].lent)
-                        status = await(open_url(listeners, inherited->sockets[i].url, LENT, options,
-                                                inherited, 1));
+                if (inherited->sockets[i].fd != -1 && inherited->sockets[i].kind == SOCKET_LENT)
+                        status = await(open_url(listeners, inherited->sockets[i].url, SOCKET_LENT,
+                                                options, inherited, 1));
         return status;
 }
 
@@ -221,8 +219,9 @@ open_admin(struct listeners *listeners, const struct server_options *options,
            struct inherited *inherited)
 {
         char *url = admin_listen_url(options->admin);
-        int status = url == NULL ? out_of_memory()
-                                 : await(open_url(listeners, url, ADMIN, options, inherited, 1));
+        int status = url == NULL
+                             ? out_of_memory()
+                             : await(open_url(listeners, url, SOCKET_ADMIN, options, inherited, 1));
 
         free(url);
         return status;
@@ -236,9 +235,10 @@ listeners_open(struct listeners *listeners, const struct server_options *options
         size_t i;
 
         if (status == 0 && listeners->count == 0 && options->listen.count == 0)
-                status = await(open_url(listeners, SERVER_URL, OWN, options, inherited, workers));
+                status = await(
+                        open_url(listeners, SERVER_URL, SOCKET_OWN, options, inherited, workers));
         for (i = 0; i < options->listen.count && status == 0; i++)
-                status = await(open_url(listeners, options->listen.items[i], OWN, options,
+                status = await(open_url(listeners, options->listen.items[i], SOCKET_OWN, options,
                                         inherited, workers));
         if (status == 0 && options->admin != NULL)
                 status = await(open_admin(listeners, options, inherited));
@@ -280,7 +280,7 @@ listeners_tell(const struct listeners *listeners)
 {
         for (size_t i = 0; i < listeners->count; i++)
                 for (char *const *at = listeners->items[i].addresses;
-                     *at != NULL && !listeners->items[i].admin; at++)
+                     *at != NULL && listeners->items[i].kind != SOCKET_ADMIN; at++)
                         tell("listening on %s", *at);
 }
 
@@ -307,8 +307,7 @@ listeners_shut(const struct listeners *listeners)
         for (size_t i = 0; i < listeners->count; i++) {
                 const struct listener *listener = &listeners->items[i];
 
-                for (unsigned s = 0;
-                     s < listener->slot_count && !listener->lent && !listener->admin; s++)
+                for (unsigned s = 0; s < listener->slot_count && listener->kind == SOCKET_OWN; s++)
                         for (int n = 0; n < listener->slots[s].count; n++)
                                 shutdown(listener->slots[s].fds[n], SHUT_RDWR);
         }

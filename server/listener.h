@@ -21,8 +21,7 @@ struct listener_slot {
 /* Of one URL. */
 struct listener {
         char *url;
-        bool lent;   /* the service manager's */
-        bool admin;  /* of --admin: not for WebSockets */
+        enum socket_kind kind;
         bool shared; /* all workers accept from its only slot */
         struct listener_slot *slots;
         unsigned slot_count;

@@ -37,7 +37,7 @@ write_listener(FILE *out, const struct listener *listener)
         for (unsigned slot = 0; slot < listener->slot_count; slot++)
                 for (int i = 0; i < listener->slots[slot].count; i++)
                         fprintf(out, "socket %d %u %d %s\n", listener->slots[slot].fds[i], slot,
-                                listener->lent, listener->url);
+                                (int)listener->kind, listener->url);
 }
 
 /* See INHERIT_VARIABLE. NULL: no memory. */

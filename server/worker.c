@@ -170,7 +170,8 @@ open_listeners(struct worker *worker)
         for (size_t i = 0; i < service->listeners.count; i++) {
                 const struct listener *listener = &service->listeners.items[i];
 
-                for (unsigned slot = 0; slot < listener->slot_count && !listener->admin; slot++)
+                for (unsigned slot = 0;
+                     slot < listener->slot_count && listener->kind != SOCKET_ADMIN; slot++)
                         if (listener_is_for(listener, slot, worker->number, service->workers) &&
                             await(open_slot(worker, listener, &listener->slots[slot])) == -1)
                                 return -1;
@@ -205,7 +206,7 @@ watch_worker(struct worker *worker)
                 return -1;
         }
         for (size_t i = 0; i < listeners->count; i++)
-                if (listeners->items[i].admin &&
+                if (listeners->items[i].kind == SOCKET_ADMIN &&
                     await(open_admin_listener(worker, &listeners->items[i])) != 0)
                         return -1;
         return 0;

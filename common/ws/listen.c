@@ -106,7 +106,7 @@ static async int
 listen_on(struct ws_listener *listener, const struct ws_listen_options *options,
           struct aw_error *error)
 {
-        struct aw_url *url = malloc(sizeof(*url));
+        struct aw_url *url = calloc(1, sizeof(*url));
         int result;
 
         if (url == NULL)
@@ -126,7 +126,7 @@ listen_on(struct ws_listener *listener, const struct ws_listen_options *options,
 async int
 ws_listen_check(const struct ws_listen_options *options, struct aw_error *error)
 {
-        struct aw_url *url = malloc(sizeof(*url));
+        struct aw_url *url = calloc(1, sizeof(*url));
         struct aw_addresses addresses = {.count = 0};
         int result;
 

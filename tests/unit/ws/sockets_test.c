@@ -169,7 +169,7 @@ a_listener_that_stops_finishes_handshakes_and_takes_no_more(NOTHING)
         wait_until(listener->connections != NULL);
         ws_listener_stop(listener);
         expect_error(await(ws_accept(listener, NOW_OR_NOT)) == NULL ? -1 : 0, ETIMEDOUT);
-        raw_send(half, RAW_REQUEST + 10, strlen(RAW_REQUEST) - 10);
+        raw_send(half, &RAW_REQUEST[10], strlen(RAW_REQUEST) - 10);
         late = await(ws_accept(listener, SOON));
         expect(late != NULL);
         await(raw_read_head(half, head));
