@@ -228,6 +228,8 @@ check(const struct aw_opt_program *said, const struct server_options *options, i
         if (options_workers(options->workers) == 0)
                 return aw_opt_usage_error(said, "--workers: '%s' is neither auto nor from 1 to %d",
                                           options->workers, WORKERS_MAX);
+        if (options->worker_timeout > 0 && options->worker_timeout < 100 * AW_MILLISECOND)
+                return aw_opt_usage_error(said, "--worker-timeout must be 0 or at least 100ms");
         return AW_OPT_RUN;
 }
 

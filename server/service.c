@@ -235,13 +235,36 @@ tell_predecessor(struct service *service)
         inherit_drop_sockets(&service->inherited);
 }
 
+static void
+describe_status(const struct service *service, char *out, size_t size)
+{
+        unsigned serving = 0;
+
+        for (unsigned i = 0; i < service->workers; i++)
+                serving += atomic_load(&service->shared->workers[i].state) == WORKER_SERVING;
+        if (serving < service->workers)
+                snprintf(out, size, "serving with %u of %u workers", serving, service->workers);
+        else
+                snprintf(out, size, "serving with %u worker%s", serving, serving == 1 ? "" : "s");
+}
+
+void
+service_show_status(const struct service *service)
+{
+        char status[80];
+
+        if (!service->serving || service->draining)
+                return;
+        describe_status(service, status, sizeof(status));
+        notify_status(status);
+}
+
 void
 service_ready(struct service *service)
 {
         char status[80];
 
-        snprintf(status, sizeof(status), "serving with %u worker%s", service->workers,
-                 service->workers == 1 ? "" : "s");
+        describe_status(service, status, sizeof(status));
         if (!service->serving) {
                 service->serving = true;
                 if (service->options.fingerprint[0] != '\0')
@@ -289,6 +312,7 @@ service_close(struct service *service)
         listeners_free(&service->listeners);
         access_log_close();
         inherit_free(&service->inherited);
-        shared_free(service->shared);
+        /* The certificate's context knows the keys for tickets that are there. */
         options_clear(&service->options);
+        shared_free(service->shared);
 }

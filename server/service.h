@@ -42,6 +42,9 @@ int service_loop(const struct server_options *options, aw_task_function *functio
 /* All workers serve. The first time everybody is told who waits for it. */
 void service_ready(struct service *service);
 
+/* How many workers serve, for the service manager. */
+void service_show_status(const struct service *service);
+
 /* It begins to end. */
 void service_stopping(struct service *service);
 

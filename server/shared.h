@@ -20,7 +20,6 @@ enum worker_state {
 struct worker_block {
         _Alignas(64) atomic_ulong turns; /* of its loop, that something has counted: it is alive */
         atomic_int state;                /* enum worker_state */
-        atomic_int pid;
 };
 
 struct shared {

@@ -105,6 +105,7 @@ start_child(struct supervisor *supervisor, unsigned number)
         pid_t pid = -1;
 
         child->started = aw_loop_now();
+        atomic_store(&supervisor->service->shared->workers[number].state, WORKER_STARTING);
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0)
                 pid = fork();
         if (pid == 0) {
@@ -124,7 +125,6 @@ start_child(struct supervisor *supervisor, unsigned number)
         child->channel = ends[0];
         child->turned = 0;
         child->answers = child->dumped = false;
-        atomic_store(&supervisor->service->shared->workers[number].state, WORKER_STARTING);
 }
 
 /* The end of all. */
@@ -212,7 +212,7 @@ child_ended(struct supervisor *supervisor, unsigned number, int status)
         child->channel = -1;
         child->pid = 0;
         atomic_store(&block->state, WORKER_NONE);
-        atomic_store(&block->pid, 0);
+        service_show_status(supervisor->service);
         describe_end(status, how, sizeof(how));
         if (supervisor->stopping) {
                 if (status != 0 && !supervisor->forced)

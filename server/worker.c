@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "access_log.h"
 #include "await/log.h"
@@ -337,7 +336,6 @@ worker_run(void *argument)
                                 .main = aw_task_current()};
         int status = 1;
 
-        atomic_store(&worker.block->pid, getpid());
         metrics_use(&start->service->shared->metrics[start->number]);
         aw_group_init(&worker.orders);
         worker.minding = start->channel == -1

@@ -11,7 +11,7 @@ import socket
 import time
 
 from peer import Peer
-from service import CERTIFICATE, PLAIN, Manager, command, stop_by_pid
+from service import CERTIFICATE, PLAIN, Manager, children, command, stop_by_pid
 from support import DEADLINE, Log, Skip, equal, main, scratch, started, test
 from wire import connect
 
@@ -41,6 +41,17 @@ def _():
                 equal(int(message["EXTEND_TIMEOUT_USEC"]) >= 9_000_000, True, "the time it asks for")
                 equal(process.wait(DEADLINE), 0, "the status")
                 log.text()
+
+
+@test("it tells how many of its workers serve")
+def _():
+    with Manager() as manager, managed(manager, "--workers", "2") as process:
+        manager.wait("READY", "1")
+        os.kill(children(process.pid)[0], signal.SIGKILL)
+        manager.wait("STATUS", "serving with 1 of 2 workers")
+        manager.wait("STATUS", "serving with 2 workers")
+        process.terminate()
+        equal(process.wait(DEADLINE), 0, "the status")
 
 
 @test("a server that cannot start never says that it is ready")

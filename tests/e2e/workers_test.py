@@ -39,6 +39,8 @@ def _():
     for wrong in ("0", "two", "1025", "-1", ""):
         done = run(*command("--workers", wrong)).expect(2)
         match(f"--workers: '{wrong}' is neither auto nor from 1 to 1024", done.err)
+    done = run(*command("--worker-timeout", "99ms")).expect(2)
+    match("--worker-timeout must be 0 or at least 100ms", done.err)
 
 
 @test("each worker has connections of its own")
@@ -191,13 +193,13 @@ def _():
 
 @test("a supervisor that was stopped for a while takes no worker for hanging")
 def _():
-    with Workers("--worker-timeout", "1s", cert=False) as server, contextlib.ExitStack() as stack:
+    with Workers("--worker-timeout", "3s", cert=False) as server, contextlib.ExitStack() as stack:
         pids = server.pids()
         everybody = [server.process.pid, *pids]
         for pid in everybody:
             os.kill(pid, signal.SIGSTOP)
         # For longer than the limit; there is nothing to wait for but the time.
-        run("sleep", "1.5").expect(0)
+        run("sleep", "4").expect(0)
         for pid in everybody:
             os.kill(pid, signal.SIGCONT)
         for pid in pids:
