@@ -3,6 +3,7 @@
 manager is told."""
 
 import contextlib
+import itertools
 import os
 import pathlib
 import signal
@@ -95,11 +96,24 @@ class Workers(Server):
                 return peer
         raise AssertionError(f"worker {pid} gets no connection")
 
+    def kill(self, pid, number=signal.SIGKILL):
+        """Sends a worker a signal that it does not survive."""
+        self.others = [other for other in self.pids() if other != pid]
+        os.kill(pid, number)
+
     def replaced(self, pid):
-        """Waits until there are two again, without that one; returns the new one."""
-        others = [other for other in self.pids() if other != pid]
-        eventually(lambda: pid not in self.pids() and len(self.pids()) == 2, "a successor")
-        return next(new for new in self.pids() if new not in others)
+        """Waits until there is another in the place of the one killed; returns that."""
+        new = set()
+
+        def found():
+            new.update(set(self.pids()) - {pid, *self.others})
+            return bool(new) and pid not in self.pids()
+
+        eventually(found, "a successor")
+        return new.pop()
+
+
+NUMBERS = itertools.count()
 
 
 class Manager:
@@ -107,7 +121,7 @@ class Manager:
 
     def __init__(self, abstract=False):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.name = f"{scratch()}/notify-{id(self)}"
+        self.name = f"{scratch()}/notify-{next(NUMBERS)}"
         self.sock.bind("\0" + self.name if abstract else self.name)
         self.sock.settimeout(DEADLINE)
         self.address = "@" + self.name if abstract else self.name

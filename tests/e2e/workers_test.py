@@ -57,7 +57,7 @@ def _():
         killed, other = server.pids()
         lost = [server.peer_of(killed, stack) for _ in range(3)]
         kept = [server.peer_of(other, stack) for _ in range(3)]
-        os.kill(killed, signal.SIGKILL)
+        server.kill(killed)
         for peer in lost:
             peer.expect_end()
         new = server.replaced(killed)
@@ -99,7 +99,7 @@ def _():
         other = server.pids()[1]
         for pause in (100, 200, 400):
             victim = next(pid for pid in server.pids() if pid != other)
-            os.kill(victim, signal.SIGKILL)
+            server.kill(victim)
             server.log.wait(rf"\(process {victim}\) .* in {pause} ms")
             server.replaced(victim)
 
@@ -185,7 +185,7 @@ def _():
 def _():
     with Workers("--worker-timeout", "1s", cert=False) as server:
         pid = server.pids()[0]
-        os.kill(pid, signal.SIGSTOP)
+        server.kill(pid, signal.SIGSTOP)
         server.log.wait(rf"worker \d \(process {pid}\) hangs: ")
         server.log.wait(rf"\(process {pid}\) was ended by signal 9")
         server.replaced(pid)
@@ -309,7 +309,7 @@ def _():
             for peer in peers:
                 peer.echoes()
             victim = server.pids()[0]
-            os.kill(victim, signal.SIGKILL)
+            server.kill(victim)
             server.replaced(victim)
         equal(path.exists(), True, "that the file is there")
         stack.close()

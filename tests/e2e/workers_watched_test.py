@@ -64,7 +64,7 @@ def _():
         server.peer_of(other, stack).echoes()
         eventually(lambda: server.total(*RECEIVED)[0] == 2, "both messages")
         open_before = server.total("connections_open")[0]
-        os.kill(victim, signal.SIGKILL)
+        server.kill(victim)
         server.replaced(victim)
         eventually(lambda: 0 < server.total("connections_open")[0] < open_before, "fewer connections")
         equal(server.total(*RECEIVED)[0], 2, "the messages so far")
