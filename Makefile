@@ -91,6 +91,9 @@ cmocka_libs = $(call once,cmocka_libs,pkg-config --libs cmocka)
 # Of the programs: the library does not need it.
 jansson_cflags = $(call once,jansson_cflags,pkg-config --cflags jansson)
 jansson_libs = $(call once,jansson_libs,pkg-config --libs jansson)
+# Of wsecho alone: lines at a terminal.
+edit_cflags = $(call once,edit_cflags,pkg-config --cflags libedit)
+edit_libs = $(call once,edit_libs,pkg-config --libs libedit)
 
 # The examples include <await/task.h>, as those do who use the installed library.
 language = -std=gnu11 -D_GNU_SOURCE -DAW_VERSION='"$(VERSION)"' -iquote tests -iquote client -iquote server -Icommon \
@@ -132,9 +135,11 @@ all: $(programs) $(library) ## build the programs and the library (the default)
 $(BUILD)/wsechod: $(server_o) $(OBJ)/common.a
 $(BUILD)/wsecho: $(client_o) $(OBJ)/common.a
 $(BUILD)/wsbench: $(wsbench_o) $(OBJ)/common.a
-$(BUILD)/wsechod $(BUILD)/wsecho: private extra = $(jansson_libs)
+$(BUILD)/wsechod: private extra = $(jansson_libs)
+$(BUILD)/wsecho: private extra = $(jansson_libs) $(edit_libs)
 $(BUILD)/wsbench: private extra = $(jansson_libs) -lm
-$(server_o) $(client_o) $(wsbench_o): private extra = $(jansson_cflags)
+$(client_o): private extra = $(jansson_cflags) $(edit_cflags)
+$(server_o) $(wsbench_o): private extra = $(jansson_cflags)
 $(examples): $(BUILD)/examples/%: $(OBJ)/common/examples/%.o $(BUILD)/libawait.a
 $(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/client/bench/histogram.o $(OBJ)/common.a
 $(benches): private extra = -lm

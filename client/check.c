@@ -17,15 +17,22 @@ options_have_messages(const struct sending_options *sending)
         return sending->count > 0 || sending->parts.count > 0;
 }
 
-/* TIME, replies, forever; -1 is forever, as in wscat. Without it: forever if we only listen. */
+/*
+ * TIME, replies, forever; -1 is forever, as in wscat. Without it: forever if we only listen; not at
+ * all for somebody at a terminal, who sees what is there.
+ */
 static bool
-check_wait(struct ending_options *ending, bool listens)
+check_wait(struct ending_options *ending, bool listens, bool at_terminal)
 {
         const char *wait = ending->wait;
 
         ending->wait_time = -1;
-        if (wait == NULL)
-                ending->forever = listens && !ending->has_expected && ending->count == 0;
+        if (wait == NULL && (ending->has_expected || ending->count > 0))
+                return true;
+        if (wait == NULL && at_terminal)
+                ending->wait_time = 0;
+        else if (wait == NULL)
+                ending->forever = listens;
         else if (strcmp(wait, "forever") == 0 || strcmp(wait, "-1") == 0)
                 ending->forever = true;
         else if (strcmp(wait, "replies") != 0 && aw_opt_duration(wait, &ending->wait_time) == -1) {
@@ -57,9 +64,8 @@ check_pattern(const char *name, const char *pattern, regex_t *compiled, bool *ha
         return true;
 }
 
-/* A code that may stand in a Close frame (section 7.4), at the beginning of the text, or 0. */
-static unsigned
-read_code(const char *text, char **end)
+unsigned
+options_read_code(const char *text, char **end)
 {
         unsigned long code = strtoul(text, end, 10);
         bool known = (code >= 1000 && code <= 1003) || (code >= 1005 && code <= 1014);
@@ -78,7 +84,7 @@ check_close(struct ending_options *ending)
         ending->code = WS_NORMAL;
         if (ending->close == NULL)
                 return true;
-        ending->code = read_code(ending->close, &end);
+        ending->code = options_read_code(ending->close, &end);
         if (ending->code == 0 || ending->code == WS_NO_STATUS || ending->code == WS_ABNORMAL ||
             (*end != '\0' && *end != ':')) {
                 aw_opt_usage_error(&options_program,
@@ -105,7 +111,7 @@ find_code(const char *codes, unsigned code, bool *valid)
         unsigned one;
 
         do {
-                one = read_code(codes, &end);
+                one = options_read_code(codes, &end);
                 found = found || one == code;
                 *valid = one != 0 && (*end == ',' || *end == '\0');
                 codes = end + 1;
@@ -180,8 +186,11 @@ settle_options(struct client_options *options)
                 printing->format = "raw";
         if (!options_have_messages(sending) && is_dev_null(STDIN_FILENO))
                 sending->no_stdin = true;
+        options->terminal.on = !options_have_messages(sending) && !sending->no_stdin &&
+                               !sending->echo && !sending->null && isatty(STDIN_FILENO) == 1 &&
+                               isatty(STDERR_FILENO) == 1;
         /* Bytes in, bytes out. */
-        if (sending->binary && !sending->lines && !sending->no_stdin &&
+        if (!options->terminal.on && sending->binary && !sending->lines && !sending->no_stdin &&
             !options_have_messages(sending) && strcmp(printing->format, "auto") == 0)
                 printing->raw = true;
 }
@@ -203,7 +212,8 @@ options_check(struct client_options *options, char **operands, int count)
                check_pattern("expect", ending->expect, &ending->expected, &ending->has_expected) &&
                check_pattern("reject", ending->reject, &ending->rejected, &ending->has_rejected) &&
                check_wait(ending,
-                          options->sending.no_stdin && !options_have_messages(&options->sending)) &&
+                          options->sending.no_stdin && !options_have_messages(&options->sending),
+                          options->terminal.on) &&
                check_close(ending) && check_close_ok(ending);
 }
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,10 +10,12 @@
 
 #include "await/signals.h"
 #include "await/tls.h"
+#include "cli/dump.h"
 #include "echo.h"
 #include "print.h"
 #include "report.h"
 #include "session.h"
+#include "terminal.h"
 
 aw_time
 client_deadline(const struct client_options *options)
@@ -100,6 +103,7 @@ run_session(const struct ws_connect_options *to, struct session *session)
         session->from_input = !options_have_messages(&options->sending);
         session->way = !session->from_input        ? messages_send
                        : options->sending.no_stdin ? nothing_send
+                       : session->terminal != NULL ? terminal_send
                                                    : input_send;
         if (options->printing.json)
                 pings = aw_spawn("print pings", print_pings, session);
@@ -130,7 +134,7 @@ static async enum client_status
 converse(const struct client_run *run)
 {
         const struct client_options *options = run->options;
-        struct session session = {.options = options};
+        struct session session = {.options = options, .terminal = run->terminal};
         struct ws_connect_options to = {.url = options->url,
                                         .tls = options->tls_context,
                                         .headers = options->handshake.headers.items,
@@ -138,12 +142,16 @@ converse(const struct client_run *run)
                                         .max_message = options->connection.max_message};
         enum client_status status = CLIENT_LOCAL;
 
-        session.printer = print_open(&options->printing, options->sending.null);
+        session.printer = print_open(&options->printing, options->sending.null, run->terminal);
         session.report = session.printer == NULL ? NULL : report_create(options);
         if (session.report != NULL) {
                 to.observer = report_observer(session.report);
+                if (run->terminal != NULL)
+                        to.observer = terminal_observer(run->terminal, to.observer);
                 status = options->sending.echo ? await(echo_run(&to, options))
                                                : await(run_session(&to, &session));
+                if (run->terminal != NULL)
+                        await(terminal_end(run->terminal, session_last_deadline(&session)));
                 status = await(finish_session(&session,
                                               run->stopped == CLIENT_OK ? status : run->stopped));
         }
@@ -159,8 +167,8 @@ enum { STOPPING = 4 };
 
 static bool dies_of_pipe;
 
-static bool
-is_ignored(int number)
+bool
+client_ignores(int number)
 {
         struct sigaction action;
 
@@ -176,7 +184,7 @@ client_hold_signals(void)
         for (int i = 0; i < STOPPING; i++)
                 sigaddset(&set, stopping[i]);
         sigprocmask(SIG_BLOCK, &set, NULL);
-        dies_of_pipe = !is_ignored(SIGPIPE);
+        dies_of_pipe = !client_ignores(SIGPIPE);
 }
 
 /* `| head -1` is no failure, and ends a program without a word. */
@@ -212,6 +220,21 @@ struct watch {
         aw_time end; /* of --max-time */
 };
 
+static void
+show_tasks(struct terminal *terminal)
+{
+        char *text;
+
+        if (terminal == NULL || !terminal_is_on(terminal)) {
+                aw_dump_print();
+                return;
+        }
+        text = aw_dump_text();
+        if (text != NULL)
+                terminal_tell(terminal, text);
+        free(text);
+}
+
 /* SIGUSR1 shows the tasks; the others stop us. So does the end of our time. */
 static async int
 watch_main(void *argument)
@@ -222,7 +245,7 @@ watch_main(void *argument)
         do {
                 number = await(aw_signals_wait(watch->signals, watch->end));
                 if (number == SIGUSR1)
-                        aw_task_dump(stderr);
+                        show_tasks(watch->run->terminal);
         } while (number == SIGUSR1);
         if (number == -1 && errno != ETIMEDOUT)
                 return 0;
@@ -242,7 +265,7 @@ open_signals(void)
         size_t count = 0;
 
         for (int i = 0; i < STOPPING; i++)
-                if (!is_ignored(stopping[i]))
+                if (!client_ignores(stopping[i]))
                         numbers[count++] = stopping[i];
         return aw_signals_open(numbers, count);
 }

@@ -7,6 +7,7 @@
 #include "options.h"
 
 struct session;
+struct terminal;
 
 enum client_status {
         CLIENT_OK = 0,
@@ -27,9 +28,13 @@ enum client_status {
  */
 void client_hold_signals(void);
 
+/* Whether a signal is ignored, as nohup(1) does with SIGHUP: it stays so. */
+bool client_ignores(int number);
+
 /* A run of the program. */
 struct client_run {
         struct client_options *options;
+        struct terminal *terminal;  /* that somebody sits at; or NULL */
         enum client_status stopped; /* by a signal, or --max-time; or CLIENT_OK */
 };
 
@@ -67,6 +72,12 @@ void client_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Prints a line there, as it is, with --verbose and the like. */
 void client_tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Gives both, as finished lines, to a function instead; NULL: to standard error. Control characters
+ * are escaped, as in the log.
+ */
+void client_set_sink(void (*sink)(const char *line));
 
 /* The last sentence; "" before there is one. */
 const char *client_last_said(void);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "await/stream.h"
+#include "base/utf8.h"
 #include "codec.h"
 #include "session.h"
 
@@ -38,27 +39,66 @@ strip(const char *line, size_t length, bool null)
         return !null && length > 1 && line[length - 2] == '\r' ? length - 2 : length - 1;
 }
 
+/* What the line says, which is decoded in place. What is wrong with it, or NULL. */
+static const char *
+make_message(const struct session *session, char *line, size_t size, struct ws_message *message)
+{
+        const struct sending_options *sending = &session->options->sending;
+        ssize_t length = (ssize_t)size;
+
+        if (size > session->options->connection.max_message)
+                return "longer than --max-message";
+        if (sending->hex || sending->base64)
+                length = (sending->hex ? codec_from_hex : codec_from_base64)(line, size,
+                                                                             (uint8_t *)line);
+        if (length == -1)
+                return sending->hex ? "not hex" : "not base64";
+        *message = (struct ws_message){.type = sending->binary ? WS_BINARY : WS_TEXT,
+                                       .data = (const uint8_t *)line,
+                                       .length = (size_t)length};
+        return NULL;
+}
+
 static async int
 send_line(struct session *session, char *line, size_t size)
 {
-        const struct sending_options *sending = &session->options->sending;
-        ssize_t length = (ssize_t)strip(line, size, sending->null);
-        struct ws_message message = {.type = sending->binary ? WS_BINARY : WS_TEXT};
+        size_t length = strip(line, size, session->options->sending.null);
+        struct ws_message message;
+        const char *wrong = make_message(session, line, length, &message);
         char name[48];
 
-        if ((uint64_t)length > session->options->connection.max_message)
-                return refuse_line(session, "longer than --max-message");
-        if (sending->hex || sending->base64)
-                length = (sending->hex ? codec_from_hex : codec_from_base64)(line, (size_t)length,
-                                                                             (uint8_t *)line);
-        if (length == -1)
-                return refuse_line(session, sending->hex ? "not hex" : "not base64");
-        message.data = (const uint8_t *)line;
-        message.length = (size_t)length;
+        if (wrong != NULL)
+                return refuse_line(session, wrong);
         snprintf(name, sizeof(name), "line %" PRIu64 " of the input", session->sent + 1);
         if (session->sent > 0 && await(session_pause(session)) == -1)
                 return -1;
         return await(session_send(session, &message, name));
+}
+
+static bool
+is_valid(const struct ws_message *message)
+{
+        struct aw_utf8 utf8 = {0};
+
+        return message->type == WS_BINARY ||
+               (aw_utf8_feed(&utf8, message->data, message->length) && aw_utf8_complete(&utf8));
+}
+
+async int
+input_send_typed(struct session *session, char *line)
+{
+        struct ws_message message;
+        const char *wrong = make_message(session, line, strlen(line), &message);
+
+        if (wrong == NULL && !is_valid(&message))
+                wrong = "not UTF-8: send it with --binary";
+        if (wrong != NULL) {
+                client_say("the line is %s", wrong);
+                return 0;
+        }
+        if (session->sent > 0 && await(session_pause(session)) == -1)
+                return -1;
+        return await(session_send(session, &message, "the line"));
 }
 
 /* The last one may lack its end. */

@@ -128,7 +128,7 @@ closed_well(const struct session *session)
         if (ending->close_ok != NULL)
                 return options_close_ok(ending, code);
         return code == WS_NORMAL || code == WS_GOING_AWAY || code == WS_NO_STATUS ||
-               (session->closing && code == ending->code);
+               (session->closing && code == session->code);
 }
 
 /* All that was to come before the server's Close has come. */
@@ -180,5 +180,8 @@ judge_end(struct session *session)
                 return CLIENT_OK;
         if (closed_well(session) && (is_complete(session) || is_fulfilled(session)))
                 return CLIENT_OK;
+        /* Whoever is at a terminal has been told already. */
+        if (session->terminal != NULL && session->error == EPIPE && !lost)
+                return CLIENT_CLOSED;
         return client_failed(session->ws, session->error);
 }

@@ -6,6 +6,7 @@
 #include "await/log.h"
 #include "await/tls.h"
 #include "client.h"
+#include "terminal.h"
 
 static int
 run_client(struct client_options *options)
@@ -21,11 +22,17 @@ run_client(struct client_options *options)
         aw_log_set_level(verbose ? AW_LOG_INFO : AW_LOG_WARNING);
         if (client_load(options) == -1)
                 return CLIENT_USAGE;
+        if (options->terminal.on) {
+                run.terminal = terminal_open(options);
+                if (run.terminal == NULL)
+                        return CLIENT_LOCAL;
+        }
         status = aw_run(&loop, client_main, &run);
         if (status == -1) {
                 client_say("event loop '%s': %s", options->connection.loop, strerror(errno));
                 status = CLIENT_LOCAL;
         }
+        terminal_free(run.terminal);
         return status;
 }
 

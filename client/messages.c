@@ -76,10 +76,10 @@ read_piece(struct aw_stream *file, uint8_t *piece)
 
 /* One message, in parts of a piece each, so that a Pong gets through and memory is bounded. */
 static async int
-send_stream(struct session *session, struct aw_stream *file, const char *name,
+send_stream(struct session *session, struct aw_stream *file, const char *name, enum ws_type type,
             struct progress *progress)
 {
-        struct ws_message part = {.type = type_of(&session->options->sending)};
+        struct ws_message part = {.type = type};
         uint8_t *piece = malloc(PIECE);
         ssize_t length = -1;
         int result = -1;
@@ -101,24 +101,33 @@ send_stream(struct session *session, struct aw_stream *file, const char *name,
         return result;
 }
 
-static async int
-send_file(struct session *session, const char *name)
+async int
+messages_send_file(struct session *session, int fd, const char *name, enum ws_type type)
 {
-        bool standard = strcmp(name, "-") == 0;
-        int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        const char *shown = standard ? "standard input" : name;
         struct progress progress;
         struct aw_stream *file;
         int result;
 
-        if (fd == -1)
-                return file_failed(session, shown);
-        progress_begin(&progress, fd, shown, session->options->printing.quiet);
+        progress_begin(&progress, fd, name, session->options->printing.quiet);
         file = aw_stream_open(fd, NULL);
-        result = file == NULL ? file_failed(session, shown)
-                              : await(send_stream(session, file, shown, &progress));
+        result = file == NULL ? file_failed(session, name)
+                              : await(send_stream(session, file, name, type, &progress));
         progress_end(&progress);
         aw_stream_drop(file);
+        return result;
+}
+
+static async int
+send_named(struct session *session, const char *name)
+{
+        bool standard = strcmp(name, "-") == 0;
+        int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        const char *shown = standard ? "standard input" : name;
+        int result;
+
+        if (fd == -1)
+                return file_failed(session, shown);
+        result = await(messages_send_file(session, fd, shown, type_of(&session->options->sending)));
         if (!standard)
                 close(fd);
         return result;
@@ -129,8 +138,8 @@ static async int
 send_part_option(struct session *session, char letter, const char *word)
 {
         if (letter == 'f')
-                return await(send_file(session, word));
-        return word[0] == '@' ? await(send_file(session, word + 1))
+                return await(send_named(session, word));
+        return word[0] == '@' ? await(send_named(session, word + 1))
                               : await(send_text(session, word));
 }
 

@@ -55,6 +55,14 @@ struct printing_options {
         unsigned verbose;
 };
 
+/* A session at a terminal. */
+struct terminal_options {
+        bool on; /* options_check() finds that somebody sits there, and there is nothing else to send */
+        bool history;
+        bool no_slash;
+        bool no_color;
+};
+
 /* When it ends, and how. */
 struct ending_options {
         const char *wait; /* TIME, replies or forever */
@@ -79,6 +87,7 @@ struct client_options {
         struct handshake_options handshake;
         struct sending_options sending;
         struct printing_options printing;
+        struct terminal_options terminal;
         struct ending_options ending;
 
         const char *url;
@@ -99,6 +108,12 @@ bool options_check(struct client_options *options, char **operands, int count);
 
 /* Whether --close-ok names the code of a Close frame. */
 bool options_close_ok(const struct ending_options *ending, unsigned code);
+
+/*
+ * A code that may stand in a Close frame (section 7.4), at the beginning of the text, or 0. *end
+ * points behind it.
+ */
+unsigned options_read_code(const char *text, char **end);
 
 /* There is a message on the command line, or in a file. */
 bool options_have_messages(const struct sending_options *sending);

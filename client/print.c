@@ -8,19 +8,22 @@
 
 #include "print.h"
 
+#include "above.h"
 #include "await/log.h"
 #include "await/stream.h"
 #include "codec.h"
+#include "terminal.h"
 
 struct printer {
         const struct printing_options *options;
         struct aw_stream *stream;
+        struct terminal *session; /* a session at the terminal; or NULL */
         bool terminal;
         char end; /* of a message */
 };
 
 struct printer *
-print_open(const struct printing_options *options, bool null)
+print_open(const struct printing_options *options, bool null, struct terminal *session)
 {
         struct printer *printer = calloc(1, sizeof(*printer));
 
@@ -32,6 +35,7 @@ print_open(const struct printing_options *options, bool null)
                 return NULL;
         }
         printer->options = options;
+        printer->session = session;
         printer->terminal = isatty(STDOUT_FILENO) == 1;
         printer->end = null ? '\0' : '\n';
         return printer;
@@ -40,7 +44,29 @@ print_open(const struct printing_options *options, bool null)
 static async int
 print_bytes(struct printer *printer, const void *data, size_t length)
 {
+        struct above *above = terminal_above(printer->session);
+
+        if (above != NULL)
+                return await(above_print(above, data, length));
         return await(aw_stream_write(printer->stream, data, length, AW_NEVER));
+}
+
+/* Around what is printed: at a terminal it comes above the line that is typed. */
+static async int
+print_begin(struct printer *printer, bool message)
+{
+        struct above *above = terminal_above(printer->session);
+
+        return above == NULL ? 0 : await(above_begin(above, message));
+}
+
+static void
+print_end(struct printer *printer)
+{
+        struct above *above = terminal_above(printer->session);
+
+        if (above != NULL)
+                above_end(above);
 }
 
 /* A hostile server's escape sequences are shown, not obeyed. */
@@ -130,8 +156,8 @@ print_stamp(struct printer *printer)
         return await(print_bytes(printer, stamp, strlen(stamp)));
 }
 
-async int
-print_received(struct printer *printer, const struct ws_message *message)
+static async int
+print_message(struct printer *printer, const struct ws_message *message)
 {
         int result;
 
@@ -145,13 +171,33 @@ print_received(struct printer *printer, const struct ws_message *message)
                 result = await(print_escaped(printer, message->data, message->length));
         else
                 result = await(print_bytes(printer, message->data, message->length));
-        return result == -1 ? -1 : await(print_bytes(printer, &printer->end, 1));
+        if (result == -1 || terminal_above(printer->session) != NULL)
+                return result;
+        return await(print_bytes(printer, &printer->end, 1));
+}
+
+async int
+print_received(struct printer *printer, const struct ws_message *message)
+{
+        int result;
+
+        if (await(print_begin(printer, !printer->options->raw)) == -1)
+                return -1;
+        result = await(print_message(printer, message));
+        print_end(printer);
+        return result;
 }
 
 async int
 print_text(struct printer *printer, const char *text, size_t length)
 {
-        return await(print_bytes(printer, text, length));
+        int result;
+
+        if (await(print_begin(printer, false)) == -1)
+                return -1;
+        result = await(print_bytes(printer, text, length));
+        print_end(printer);
+        return result;
 }
 
 async int

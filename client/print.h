@@ -6,9 +6,13 @@
 #include "client.h"
 
 struct printer;
+struct terminal;
 
-/* NULL after having said why. */
-struct printer *print_open(const struct printing_options *options, bool null);
+/*
+ * A session at the terminal, if there is one, prints what goes to that. NULL after having said why.
+ */
+struct printer *print_open(const struct printing_options *options, bool null,
+                           struct terminal *session);
 
 /*
  * Prints a message as the options say, and a line's end. Waits while those who read it do not; it

@@ -9,6 +9,7 @@
 #include "await/task_wait.h"
 #include "print.h"
 #include "report.h"
+#include "terminal.h"
 
 /* For the Close of a server that has been waited for long enough, or that broke the rules. */
 #define LAST_CLOSE_TIME (200 * AW_MILLISECOND)
@@ -25,6 +26,13 @@ session_fail(struct session *session, enum client_status status)
                 session->status = status;
         session->failed = true;
         aw_event_set(&session->changed);
+}
+
+void
+session_set_close(struct session *session, unsigned code, const char *reason)
+{
+        session->code = code;
+        snprintf(session->reason, sizeof(session->reason), "%s", reason == NULL ? "" : reason);
 }
 
 /* Something moved: the time-out begins anew. */
@@ -308,7 +316,6 @@ hear_the_server_out(struct session *session, struct aw_task *printing)
 static async void
 leave_server(struct session *session)
 {
-        const struct ending_options *ending = &session->options->ending;
         struct aw_timeout timeout;
         bool wait = session->ended && session->error == EPIPE;
 
@@ -318,7 +325,7 @@ leave_server(struct session *session)
         }
         aw_timeout_enter(&timeout,
                          wait && !in_a_hurry(session) ? AW_NEVER : aw_loop_now() + LAST_CLOSE_TIME);
-        aw_timeout_exit(&timeout, await(ws_close(session->ws, ending->code, ending->reason)));
+        aw_timeout_exit(&timeout, await(ws_close(session->ws, session->code, session->reason)));
 }
 
 static async void
@@ -344,7 +351,7 @@ exchange(struct session *session)
         }
         await(end_task(sending));
         session->closing = !session->ended;
-        ws_shutdown(session->ws, session->options->ending.code, session->options->ending.reason);
+        ws_shutdown(session->ws, session->code, session->reason);
         if (printing != NULL)
                 await(hear_the_server_out(session, printing));
         await(end_task(printing));
@@ -360,8 +367,14 @@ session_run(const struct ws_connect_options *to, struct session *session)
         session->ws = await(ws_connect(to, &error, client_deadline(session->options)));
         if (session->ws == NULL)
                 return client_refused(&error);
+        session_set_close(session, session->options->ending.code, session->options->ending.reason);
         await(report_open(session->report, session->printer, session->ws));
-        await(exchange(session));
+        if (session->terminal != NULL && terminal_begin(session->terminal, session) == -1)
+                session_fail(session, CLIENT_LOCAL);
+        else
+                await(exchange(session));
+        if (session->terminal != NULL)
+                terminal_closed(session->terminal, session->ws);
         status = judge_end(session);
         aw_timeout_enter(&timeout, session_last_deadline(session));
         await(report_close(session->report, session->printer, session->ws));

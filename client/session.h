@@ -11,6 +11,7 @@
 
 struct printer;
 struct report;
+struct terminal;
 
 struct session {
         const struct client_options *options;
@@ -18,6 +19,7 @@ struct session {
         struct ws *ws;
         struct printer *printer;
         struct report *report;
+        struct terminal *terminal; /* or NULL */
 
         uint64_t sent, received; /* messages */
         uint64_t bytes_sent, bytes_received;
@@ -29,10 +31,13 @@ struct session {
         bool matched;    /* a message was --expect'ed */
         bool stopped;    /* by a signal, or --max-time */
         bool late;       /* the time-out is over */
+        bool leaving;    /* somebody at the terminal wants to */
         bool closing;    /* we say goodbye */
-        bool ended;      /* the server's direction has */
-        int error;       /* how: errno */
-        bool failed;     /* `status` is that of a failure, which was said */
+        unsigned code;   /* of our Close */
+        char reason[124];
+        bool ended;  /* the server's direction has */
+        int error;   /* how: errno */
+        bool failed; /* `status` is that of a failure, which was said */
         enum client_status status;
 
         struct ws_traffic traffic; /* when we looked last */
@@ -46,6 +51,15 @@ struct session {
 async int messages_send(void *session); /* messages.c: operands, -d and -f */
 async int input_send(void *session);    /* input.c: standard input */
 async int nothing_send(void *session);  /* we only listen */
+
+/*
+ * A line that was typed, without its end; it is used up. One that cannot be sent is told. 0, or -1
+ * if nothing more can be sent.
+ */
+async int input_send_typed(struct session *session, char *line);
+
+/* A file as one message. The descriptor stays the caller's. 0, or -1 if nothing more can be sent. */
+async int messages_send_file(struct session *session, int fd, const char *name, enum ws_type type);
 
 /*
  * Connects, sends, prints what comes, and closes. The exit status; why it is not 0 was said.
@@ -68,6 +82,9 @@ aw_time session_last_deadline(const struct session *session);
 
 /* The session cannot go on, as was said; the status for that. */
 void session_fail(struct session *session, enum client_status status);
+
+/* What our Close is to say; the reason is at most 123 bytes, or NULL. */
+void session_set_close(struct session *session, unsigned code, const char *reason);
 
 /* Of a sender: waits until all that was sent so far was replied to. 0, or -1: it will not be. */
 async int session_wait_for_reply(struct session *session);

@@ -10,7 +10,7 @@
 #include "await/log.h"
 #include "await/signals.h"
 #include "await/wait_fd.h"
-#include "dump.h"
+#include "cli/dump.h"
 #include "notify.h"
 #include "reconfigure.h"
 #include "reload.h"
@@ -172,7 +172,7 @@ control_by_signals(void *argument)
         while (signals != NULL && number != -1) {
                 number = await(aw_signals_wait(signals, AW_NEVER));
                 if (number == SIGUSR1)
-                        dump_tasks();
+                        aw_dump_print();
                 else if (number == SIGHUP)
                         reload_everything(worker);
                 else if (number == SIGUSR2)
@@ -189,7 +189,7 @@ obey(struct worker *worker, char command)
 {
         switch (command) {
         case WORKER_DUMP:
-                dump_tasks();
+                aw_dump_print();
                 break;
         case WORKER_REOPEN:
                 reload_all();

@@ -12,8 +12,8 @@
 #include "await/signals.h"
 #include "await/task_wait.h"
 #include "certificate.h"
+#include "cli/dump.h"
 #include "detach.h"
-#include "dump.h"
 #include "notify.h"
 #include "privilege.h"
 
@@ -80,7 +80,7 @@ watch_start(void *argument)
         while (signals != NULL && number != -1) {
                 number = await(aw_signals_wait(signals, AW_NEVER));
                 if (number == SIGUSR1)
-                        dump_tasks();
+                        aw_dump_print();
                 else if (number == SIGHUP || number == SIGUSR2)
                         aw_log(AW_LOG_INFO, "SIG%s is ignored: the server still starts",
                                number == SIGHUP ? "HUP" : "USR2");

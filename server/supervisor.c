@@ -13,7 +13,7 @@
 #include "supervisor.h"
 
 #include "await/log.h"
-#include "dump.h"
+#include "cli/dump.h"
 #include "notify.h"
 #include "reconfigure.h"
 #include "takeover.h"
@@ -90,7 +90,7 @@ become_worker(struct supervisor *supervisor, unsigned number, int channel)
         free(supervisor->children);
         free(supervisor->polled);
         service_become_worker(service);
-        dump_at_abort();
+        aw_dump_at_abort();
         status = service_loop(&service->options, worker_run, &start);
         close(channel);
         service_close(service);

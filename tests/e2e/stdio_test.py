@@ -7,6 +7,7 @@ import os
 import pty
 import select
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -294,6 +295,26 @@ def _():
                 (BINARY, b"\x00\xff"), (TEXT, b"two\n\tlines")),
           rb"\x1b]0;PWNED\x07\x1b[2Jred" b"\n" + "größer".encode()
           + rb"\xe2\x80\xae\xc2\x9b" b"\n2 bytes: 00 ff\ntwo\n\tlines\n", "what is shown")
+
+
+@test("SIGUSR1 stops nothing if nobody reads what it prints, which is all there later")
+def _():
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(writing, b"x" * 4096)
+    with started(*client_command(URL), stderr=writing) as client:
+        os.close(writing)
+        client.stdin.write(b"one\n")
+        equal(client.stdout.readline(), b"one\n", "the reply")
+        client.send_signal(signal.SIGUSR1)
+        client.stdin.write(b"two\n")
+        equal(client.stdout.readline(), b"two\n", "the reply")
+        with open(reading, "rb") as tree:
+            equal(tree.read(4096), b"x" * 4096)
+            match(r"^main \(waiting", tree.readline().decode())
+            client.stdin.close()
+            client.stdin = None
+            equal(client.wait(DEADLINE), 0, "the status")
 
 
 @test("what is no terminal gets the bytes as they came")

@@ -29,7 +29,6 @@ from ctokens import functions, tokens
 # The rooms of common/, and the rooms that each may include besides itself.
 ROOMS = {
     "base": "",
-    "cli": "base",
     "coro": "base",
     "loop": "base",
     "tls": "base",
@@ -37,6 +36,7 @@ ROOMS = {
     "executor": "base loop task",
     "net": "base loop task executor tls",
     "ws": "base loop task executor tls net",
+    "cli": "base loop task net",
 }
 
 # What else may be included, by folder: the programs and the tests by their own names.
@@ -50,6 +50,7 @@ FOREIGN = [
     ("ev.h", "common/loop/ev.c"),
     ("uv.h", "common/loop/uv.c"),
     ("jansson.h", "client/* server/*"),
+    ("histedit.h", "client/editor.c client/history.* client/keys.*"),
     ("cmocka.h", "tests/unit/*"),
 ]
 

@@ -6,15 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dump.h"
+#include "cli/dump.h"
 
 #include "await/log.h"
 #include "await/stream.h"
 
 static bool writing;
 
-static char *
-tree_text(void)
+char *
+aw_dump_text(void)
 {
         char *text = NULL;
         size_t length = 0;
@@ -46,14 +46,14 @@ write_tree(void *argument)
 }
 
 void
-dump_tasks(void)
+aw_dump_print(void)
 {
         char *text;
         struct aw_task *task = NULL;
 
         if (writing)
                 return;
-        text = tree_text();
+        text = aw_dump_text();
         if (text != NULL)
                 task = aw_spawn("dump", write_tree, text);
         if (task == NULL) {
@@ -78,7 +78,7 @@ abort_with_dump(int number)
 }
 
 void
-dump_at_abort(void)
+aw_dump_at_abort(void)
 {
         struct sigaction action = {.sa_handler = abort_with_dump,
                                    .sa_flags = (int)SA_RESETHAND | SA_NODEFER};

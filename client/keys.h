@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* What keys do in a line that libedit edits, besides what it does by itself. */
+#ifndef KEYS_H
+#define KEYS_H
+
+#include <histedit.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* libedit's client data. */
+struct keys {
+        void *editor;        /* whose they are */
+        size_t max;          /* characters of a line, at most */
+        wchar_t end_of_file; /* the terminal's character for that */
+        /* What to add to the text before the cursor, or NULL. */
+        const wchar_t *(*complete)(const wchar_t *text, size_t length);
+        const char *complaint; /* to be told when the line is on the screen again; or NULL */
+};
+
+/*
+ * Binds them. The structure stays the caller's, and must stay. False: in the user's editor, vi, ESC is
+ * a key, so a paste cannot be told by its marks.
+ */
+bool keys_bind(EditLine *el, struct keys *keys);
+
+#endif
