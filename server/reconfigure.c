@@ -9,7 +9,7 @@
 #include "log_form.h"
 
 static void
-complain(const char *sentence)
+complain_in_log(const char *sentence)
 {
         aw_log(AW_LOG_ERROR, "SIGHUP: %s", sentence);
 }
@@ -34,7 +34,7 @@ reread_certificate(const struct service *service, struct server_options *fresh)
 int
 reconfigure_read(const struct service *service, struct server_options *fresh)
 {
-        if (options_parse(service->argc, service->argv, fresh, complain) == AW_OPT_RUN &&
+        if (options_parse(service->argc, service->argv, fresh, complain_in_log) == AW_OPT_RUN &&
             reread_certificate(service, fresh) == 0)
                 return 0;
         options_clear(fresh);
