@@ -157,20 +157,14 @@ reload_everything(struct worker *worker)
         begin_reload(worker);
 }
 
-async int
-control_by_signals(void *argument)
+static async int
+watch_signals(void *argument)
 {
-        static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
         struct worker *worker = argument;
-        struct aw_signals *signals = aw_signals_open(numbers, sizeof(numbers) / sizeof(numbers[0]));
         int number = 0;
 
-        if (signals == NULL) {
-                aw_log(AW_LOG_ERROR, "signals: %s", strerror(errno));
-                aw_cancel(worker->main);
-        }
-        while (signals != NULL && number != -1) {
-                number = await(aw_signals_wait(signals, AW_NEVER));
+        while (number != -1) {
+                number = await(aw_signals_wait(worker->signals, AW_NEVER));
                 if (number == SIGUSR1)
                         aw_dump_print();
                 else if (number == SIGHUP)
@@ -180,7 +174,6 @@ control_by_signals(void *argument)
                 else if (number != -1)
                         stop(worker, aw_event_is_set(&worker->stop));
         }
-        aw_signals_close(signals);
         return 0;
 }
 
@@ -206,8 +199,8 @@ obey(struct worker *worker, char command)
         }
 }
 
-async int
-control_by_supervisor(void *argument)
+static async int
+watch_supervisor(void *argument)
 {
         struct worker *worker = argument;
         char command;
@@ -221,4 +214,34 @@ control_by_supervisor(void *argument)
                         stop(worker, false);
         }
         return 0;
+}
+
+int
+control_open(struct worker *worker)
+{
+        static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
+        bool alone = worker->channel == -1;
+
+        aw_group_init(&worker->orders);
+        if (alone)
+                worker->signals = aw_signals_open(numbers, sizeof(numbers) / sizeof(numbers[0]));
+        if (!alone || worker->signals != NULL)
+                worker->minding = aw_spawn(alone ? "signals" : "supervisor",
+                                           alone ? watch_signals : watch_supervisor, worker);
+        if (worker->minding != NULL)
+                return 0;
+        aw_log(AW_LOG_ERROR, "signals: %s", strerror(errno));
+        return -1;
+}
+
+async void
+control_close(struct worker *worker)
+{
+        if (worker->minding != NULL) {
+                aw_cancel(worker->minding);
+                await(aw_join(worker->minding));
+        }
+        aw_signals_close(worker->signals);
+        aw_group_cancel(&worker->orders);
+        await(aw_group_join(&worker->orders));
 }

@@ -337,24 +337,15 @@ worker_run(void *argument)
         int status = 1;
 
         metrics_use(&start->service->shared->metrics[start->number]);
-        aw_group_init(&worker.orders);
-        worker.minding = start->channel == -1
-                                 ? aw_spawn("signals", control_by_signals, &worker)
-                                 : aw_spawn("supervisor", control_by_supervisor, &worker);
         worker_use_options(&worker);
-        if (worker.minding == NULL)
-                aw_log(AW_LOG_ERROR, "%s", strerror(errno));
-        else if (await(open_listeners(&worker)) == 0 && await(watch_worker(&worker)) == 0)
+        /* Before anyone can know that it serves. */
+        if (control_open(&worker) == 0 && await(open_listeners(&worker)) == 0 &&
+            await(watch_worker(&worker)) == 0)
                 status = await(serve(&worker));
         else if (aw_event_is_set(&worker.stop))
                 status = 0;
-        if (worker.minding != NULL) {
-                aw_cancel(worker.minding);
-                await(aw_join(worker.minding));
-        }
+        await(control_close(&worker));
         await(admin_close(&worker.admin));
-        aw_group_cancel(&worker.orders);
-        await(aw_group_join(&worker.orders));
         close_listeners(&worker);
         return status;
 }

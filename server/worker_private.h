@@ -18,7 +18,8 @@ struct worker {
         struct ws_listener **listeners;
         size_t count;
         struct aw_group accepting, connections, orders; /* the last: control.c's */
-        struct aw_task *main, *minding;
+        struct aw_task *main, *minding;                 /* the second: control.c's */
+        struct aw_signals *signals;
         struct aw_event stop; /* time to drain */
         struct aw_handle alive, rotate;
         bool serving, at_once, reloading, reload_again, handing_over;
@@ -37,8 +38,11 @@ void worker_say_ready(struct worker *worker);
 /* For whoever wants to see turns of the loop: now, and from now on. The argument is the worker. */
 void worker_show_life(void *worker);
 
-/* control.c: tasks' functions; the argument is the worker. */
-async int control_by_signals(void *worker);
-async int control_by_supervisor(void *worker);
+/*
+ * control.c: from now on it is told what to do, until the other. 0, or -1 after having logged why;
+ * to be closed in any case.
+ */
+int control_open(struct worker *worker);
+async void control_close(struct worker *worker);
 
 #endif
