@@ -43,6 +43,7 @@ SERVER := $(sort $(wildcard server/*.c server/behave/*.c))
 CLIENT := $(call stems,client/*.c)
 WSBENCH := $(call stems,client/bench/*.c)
 EXAMPLES := $(call stems,common/examples/*.c)
+SCENARIOS := $(call stems,tests/oracle/*.c)
 BENCHES := $(call stems,tests/bench/*.c)
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c)))
 FUZZ := $(call stems,tests/fuzz/*_fuzz.c)
@@ -54,6 +55,8 @@ THREADS := $(call saying,Threads)
 # Scripts that print TAP: of the programs, with other software, and of the tests' own tools.
 E2E := $(sort $(wildcard tests/e2e/*_test.sh tests/e2e/*_test.py))
 INTEROP := $(sort $(wildcard tests/interop/*_test.sh tests/interop/*_test.py))
+# The library beside asyncio; it does all back ends by itself.
+ORACLE := tests/oracle/oracle_test.py
 BENCH_TESTS := $(sort $(wildcard tests/bench/*_test.py))
 TOOLS := $(sort $(wildcard tests/lint/*_test.sh tests/lint/*_test.py))
 
@@ -98,7 +101,9 @@ edit_libs = $(call once,edit_libs,pkg-config --libs libedit)
 # The examples include <await/task.h>, as those do who use the installed library.
 language = -std=gnu11 -D_GNU_SOURCE -DAW_VERSION='"$(VERSION)"' -iquote tests -iquote client -iquote server -Icommon \
 	$(pkg_cflags) $(warnings)
-COMPILE = $(CC) $(language) -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread \
+# Thread-local variables take less than 1 KiB of each thread: so the library can still be loaded by
+# dlopen(3), for which glibc leaves 1.5 KiB to all libraries together.
+COMPILE = $(CC) $(language) -fPIC -ftls-model=initial-exec -fvisibility=hidden -fno-semantic-interposition -pthread \
 	$(flavour.$(FLAVOUR)) $(CPPFLAGS) $(CFLAGS)
 LINK = $(CC) -pthread -Wl,--as-needed -Wl,-z,relro -Wl,-z,now $(flavour.$(FLAVOUR)) $(CFLAGS) \
 	$(LDFLAGS)
@@ -111,7 +116,7 @@ say = $(if $(V),,@echo '  $(1) $@';)
 objects = $(patsubst %,$(OBJ)/%.o,$(basename $(1)))
 common_o := $(call objects,$(COMMON) $(wildcard common/coro/*.S))
 cli_o := $(call objects,$(CLI))
-server_o := $(call objects,$(SERVER))
+server_o := $(call objects,$(SERVER) server/page/files.S)
 # All but what makes a program of it.
 server_parts_o := $(filter-out %/main.o %/server.o,$(server_o))
 client_o := $(call objects,$(CLIENT:%=client/%.c))
@@ -125,6 +130,7 @@ programs := $(if $(server_o),$(BUILD)/wsechod) $(if $(client_o),$(BUILD)/wsecho)
 library := $(BUILD)/libawait.a $(BUILD)/libawait.so
 examples := $(EXAMPLES:%=$(BUILD)/examples/%)
 benches := $(BENCHES:%=$(BUILD)/bench/%)
+scenarios := $(SCENARIOS:%=$(BUILD)/oracle/%)
 # libwebsockets' own WebSocket role, as peers.
 lws_peers := $(BUILD)/bench/lws_client $(BUILD)/bench/lws_echo
 unit := $(UNIT:%=$(BUILD)/tests/%)
@@ -133,6 +139,7 @@ fuzz := $(FUZZ:%=$(BUILD)/tests/%)
 all: $(programs) $(library) ## build the programs and the library (the default)
 
 $(BUILD)/wsechod: $(server_o) $(OBJ)/common.a
+$(OBJ)/server/page/files.o: $(wildcard server/page/*.html server/page/*.css server/page/*.js)
 $(BUILD)/wsecho: $(client_o) $(OBJ)/common.a
 $(BUILD)/wsbench: $(wsbench_o) $(OBJ)/common.a
 $(BUILD)/wsechod: private extra = $(jansson_libs)
@@ -141,6 +148,7 @@ $(BUILD)/wsbench: private extra = $(jansson_libs) -lm
 $(client_o): private extra = $(jansson_cflags) $(edit_cflags)
 $(server_o) $(wsbench_o): private extra = $(jansson_cflags)
 $(examples): $(BUILD)/examples/%: $(OBJ)/common/examples/%.o $(BUILD)/libawait.a
+$(scenarios): $(BUILD)/oracle/%: $(OBJ)/tests/oracle/%.o $(BUILD)/libawait.a
 $(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/client/bench/histogram.o $(OBJ)/common.a
 $(benches): private extra = -lm
 $(filter $(BUILD)/tests/server/%,$(unit)): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(server_parts_o)
@@ -158,7 +166,7 @@ $(filter $(BUILD)/tests/server/%,$(unit)): private extra += $(OBJ)/common.a $(ja
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY
 
-$(programs) $(examples) $(benches) $(unit) $(fuzz):
+$(programs) $(examples) $(scenarios) $(benches) $(unit) $(fuzz):
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -pie -o $@ $^ $(extra) $(LIBS)
 
@@ -195,10 +203,11 @@ quote = '$(subst ','\'',$(1))'
 
 # The packages that are missing: all goals need what it takes to build, some need more. Who builds
 # and installs has packages installed by nobody but himself; who runs or tests wants to see it run.
-installing := deps run demo test asan loops tsan prometheus lint check-all conformance bench% %/tested
+installing := deps run demo test asan loops tsan prometheus lint check-all page-% conformance bench% %/tested
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
-		build $(if $(filter test %/tested bench% conformance,$(MAKECMDGOALS)),test) \
+		build $(if $(filter test %/tested page-% bench% conformance,$(MAKECMDGOALS)),test) \
+		$(if $(filter page-%,$(MAKECMDGOALS)),page) \
 		$(if $(filter prometheus,$(MAKECMDGOALS)),prometheus) \
 		$(if $(filter lint,$(MAKECMDGOALS)),lint) $(if $(filter bench%,$(MAKECMDGOALS)),bench)
 
@@ -223,21 +232,22 @@ certs: | deps ## make the development CA and the certificate for localhost
 
 cases := $(addprefix $(BUILD)/tests/,$(ONCE) $(FUZZ)) $(foreach loop,ev uv poll,\
 	$(addprefix $(loop):$(BUILD)/tests/,$(filter-out $(ONCE),$(UNIT))))
-suite.release := $(cases) $(TOOLS) $(BENCH_TESTS) $(E2E) $(INTEROP)
+suite.release := $(cases) $(ORACLE) $(TOOLS) $(BENCH_TESTS) $(E2E) $(INTEROP)
 suite.debug := $(suite.release)
 suite.clang := $(cases)
-suite.asan := $(cases) $(BENCH_TESTS) $(E2E)
+suite.asan := $(cases) $(ORACLE) $(BENCH_TESTS) $(E2E)
 suite.tsan := $(addprefix $(BUILD)/tests/,$(THREADS))
 suite := $(suite.$(FLAVOUR))
 # In CI nothing may be skipped, but for what cannot be under a sanitizer.
 strict := $(and $(filter true,$(CI)),$(filter release,$(FLAVOUR)),--strict)
 limit := $(if $(filter asan tsan,$(FLAVOUR)),180,60)
-run_tests = env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) CERTS=build/certs \
-	NODE_PATH=$(call quote,$(CURDIR)/build/npm/node_modules) $(PYTHON) tests/run $(V:%=-v) $(strict) \
-	-t $(limit) $(suite) && touch $(BUILD)/tested
+in_tests = env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) CERTS=build/certs \
+	NODE_PATH=$(call quote,$(CURDIR)/build/npm/node_modules) $(PYTHON)
+run_tests = $(in_tests) tests/run $(V:%=-v) $(strict) -t $(limit) $(suite) && touch $(BUILD)/tested
 tested := $(programs) $(library) $(examples) build/certs/localhost.pem \
 	$(filter $(BUILD)/%,$(subst :, ,$(suite))) \
 	$(if $(filter $(BENCH_TESTS),$(suite)),$(BUILD)/bench/limit $(BUILD)/bench/load) \
+	$(if $(filter $(ORACLE),$(suite)),$(scenarios)) \
 	$(if $(filter $(INTEROP),$(suite)),build/npm/stamp $(lws_peers))
 
 export LSAN_OPTIONS ?= $(patsubst %,suppressions=%,$(wildcard tests/lsan.supp))
@@ -248,7 +258,7 @@ test: $(tested) ## run all tests; V=1 shows all that they print
 	@$(run_tests)
 
 # The same for those who do not mind if nothing has changed since.
-$(BUILD)/tested: $(tested) $(wildcard tests/run tests/e2e/* tests/interop/* tests/lint/* \
+$(BUILD)/tested: $(tested) $(wildcard tests/run tests/e2e/* tests/oracle/* tests/interop/* tests/lint/* \
 	tests/bench/*_test.py)
 	@$(run_tests)
 
@@ -277,6 +287,15 @@ loops: ## run the tests of both programs on the other back ends, libuv and poll
 tsan: ## run the tests of threads under ThreadSanitizer
 	+@$(MAKE) FLAVOUR=tsan test
 
+# What a browser needs: see tests/deps.
+browsing := $(programs) build/certs/localhost.pem build/npm/stamp
+
+page-test: $(browsing) ## test the page in Chromium; its pictures are then in build/page
+	@$(in_tests) tests/run $(V:%=-v) $(strict) -t 300 tests/page/page_test.py
+
+page-picture: $(browsing) ## make the README's picture anew, server/page/page.png
+	@$(in_tests) tests/page/page_test.py --picture server/page/page.png
+
 lint: $(library) ## check format, style, borders, awaits and exported symbols
 	@BUILD=$(BUILD) FLAGS=$(call quote,$(language)) tests/lint/run
 
@@ -285,6 +304,7 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 	+@$(MAKE) $(BUILD)/tested
 	+@$(MAKE) loops
 	+@$(MAKE) prometheus
+	+@$(MAKE) page-test
 	+@$(MAKE) asan
 	+@$(MAKE) tsan
 	+@$(MAKE) FLAVOUR=clang all examples && $(MAKE) FLAVOUR=clang test
@@ -315,11 +335,17 @@ bench-instructions: $(programs) $(BUILD)/bench/limit $(BUILD)/bench/load certs #
 bench-await: $(benches) ## measure the library, beside asyncio
 	@BUILD=$(BUILD) $(PYTHON) tests/bench/await.py
 
+bench-await-instructions: $(BUILD)/bench/await_bench ## count the instructions of the library's operations
+	@BUILD=$(BUILD) $(PYTHON) tests/bench/await_instructions.py $(versus) $(top:%=--top %)
+
 # Installing.
 
 prefix := $(DESTDIR)$(PREFIX)
 # In a recipe: a path below it, which may have spaces.
 to = $(call quote,$(prefix)/$(1))
+# As pkg-config reads it: words are divided as in a shell.
+space := $() $()
+escape = $(subst $(space),\$(space),$(subst ",\",$(subst ',\',$(subst \,\\,$(1)))))
 bash_completions := share/bash-completion/completions
 zsh_completions := share/zsh/site-functions
 # Each function has a page: a link to the one that tells of it, which names it under NAME.
@@ -339,7 +365,7 @@ install: all ## install into PREFIX (/usr/local), below DESTDIR
 		>$(BUILD)/await.h
 	install -m 644 $(BUILD)/await.h $(call to,include)
 	install -m 644 common/gdb/await.py $(call to,share/await/gdb.py)
-	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
+	@printf '%s\n' $(call quote,prefix=$(call escape,$(PREFIX))) 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
 		'Name: libawait' 'Version: $(VERSION)' \
 		'Description: asyncio for C, on the libwebsockets service loop' \
 		'Libs.private: $(strip $(pkg_libs)) -pthread' \
@@ -383,6 +409,6 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all deps run demo examples certs test asan loops tsan prometheus lint check-all distro conformance bench \
-	bench-await bench-instructions \
+.PHONY: all deps run demo examples certs test asan loops tsan prometheus lint check-all page-test page-picture distro \
+	conformance bench bench-await bench-await-instructions bench-instructions \
 	install uninstall clean help FORCE

@@ -1,33 +1,100 @@
 /* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "page.h"
 
-static const char format[] =
+#include "authority.h"
+#include "echo.h"
+
+/* page/files.S */
+extern const char page_html[], page_html_end[], page_css[], page_css_end[], page_js[],
+        page_js_end[];
+
+static const char not_allowed[] = "405 Method Not Allowed: use GET or HEAD.\n";
+
+/* The server's own fields, besides those of an answer that is made for one request. */
+static const char *const allow[] = {"Allow: GET, HEAD"};
+static const char *const fresh[] = {"Cache-Control: no-store"};
+static const char *const text_fields[] = {"Vary: Accept"};
+
+/* An answer that is made for one request; freed when it has been copied. */
+struct page_made {
+        FILE *out; /* writes the body */
+        char *body, *policy;
+        size_t length;
+        const char *fields[6];
+};
+
+static void
+page_done(struct ws_answer *answer)
+{
+        struct page_made *made = answer->data;
+
+        free(made->body);
+        free(made->policy);
+        free(made);
+}
+
+/* NULL if there is no memory. */
+static struct page_made *
+page_begin(void)
+{
+        struct page_made *made = calloc(1, sizeof(*made));
+
+        if (made == NULL)
+                return NULL;
+        made->out = open_memstream(&made->body, &made->length);
+        if (made->out != NULL)
+                return made;
+        free(made);
+        return NULL;
+}
+
+/* Ends what page_begin() began, or did not: *answer now owns it. False: it has status 500. */
+static bool
+page_end(struct page_made *made, const char *type, struct ws_answer *answer)
+{
+        bool good = made != NULL && fclose(made->out) == 0;
+
+        *answer = (struct ws_answer){.status = good ? 200 : 500};
+        if (made != NULL) {
+                answer->done = page_done;
+                answer->data = made;
+        }
+        if (good) {
+                answer->content_type = type;
+                answer->body = made->body;
+                answer->length = made->length;
+        }
+        return good;
+}
+
+/* The short text. */
+
+static const char text_format[] =
         "This is wsechod, a WebSocket echo server: it sends back every message that it gets.\n"
         "\n"
         "Any path will do. From a shell:\n"
         "\n"
+        "%s%s%s"
         "    wsecho %s%s://%s/ \"Hello World!\"\n"
         "%s"
         "\n"
-        "In a browser's console, on this page:\n"
+        "In a browser this address is a page to try it with. Test behaviours, such as delays,\n"
+        "closes and faults, are listed at %s://%s/-/ and go into the URL:\n"
         "\n"
-        "    ws = new WebSocket(location.href.replace(/^http/, \"ws\"));\n"
-        "    ws.onmessage = (event) => console.log(event.data);\n"
-        "    ws.onopen = () => ws.send(\"Hello World!\");\n";
+        "    %s://%s/?delay=1s&close=4000&after=3\n";
 
-static const char made[] = "\n"
-                           "--insecure, because the certificate was made at the server's start: no "
-                           "authority knows it.\n";
-
-static const char given[] =
+static const char made_note[] = "\n"
+                                "--insecure, because the certificate was made at the server's "
+                                "start: no authority knows it.\n";
+static const char given_note[] =
         "\n"
         "If your system does not trust the certificate's authority, add --cacert FILE.\n";
-
-static const char not_allowed[] = "405 Method Not Allowed: use GET or HEAD.\n";
 
 /* The name that the client used, if it can stand in a command line. */
 static const char *
@@ -50,38 +117,228 @@ is_secure(const struct ws_request *request)
 }
 
 static void
-page_done(struct ws_answer *answer)
+page_write_text(FILE *out, const struct ws_request *request, const struct page *page)
 {
-        free(answer->data);
+        bool secure = is_secure(request), made = request->secure && page->self_signed;
+        bool authority = request->secure && page->authority != NULL;
+        const char *host = host_of(request), *scheme = secure ? "wss" : "ws";
+
+        fprintf(out, text_format, authority ? "    curl -k -o ca.pem https://" : "",
+                authority ? host : "", authority ? "/-/ca.pem\n" : "",
+                made        ? "--insecure "
+                : authority ? "--cacert ca.pem "
+                            : "",
+                scheme, host,
+                made                   ? made_note
+                : secure && !authority ? given_note
+                                       : "",
+                secure ? "https" : "http", host, scheme, host);
 }
 
 static void
-page_write(const struct ws_request *request, struct ws_answer *answer, const struct page *page)
+answer_text(const struct ws_request *request, struct ws_answer *answer, const struct page *page)
 {
-        bool secure = is_secure(request), insecure = request->secure && page->self_signed;
-        char *text;
+        struct page_made *made = page_begin();
 
-        if (asprintf(&text, format, insecure ? "--insecure " : "", secure ? "wss" : "ws",
-                     host_of(request),
-                     !secure    ? ""
-                     : insecure ? made
-                                : given) == -1) {
-                *answer = (struct ws_answer){.status = 500};
-                return;
+        if (made != NULL)
+                page_write_text(made->out, request, page);
+        page_end(made, NULL, answer);
+        answer->fields = text_fields;
+        answer->field_count = 1;
+}
+
+/* The page. */
+
+/* Where the server's root is from the path: "./", "../", "../../". */
+static void
+write_root(FILE *out, const char *path)
+{
+        fputs("./", out);
+        for (path += path[0] == '/'; (path = strchr(path, '/')) != NULL; path++)
+                fputs("../", out);
+}
+
+/* The template up to the mark, "<!--NAME-->"; returns what is behind it. */
+static const char *
+write_until(FILE *out, const char *from, const char *mark)
+{
+        const char *end = memmem(from, (size_t)(page_html_end - from), mark, strlen(mark));
+
+        fwrite(from, 1, (size_t)(end - from), out);
+        return end + strlen(mark);
+}
+
+static void
+write_page(FILE *out, const struct ws_request *request, const char *nonce)
+{
+        const char *rest = write_until(out, page_html, "<!--base-->");
+
+        fputs("<base href=\"", out);
+        write_root(out, request->path);
+        fputs("\">", out);
+        rest = write_until(out, rest, "<!--style-->");
+        fprintf(out, "<style nonce=%s>\n%.*s</style>", nonce, (int)(page_css_end - page_css),
+                page_css);
+        rest = write_until(out, rest, "<!--script-->");
+        fprintf(out, "<script nonce=%s>\n%.*s</script>", nonce, (int)(page_js_end - page_js),
+                page_js);
+        fwrite(rest, 1, (size_t)(page_html_end - rest), out);
+}
+
+/* A number that nobody can guess, in hexadecimal. */
+static bool
+make_nonce(char nonce[33])
+{
+        uint64_t numbers[2];
+
+        if (getrandom(numbers, sizeof(numbers), 0) != sizeof(numbers))
+                return false;
+        snprintf(nonce, 33, "%016" PRIx64 "%016" PRIx64, numbers[0], numbers[1]);
+        return true;
+}
+
+/*
+ * Nothing but what is in the page itself. It may talk to any WebSocket server, as its address line
+ * says. Isolated from other pages, it gets a clock of 5 us rather than 100.
+ */
+static bool
+set_fields(struct page_made *made, const char *nonce, struct ws_answer *answer)
+{
+        size_t count = 0;
+
+        if (asprintf(&made->policy,
+                     "Content-Security-Policy: default-src 'none'; script-src 'nonce-%s'; "
+                     "style-src 'nonce-%s'; img-src data:; connect-src 'self' ws: wss:; "
+                     "base-uri 'self'; form-action 'none'; frame-ancestors 'none'; "
+                     "require-trusted-types-for 'script'; trusted-types 'none'",
+                     nonce, nonce) == -1) {
+                made->policy = NULL;
+                return false;
         }
-        *answer = (struct ws_answer){.status = 200, .body = text, .done = page_done, .data = text};
+        made->fields[count++] = made->policy;
+        made->fields[count++] = "Cross-Origin-Opener-Policy: same-origin";
+        made->fields[count++] = "Cross-Origin-Embedder-Policy: require-corp";
+        made->fields[count++] = "Referrer-Policy: no-referrer";
+        made->fields[count++] = "Cache-Control: no-store";
+        made->fields[count++] = "Vary: Accept";
+        answer->fields = made->fields;
+        answer->field_count = count;
+        return true;
+}
+
+static void
+answer_page(const struct ws_request *request, struct ws_answer *answer)
+{
+        struct page_made *made = page_begin();
+        char nonce[33];
+        bool good = made != NULL && make_nonce(nonce);
+
+        if (good)
+                write_page(made->out, request, nonce);
+        good = page_end(made, "text/html; charset=utf-8", answer) && good;
+        if (!good || !set_fields(made, nonce, answer)) {
+                answer->status = 500;
+                answer->body = NULL;
+                answer->length = 0;
+        }
+}
+
+/* Its files. */
+
+static void
+answer_status(const struct ws_request *request, struct ws_answer *answer, const struct page *page)
+{
+        static const char *const levels[] = {"off", "safe", "all"};
+        const struct behave_server *behave = page->behave;
+        struct page_made *made = page_begin();
+
+        if (made != NULL)
+                fprintf(made->out,
+                        "{\"name\": \"wsechod\", \"version\": \"" AW_VERSION
+                        "\", \"uptime\": %.3f, \"connections\": %zu, \"messages\": %" PRIu64
+                        ", \"max_message\": %" PRIu64 ", \"test\": \"%s\", \"secure\": %s, "
+                        "\"self_signed\": %s, \"authority\": %s}\n",
+                        (double)(aw_loop_now() - page->started) / AW_SECOND,
+                        echo_counts.open + behave->open, echo_counts.messages + behave->messages,
+                        behave->limits.max_message, levels[behave->limits.level],
+                        request->secure ? "true" : "false",
+                        request->secure && page->self_signed ? "true" : "false",
+                        request->secure && page->authority != NULL ? "true" : "false");
+        page_end(made, "application/json", answer);
+        answer->fields = fresh;
+        answer->field_count = 1;
+}
+
+static void
+answer_authority(struct ws_answer *answer, const struct page *page)
+{
+        *answer = (struct ws_answer){.status = 200,
+                                     .content_type = "application/x-x509-ca-cert",
+                                     .body = page->authority};
+        if (page->authority == NULL)
+                *answer = (struct ws_answer){
+                        .status = 404,
+                        .body = "404 Not Found: the file of --cert has no authority of its own at "
+                                "its end, as one for development has\n"};
+}
+
+static void
+answer_style(struct ws_answer *answer)
+{
+        *answer = (struct ws_answer){.status = 200,
+                                     .content_type = "text/css; charset=utf-8",
+                                     .body = page_css,
+                                     .length = (size_t)(page_css_end - page_css)};
+}
+
+static bool
+is_get(const struct ws_request *request)
+{
+        return strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
+}
+
+bool
+page_file(const struct ws_request *request, struct ws_answer *answer, const struct page *page)
+{
+        if (request->upgrade || !is_get(request))
+                return false;
+        if (strcmp(request->path, BEHAVE_CHAIN "status.json") == 0)
+                answer_status(request, answer, page);
+        else if (strcmp(request->path, BEHAVE_CHAIN "ca.pem") == 0)
+                answer_authority(answer, page);
+        else if (strcmp(request->path, BEHAVE_CHAIN "page.css") == 0)
+                answer_style(answer);
+        else
+                return false;
+        return true;
 }
 
 void
-page_answer(const struct ws_request *request, struct ws_answer *answer, void *page)
+page_answer(const struct ws_request *request, struct ws_answer *answer, const struct page *page)
 {
-        static const char *const allow[] = {"Allow: GET, HEAD"};
-
         if (request->upgrade)
                 return;
-        if (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0)
-                page_write(request, answer, page);
-        else
+        if (!is_get(request))
                 *answer = (struct ws_answer){
                         .status = 405, .fields = allow, .field_count = 1, .body = not_allowed};
+        else if (behave_likes(request, "text/html"))
+                answer_page(request, answer);
+        else
+                answer_text(request, answer, page);
+}
+
+void
+page_open(struct page *page, const char *certificate, const struct behave_server *behave)
+{
+        page->self_signed = certificate == NULL;
+        page->authority = certificate == NULL ? NULL : authority_read(certificate);
+        page->started = aw_loop_now();
+        page->behave = behave;
+}
+
+void
+page_close(struct page *page)
+{
+        free(page->authority);
+        page->authority = NULL;
 }

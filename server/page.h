@@ -1,16 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers to plain HTTP requests, for people who come with a browser or curl. */
+/*
+ * Answers to plain HTTP requests, for people who come with a browser or curl: a page for those who
+ * like HTML, a short text for others, and the files that belong to the page.
+ */
 #ifndef PAGE_H
 #define PAGE_H
 
+#include "await/task.h"
 #include "await/ws.h"
+#include "behave/behave.h"
 
 /* What the page has to know about the server. */
 struct page {
         bool self_signed; /* the certificate was made at start */
+        char *authority;  /* whom clients have to trust, in PEM; or NULL */
+        aw_time started;
+        const struct behave_server *behave;
 };
 
-/* A handler for struct ws_listen_options; its argument is a struct page. Handshakes are accepted. */
-void page_answer(const struct ws_request *request, struct ws_answer *answer, void *page);
+/*
+ * Fills in what is not 0 above; `certificate` is the file, or NULL if it was made at start.
+ * page_close() frees what the page holds.
+ */
+void page_open(struct page *page, const char *certificate, const struct behave_server *behave);
+void page_close(struct page *page);
+
+/*
+ * Handlers for struct ws_listen_options; the argument is a struct page. page_file() answers for the
+ * page's files under /-/: true if the answer is settled. page_answer() answers for any other path.
+ * Handshakes are accepted.
+ */
+bool page_file(const struct ws_request *request, struct ws_answer *answer, const struct page *page);
+void page_answer(const struct ws_request *request, struct ws_answer *answer,
+                 const struct page *page);
 
 #endif

@@ -58,7 +58,8 @@ handle_request(const struct ws_request *request, struct ws_answer *answer, void 
 {
         struct worker *worker = argument;
 
-        if (!behave_answer(&worker->behave, request, answer))
+        if (!page_file(request, answer, &worker->page) &&
+            !behave_answer(&worker->behave, request, answer))
                 page_answer(request, answer, &worker->page);
 }
 
@@ -87,10 +88,15 @@ void
 worker_use_options(struct worker *worker)
 {
         const struct server_options *options = &worker->service->options;
-        struct ws_listen_options listening = listen_options(worker);
+        struct ws_listen_options listening;
+        aw_time started = worker->page.started;
 
-        worker->page.self_signed = options->cert == NULL;
+        page_close(&worker->page);
+        page_open(&worker->page, options->cert, &worker->behave);
+        if (started != 0)
+                worker->page.started = started;
         worker->behave.limits = limits_of(options);
+        listening = listen_options(worker);
         for (size_t i = 0; i < worker->count; i++)
                 ws_listener_update(worker->listeners[i], &listening);
 }
@@ -347,5 +353,6 @@ worker_run(void *argument)
         await(control_close(&worker));
         await(admin_close(&worker.admin));
         close_listeners(&worker);
+        page_close(&worker.page);
         return status;
 }

@@ -73,7 +73,7 @@ struct aw_job {
  * not one thread can be had; ENOMEM.
  *
  * Cancellation is delivered at once. A job that has not begun never begins; one that has goes on,
- * and its result is dropped.
+ * and its result is dropped. For a deadline see aw_timeout_enter().
  */
 AW_API aw_async int aw_run_in_executor(struct aw_executor *executor, const struct aw_job *job,
                                        void **result);
@@ -119,7 +119,8 @@ struct aw_process_pool_options {
  * descriptors but 0, 1, 2 and their own, run no atexit handlers, and die with the thread that
  * created the pool.
  *
- * Suspends for a turn, for a fork belongs on the loop's stack; it cannot be cancelled. NULL with
+ * Suspends for a turn, for a fork belongs on the loop's stack; it cannot be cancelled, and needs no
+ * deadline. NULL with
  * errno EINVAL no functions, or too many workers; or as fork(2) and socketpair(2).
  */
 AW_API aw_async struct aw_executor *
@@ -137,7 +138,8 @@ aw_process_pool_create(const struct aw_process_pool_options *options);
  *
  * Cancellation is delivered at once. A job that has not begun never begins; one that has keeps its
  * worker busy until it ends, and its reply is dropped. Only if the process is killed from which
- * workers are forked is the pool broken: all jobs fail with EPIPE from then on.
+ * workers are forked is the pool broken: all jobs fail with EPIPE from then on. For a deadline see
+ * aw_timeout_enter().
  */
 AW_API aw_async ssize_t aw_run_in_process(struct aw_executor *pool, aw_process_function *function,
                                           const void *request, size_t length, void *reply,
@@ -147,7 +149,7 @@ AW_API aw_async ssize_t aw_run_in_process(struct aw_executor *pool, aw_process_f
  * Executor.shutdown(wait=True): no new jobs, and waits until those there are have ended, and with
  * them all threads or processes. With `cancel_futures`, jobs that have not begun are cancelled.
  * The executor is freed, even if the caller is cancelled, which ends only its wait: -1 with
- * ECANCELED, else 0. Several tasks may wait for this.
+ * ECANCELED, else 0. So does a deadline, by aw_timeout_enter(). Several tasks may wait for this.
  */
 AW_API aw_async int aw_executor_shutdown(struct aw_executor *executor, bool cancel_futures);
 

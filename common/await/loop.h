@@ -141,8 +141,9 @@ AW_API void aw_call_soon_threadsafe(struct aw_loop *loop, struct aw_handle *hand
 
 /*
  * Watches a descriptor for input (loop.add_reader): callback(argument) runs while it is readable,
- * or has failed. The descriptor must be one that can be polled and is closed by aw_watch_close().
- * NULL with errno ENOMEM or EMFILE; the descriptor is still the caller's then.
+ * or has failed. The descriptor is closed by aw_watch_close(). NULL with errno EPERM (it cannot be
+ * polled: a file), EBADF, EEXIST (it is watched already: dup(2) it), ENOMEM or ENOSPC; the
+ * descriptor is still the caller's then.
  */
 struct aw_watch;
 AW_API struct aw_watch *aw_watch_open(int fd, void (*callback)(void *argument), void *argument);

@@ -179,7 +179,8 @@ struct aw_stream_listen_options {
 
 /*
  * Binds every address of the host and listens (asyncio.start_server). NULL with errno and *error
- * (which may be NULL). A stale Unix socket is replaced, one in use is not.
+ * (which may be NULL). A stale Unix socket is replaced, one in use is not. It waits for the name of
+ * the host only; for a deadline see aw_timeout_enter().
  */
 AW_API aw_async struct aw_stream_listener *
 aw_stream_listen(const struct aw_stream_listen_options *options, struct aw_error *error);

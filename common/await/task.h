@@ -84,8 +84,7 @@
 /* Where the running task notes its awaits. Belongs to await(). */
 struct aw_await {
         const char *site;
-        const void *stack; /* how far that was in use */
-        /* The same for one that has not returned yet, and its function; or NULL. */
+        /* Of one that has not returned yet: how far the stack was in use, and its function. */
         const void *open;
         const char *function;
 };
@@ -113,7 +112,7 @@ aw_await_begin(const char *site, const char *function, const void *stack)
 
         here->site = site;
         here->function = function;
-        here->stack = here->open = stack;
+        here->open = stack;
         return before;
 }
 
@@ -199,19 +198,10 @@ AW_API aw_async int aw_sleep_until(aw_time when);
 
 /*
  * `await task`: waits for its end, takes its result, and frees it. -1 with the task's errno if it
- * failed. If the caller is cancelled, so is the task, and its end is waited for.
+ * failed. If the caller is cancelled, so is the task, and its end is waited for. The same with a
+ * deadline is aw_wait_for().
  */
 AW_API aw_async int aw_join(struct aw_task *task);
-
-/*
- * What begins in a function and has to end before that returns: its members are the library's. A
- * task that leaves the function, or ends, in the middle of it aborts with a sentence, as far as that
- * can be seen.
- */
-struct aw_scope {
-        struct aw_task *task;
-        struct aw_scope *outer, *inner;
-};
 
 /*
  * asyncio.timeout: cancels this task's awaits between enter and exit once the time has come.
@@ -223,12 +213,13 @@ struct aw_scope {
  * exit takes the result and errno of what was timed, and gives them back, except that ECANCELED
  * becomes ETIMEDOUT if it was this timeout that cancelled and nobody else did; another error stays
  * what it is. They nest. The structure is the caller's, its members are the library's, and each
- * enter needs its exit.
+ * enter needs its exit in the same function: a task that ends without it aborts with a sentence,
+ * and one that goes on does so as soon as it is seen that something else is where the structure was.
  */
 struct aw_timeout {
-        struct aw_scope scope;
         struct aw_handle handle;
         struct aw_task *task;
+        uintptr_t open;   /* not 0 until the exit */
         unsigned cancels; /* of the task when this was entered */
         bool fired;
 };

@@ -24,7 +24,8 @@ AW_API aw_async int aw_wait_for(struct aw_task *task, aw_time deadline);
  *
  * If the caller is cancelled all are cancelled, waited for and freed: -1 with ECANCELED; or, if one
  * of them fails, with that errno, and the cancellation comes at the caller's next await. (In asyncio
- * it is lost then.)
+ * it is lost then.) For a deadline, at which they are cancelled, see aw_timeout_enter(); for one at
+ * which they are not, aw_wait().
  */
 AW_API aw_async int aw_gather(struct aw_task *tasks[], size_t count, int results[]);
 
@@ -33,7 +34,7 @@ AW_API aw_async int aw_gather(struct aw_task *tasks[], size_t count, int results
  * results into results[] and each one's errno (0: none) into errors[]; both may be NULL, and without
  * errors[] failures are logged. All are freed, and their entries NULL. The number of those that
  * failed or were cancelled. If the caller is cancelled so are all, and they are waited for: -1 with
- * ECANCELED.
+ * ECANCELED. Deadlines as for aw_gather().
  */
 AW_API aw_async int aw_gather_all(struct aw_task *tasks[], size_t count, int results[],
                                   int errors[]);
@@ -58,22 +59,23 @@ AW_API aw_async int aw_wait(struct aw_task *tasks[], size_t count, enum aw_wait_
  *
  * The structure is the caller's, its members are the library's; between init and the return of join,
  * the task that called init is the parent, and its function must not return without the join. The
- * first task of the group to fail cancels the others, and the parent, if it waits for something else
- * than the join; the join takes that cancellation back. Those that fail after the first are logged,
- * and aw_group_errors() has them.
+ * first task of the group to fail cancels the others in the next turn, and the parent, if it waits
+ * for something else than the join; the join takes that cancellation back. Those that fail after the
+ * first are logged, and aw_group_errors() has them.
  */
 #define AW_GROUP_ERRORS 8 /* are kept */
 struct aw_group {
-        struct aw_scope scope; /* from the first task to the join */
         struct aw_task *parent;
         struct aw_waiters ended;
         struct {
                 struct aw_task *first, *last;
         } tasks;                     /* those that run */
+        struct aw_handle abort;      /* after the first failure */
         size_t failed;               /* how many have */
         int errors[AW_GROUP_ERRORS]; /* of the first of them */
         unsigned cancels;            /* of the parent at init */
-        bool joining, joined;
+        uintptr_t open;              /* not 0 from the first task to the join */
+        bool joining, joined, aborted;
         bool interrupted; /* the parent was cancelled on the group's behalf */
 };
 AW_API void aw_group_init(struct aw_group *group);
@@ -92,7 +94,8 @@ AW_API void aw_group_cancel(struct aw_group *group);
 /*
  * Waits until all have ended. 0, or -1 with the errno of the first that failed. If the caller is
  * cancelled, so are they, and they are waited for: -1 with ECANCELED; but if one has failed, that is
- * what is returned, and the cancellation comes at the next await (as in Python 3.13).
+ * what is returned, and the cancellation comes at the next await (as in Python 3.13). For a deadline,
+ * at which they are cancelled, see aw_timeout_enter().
  */
 AW_API aw_async int aw_group_join(struct aw_group *group);
 

@@ -134,6 +134,7 @@ AW_API void ws_shutdown(struct ws *ws, unsigned code, const char *reason);
  *
  * 0 if both Close frames were exchanged; -1 with errno EPIPE (lost), ETIMEDOUT or ECANCELED (then
  * the connection was dropped), or EINVAL (the code cannot be sent, so none was). Freed in any case.
+ * For an earlier deadline than 5 s see aw_timeout_enter().
  * NULL does nothing.
  */
 AW_API aw_async int ws_close(struct ws *ws, unsigned code, const char *reason);
@@ -275,6 +276,7 @@ struct ws_request {
         bool upgrade;                  /* a right opening handshake (section 4.2.1) */
         bool secure;                   /* it came over TLS */
         const char *peer;              /* as ws_peer() */
+        const struct ws *ws;           /* its connection, for ws_describe() */
         const struct ws_field *fields; /* in their order; values without white space around them */
         size_t field_count;
 };
@@ -406,7 +408,7 @@ struct ws_listen_options {
  * Binds every address of the host, each once, and listens, from the next turn on. NULL with errno
  * and *error, which may be NULL: AW_ERROR_USAGE (also without a URL), _RESOLVE, _LISTEN, _CANCELLED,
  * _MEMORY. A stale Unix socket is replaced, one in use is not. Port 0 is the same free one for
- * all addresses.
+ * all addresses. It waits for the name of the host only; for a deadline see aw_timeout_enter().
  */
 AW_API aw_async struct ws_listener *ws_listen(const struct ws_listen_options *options,
                                               struct aw_error *error);

@@ -86,3 +86,11 @@ aw_utf8_complete(const struct aw_utf8 *utf8)
 {
         return utf8->state == ACCEPT;
 }
+
+bool
+aw_utf8_valid(const uint8_t *data, size_t length)
+{
+        struct aw_utf8 utf8 = {0};
+
+        return aw_utf8_feed(&utf8, data, length) && aw_utf8_complete(&utf8);
+}

@@ -24,4 +24,7 @@ bool aw_utf8_feed(struct aw_utf8 *utf8, const uint8_t *data, size_t length);
 /* True if the text may end here. */
 bool aw_utf8_complete(const struct aw_utf8 *utf8);
 
+/* True if this, all of it, is a text. */
+bool aw_utf8_valid(const uint8_t *data, size_t length);
+
 #endif

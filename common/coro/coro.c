@@ -16,8 +16,8 @@
  */
 #define CANARY_GLANCE 512
 
-/* Memory that was given back to the kernel reads as GONE. */
-enum state { GONE, FRESH, STARTED, FINISHED };
+/* Memory that was given back to the kernel reads as GONE. From FRESH on it may be resumed. */
+enum state { GONE, FINISHED, FRESH, STARTED };
 
 /* At the top of its own stack; the caller's reserve lies below it, then the frames. */
 struct aw_coro {
@@ -30,13 +30,14 @@ struct aw_coro {
         const char *name;
         enum state state;
         bool has_canary;
+        bool careful; /* that, or a sanitizer watches: a switch is not just a switch */
         struct fiber fiber;
 } __attribute__((aligned(64)));
 
 static char *
 stack_top(const struct aw_coro_pool *pool, const struct aw_coro_stack *stack)
 {
-        return stack->low + pool->usable;
+        return stack->low + pool->usable - stack->colour;
 }
 
 static void __attribute__((noinline)) enter_watched(struct aw_coro *coro)
@@ -68,7 +69,7 @@ enter(struct aw_coro *coro)
         struct aw_coro_pool *pool = coro->pool;
 
         pool->running = coro;
-        if (fiber_watched())
+        if (coro->careful && fiber_watched())
                 enter_watched(coro);
         else
                 aw_coro_switch(&pool->resumer, coro->context);
@@ -80,7 +81,7 @@ leave(struct aw_coro *coro, bool for_good)
         struct aw_coro_pool *pool = coro->pool;
 
         pool->running = NULL;
-        if (fiber_watched())
+        if (coro->careful && fiber_watched())
                 leave_watched(coro, for_good);
         else
                 aw_coro_switch(&coro->context, pool->resumer);
@@ -92,7 +93,8 @@ coro_run(void *argument)
 {
         struct aw_coro *coro = argument;
 
-        fiber_arrive(&coro->fiber, &coro->pool->resumer_fiber);
+        if (coro->careful)
+                fiber_arrive(&coro->fiber, &coro->pool->resumer_fiber);
         coro->state = STARTED;
         coro->entry(coro->argument);
         coro->state = FINISHED;
@@ -125,7 +127,9 @@ aw_coro_create(struct aw_coro_pool *pool, void (*entry)(void *argument), void *a
         coro->name = "a coroutine";
         coro->state = FRESH;
         coro->has_canary = stack->guard == AW_CORO_GUARD_CANARY;
-        fiber_open(&coro->fiber, stack->low, pool->usable);
+        coro->careful = coro->has_canary | pool->watched;
+        if (coro->careful)
+                fiber_open(&coro->fiber, stack->low, pool->usable);
         return coro;
 }
 
@@ -152,13 +156,6 @@ aw_coro_overflowed(const struct aw_coro_pool *pool, uintptr_t address)
         return coro->name;
 }
 
-bool
-aw_coro_left(const struct aw_coro *coro, const void *address, const void *used)
-{
-        return (const char *)address >= coro->stack->low &&
-               (const char *)address < (const char *)used;
-}
-
 size_t
 aw_coro_depth(const struct aw_coro *coro)
 {
@@ -183,7 +180,7 @@ aw_coro_depth(const struct aw_coro *coro)
 void
 aw_coro_resume(struct aw_coro *coro)
 {
-        if (coro->state != STARTED && coro->state != FRESH)
+        if (coro->state < FRESH)
                 aw_log_abort("aw_coro_resume: the coroutine has finished");
         if (coro->pool->running != NULL)
                 aw_log_abort("aw_coro_resume: called by a coroutine");
@@ -202,7 +199,7 @@ aw_coro_suspend(struct aw_coro *coro)
 {
         if (coro->pool->running != coro)
                 aw_log_abort("aw_coro_suspend: the coroutine is not the one that runs");
-        if (coro->has_canary)
+        if (coro->careful && coro->has_canary)
                 check_canary(coro, CANARY_GLANCE);
         leave(coro, false);
 }
@@ -223,8 +220,10 @@ aw_coro_destroy(struct aw_coro *coro)
                 aw_log_abort("aw_coro_destroy: the coroutine was destroyed before");
         if (coro->state == STARTED)
                 aw_log_abort("aw_coro_destroy: the coroutine has not finished");
-        check_canary(coro, pool->page);
+        if (coro->careful) {
+                check_canary(coro, pool->page);
+                fiber_close(&coro->fiber, coro->context, stack_top(pool, stack));
+        }
         coro->state = GONE;
-        fiber_close(&coro->fiber, coro->context, stack_top(pool, stack));
         aw_coro_stack_give(pool, stack);
 }

@@ -54,12 +54,6 @@ void *aw_coro_reserved(struct aw_coro *coro);
 void aw_coro_set_name(struct aw_coro *coro, const char *name);
 
 /*
- * True if the address is on the stack of the coroutine, in the part below `used`: whatever a function
- * that has that as its stack pointer left there is gone.
- */
-bool aw_coro_left(const struct aw_coro *coro, const void *address, const void *used);
-
-/*
  * How many bytes of its stack have memory: how deep it went, in whole pages. On a stack that was
  * used before, this may be the depth of an earlier one.
  */

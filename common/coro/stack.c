@@ -17,6 +17,10 @@
 
 #define STACKS_PER_CHUNK 64
 
+/* What the tops of stacks differ by: see cut_stack(). All still fits into the uppermost page. */
+#define COLOURS     16
+#define COLOUR_SIZE 128
+
 /* One mapping: a page with the records of its stacks, then the stacks, each above its guard. */
 struct aw_coro_chunk {
         struct aw_coro_chunk *next;
@@ -80,6 +84,7 @@ aw_coro_pool_create(size_t stack_size)
         pool = calloc(1, sizeof(*pool));
         if (pool == NULL)
                 return NULL;
+        pool->watched = fiber_watched();
         pool->page = (size_t)sysconf(_SC_PAGESIZE);
         /* Where a page is 64 KiB, the guard must not be all there is. */
         pool->slot = round_up(stack_size > pool->page ? stack_size : 2 * pool->page, pool->page);
@@ -186,6 +191,11 @@ cut_stack(struct aw_coro_pool *pool)
         slot = (char *)pool->chunks + chunk_header(pool) + i * pool->slot;
         stack = &pool->chunks->stacks[i];
         stack->guard = make_guard(pool, slot);
+        /*
+         * The tops of all stacks would be the same distance apart, a power of two, and so in the
+         * same few sets of the processor's caches.
+         */
+        stack->colour = i % COLOURS * COLOUR_SIZE;
         stack->low = slot + pool->page;
         stack->valgrind_id = stack_register(stack->low, slot + pool->slot);
         return stack;

@@ -28,7 +28,9 @@ struct aw_coro_stack {
         struct aw_coro_stack *next;
         /* The lowest usable byte; the guard page ends here. */
         char *low;
-        enum aw_coro_guard guard;
+        enum aw_coro_guard guard : 8;
+        /* So many bytes at the top are left out: see cut_stack(). */
+        unsigned colour : 24;
         unsigned valgrind_id;
 };
 
@@ -43,6 +45,7 @@ struct aw_coro_pool {
         struct aw_coro *running;
         void *resumer;
         struct fiber resumer_fiber;
+        bool watched; /* a sanitizer is in the program */
 
         /* Idle stacks that still have their memory; the last one given back is the last. */
         struct aw_coro_stack *warm[AW_CORO_WARM_HIGH];

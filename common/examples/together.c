@@ -44,6 +44,7 @@ together(void *argument)
 int
 main(int argc, char **argv)
 {
+        setvbuf(stdout, NULL, _IOLBF, 0); /* also into a pipe: line by line, as it goes */
         if (argc > 1)
                 scale = strtod(argv[1], NULL);
         /* The loop's back end: what asyncio.set_event_loop_policy and uvloop.install choose. */

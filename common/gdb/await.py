@@ -37,16 +37,21 @@ def all_tasks():
     return tasks(roots)
 
 
+def is_suspended(task):
+    """Not before its first turn, nor after its last."""
+    return str(task["coro"]["state"]) == "STARTED"
+
+
 def in_use(task):
     """Bytes of the stack from its top to where the task was suspended."""
     coro = task["coro"]
-    top = int(coro["stack"]["low"]) + int(coro["pool"]["usable"])
+    top = int(coro["stack"]["low"]) + int(coro["pool"]["usable"]) - int(coro["stack"]["colour"])
     return top - int(coro["context"])
 
 
 def describe(task):
     state = STATES[int(task["state"])]
-    if state in ("ready", "waiting") and int(task["coro"]["state"]) == 2:
+    if state in ("ready", "waiting") and is_suspended(task):
         state += f", stack {in_use(task)} bytes"
     site = text(task["here"]["site"])
     return f"{text(task['name'].address.cast(CHARS()))} ({state})" + (f" at {site}" if site else "")
@@ -86,7 +91,7 @@ class Backtrace(gdb.Command):
             print(describe(task))
             if int(task["state"]) == 1:
                 print("It runs: see backtrace.")
-            elif int(task["coro"]["state"]) == 2:
+            elif is_suspended(task):
                 self.show(int(task["coro"]["context"]))
 
     @staticmethod

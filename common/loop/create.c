@@ -2,7 +2,6 @@
 /* Making a loop: which back end, and the libwebsockets context on it. */
 #include <errno.h>
 #include <libwebsockets.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -23,21 +22,18 @@ static _Atomic(const char *) policy = "auto";
  * libwebsockets sizes its tables by the limit of open files, and is slow if told of any other
  * number. At each close it looks through all of them: so the limit is no higher than needed.
  */
-static int
+static void
 limit_descriptors(unsigned wanted)
 {
         struct rlimit limit;
 
         if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-                return INT_MAX;
+                return;
         if (wanted == 0)
                 wanted = DESCRIPTORS;
         limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
                 aw_log(AW_LOG_DEBUG, "setrlimit: %s", strerror(errno));
-        return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT_MAX
-                       ? (int)limit.rlim_cur
-                       : INT_MAX;
 }
 
 /*
@@ -79,7 +75,7 @@ create_context(struct aw_loop *loop)
         loop->context = lws_create_context(&info);
         if (loop->context != NULL)
                 loop->vhost = lws_create_vhost(loop->context, &info);
-        if (loop->vhost != NULL)
+        if (loop->vhost != NULL && aw_socket_open_set(loop) == 0)
                 return 0;
         /* A plug-in that is not there is the likely cause; poll needs none. */
         close_backend(loop);
@@ -149,7 +145,7 @@ aw_loop_create(const struct aw_loop_options *options)
         loop->slow = options->slow == 0 ? SLOW_DEFAULT : options->slow;
         loop->watch = loop->slow > 2 * AW_LOOP_TICK ? CLOCK_MONOTONIC_COARSE : CLOCK_MONOTONIC;
         pthread_mutex_init(&loop->remote_lock, NULL);
-        loop->descriptors = limit_descriptors(options->descriptors);
+        limit_descriptors(options->descriptors);
         lws_set_log_level(LLL_ERR | LLL_WARN, log_line);
         if (choose_backend(loop, options->backend == NULL ? policy : options->backend) == -1) {
                 error = errno;

@@ -8,9 +8,10 @@
 #include "await/log.h"
 #include "base/list.h"
 #include "loop/private.h"
+#include "loop/socket.h"
 #include "loop/timers_private.h"
 
-/* While something is ready, the poller is asked every so many turns only. */
+/* While something is ready, libwebsockets is asked every so many turns only. */
 #define TURNS_UNPOLLED 16
 
 enum { HANDLE_IDLE, HANDLE_READY, HANDLE_TIMER, HANDLE_REMOTE };
@@ -44,12 +45,10 @@ aw_loop_get(void)
         return aw_loop_current;
 }
 
-struct aw_loop *
-aw_loop_need(void)
+void
+aw_loop_missing(void)
 {
-        if (aw_loop_current == NULL)
-                aw_log_abort("this thread has no event loop: call this from aw_run()");
-        return aw_loop_current;
+        aw_log_abort("this thread has no event loop: call this from aw_run()");
 }
 
 const char *
@@ -89,11 +88,9 @@ make_ready(struct aw_loop *loop, struct aw_handle *handle)
         aw_list_append(&loop->ready, handle, link);
 }
 
-void
-aw_handle_cancel(struct aw_handle *handle)
+static void
+take_back(struct aw_loop *loop, struct aw_handle *handle)
 {
-        struct aw_loop *loop = aw_loop_need();
-
         if (handle->state == HANDLE_REMOTE)
                 aw_log_abort(
                         "a callback scheduled by aw_call_soon_threadsafe() cannot be cancelled");
@@ -105,25 +102,40 @@ aw_handle_cancel(struct aw_handle *handle)
 }
 
 void
+aw_handle_cancel(struct aw_handle *handle)
+{
+        struct aw_loop *loop = aw_loop_need();
+
+        if (handle->state != HANDLE_IDLE)
+                take_back(loop, handle);
+}
+
+void
 aw_call_soon(struct aw_handle *handle, void (*callback)(void *argument), void *argument)
 {
-        aw_handle_cancel(handle);
+        struct aw_loop *loop = aw_loop_need();
+
+        if (handle->state != HANDLE_IDLE)
+                take_back(loop, handle);
         handle->callback = callback;
         handle->argument = argument;
-        make_ready(aw_loop_current, handle);
+        make_ready(loop, handle);
 }
 
 void
 aw_call_at(struct aw_handle *handle, aw_time when, void (*callback)(void *argument), void *argument)
 {
-        aw_handle_cancel(handle);
+        struct aw_loop *loop = aw_loop_need();
+
+        if (handle->state != HANDLE_IDLE)
+                take_back(loop, handle);
         handle->callback = callback;
         handle->argument = argument;
         /* The clock begins at 0: so the differences of times are times, too. */
         handle->when = when > 0 ? when : 0;
-        handle->order = aw_loop_current->order++;
+        handle->order = loop->order++;
         handle->state = HANDLE_TIMER;
-        aw_loop_current->timers = aw_timer_heap_insert(aw_loop_current->timers, handle);
+        loop->timers = aw_timer_heap_insert(loop->timers, handle);
 }
 
 void
@@ -168,8 +180,9 @@ take_remote(struct aw_loop *loop)
         struct aw_handles taken;
         struct aw_handle *handle;
 
-        if (!atomic_exchange(&loop->remote_pending, false))
+        if (!atomic_load(&loop->remote_pending))
                 return;
+        atomic_store(&loop->remote_pending, false);
         pthread_mutex_lock(&loop->remote_lock);
         taken = loop->remote;
         loop->remote = (struct aw_handles){NULL, NULL};
@@ -235,21 +248,25 @@ aw_loop_is_abandoned(const struct aw_loop *loop)
         return loop->abandoned;
 }
 
-aw_time
-aw_loop_slow(struct aw_loop *loop)
+static __attribute__((noinline)) aw_time
+since_checked(struct aw_loop *loop)
 {
-        aw_time now, took;
+        aw_time now = aw_loop_clock(loop->watch), took = now - loop->checked;
 
-        loop->asked = true;
-        if (loop->slow < 0)
-                return 0;
-        now = aw_loop_clock(loop->watch);
-        took = now - loop->checked;
         loop->checked = now;
         if (took <= loop->slow)
                 return 0;
         loop->slow_count++;
         return took;
+}
+
+aw_time
+aw_loop_slow(void)
+{
+        struct aw_loop *loop = aw_loop_current;
+
+        loop->asked = true;
+        return loop->slow < 0 ? 0 : since_checked(loop);
 }
 
 static void
@@ -260,7 +277,7 @@ run_handle(struct aw_loop *loop, struct aw_handle *handle)
         handle->state = HANDLE_IDLE;
         loop->asked = false;
         handle->callback(handle->argument);
-        took = loop->asked ? 0 : aw_loop_slow(loop);
+        took = loop->asked ? 0 : aw_loop_slow();
         if (took > 0)
                 aw_log(AW_LOG_WARNING, "Executing a callback took %.3f seconds",
                        (double)took / AW_SECOND);
@@ -283,13 +300,16 @@ static void
 run_timers(struct aw_loop *loop)
 {
         aw_time now;
-        struct aw_handle *handle;
+        struct aw_handle *handle, *due;
 
         if (loop->timers == NULL || loop->timers->when > aw_loop_now_about() + AW_LOOP_TICK)
                 return;
         now = aw_loop_now();
-        while ((handle = loop->timers) != NULL && handle->when <= now) {
-                loop->timers = aw_timer_heap_remove(loop->timers, handle);
+        if (loop->timers->when > now)
+                return;
+        loop->timers = aw_timer_heap_take_due(loop->timers, now, &due);
+        while ((handle = due) != NULL) {
+                due = handle->link.previous;
                 make_ready(loop, handle);
         }
 }
@@ -302,11 +322,21 @@ poll_until(const struct aw_loop *loop, bool wait)
         return loop->timers == NULL ? AW_NEVER : loop->timers->when;
 }
 
-/* Tasks that keep each other ready need not pay for a system call each turn. */
+/*
+ * Tasks that keep each other ready need not pay for a system call each turn. Where many sockets are
+ * busy some are ready by now: the set alone is asked for them.
+ */
+static bool
+need_not_poll(struct aw_loop *loop)
+{
+        return ++loop->unpolled < TURNS_UNPOLLED &&
+               (loop->ready.first != NULL || (loop->busy && aw_socket_serve_set(loop)));
+}
+
 static void
 poll_once(struct aw_loop *loop, bool wait)
 {
-        if (loop->ready.first != NULL && ++loop->unpolled < TURNS_UNPOLLED)
+        if (need_not_poll(loop))
                 return;
         loop->unpolled = 0;
         loop->backend->poll(loop, poll_until(loop, wait));

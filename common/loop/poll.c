@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The poll back end: libwebsockets' own. It looks at every connection in every turn, so it is for
- * small numbers of them and for machines without the plug-ins.
+ * The poll back end: libwebsockets' own, for machines without the plug-ins. It polls one descriptor
+ * for all sockets, so the number of them does not matter.
  */
 #include <libwebsockets.h>
 #include <stdlib.h>

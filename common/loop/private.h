@@ -51,7 +51,8 @@ struct aw_loop {
         struct lws_context *context;
         struct lws_vhost *vhost;
         void *foreign;
-        int descriptors; /* libwebsockets takes none from this number on */
+        int sockets; /* the set of them, of which libwebsockets polls only this one */
+        bool busy;   /* several of them were ready when the set was looked at last */
 
         struct aw_handles ready;
         struct aw_handle *timers; /* root of the heap */
@@ -79,9 +80,6 @@ struct aw_loop {
         struct aw_handles remote; /* call_soon_threadsafe, under the lock */
         atomic_bool remote_pending;
 };
-
-/* The loop of this thread, or NULL. */
-extern _Thread_local struct aw_loop *aw_loop_current;
 
 /*
  * The descriptor that wakes a context up. Found before the context is destroyed, it is closed

@@ -2,8 +2,8 @@
 /*
  * A descriptor on the loop: it is ready, or not. Reading and writing are the owner's business.
  *
- * libwebsockets polls it, in its raw file role: its raw socket role reads by itself, takes the end
- * of one direction as the end of both, and does not read while it holds output.
+ * libwebsockets polls the set of them, in its raw file role: its raw socket role reads by itself,
+ * takes the end of one direction as the end of both, and does not read while it holds output.
  *
  * Unless said otherwise these are for the loop's stack (a handle's callback, a flush, a callback
  * below); those that may be called in a task as well only take a note, which this turn's flush
@@ -37,21 +37,21 @@ struct aw_socket_callbacks {
 /* Part of its owner, who finds itself by it. The fields are socket.c's. */
 struct aw_socket {
         const struct aw_socket_callbacks *callbacks;
-        struct lws *wsi; /* NULL: libwebsockets has let go of it */
         struct aw_flush flush;
         struct {
                 struct aw_socket *next, *previous;
-        } link; /* all of this thread's */
-        int fd;
-        bool reading, writing;      /* what the owner wants to know */
-        bool polled_in, polled_out; /* what libwebsockets was asked for */
-        bool asked;                 /* for flush() */
+        } link;                /* all of this thread's */
+        int fd;                /* -1: closed already */
+        uint32_t polled;       /* what the kernel was asked for */
+        bool reading, writing; /* what the owner wants to know */
+        bool asked;            /* for flush() */
         bool closing;
 };
 
 /*
- * Takes a non-blocking descriptor that can be polled, which is closed with the socket; not if this
- * fails: -1 with errno EMFILE. readable() is wanted. Also in a task.
+ * Takes a descriptor, which is closed with the socket; not if this fails: -1 with errno EPERM (it
+ * cannot be polled), EBADF, EEXIST, ENOMEM or ENOSPC (the system watches too many). readable() is wanted.
+ * Also in a task.
  */
 int aw_socket_open(struct aw_socket *socket, int fd, const struct aw_socket_callbacks *callbacks);
 
@@ -62,14 +62,29 @@ void aw_socket_read(struct aw_socket *socket, bool wanted);
 void aw_socket_want_writable(struct aw_socket *socket);
 
 /* Asks for flush() in this turn, once. Also in a task. */
-void aw_socket_ask(struct aw_socket *socket);
+static inline void
+aw_socket_ask(struct aw_socket *socket)
+{
+        if (socket->asked)
+                return;
+        socket->asked = true;
+        aw_loop_flush(&socket->flush);
+}
 
 /* Closes in this turn's flush: closed() comes then, and nothing else before. Also in a task. */
 void aw_socket_close(struct aw_socket *socket);
 
-/* For loop/create.c. */
+/* The same, but the descriptor is closed at once. */
+void aw_socket_close_descriptor(struct aw_socket *socket);
+
+/*
+ * For loop/create.c and loop/loop.c. open_set: when the vhost is there; 0, or -1 with errno.
+ * serve_set: calls those that are ready now, does not wait; false: there were none.
+ */
 struct lws_protocols;
 extern const struct lws_protocols *const aw_socket_protocols;
+int aw_socket_open_set(struct aw_loop *loop);
+bool aw_socket_serve_set(struct aw_loop *loop);
 void aw_socket_close_all(void);
 
 #endif

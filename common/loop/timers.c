@@ -81,3 +81,83 @@ aw_timer_heap_remove(struct aw_handle *root, struct aw_handle *handle)
         handle->link.next = handle->link.previous = handle->child = NULL;
         return root;
 }
+
+/*
+ * Looks at a heap as far down as there is something due. What is becomes a list by link.previous, in
+ * no order; the number of those is returned. What is not becomes, with all that is below it, a list
+ * by link.next. One that is due waits, while what is below it is looked at, in a stack by `child`,
+ * which has been read then, for its siblings are still to come.
+ */
+static size_t
+divide(struct aw_handle *root, aw_time now, struct aw_handle **due, struct aw_handle **rest)
+{
+        struct aw_handle *handle = root, *stack = NULL, *next;
+        size_t count = 0;
+
+        *due = *rest = NULL;
+        while (handle != NULL) {
+                if (handle->when > now) {
+                        next = handle->link.next;
+                        handle->link.next = *rest;
+                        *rest = handle;
+                } else {
+                        next = handle->child;
+                        handle->child = stack;
+                        stack = handle;
+                        handle->link.previous = *due;
+                        *due = handle;
+                        count++;
+                }
+                while (next == NULL && stack != NULL) {
+                        next = stack->link.next;
+                        stack = stack->child;
+                }
+                handle = next;
+        }
+        return count;
+}
+
+static struct aw_handle *
+merge(struct aw_handle *a, struct aw_handle *b)
+{
+        struct aw_handle *first = NULL, **end = &first;
+
+        while (a != NULL && b != NULL) {
+                if (earlier(a, b)) {
+                        *end = a;
+                        end = &a->link.previous;
+                        a = *end;
+                } else {
+                        *end = b;
+                        end = &b->link.previous;
+                        b = *end;
+                }
+        }
+        *end = a == NULL ? b : a;
+        return first;
+}
+
+/* Takes so many from the head of the list, which are a list by link.previous then, in order. */
+static struct aw_handle *
+sort(struct aw_handle **list, size_t count)
+{
+        struct aw_handle *first = *list;
+
+        if (count > 1) {
+                first = sort(list, count / 2);
+                return merge(first, sort(list, count - count / 2));
+        }
+        *list = first->link.previous;
+        first->link.previous = NULL;
+        return first;
+}
+
+struct aw_handle *
+aw_timer_heap_take_due(struct aw_handle *root, aw_time now, struct aw_handle **due)
+{
+        struct aw_handle *rest, *found;
+        size_t count = divide(root, now, &found, &rest);
+
+        *due = count == 0 ? NULL : sort(&found, count);
+        return meld_children(rest);
+}

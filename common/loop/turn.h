@@ -5,8 +5,19 @@
 
 #include "await/loop.h"
 
+/* The loop of this thread, or NULL. */
+extern _Thread_local struct aw_loop *aw_loop_current;
+
+_Noreturn void aw_loop_missing(void);
+
 /* The loop of this thread; aborts if there is none. */
-struct aw_loop *aw_loop_need(void);
+static inline struct aw_loop *
+aw_loop_need(void)
+{
+        if (aw_loop_current == NULL)
+                aw_loop_missing();
+        return aw_loop_current;
+}
 
 /*
  * The time at the last tick of the kernel's clock, at most AW_LOOP_TICK ago: much cheaper to ask
@@ -31,6 +42,6 @@ bool aw_loop_is_abandoned(const struct aw_loop *loop);
  * last such question, if that is over the limit, else 0. Whoever runs something that has a name
  * asks, so that the report can tell it.
  */
-aw_time aw_loop_slow(struct aw_loop *loop);
+aw_time aw_loop_slow(void);
 
 #endif

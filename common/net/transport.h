@@ -76,7 +76,7 @@ struct aw_transport_callbacks {
 /*
  * Takes a non-blocking stream socket, connected or (with `connecting`) on its way, and a TLS
  * session for it, or NULL for plain bytes. Both are the transport's now, and freed even if this
- * fails: NULL with errno ENOMEM or EMFILE. On TCP it switches Nagle's algorithm off, and keep-alive
+ * fails: NULL with errno ENOMEM or ENOSPC. On TCP it switches Nagle's algorithm off, and keep-alive
  * on: a peer that vanished is noticed after about AW_TRANSPORT_SILENCE. Reads at once. Any stack.
  */
 #define AW_TRANSPORT_SILENCE 60 /* seconds */
@@ -112,11 +112,15 @@ void aw_transport_want_write(struct aw_transport *transport);
 ssize_t aw_transport_write(struct aw_transport *transport, const uint8_t *data, size_t length);
 
 /*
- * Room for small pieces of at most AW_TRANSPORT_WHOLE bytes together, which goes out as one: *room
- * bytes, at least `least`, of which aw_transport_put() says how many were filled. NULL: use
+ * Room for small pieces of at most AW_TRANSPORT_WHOLE bytes together, which go out as one: at least
+ * `least` bytes, of which aw_transport_put() says how many were filled. Without data: use
  * aw_transport_write(). Only inside writable().
  */
-uint8_t *aw_transport_room(struct aw_transport *transport, size_t least, size_t *room);
+struct aw_transport_room {
+        uint8_t *data;
+        size_t size;
+};
+struct aw_transport_room aw_transport_room(struct aw_transport *transport, size_t least);
 void aw_transport_put(struct aw_transport *transport, size_t length);
 
 /* Now is not the time for a further write: bytes are held, or the share of the turn is used up. */

@@ -63,15 +63,6 @@ input_tls(struct aw_transport *transport, const uint8_t *data, size_t length)
                 transport_ended(transport, false);
 }
 
-static void
-input_plain(struct aw_transport *transport, const uint8_t *data, size_t length)
-{
-        struct aw_transport *before = aw_transport_gather_begin(transport);
-
-        transport->callbacks->data(transport->owner, data, length);
-        aw_transport_gather_end(transport, before);
-}
-
 /* A peer whose bytes take long to handle is read in smaller pieces. */
 static void
 transport_input(struct aw_transport *transport, size_t length)
@@ -81,7 +72,7 @@ transport_input(struct aw_transport *transport, size_t length)
         if (transport->tls != NULL)
                 input_tls(transport, aw_transport_scratch->input, length);
         else
-                input_plain(transport, aw_transport_scratch->input, length);
+                transport->callbacks->data(transport->owner, aw_transport_scratch->input, length);
         if (length < READ_LEAST)
                 return;
         took = aw_loop_now() - start;
@@ -106,7 +97,7 @@ transport_eof(struct aw_transport *transport)
 }
 
 /* The TLS handshake begins: a client speaks first. */
-static void
+static __attribute__((noinline)) void
 transport_start(struct aw_transport *transport)
 {
         struct aw_transport *before;
@@ -124,7 +115,7 @@ transport_start(struct aw_transport *transport)
 }
 
 /* What is due before anything else. */
-static void
+static inline void
 transport_begin(struct aw_transport *transport)
 {
         if (transport->tls_next != NULL)
@@ -153,45 +144,6 @@ transport_readable(struct aw_socket *socket)
 
 /* The socket's events. */
 
-/* Ends our direction, as far as it is time for it. */
-static void
-transport_finish(struct aw_transport *transport)
-{
-        struct aw_transport *before;
-
-        if (transport->tls != NULL) {
-                before = aw_transport_gather_begin(transport);
-                aw_tls_shutdown(transport->tls);
-                aw_transport_gather_end(transport, before);
-        }
-        if (transport->held != NULL || transport->broken)
-                return;
-        transport->out = WAY_ENDED;
-        if (!transport->passive)
-                shutdown(transport->socket.fd, SHUT_WR);
-        aw_transport_end_if_over(transport);
-}
-
-static void
-transport_serve(struct aw_transport *transport)
-{
-        struct aw_transport *before;
-
-        if (transport->socket.closing || transport->broken || transport->held != NULL ||
-            transport->socket.writing)
-                return;
-        if (transport->wants_write && transport->phase == PHASE_OPEN &&
-            transport->out == WAY_OPEN) {
-                transport->wants_write = false;
-                before = aw_transport_gather_begin(transport);
-                transport->callbacks->writable(transport->owner);
-                aw_transport_gather_end(transport, before);
-        }
-        if (transport->out == WAY_ENDING && transport->phase >= PHASE_OPEN)
-                transport_finish(transport);
-        aw_transport_update_reading(transport);
-}
-
 static void
 transport_flush(struct aw_socket *socket)
 {
@@ -200,7 +152,7 @@ transport_flush(struct aw_socket *socket)
         if (transport->phase == PHASE_CONNECTING)
                 return;
         transport_begin(transport);
-        transport_serve(transport);
+        aw_transport_serve(transport);
 }
 
 /* The connection in progress has come to its end, good or bad. */
@@ -240,9 +192,10 @@ transport_writable(struct aw_socket *socket)
                         return;
                 }
                 aw_transport_forget_held(transport);
+                aw_transport_update_reading(transport);
         }
         if (!socket->closing)
-                transport_serve(transport);
+                aw_transport_serve(transport);
 }
 
 static void
@@ -250,8 +203,6 @@ transport_closed(struct aw_socket *socket)
 {
         struct aw_transport *transport = transport_of(socket);
 
-        if (!socket->closing)
-                transport->error = errno;
         transport->callbacks->closed(transport->owner, transport->error, NULL);
         aw_transport_free(transport);
 }

@@ -81,8 +81,6 @@ output_flush(struct aw_transport *transport)
         size_t length = output->length;
         ssize_t sent = 0;
 
-        if (length == 0)
-                return;
         output->length = 0;
         if (transport->broken)
                 return;
@@ -92,23 +90,19 @@ output_flush(struct aw_transport *transport)
                 transport_hold(transport, output->data + sent, length - (size_t)sent);
 }
 
-/* Makes one record, or one piece, of the small writes so far. 0, or -1 if it is broken. */
+/* Makes one record of the small writes so far. 0, or -1 if it is broken. */
 static int
 small_flush(struct aw_transport *transport)
 {
         size_t length = aw_transport_scratch->small_length;
-        int result;
 
-        aw_transport_scratch->small_length = 0;
         if (length == 0)
                 return 0;
-        result = transport->tls != NULL
-                         ? aw_tls_write(transport->tls, aw_transport_scratch->small, length)
-                         : aw_tls_buffer_append(&aw_transport_scratch->output,
-                                                aw_transport_scratch->small, length);
-        if (result < 0)
-                aw_transport_break(transport, ENOMEM);
-        return result < 0 ? -1 : 0;
+        aw_transport_scratch->small_length = 0;
+        if (aw_tls_write(transport->tls, aw_transport_scratch->small, length) == 0)
+                return 0;
+        aw_transport_break(transport, ENOMEM);
+        return -1;
 }
 
 /* From here on output is put together, until it is stopped; then it goes out. */
@@ -116,7 +110,6 @@ static void
 gather_start(struct aw_transport *transport)
 {
         aw_transport_scratch->gatherer = transport;
-        aw_transport_scratch->output.length = 0;
         if (transport->tls != NULL)
                 aw_tls_output_begin(transport->tls, &aw_transport_scratch->output);
 }
@@ -124,16 +117,46 @@ gather_start(struct aw_transport *transport)
 static void
 gather_stop(struct aw_transport *transport)
 {
-        small_flush(transport);
-        if (transport->tls != NULL && aw_tls_output_end(transport->tls) < 0)
-                aw_transport_break(transport, ENOMEM);
-        output_flush(transport);
+        if (transport->tls != NULL) {
+                small_flush(transport);
+                if (aw_tls_output_end(transport->tls) < 0)
+                        aw_transport_break(transport, ENOMEM);
+        }
+        if (aw_transport_scratch->output.length > 0)
+                output_flush(transport);
         aw_transport_scratch->gatherer = NULL;
 }
 
+bool
+aw_transport_full(const struct aw_transport *transport)
+{
+        return transport->held != NULL || transport->socket.writing ||
+               transport->share >= TURN_SIZE;
+}
+
+static void
+output_begin(struct aw_transport *transport)
+{
+        transport->share = 0;
+        transport->share_end = 0;
+        gather_start(transport);
+}
+
+/* An owner that was told to stop is told when to go on. */
+static void
+output_end(struct aw_transport *transport)
+{
+        gather_stop(transport);
+        if (!aw_transport_full(transport))
+                return;
+        transport->wants_write = true;
+        if (transport->held == NULL && !transport->socket.writing)
+                aw_socket_ask(&transport->socket);
+}
+
 /*
- * The same for a call that may come within such a time, of this transport or of another one (whose
- * output goes out first). Returns what aw_transport_gather_end() has to be given.
+ * For a call that may come while output is put together, of this transport or of another one
+ * (whose output goes out first). Returns what aw_transport_gather_end() has to be given.
  */
 struct aw_transport *
 aw_transport_gather_begin(struct aw_transport *transport)
@@ -144,33 +167,18 @@ aw_transport_gather_begin(struct aw_transport *transport)
                 return before;
         if (before != NULL)
                 gather_stop(before);
-        transport->share = 0;
-        transport->share_end = 0;
-        gather_start(transport);
+        output_begin(transport);
         return before;
 }
 
-/* An owner that was told to stop is told when to go on. */
 void
 aw_transport_gather_end(struct aw_transport *transport, struct aw_transport *before)
 {
         if (before == transport)
                 return;
-        gather_stop(transport);
+        output_end(transport);
         if (before != NULL)
                 gather_start(before);
-        if (aw_transport_full(transport)) {
-                transport->wants_write = true;
-                if (transport->held == NULL && !transport->socket.writing)
-                        aw_socket_ask(&transport->socket);
-        }
-}
-
-bool
-aw_transport_full(const struct aw_transport *transport)
-{
-        return transport->held != NULL || transport->socket.writing ||
-               transport->share >= TURN_SIZE;
 }
 
 /* What is in the way of one write grows too large: it goes out, and the share is looked at. */
@@ -191,32 +199,53 @@ gather_cut(struct aw_transport *transport)
 static void
 write_small(struct aw_transport *transport, const uint8_t *data, size_t length)
 {
-        size_t room;
-        uint8_t *to = aw_transport_room(transport, length, &room);
+        struct aw_transport_room room = aw_transport_room(transport, length);
 
-        if (to == NULL)
+        if (room.data == NULL)
                 return;
-        memcpy(to, data, length);
+        memcpy(room.data, data, length);
         aw_transport_put(transport, length);
 }
 
-uint8_t *
-aw_transport_room(struct aw_transport *transport, size_t least, size_t *room)
+/* Plain bytes need not be put together for a record first. */
+static struct aw_transport_room
+room_plain(struct aw_transport *transport)
 {
+        struct aw_tls_buffer *output = &aw_transport_scratch->output;
+
+        if (output->capacity - output->length < AW_TRANSPORT_RECORD &&
+            aw_tls_buffer_reserve(output, AW_TRANSPORT_RECORD) == -1) {
+                aw_transport_break(transport, ENOMEM);
+                return (struct aw_transport_room){.data = NULL};
+        }
+        return (struct aw_transport_room){output->data + output->length, AW_TRANSPORT_RECORD};
+}
+
+struct aw_transport_room
+aw_transport_room(struct aw_transport *transport, size_t least)
+{
+        struct aw_transport_room room = {.data = NULL};
+
         if (aw_transport_scratch->gatherer != transport || transport->broken ||
             transport->socket.closing)
-                return NULL;
+                return room;
+        if (transport->tls == NULL)
+                return room_plain(transport);
         if (aw_transport_scratch->small_length + least > AW_TRANSPORT_RECORD &&
             small_flush(transport) == -1)
-                return NULL;
-        *room = AW_TRANSPORT_RECORD - aw_transport_scratch->small_length;
-        return aw_transport_scratch->small + aw_transport_scratch->small_length;
+                return room;
+        room.data = aw_transport_scratch->small + aw_transport_scratch->small_length;
+        room.size = AW_TRANSPORT_RECORD - aw_transport_scratch->small_length;
+        return room;
 }
 
 void
 aw_transport_put(struct aw_transport *transport, size_t length)
 {
-        aw_transport_scratch->small_length += length;
+        if (transport->tls == NULL)
+                aw_transport_scratch->output.length += length;
+        else
+                aw_transport_scratch->small_length += length;
         transport->share += length;
         if (aw_transport_scratch->output.length >= WRITE_SIZE)
                 gather_cut(transport);
@@ -302,4 +331,42 @@ aw_transport_write(struct aw_transport *transport, const uint8_t *data, size_t l
                 done = write_plain(transport, data, length);
         aw_transport_gather_end(transport, before);
         return transport->broken ? -1 : (ssize_t)done;
+}
+
+/* What is due. */
+
+/* Ends our direction, as far as it is time for it. */
+static void
+transport_finish(struct aw_transport *transport)
+{
+        struct aw_transport *before;
+
+        if (transport->tls != NULL) {
+                before = aw_transport_gather_begin(transport);
+                aw_tls_shutdown(transport->tls);
+                aw_transport_gather_end(transport, before);
+        }
+        if (transport->held != NULL || transport->broken)
+                return;
+        transport->out = WAY_ENDED;
+        if (!transport->passive)
+                shutdown(transport->socket.fd, SHUT_WR);
+        aw_transport_end_if_over(transport);
+}
+
+void
+aw_transport_serve(struct aw_transport *transport)
+{
+        if (transport->socket.closing || transport->broken || transport->held != NULL ||
+            transport->socket.writing)
+                return;
+        if (transport->wants_write && transport->phase == PHASE_OPEN &&
+            transport->out == WAY_OPEN) {
+                transport->wants_write = false;
+                output_begin(transport);
+                transport->callbacks->writable(transport->owner);
+                output_end(transport);
+        }
+        if (transport->out == WAY_ENDING && transport->phase >= PHASE_OPEN)
+                transport_finish(transport);
 }

@@ -61,7 +61,7 @@ struct aw_transport {
 struct aw_transport_scratch {
         size_t users;
         struct aw_transport *gatherer; /* whose output this is */
-        struct aw_tls_buffer output;   /* for the kernel */
+        struct aw_tls_buffer output;   /* for the kernel; empty if there is no gatherer */
         size_t small_length;
         uint8_t small[AW_TRANSPORT_RECORD]; /* small writes, put together for one record */
         uint8_t plain[AW_TRANSPORT_RECORD];
@@ -85,5 +85,6 @@ void aw_transport_forget_held(struct aw_transport *transport);
 ssize_t aw_transport_send(struct aw_transport *transport, const uint8_t *data, size_t length);
 struct aw_transport *aw_transport_gather_begin(struct aw_transport *transport);
 void aw_transport_gather_end(struct aw_transport *transport, struct aw_transport *before);
+void aw_transport_serve(struct aw_transport *transport);
 
 #endif

@@ -27,10 +27,13 @@ aw_group_cancel(struct aw_group *group)
                 aw_cancel(task);
 }
 
-/* The first failure: the rest, and the parent wherever it waits, are told to stop. */
+/* After the first failure the rest, and the parent wherever it waits, are told to stop. */
 static void
-group_fail(struct aw_group *group)
+group_abort(void *argument)
 {
+        struct aw_group *group = argument;
+
+        group->aborted = true;
         aw_group_cancel(group);
         if (!group->joining) {
                 group->interrupted = true;
@@ -38,7 +41,10 @@ group_fail(struct aw_group *group)
         }
 }
 
-/* One that was cancelled has not failed, whoever cancelled it. */
+/*
+ * One that was cancelled has not failed, whoever cancelled it. Those that fail in the same turn do so
+ * before the first failure has consequences, and are not taken for cancelled.
+ */
 static void
 group_note(struct aw_group *group, const struct aw_task *task)
 {
@@ -47,7 +53,7 @@ group_note(struct aw_group *group, const struct aw_task *task)
         if (group->failed < AW_GROUP_ERRORS)
                 group->errors[group->failed] = task->error;
         if (group->failed++ == 0)
-                group_fail(group);
+                aw_call_soon(&group->abort, group_abort, group);
         else
                 aw_log_limited(AW_LOG_WARNING, "task '%s' failed after another of its group: %s",
                                task->name, aw_task_error_text(task));
@@ -81,8 +87,8 @@ aw_group_spawn(struct aw_group *group, const char *name, aw_task_function *funct
         task = aw_task_spawn(name, function, argument, member_ended, group);
         if (task == NULL)
                 return -1;
-        if (group->scope.task == NULL)
-                aw_scope_open(&group->scope, group->parent);
+        if (group->open == 0)
+                aw_scope_open(group->parent, &group->open);
         aw_list_append(&group->tasks, task, members);
         return 0;
 }
@@ -113,8 +119,7 @@ group_result(struct aw_group *group, bool cancelled)
         return -1;
 }
 
-/* Not inlined, so that its own frame tells where its caller's ends. */
-__attribute__((noinline)) async int
+async int
 aw_group_join(struct aw_group *group)
 {
         bool cancelled = false;
@@ -122,6 +127,9 @@ aw_group_join(struct aw_group *group)
         if (group->parent != aw_task_current())
                 aw_log_abort("aw_group_join() by a task that is not the group's parent");
         group->joining = true;
+        aw_handle_cancel(&group->abort);
+        if (group->failed > 0 && !group->aborted)
+                group_abort(group);
         group_forgive_parent(group);
         if (group->tasks.first != NULL && aw_wait_in(&group->ended, AW_NEVER, NULL) == -1) {
                 cancelled = true;
@@ -134,8 +142,10 @@ aw_group_join(struct aw_group *group)
         }
         while (group->tasks.first != NULL)
                 aw_suspend_in(&group->ended, AW_NEVER);
+        aw_handle_cancel(&group->abort);
         group->joined = true;
-        aw_scope_close(&group->scope, __builtin_frame_address(0));
+        if (group->open != 0)
+                aw_scope_close(group->parent, &group->open);
         return group_result(group, cancelled);
 }
 

@@ -3,14 +3,20 @@
 #ifndef AW_TASK_PRIVATE_H
 #define AW_TASK_PRIVATE_H
 
+#include <errno.h>
+
 #include "await/task.h"
 #include "task/suspend.h"
 
 #define AW_TASK_NAME_SIZE 32
 
+/* Of so many time-outs and groups of a task it is found early that they were left behind. */
+#define AW_SCOPES_WATCHED 4
+
 struct aw_coro;
 struct aw_group;
 
+/* Ready is 0. */
 enum aw_task_state { AW_TASK_READY, AW_TASK_RUNNING, AW_TASK_WAITING, AW_TASK_DONE };
 
 /* A wait in progress; it lives on the waiting task's own stack. */
@@ -52,28 +58,37 @@ enum { AW_WATCH_FIRST_ERROR = 3 };
 
 /* It lives at the top of its own coroutine's stack. */
 struct aw_task {
+        /* These are set when it is spawned. */
         struct aw_handle ready;
         struct aw_coro *coro;
         aw_task_function *function;
         void *argument;
+        void (*ended)(
+                struct aw_task *task); /* its owner's, who frees it then; NULL: joined later */
+        struct aw_group *group;
+        struct aw_task *parent; /* who spawned it */
+        struct {
+                struct aw_task *next, *previous;
+        } siblings;
+        struct aw_scheduler *owner; /* of its thread */
+        aw_time born;
+        char name[AW_TASK_NAME_SIZE];
+
+        /* The rest is zero then. */
         struct aw_await here;       /* its last await */
         struct aw_waiter *waiting;  /* while it waits */
         struct aw_task *joining;    /* the task it waits for, which is cancelled along */
         struct aw_watcher *watcher; /* its owner, while that waits for its end */
-        void (*ended)(
-                struct aw_task *task); /* its owner's, who frees it then; NULL: joined later */
-        struct aw_group *group;
         struct {
                 struct aw_task *next, *previous;
-        } members, siblings;    /* of the group, and of the parent */
-        struct aw_task *parent; /* who spawned it */
+        } members; /* of the group */
         struct aw_tasks children;
-        aw_time born;
-        uint64_t order;             /* of its end among those of the others */
-        struct aw_scope *scope;     /* the innermost that is open */
-        struct aw_scheduler *owner; /* of its thread */
+        uint64_t order; /* of its end among those of the others */
+        /* The first of the time-outs and groups that are open: where each has its mark. */
+        uintptr_t *scopes[AW_SCOPES_WATCHED];
         struct aw_exceptions exceptions;
         int result, error;
+        unsigned open;    /* time-outs and groups */
         unsigned locks;   /* that it holds */
         unsigned cancels; /* calls of aw_cancel() that nobody has taken back */
         enum aw_task_state state;
@@ -82,8 +97,14 @@ struct aw_task {
         bool mute;   /* it returned -1 and set no errno */
         bool listed; /* among those whose results are being taken */
         bool seen;   /* somebody looked at its result */
-        char name[AW_TASK_NAME_SIZE];
 };
+
+/* aw_task_done(). */
+static inline bool
+aw_task_is_done(const struct aw_task *task)
+{
+        return task == NULL || task->state == AW_TASK_DONE;
+}
 
 /* The scheduler of a thread: lives as long as aw_run(). */
 struct aw_scheduler {
@@ -139,14 +160,27 @@ bool aw_watcher_enough(const struct aw_watcher *watcher);
 void aw_watcher_check_none(const struct aw_task *task);
 
 /* The errno of a task that is done, or 0. One that could not be spawned, NULL, has failed. */
-int aw_watcher_error(const struct aw_task *task);
+static inline int
+aw_watcher_error(const struct aw_task *task)
+{
+        if (task == NULL)
+                return ENOMEM;
+        return task->result == -1 ? task->error : 0;
+}
 
-/* What begins in one function and has to end in it: see struct aw_scope. */
-void aw_scope_open(struct aw_scope *scope, struct aw_task *task);
-void aw_scope_close(struct aw_scope *scope, const void *stack); /* of the function that closes */
+/*
+ * What begins in one function and has to end in it, time-outs and groups: each has a mark in its
+ * structure, which is not 0 for as long as it is open. Aborts, as the others do, if one is found that
+ * something was written over, because the function was left.
+ */
+void aw_scope_open(struct aw_task *task, uintptr_t *mark);
+void aw_scope_close(struct aw_task *task, uintptr_t *mark);
 
-/* Aborts if the task is suspended in, or ends in, none of the functions that opened its scopes. */
-void aw_scope_check(const struct aw_task *task, bool ends);
+/* For a task that is about to wait and has some open. */
+void aw_scope_check(const struct aw_task *task);
+
+/* For one that ends: none may be open. */
+void aw_scope_check_none(const struct aw_task *task);
 
 /* The result of a task that is done, which is freed. */
 int aw_task_take(struct aw_task *task);

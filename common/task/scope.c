@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time-outs and groups are structures in the frame of a function, which the loop keeps pointers to:
- * a function that returns in between leaves those behind. That is found before they are used, if it
- * can be: when the task ends, when it waits, and when what was opened before is closed.
+ * Time-outs and groups are structures in the frame of a function, which the loop keeps pointers to: a
+ * function that returns in between leaves those behind. The end of the task tells that for certain,
+ * by the count. Before it, whenever the task begins to wait, and opens or closes another one, those
+ * are found that something has been written over, before anything in the loop comes past them.
+ * Nobody looks at frames and their addresses, which compilers lay out as they like.
  */
 #include "await/log.h"
-#include "coro/coro.h"
 #include "task/private.h"
 
 static void
@@ -17,43 +18,54 @@ scope_left(const struct aw_task *task, const char *did)
                      task->name, did, aw_task_site(task));
 }
 
-void
-aw_scope_open(struct aw_scope *scope, struct aw_task *task)
+/* A word that is nowhere else on the stack. */
+static uintptr_t
+mark_of(const struct aw_task *task)
 {
-        *scope = (struct aw_scope){.task = task, .outer = task->scope};
-        if (scope->outer != NULL)
-                scope->outer->inner = scope;
-        task->scope = scope;
-        /* Awaits in the library are not recorded, but its own time-outs are in its frames. */
-        if (aw_coro_left(task->coro, scope, task->here.stack))
-                task->here.stack = scope;
+        return ~(uintptr_t)task;
+}
+
+/* What it looks at may be in a frame that is gone: AddressSanitizer need not say so. */
+__attribute__((no_sanitize("address"))) void
+aw_scope_check(const struct aw_task *task)
+{
+        for (size_t i = 0; i < AW_SCOPES_WATCHED && task->scopes[i] != NULL; i++)
+                if (*task->scopes[i] != mark_of(task))
+                        scope_left(task, "left a function");
 }
 
 void
-aw_scope_close(struct aw_scope *scope, const void *stack)
+aw_scope_check_none(const struct aw_task *task)
 {
-        struct aw_task *task = scope->task;
-
-        if (task == NULL)
-                return;
-        if (scope->inner == NULL)
-                task->scope = scope->outer;
-        else if (aw_coro_left(task->coro, scope->inner, stack))
-                scope_left(task, "left a function");
-        else
-                scope->inner->outer = scope->outer;
-        if (scope->outer != NULL)
-                scope->outer->inner = scope->inner;
-        scope->task = NULL;
-}
-
-void
-aw_scope_check(const struct aw_task *task, bool ends)
-{
-        if (task->scope == NULL)
-                return;
-        if (ends)
+        if (task->open > 0)
                 scope_left(task, "ended");
-        if (aw_coro_left(task->coro, task->scope, task->here.stack))
-                scope_left(task, "left a function");
+}
+
+void
+aw_scope_open(struct aw_task *task, uintptr_t *mark)
+{
+        size_t i = 0;
+
+        if (task->open++ > 0)
+                aw_scope_check(task);
+        *mark = mark_of(task);
+        while (i < AW_SCOPES_WATCHED && task->scopes[i] != NULL)
+                i++;
+        if (i < AW_SCOPES_WATCHED)
+                task->scopes[i] = mark;
+}
+
+void
+aw_scope_close(struct aw_task *task, uintptr_t *mark)
+{
+        size_t i = 0;
+
+        task->open--;
+        *mark = 0;
+        while (i < AW_SCOPES_WATCHED && task->scopes[i] != mark)
+                i++;
+        for (; i < AW_SCOPES_WATCHED; i++)
+                task->scopes[i] = i + 1 < AW_SCOPES_WATCHED ? task->scopes[i + 1] : NULL;
+        if (task->open > 0)
+                aw_scope_check(task);
 }

@@ -50,21 +50,25 @@ task_ended(struct aw_task *task)
                 task->ended(task);
 }
 
-/* Where there is no C++ in the program there are no exceptions. */
+/* Where there is no C++ in the program there are no exceptions, and not this function. */
 extern struct aw_exceptions *__cxa_get_globals(void) __attribute__((weak));
 
 /* Each task has its own: those of the thread's, and those that are kept, trade places. */
 static void
 trade_exceptions(struct aw_exceptions *kept)
 {
-        struct aw_exceptions *globals, other;
+        struct aw_exceptions *globals = __cxa_get_globals(), other = *globals;
 
-        if (__cxa_get_globals == NULL)
-                return;
-        globals = __cxa_get_globals();
-        other = *globals;
         *globals = *kept;
         *kept = other;
+}
+
+static void
+resume_with_exceptions(struct aw_task *task)
+{
+        trade_exceptions(&task->exceptions);
+        aw_coro_resume(task->coro);
+        trade_exceptions(&task->exceptions);
 }
 
 static void
@@ -83,15 +87,17 @@ aw_task_step(void *argument)
         task->state = AW_TASK_RUNNING;
         aw_scheduler.current = task;
         aw_await_here = &task->here;
-        trade_exceptions(&task->exceptions);
-        aw_coro_resume(task->coro);
-        trade_exceptions(&task->exceptions);
+        if (__cxa_get_globals == NULL)
+                aw_coro_resume(task->coro);
+        else
+                resume_with_exceptions(task);
         aw_await_here = &no_task;
         aw_scheduler.current = NULL;
-        took = aw_loop_slow(aw_loop_need());
+        took = aw_loop_slow();
         if (took > 0)
                 report_slow(task, took);
-        if (aw_coro_finished(task->coro))
+        /* One that waits, or is ready again, has said so in suspend(). */
+        if (task->state == AW_TASK_RUNNING)
                 task_ended(task);
 }
 
@@ -107,7 +113,8 @@ waiter_end(struct aw_waiter *waiter, int outcome)
         if (waiter->waiters != NULL)
                 aw_list_remove(waiter->waiters, waiter, link);
         waiter->waiters = NULL;
-        aw_handle_cancel(&waiter->timer);
+        if (waiter->timer.callback != NULL)
+                aw_handle_cancel(&waiter->timer);
         waiter->task->state = AW_TASK_READY;
         aw_call_soon(&waiter->task->ready, aw_task_step, waiter->task);
 }
@@ -116,6 +123,22 @@ static void
 waiter_timer(void *argument)
 {
         waiter_end(argument, AW_TIMED_OUT);
+}
+
+/*
+ * The task that runs is about to wait. Of the timer only so much is set: zeroing takes longer than
+ * the rest of a wait.
+ */
+static void
+waiter_begin(struct aw_waiter *waiter, struct aw_waiters *waiters)
+{
+        waiter->task = aw_task_need();
+        waiter->waiters = waiters;
+        waiter->timer.callback = NULL;
+        waiter->timer.state = 0;
+        waiter->outcome = AW_WAITING;
+        if (waiter->task->open > 0)
+                aw_scope_check(waiter->task);
 }
 
 /*
@@ -128,7 +151,6 @@ suspend(struct aw_waiter *waiter)
         struct aw_task *task = waiter->task;
         int error = errno;
 
-        aw_scope_check(task, false);
         task->waiting = waiter;
         if (waiter->outcome == AW_WAITING)
                 task->state = AW_TASK_WAITING;
@@ -140,8 +162,9 @@ suspend(struct aw_waiter *waiter)
 static int
 wait_outcome(struct aw_waiters *waiters, aw_time deadline)
 {
-        struct aw_waiter waiter = {.task = aw_task_need(), .waiters = waiters};
+        struct aw_waiter waiter;
 
+        waiter_begin(&waiter, waiters);
         aw_list_append(waiters, &waiter, link);
         if (deadline != AW_NEVER)
                 aw_call_at(&waiter.timer, deadline, waiter_timer, &waiter);
@@ -207,8 +230,9 @@ aw_wake_all(struct aw_waiters *waiters)
 static int
 yield_once(void)
 {
-        struct aw_waiter waiter = {.task = aw_task_need()};
+        struct aw_waiter waiter;
 
+        waiter_begin(&waiter, NULL);
         if (!aw_scheduler.current->cancel) {
                 waiter_end(&waiter, AW_WOKEN);
                 suspend(&waiter);

@@ -54,7 +54,7 @@ task_main(void *argument)
         task->mute = task->result == -1 && errno == 0;
         if (task->result == -1)
                 task->error = task->mute ? NO_ERRNO : errno;
-        aw_scope_check(task, true);
+        aw_scope_check_none(task);
         if (task->locks > 0)
                 aw_log_abort("task '%s' ended while it holds a lock, its last await was at %s",
                              task->name, aw_task_site(task));
@@ -74,15 +74,17 @@ aw_task_spawn(const char *name, aw_task_function *function, void *argument,
         if (coro == NULL)
                 return NULL;
         task = aw_coro_reserved(coro);
-        *task = (struct aw_task){.coro = coro,
-                                 .function = function,
-                                 .argument = argument,
-                                 .ended = ended,
-                                 .group = group,
-                                 .owner = &aw_scheduler,
-                                 .born = aw_loop_now_about(),
-                                 .state = AW_TASK_READY};
+        task->ready.state = 0;
+        task->coro = coro;
+        task->function = function;
+        task->argument = argument;
+        task->ended = ended;
+        task->group = group;
+        task->owner = &aw_scheduler;
+        task->born = aw_loop_now_about();
         memcpy(task->name, name, length);
+        task->name[length] = '\0';
+        memset(&task->here, 0, sizeof(*task) - offsetof(struct aw_task, here));
         aw_coro_set_name(coro, task->name);
         aw_task_tree_insert(task, aw_scheduler.current);
         aw_scheduler.count++;
@@ -128,8 +130,8 @@ aw_task_done(const struct aw_task *task)
         return task == NULL || task->state == AW_TASK_DONE;
 }
 
-int
-aw_task_result(struct aw_task *task)
+static inline int
+look_at_result(struct aw_task *task)
 {
         if (task == NULL) {
                 errno = ENOMEM;
@@ -144,13 +146,20 @@ aw_task_result(struct aw_task *task)
 }
 
 int
+aw_task_result(struct aw_task *task)
+{
+        return look_at_result(task);
+}
+
+int
 aw_task_take(struct aw_task *task)
 {
-        int result = aw_task_result(task), error = errno;
+        int result = look_at_result(task), error;
 
         if (task == NULL)
                 return result;
         aw_watcher_check_none(task);
+        error = task->error;
         aw_task_free(task);
         if (result == -1)
                 errno = error;

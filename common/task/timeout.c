@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
+#include "await/log.h"
 #include "task/private.h"
 
 static void
@@ -22,19 +23,20 @@ aw_timeout_enter(struct aw_timeout *timeout, aw_time when)
          * in it.
          */
         *timeout = (struct aw_timeout){.task = task, .cancels = task->cancels - task->cancel};
-        aw_scope_open(&timeout->scope, task);
+        aw_scope_open(task, &timeout->open);
         if (when != AW_NEVER)
                 aw_call_at(&timeout->handle, when, timeout_fired, timeout);
 }
 
-/* Not inlined, so that its own frame tells where its caller's ends. */
-__attribute__((noinline)) int
+int
 aw_timeout_exit(struct aw_timeout *timeout, int result)
 {
         struct aw_task *task = timeout->task;
         int error = errno;
 
-        aw_scope_close(&timeout->scope, __builtin_frame_address(0));
+        if (timeout->open == 0)
+                aw_log_abort("aw_timeout_exit() without aw_timeout_enter()");
+        aw_scope_close(task, &timeout->open);
         aw_handle_cancel(&timeout->handle);
         if (timeout->fired) {
                 task->cancels--;

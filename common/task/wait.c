@@ -33,7 +33,7 @@ count_done(struct aw_watcher *watcher, struct aw_task *tasks[], size_t count)
         int error;
 
         for (size_t i = 0; i < count; i++) {
-                if (!aw_task_done(tasks[i]))
+                if (!aw_task_is_done(tasks[i]))
                         continue;
                 watcher->done++;
                 error = aw_watcher_error(tasks[i]);
@@ -54,7 +54,7 @@ static void
 watch_all(struct aw_watcher *watcher, struct aw_task *tasks[], size_t count)
 {
         for (size_t i = 0; i < count; i++)
-                if (!aw_task_done(tasks[i]))
+                if (!aw_task_is_done(tasks[i]))
                         aw_watcher_watch(watcher, tasks[i]);
 }
 
@@ -131,10 +131,10 @@ take_done(struct aw_task *tasks[], size_t count, int results[], int errors[],
 
         check_listed_once(tasks, count);
         for (size_t i = 0; i < count; i++) {
-                if (!aw_task_done(tasks[i]))
+                if (!aw_task_is_done(tasks[i]))
                         continue;
                 error = aw_watcher_error(tasks[i]);
-                if (tasks[i] != NULL && tasks[i] != told && errors == NULL)
+                if (error != 0 && tasks[i] != NULL && tasks[i] != told && errors == NULL)
                         aw_task_report_unseen(tasks[i]);
                 result = aw_task_take(tasks[i]);
                 if (results != NULL)

@@ -6,14 +6,6 @@
 #include "await/task_wait.h"
 #include "task/private.h"
 
-int
-aw_watcher_error(const struct aw_task *task)
-{
-        if (task == NULL)
-                return ENOMEM;
-        return task->result == -1 ? task->error : 0;
-}
-
 bool
 aw_watcher_enough(const struct aw_watcher *watcher)
 {

@@ -9,13 +9,15 @@
  */
 #include <string.h>
 
+#include "base/list.h"
 #include "tls/private.h"
 
 #define BUSY_READS 4 /* in a row, before a session is called busy */
 
+/* Those that keep theirs; the first has done so for longest. */
 static _Thread_local struct {
-        struct aw_tls *sessions[AW_TLS_KEEPERS];
-        unsigned next; /* the place to be taken next */
+        struct aw_tls *first, *last;
+        unsigned count;
 } keepers;
 
 /* Frees the buffers unless there is something in them: then that is done when they are empty. */
@@ -34,25 +36,27 @@ shed_buffers(struct aw_tls *tls)
 void
 aw_tls_buffers_leave(struct aw_tls *tls)
 {
-        if (tls->place != NULL)
-                *tls->place = NULL;
-        tls->place = NULL;
+        if (!tls->keeps)
+                return;
+        tls->keeps = false;
+        aw_list_remove(&keepers, tls, link);
+        keepers.count--;
 }
 
 void
 aw_tls_buffers_count(struct aw_tls *tls)
 {
-        struct aw_tls **place = &keepers.sessions[keepers.next], *other = *place;
+        struct aw_tls *other = keepers.first;
 
         if (++tls->reads < BUSY_READS)
                 return;
         tls->reads = 0;
-        keepers.next = (keepers.next + 1) % AW_TLS_KEEPERS;
-        if (other != NULL) {
+        if (keepers.count == AW_TLS_KEEPERS) {
                 aw_tls_buffers_leave(other);
                 shed_buffers(other);
         }
-        *place = tls;
-        tls->place = place;
+        tls->keeps = true;
+        aw_list_append(&keepers, tls, link);
+        keepers.count++;
         SSL_clear_mode(tls->ssl, SSL_MODE_RELEASE_BUFFERS);
 }

@@ -34,6 +34,8 @@ set_policy(SSL_CTX *ssl)
                                          SSL_OP_PRIORITIZE_CHACHA);
         /* An idle session keeps no record buffers: two of 16 KiB. */
         SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
+        /* It asks for input once for a record, and not for its header first. */
+        SSL_CTX_set_read_ahead(ssl, 1);
         /* Servers resume by tickets alone; clients do not resume. */
         SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
         return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 &&

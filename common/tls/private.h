@@ -23,16 +23,19 @@ struct aw_tls {
         struct aw_tls_buffer *output; /* lent, or NULL */
         size_t output_start;          /* its length when it was lent */
         char *error_text;
-        unsigned messages;     /* of the handshake protocol, since data came last */
-        bool flooded;          /* too many of them */
-        struct aw_tls **place; /* among those that keep their buffers, or NULL */
-        uint8_t reads;         /* that went well, if it has none */
+        unsigned messages; /* of the handshake protocol, since data came last */
+        bool flooded;      /* too many of them */
+        struct {
+                struct aw_tls *next, *previous;
+        } link;        /* of those that keep their buffers */
+        bool keeps;    /* it is one of them */
+        uint8_t reads; /* that went well, if it is not */
         bool established, closed, failed, refused_peer, peer_sent_http, out_of_memory;
 };
 
 /*
- * A session without a place has read: after a few times it gets one, and another session of this
- * thread may lose its place and its buffers. Before it is freed it leaves.
+ * A session that does not keep its buffers has read: after a few times it keeps them, and another
+ * session of this thread may lose its own. Before it is freed it leaves.
  */
 void aw_tls_buffers_count(struct aw_tls *tls);
 void aw_tls_buffers_leave(struct aw_tls *tls);

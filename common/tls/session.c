@@ -54,33 +54,35 @@ read_input(BIO *bio, char *data, size_t size, size_t *length)
         return 1;
 }
 
-static bool
-reserve(struct aw_tls_buffer *buffer, size_t size)
+int
+aw_tls_buffer_reserve(struct aw_tls_buffer *buffer, size_t length)
 {
         size_t capacity = buffer->capacity < OUTPUT_MINIMUM ? OUTPUT_MINIMUM : buffer->capacity;
         uint8_t *data;
 
-        if (buffer->length > SIZE_MAX / 4 || size > SIZE_MAX / 4)
-                return false;
-        while (capacity < buffer->length + size)
+        if (buffer->capacity - buffer->length >= length)
+                return 0;
+        if (buffer->length > SIZE_MAX / 4 || length > SIZE_MAX / 4) {
+                errno = ENOMEM;
+                return -1;
+        }
+        while (capacity < buffer->length + length)
                 capacity *= 2;
-        if (capacity == buffer->capacity)
-                return true;
         data = realloc(buffer->data, capacity);
-        if (data == NULL)
-                return false;
+        if (data == NULL) {
+                errno = ENOMEM;
+                return -1;
+        }
         buffer->data = data;
         buffer->capacity = capacity;
-        return true;
+        return 0;
 }
 
 int
 aw_tls_buffer_append(struct aw_tls_buffer *buffer, const uint8_t *data, size_t length)
 {
-        if (!reserve(buffer, length)) {
-                errno = ENOMEM;
+        if (aw_tls_buffer_reserve(buffer, length) == -1)
                 return -1;
-        }
         memcpy(buffer->data + buffer->length, data, length);
         buffer->length += length;
         return 0;
@@ -343,14 +345,14 @@ aw_tls_read(struct aw_tls *tls, uint8_t *buffer, size_t size)
         demand_handshake(tls, "aw_tls_read");
         if (size == 0)
                 aw_log_abort("aw_tls_read: no room for a byte");
-        /* OpenSSL would only allocate and free a buffer to find this out. */
-        if (tls->input_length == 0 && !tls->closed && SSL_pending(tls->ssl) == 0)
+        /* OpenSSL would only allocate and free a buffer to find out that there is nothing. */
+        if (tls->input_length == 0 && !tls->closed && !SSL_has_pending(tls->ssl))
                 return AW_TLS_AGAIN;
         result = SSL_read_ex(tls->ssl, buffer, size, &length);
         if (result != 1)
                 return halt(tls, result);
         tls->messages = 0;
-        if (tls->place == NULL)
+        if (!tls->keeps)
                 aw_tls_buffers_count(tls);
         return (ssize_t)length;
 }

@@ -87,8 +87,9 @@ struct aw_tls_buffer {
         uint8_t *data; /* malloc'ed, grows as needed; the owner frees it */
         size_t length, capacity;
 };
-int aw_tls_buffer_append(struct aw_tls_buffer *buffer, const uint8_t *data,
-                         size_t length); /* 0, or -1 with errno ENOMEM */
+/* Room for so many bytes more; and that, and fills it. 0, or -1 with errno ENOMEM. */
+int aw_tls_buffer_reserve(struct aw_tls_buffer *buffer, size_t length);
+int aw_tls_buffer_append(struct aw_tls_buffer *buffer, const uint8_t *data, size_t length);
 void aw_tls_output_begin(struct aw_tls *tls, struct aw_tls_buffer *buffer);
 ssize_t aw_tls_output_end(struct aw_tls *tls);
 

@@ -13,10 +13,8 @@
 static const size_t sizes[] = {192, 1024, 4096 + HEAD, 16384 + HEAD};
 enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
 
-static _Thread_local struct {
-        struct ws_buffer *first;
-        size_t bytes;
-} spare[SIZES];
+/* The length of each is what it and those behind it take. */
+static _Thread_local struct ws_buffer *spare[SIZES];
 
 /* The size that so many bytes fit in; SIZES: none. */
 static uint8_t
@@ -35,15 +33,13 @@ bytes_of(uint8_t size, size_t bytes)
         return size < SIZES ? sizes[size] : bytes;
 }
 
-static struct ws_buffer *
+static inline struct ws_buffer *
 take_spare(size_t size)
 {
-        struct ws_buffer *buffer = spare[size].first;
+        struct ws_buffer *buffer = spare[size];
 
-        if (buffer != NULL) {
-                spare[size].first = buffer->next;
-                spare[size].bytes -= sizes[size];
-        }
+        if (buffer != NULL)
+                spare[size] = buffer->next;
         return buffer;
 }
 
@@ -55,13 +51,16 @@ keep_spare(struct ws_buffer *buffer)
         (void)buffer;
         return false;
 #else
-        uint8_t size = buffer->size;
+        struct ws_buffer **first;
 
-        if (size == SIZES || spare[size].bytes >= KEEP)
+        if (buffer->size == SIZES)
                 return false;
-        buffer->next = spare[size].first;
-        spare[size].first = buffer;
-        spare[size].bytes += sizes[size];
+        first = &spare[buffer->size];
+        buffer->length = ws_buffer_cost(buffer) + (*first == NULL ? 0 : (*first)->length);
+        if (buffer->length > KEEP)
+                return false;
+        buffer->next = *first;
+        *first = buffer;
         return true;
 #endif
 }
@@ -84,35 +83,42 @@ ws_buffer_forget_spare(void)
                         buffer_free(buffer);
 }
 
-struct ws_buffer *
-ws_buffer_create(uint8_t opcode, size_t capacity)
+static __attribute__((noinline)) struct ws_buffer *
+buffer_new(uint8_t size, size_t least)
 {
-        uint8_t size = size_of(HEAD + capacity);
-        size_t bytes = bytes_of(size, HEAD + capacity);
-        struct ws_buffer *buffer = size < SIZES ? take_spare(size) : NULL;
+        size_t bytes = bytes_of(size, least);
+        struct ws_buffer *buffer = malloc(bytes);
 
-        if (buffer == NULL) {
-                buffer = malloc(bytes);
-                if (buffer == NULL)
-                        return NULL;
-                ws_memory_charge((ptrdiff_t)bytes);
-        }
-        buffer->references = 1;
-        buffer->opcode = opcode;
-        buffer->queued = false;
-        buffer->special = 0;
-        buffer->header = 0;
+        if (buffer == NULL)
+                return NULL;
+        ws_memory_charge((ptrdiff_t)bytes);
         buffer->size = size;
-        buffer->length = 0;
         buffer->capacity = bytes - HEAD;
         return buffer;
 }
 
-void
-ws_buffer_unref(struct ws_buffer *buffer)
+struct ws_buffer *
+ws_buffer_create(uint8_t opcode, size_t capacity)
 {
-        if (buffer == NULL || --buffer->references > 0)
-                return;
+        uint8_t size = size_of(HEAD + capacity);
+        struct ws_buffer *buffer = size < SIZES ? take_spare(size) : NULL;
+
+        if (buffer == NULL)
+                buffer = buffer_new(size, HEAD + capacity);
+        if (buffer == NULL)
+                return NULL;
+        buffer->references = 1;
+        buffer->queued = false;
+        buffer->special = 0;
+        buffer->header = 0;
+        buffer->opcode = opcode;
+        buffer->length = 0;
+        return buffer;
+}
+
+void
+ws_buffer_end(struct ws_buffer *buffer)
+{
         if (!keep_spare(buffer))
                 buffer_free(buffer);
 }

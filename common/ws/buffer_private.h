@@ -19,20 +19,28 @@ struct ws_buffer {
         size_t length, capacity;
         aw_time came; /* with WS_BUFFER_TIMED: when the message was complete */
         unsigned references;
-        uint8_t opcode;
         bool queued;        /* in an outbox: it cannot be in another one */
         uint8_t special;    /* of these two, or 0 */
 #define WS_BUFFER_PARTIAL 1 /* further parts of its message follow */
 #define WS_BUFFER_TIMED   2 /* see watch.c */
         uint8_t header;     /* bytes of the header, which ends where the payload begins */
-        uint8_t size;       /* which of the sizes that are kept for the next message */
+        uint8_t opcode;
+        uint8_t size; /* which of the sizes that are kept for the next message */
         uint8_t room[WS_FRAME_HEADER_MAX];
         uint8_t data[];
 };
 
 /* NULL with errno ENOMEM. The capacity may be larger than asked for. */
 struct ws_buffer *ws_buffer_create(uint8_t opcode, size_t capacity);
-void ws_buffer_unref(struct ws_buffer *buffer); /* NULL does nothing */
+void ws_buffer_end(struct ws_buffer *buffer); /* that nobody refers to any more */
+
+/* NULL does nothing. */
+static inline void
+ws_buffer_unref(struct ws_buffer *buffer)
+{
+        if (buffer != NULL && --buffer->references == 0)
+                ws_buffer_end(buffer);
+}
 
 /*
  * Another capacity, at least `capacity`, for a buffer that has one reference and is in no queue.
@@ -45,6 +53,13 @@ struct ws_buffer *ws_buffer_shrink(struct ws_buffer *buffer);
 
 /* Frees those that are kept for the next ones. */
 void ws_buffer_forget_spare(void);
+
+/* Where its header begins, which is built. */
+static inline uint8_t *
+ws_buffer_header(struct ws_buffer *buffer)
+{
+        return (uint8_t *)buffer + offsetof(struct ws_buffer, data) - buffer->header;
+}
 
 /* What it takes in memory. */
 static inline size_t

@@ -110,20 +110,36 @@ stop_messages(struct ws *ws)
 
 /* The Close frame is the last thing that we send; false: one was sent already. */
 static bool
-queue_close(struct ws *ws, unsigned code, const char *reason)
+queue_close_payload(struct ws *ws, const uint8_t *payload, size_t length)
 {
-        uint8_t payload[WS_FRAME_CONTROL_MAX];
-        size_t length = close_payload(payload, code, reason);
-
         if (ws->out.state != WS_OUT_OPEN)
                 return false;
         if (ws_output_queue_control(ws, WS_OP_CLOSE, payload, length) == -1)
                 aw_transport_close(ws->transport);
-        ws->seen.sent_close = length == 0 ? WS_NO_STATUS : code;
+        ws->seen.sent_close = length == 0 ? WS_NO_STATUS : (unsigned)(payload[0] << 8 | payload[1]);
         ws_watch_end(ws, WS_SIDE_SERVER, ws->draining ? "the server ends" : "the program closed");
         ws->out.state = WS_OUT_CLOSING;
         aw_wake_all(&ws->senders);
         return true;
+}
+
+static bool
+queue_close(struct ws *ws, unsigned code, const char *reason)
+{
+        uint8_t payload[WS_FRAME_CONTROL_MAX];
+
+        return queue_close_payload(ws, payload, close_payload(payload, code, reason));
+}
+
+void
+ws_close_queue_code(struct ws *ws, unsigned code, const char *reason)
+{
+        uint8_t payload[WS_FRAME_CONTROL_MAX] = {(uint8_t)(code >> 8), (uint8_t)code};
+        size_t length = reason == NULL ? 0 : reason_length(reason);
+
+        if (length > 0)
+                memcpy(payload + 2, reason, length);
+        queue_close_payload(ws, payload, 2 + length);
 }
 
 void

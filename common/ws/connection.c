@@ -108,15 +108,13 @@ ws_connection_wait(struct ws *ws, struct aw_waiters *waiters, aw_time deadline)
 
         ws->waiting++;
         result = aw_wait_in(waiters, deadline, NULL);
-        error = errno;
         ws->waiting--;
-        if (!ws->app) {
-                error = result == -1 && error == ECANCELED ? ECANCELED : EPIPE;
-                result = -1;
-                ws_connection_release(ws);
-        }
+        if (ws->app)
+                return result;
+        error = result == -1 && errno == ECANCELED ? ECANCELED : EPIPE;
+        ws_connection_release(ws);
         errno = error;
-        return result;
+        return -1;
 }
 
 /* The head of the HTTP message. */

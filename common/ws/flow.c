@@ -21,7 +21,8 @@ void
 ws_flow_update(struct ws *ws)
 {
         size_t limit = ws->in.paused ? WS_QUEUE_LOW : WS_QUEUE_HIGH;
-        bool pause = (ws->in.state == WS_IN_OPEN && flow_waiting(ws) > limit) || ws_raw_stalled(ws);
+        bool pause = (ws->in.state == WS_IN_OPEN && flow_waiting(ws) > limit) ||
+                     (ws->raw != NULL && ws_raw_stalled(ws));
 
         if (pause == ws->in.paused || ws->transport == NULL)
                 return;

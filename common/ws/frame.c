@@ -3,9 +3,9 @@
 
 #include "ws/frame_private.h"
 
-/* Two of these are a block: as wide as the registers are, or made of what is there. */
+/* As wide as the registers are, or made of what is there. Four of these are a block. */
 typedef uint64_t vector __attribute__((vector_size(32), aligned(1), may_alias));
-#define BLOCK (2 * sizeof(vector))
+#define BLOCK (4 * sizeof(vector))
 
 static uint64_t
 read_number(const uint8_t *data, size_t size)
@@ -15,20 +15,6 @@ read_number(const uint8_t *data, size_t size)
         for (size_t i = 0; i < size; i++)
                 number = number << 8 | data[i];
         return number;
-}
-
-static void
-write_number(uint8_t *out, size_t size, uint64_t number)
-{
-        for (size_t i = size; i-- > 0; number >>= 8)
-                out[i] = (uint8_t)number;
-}
-
-/* How many bytes of length follow the first two. */
-static size_t
-extended_size(unsigned short_length)
-{
-        return short_length == 126 ? 2 : short_length == 127 ? 8 : 0;
 }
 
 int
@@ -41,7 +27,7 @@ ws_frame_parse(const uint8_t *data, size_t available, struct ws_frame_header *he
         if (available < size)
                 return 0;
         length = data[1] & 0x7f;
-        extended = extended_size((unsigned)length);
+        extended = length == 126 ? 2 : length == 127 ? 8 : 0;
         size += extended;
         if (available < size)
                 return 0;
@@ -72,87 +58,87 @@ ws_frame_parse(const uint8_t *data, size_t available, struct ws_frame_header *he
         return 1;
 }
 
-size_t
-ws_frame_build(uint8_t out[WS_FRAME_HEADER_MAX], enum ws_opcode opcode, uint64_t length,
-               const uint8_t mask[4])
+/* Returns the phase of what follows. */
+static inline __attribute__((always_inline)) unsigned
+mask_bytes(uint8_t *to, const uint8_t *from, size_t length, const uint8_t mask[4])
 {
-        unsigned short_length = length < 126 ? (unsigned)length : length <= UINT16_MAX ? 126 : 127;
-        size_t extended = extended_size(short_length), size = 2 + extended;
+        const uint8_t *end = from + length;
+        uint32_t half_key, half;
+        uint64_t key, word;
+        vector keys;
 
-        out[0] = (uint8_t)(0x80 | opcode);
-        out[1] = (uint8_t)((mask != NULL ? 0x80 : 0) | short_length);
-        write_number(out + 2, extended, length);
-        if (mask != NULL) {
-                memcpy(out + size, mask, 4);
-                size += 4;
+        memcpy(&half_key, mask, 4);
+        key = (uint64_t)half_key << 32 | half_key;
+        keys = (vector){key, key, key, key};
+        for (; (size_t)(end - from) >= BLOCK; from += BLOCK, to += BLOCK) {
+                const vector *in = (const vector *)from;
+                vector *out = (vector *)to;
+
+                out[0] = in[0] ^ keys;
+                out[1] = in[1] ^ keys;
+                out[2] = in[2] ^ keys;
+                out[3] = in[3] ^ keys;
         }
-        return size;
+        for (; (size_t)(end - from) >= sizeof(vector); from += sizeof(vector), to += sizeof(vector))
+                *(vector *)to = *(const vector *)from ^ keys;
+        for (; end - from >= 8; from += 8, to += 8) {
+                memcpy(&word, from, 8);
+                word ^= key;
+                memcpy(to, &word, 8);
+        }
+        if (end - from >= 4) {
+                memcpy(&half, from, 4);
+                half ^= half_key;
+                memcpy(to, &half, 4);
+                from += 4;
+                to += 4;
+        }
+        for (; from < end; mask++)
+                *to++ = *from++ ^ *mask;
+        return (unsigned)(length % 4);
 }
 
-/*
- * XORs whole blocks with the key, and returns how many bytes that were. The loads of a block come
- * before its stores, so that the compiler need not know whether to == from.
- */
-static inline size_t
-mask_blocks(uint8_t *to, const uint8_t *from, size_t length, uint64_t key)
+static unsigned
+mask_anywhere(uint8_t *to, const uint8_t *from, size_t length, const uint8_t mask[4])
 {
-        const vector keys = {key, key, key, key};
-        size_t i;
-
-        for (i = 0; length - i >= BLOCK; i += BLOCK) {
-                vector low = *(const vector *)(from + i);
-                vector high = *(const vector *)(from + i + sizeof(vector));
-
-                *(vector *)(to + i) = low ^ keys;
-                *(vector *)(to + i + sizeof(vector)) = high ^ keys;
-        }
-        return i;
+        return mask_bytes(to, from, length, mask);
 }
 
 /* The same with registers of 32 bytes, which not every processor has. */
 #ifdef __x86_64__
-__attribute__((target("avx2"))) static size_t
-mask_blocks_avx2(uint8_t *to, const uint8_t *from, size_t length, uint64_t key)
+__attribute__((target("avx2"))) static unsigned
+mask_avx2(uint8_t *to, const uint8_t *from, size_t length, const uint8_t mask[4])
 {
-        return mask_blocks(to, from, length, key);
+        return mask_bytes(to, from, length, mask);
 }
 #endif
 
-static size_t
-mask_most(uint8_t *to, const uint8_t *from, size_t length, uint64_t key)
+static inline unsigned
+mask_from_start(uint8_t *to, const uint8_t *from, size_t length, const uint8_t mask[4])
 {
-        if (length < BLOCK)
-                return 0;
 #ifdef __x86_64__
         if (__builtin_cpu_supports("avx2"))
-                return mask_blocks_avx2(to, from, length, key);
+                return mask_avx2(to, from, length, mask);
 #endif
-        return mask_blocks(to, from, length, key);
+        return mask_anywhere(to, from, length, mask);
+}
+
+/* The mask turned to the byte that comes next. */
+static __attribute__((noinline)) unsigned
+mask_turned(uint8_t *to, const uint8_t *from, size_t length, const uint8_t mask[4], unsigned phase)
+{
+        const uint8_t turned[4] = {mask[phase], mask[(phase + 1) % 4], mask[(phase + 2) % 4],
+                                   mask[(phase + 3) % 4]};
+
+        return (phase + mask_from_start(to, from, length, turned)) % 4;
 }
 
 unsigned
 ws_frame_mask(uint8_t *to, const uint8_t *from, size_t length, const uint8_t mask[4],
               unsigned phase)
 {
-        uint8_t bytes[8];
-        uint32_t turned;
-        uint64_t key, word;
-        size_t i;
-
-        memcpy(bytes, mask, 4);
-        memcpy(bytes + 4, mask, 4);
-        memcpy(&turned, bytes + phase, 4);
-        key = (uint64_t)turned << 32 | turned;
-        memcpy(bytes, &key, 8);
-        i = mask_most(to, from, length, key);
-        for (; length - i >= 8; i += 8) {
-                memcpy(&word, from + i, 8);
-                word ^= key;
-                memcpy(to + i, &word, 8);
-        }
-        for (; i < length; i++)
-                to[i] = from[i] ^ bytes[i % 4];
-        return (unsigned)((phase + length) % 4);
+        return phase == 0 ? mask_from_start(to, from, length, mask)
+                          : mask_turned(to, from, length, mask, phase);
 }
 
 bool

@@ -6,9 +6,11 @@
 #ifndef AW_WS_FRAME_PRIVATE_H
 #define AW_WS_FRAME_PRIVATE_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum ws_opcode {
         WS_OP_CONTINUATION = 0x0,
@@ -41,12 +43,36 @@ struct ws_frame_header {
  */
 int ws_frame_parse(const uint8_t *data, size_t available, struct ws_frame_header *header);
 
+/* Bytes of the header of a frame with so much payload: 2 to 14. */
+static inline size_t
+ws_frame_header_size(uint64_t length, bool masked)
+{
+        return (length < 126 ? 2U : length <= UINT16_MAX ? 4U : 10U) + (masked ? 4 : 0);
+}
+
 /*
- * Writes a header (final, unreserved; masked if mask is not NULL) and returns its size in bytes,
- * 2 to 14. The length is below 2^63.
+ * Writes a header (final, unreserved; masked if mask is not NULL) and returns its size in bytes.
+ * The length is below 2^63.
  */
-size_t ws_frame_build(uint8_t out[WS_FRAME_HEADER_MAX], enum ws_opcode opcode, uint64_t length,
-                      const uint8_t mask[4]);
+static inline size_t
+ws_frame_build(uint8_t *out, enum ws_opcode opcode, uint64_t length, const uint8_t *mask)
+{
+        size_t size = ws_frame_header_size(length, false);
+        uint16_t medium = htobe16((uint16_t)length);
+        uint64_t large = htobe64(length);
+
+        out[0] = (uint8_t)(0x80 | opcode);
+        out[1] = (uint8_t)(size == 2 ? length : size == 4 ? 126 : 127);
+        if (size == 4)
+                memcpy(out + 2, &medium, sizeof(medium));
+        else if (size == 10)
+                memcpy(out + 2, &large, sizeof(large));
+        if (mask == NULL)
+                return size;
+        out[1] |= 0x80;
+        memcpy(out + size, mask, 4);
+        return size + 4;
+}
 
 /*
  * XORs `length` bytes with the mask (section 5.3), copying from `from` to `to` (equal, or not

@@ -35,7 +35,7 @@ struct ws_listener {
 /*
  * A connection that was accepted begins; the descriptor is its own now. When its handshake is
  * complete it is put into the listener's list for ws_accept(). 0, or -1 with errno ENOMEM or
- * EMFILE.
+ * ENOSPC.
  */
 int ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address);
 

@@ -2,7 +2,7 @@
 /*
  * The keys of a client's frames. RFC 6455 section 5.3 wants each to be new and from a strong source
  * of randomness; asking OpenSSL for four bytes at a time takes longer than all else about a small
- * message. So they are asked for by the kilobyte.
+ * message. So they are asked for by the dozen.
  */
 #include <openssl/rand.h>
 #include <pthread.h>
@@ -11,7 +11,7 @@
 #include "await/log.h"
 #include "ws/private.h"
 
-#define POOL 1024 /* bytes */
+#define POOL 256 /* bytes */
 
 /* Of a thread: bytes that were asked for and not used yet are its last `left`. */
 static __thread uint8_t pool[POOL];

@@ -57,7 +57,7 @@ order_overdue(void *argument)
 }
 
 struct ws_buffer *
-ws_order_next(struct ws *ws)
+ws_order_next_after_pings(struct ws *ws)
 {
         struct ws_buffer *buffer;
 

@@ -8,45 +8,35 @@
 #define SMALL_MAX 4096
 
 /*
- * Done when the frame's turn has come, on the loop's stack. A client's frames are masked with a key
- * that cannot be guessed (section 5.3), so its buffers are never shared.
+ * A client's frames are masked with a key that cannot be guessed (section 5.3), so its buffers are
+ * never shared.
  */
 static void
+mask_payload(struct ws_buffer *buffer)
+{
+        uint8_t *header = ws_buffer_header(buffer);
+        uint8_t *key = header + buffer->header - WS_MASK_KEY_SIZE;
+
+        header[1] |= 0x80;
+        ws_mask_key(key);
+        ws_frame_mask(buffer->data, buffer->data, buffer->length, key, 0);
+}
+
+/* Done when the frame's turn has come, on the loop's stack. */
+static __attribute__((noinline)) void
 build_header(const struct ws *ws, struct ws_buffer *buffer)
 {
-        bool client = ws->client;
-        uint8_t header[WS_FRAME_HEADER_MAX], key[4];
+        uint8_t *header;
 
         if (ws->observer != NULL)
                 ws_observe_buffer(ws, buffer);
-        if (client) {
-                ws_mask_key(key);
-                ws_frame_mask(buffer->data, buffer->data, buffer->length, key, 0);
-        }
-        buffer->header = (uint8_t)ws_frame_build(header, (enum ws_opcode)buffer->opcode,
-                                                 buffer->length, client ? key : NULL);
+        buffer->header = (uint8_t)ws_frame_header_size(buffer->length, ws->client);
+        header = ws_buffer_header(buffer);
+        ws_frame_build(header, (enum ws_opcode)buffer->opcode, buffer->length, NULL);
         if ((buffer->special & WS_BUFFER_PARTIAL) != 0)
                 header[0] &= 0x7f; /* FIN */
-        memcpy(buffer->data - buffer->header, header, buffer->header);
-}
-
-bool
-ws_output_open(const struct ws *ws)
-{
-        return ws->out.state == WS_OUT_OPEN && !ws->closing.begun;
-}
-
-void
-ws_output_queue(struct ws *ws, struct ws_buffer *buffer)
-{
-        buffer->header = 0;
-        buffer->queued = true;
-        if (buffer->opcode < WS_OP_CLOSE)
-                ws->out.messages++;
-        if (buffer->opcode == WS_OP_PING)
-                ws->out.pings += ws_buffer_cost(buffer);
-        ws_queue_put(&ws->out.outbox, buffer);
-        aw_transport_want_write(ws->transport);
+        if (ws->client)
+                mask_payload(buffer);
 }
 
 int
@@ -112,7 +102,7 @@ static void __attribute__((noinline)) other_done(struct ws *ws, struct ws_buffer
 }
 
 /* The outbox's first has been sent. */
-static void
+static inline void
 output_done(struct ws *ws)
 {
         struct ws_buffer *buffer = ws_queue_take(&ws->out.outbox);
@@ -140,25 +130,44 @@ output_first(struct ws *ws)
         return buffer;
 }
 
+/* Copies a frame; a server's header is built where it goes. Returns its size. */
+static inline size_t
+put_frame(const struct ws *ws, struct ws_buffer *buffer, uint8_t *to)
+{
+        size_t size;
+
+        if (ws->client || ws->observer != NULL) {
+                build_header(ws, buffer);
+                memcpy(to, ws_buffer_header(buffer), buffer->header + buffer->length);
+                return buffer->header + buffer->length;
+        }
+        size = ws_frame_build(to, (enum ws_opcode)buffer->opcode, buffer->length, NULL);
+        if ((buffer->special & WS_BUFFER_PARTIAL) != 0)
+                to[0] &= 0x7f; /* FIN */
+        memcpy(to + size, buffer->data, buffer->length);
+        return size + buffer->length;
+}
+
 /* Puts small frames together, as many as go into one piece. */
 static void
 send_small(struct ws *ws)
 {
+        struct aw_transport_room room = {.data = NULL};
         struct ws_buffer *buffer;
-        size_t size, room = 0, done = 0;
-        uint8_t *to = NULL;
+        size_t most, done = 0;
 
-        while ((buffer = output_first(ws)) != NULL) {
-                size = buffer->header + buffer->length;
-                if (size > SMALL_MAX || ws->out.offset > 0 || (to != NULL && size > room - done))
+        while ((buffer = ws->out.outbox.first) != NULL) {
+                most = WS_FRAME_HEADER_MAX + buffer->length;
+                if (most > SMALL_MAX || buffer->header > 0)
                         break;
-                if (to == NULL && (to = aw_transport_room(ws->transport, size, &room)) == NULL)
-                        return;
-                memcpy(to + done, buffer->data - buffer->header, size);
-                done += size;
+                if (room.data == NULL)
+                        room = aw_transport_room(ws->transport, most);
+                if (room.data == NULL || most > room.size - done)
+                        break;
+                done += put_frame(ws, buffer, room.data + done);
                 output_done(ws);
         }
-        if (to != NULL)
+        if (done > 0)
                 aw_transport_put(ws->transport, done);
 }
 
@@ -170,7 +179,7 @@ send_first(struct ws *ws)
         size_t size = buffer->header + buffer->length;
         ssize_t taken;
 
-        taken = aw_transport_write(ws->transport, buffer->data - buffer->header + ws->out.offset,
+        taken = aw_transport_write(ws->transport, ws_buffer_header(buffer) + ws->out.offset,
                                    size - ws->out.offset);
         if (taken < 0)
                 return false;
@@ -191,8 +200,7 @@ ws_output_send_part(struct ws *ws, size_t *most)
         while (*most > 0 && (buffer = output_first(ws)) != NULL &&
                !aw_transport_full(ws->transport)) {
                 left = buffer->header + buffer->length - ws->out.offset;
-                taken = aw_transport_write(ws->transport,
-                                           buffer->data - buffer->header + ws->out.offset,
+                taken = aw_transport_write(ws->transport, ws_buffer_header(buffer) + ws->out.offset,
                                            left < *most ? left : *most);
                 if (taken <= 0)
                         break;

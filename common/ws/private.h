@@ -196,12 +196,31 @@ int ws_connection_wait(struct ws *ws, struct aw_waiters *waiters, aw_time deadli
 void ws_flow_update(struct ws *ws);
 
 /* output.c. Any stack, but for the last two. */
-void ws_output_queue(struct ws *ws, struct ws_buffer *buffer); /* takes the reference */
 int ws_output_queue_control(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length);
 void ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping);
-bool ws_output_open(const struct ws *ws); /* messages can be sent */
 void ws_output_send(struct ws *ws);
 void ws_output_send_part(struct ws *ws, size_t *most); /* counts down what went out */
+
+/* Messages can be sent. */
+static inline bool
+ws_output_open(const struct ws *ws)
+{
+        return ws->out.state == WS_OUT_OPEN && !ws->closing.begun;
+}
+
+/* The outbox now owns the reference. */
+static inline void
+ws_output_queue(struct ws *ws, struct ws_buffer *buffer)
+{
+        buffer->header = 0;
+        buffer->queued = true;
+        if (buffer->opcode < WS_OP_CLOSE)
+                ws->out.messages++;
+        else if (buffer->opcode == WS_OP_PING)
+                ws->out.pings += ws_buffer_cost(buffer);
+        ws_queue_put(&ws->out.outbox, buffer);
+        aw_transport_want_write(ws->transport);
+}
 
 /* mask_key.c: a new key for a client's frame. Any stack. */
 #define WS_MASK_KEY_SIZE 4
@@ -233,11 +252,21 @@ void ws_input(struct ws *ws, const uint8_t *data, size_t length);
 void ws_input_forget(struct ws *ws); /* the message that is being read */
 
 /* order.c: whose turn it is. Any stack. */
-struct ws_buffer *ws_order_next(struct ws *ws); /* the next message, or NULL; answers pings */
-void ws_order_ping(struct ws *ws, struct ws_buffer *ping); /* takes the reference */
+struct ws_buffer *ws_order_next_after_pings(struct ws *ws); /* which it answers */
+void ws_order_ping(struct ws *ws, struct ws_buffer *ping);  /* takes the reference */
 void ws_order_fail(struct ws *ws, unsigned code, int error, const char *reason);
 void ws_order_close(struct ws *ws, int error, unsigned code, const char *reason);
 void ws_order_close_now(struct ws *ws); /* the Close frame that is due, if one is */
+
+/* The next message, or NULL. */
+static inline struct ws_buffer *
+ws_order_next(struct ws *ws)
+{
+        const struct ws_buffer *first = ws->in.inbox.first;
+
+        return first != NULL && first->opcode == WS_OP_PING ? ws_order_next_after_pings(ws)
+                                                            : ws_queue_take(&ws->in.inbox);
+}
 
 /*
  * alive.c. Any stack. ping: sends one, whose number is then out.ping_sent; 0, or -1 with errno. Where
@@ -248,6 +277,8 @@ void ws_alive_begin(struct ws *ws);
 
 /* close.c. Any stack. */
 void ws_close_queue(struct ws *ws, unsigned code, const char *reason); /* once */
+/* Likewise with any code, and messages can still be received. */
+void ws_close_queue_code(struct ws *ws, unsigned code, const char *reason);
 void ws_close_stream(struct ws *ws); /* ends the stream when all is sent, and then the connection */
 
 /* handshake.c: the opening handshake's texts (section 4). */

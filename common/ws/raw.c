@@ -200,7 +200,7 @@ ws_raw_stall(struct ws *ws, bool stall)
 bool
 ws_raw_stalled(const struct ws *ws)
 {
-        return ws->raw != NULL && ws->raw->stalled;
+        return ws->raw->stalled;
 }
 
 void
@@ -321,6 +321,19 @@ ws_raw_ping(struct ws *ws, uint8_t payload[125], aw_time deadline)
 }
 
 /* The end. */
+
+bool
+ws_raw_code_is_right(unsigned code)
+{
+        return ws_close_code_valid(code);
+}
+
+void
+ws_raw_shutdown(struct ws *ws, unsigned code, const char *reason)
+{
+        if (ws->transport != NULL)
+                ws_close_queue_code(ws, code, reason);
+}
 
 void
 ws_raw_close(struct ws *ws, unsigned code, const char *reason)

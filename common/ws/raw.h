@@ -75,6 +75,12 @@ void ws_raw_keep_pings(struct ws *ws);
 /* The next ping's payload, and its length; or -1. Of more than 64 that wait the last are lost. */
 async int ws_raw_ping(struct ws *ws, uint8_t payload[125], aw_time deadline);
 
+/* Whether a Close frame may have this code (RFC 6455 section 7.4); ws_close() sends no other. */
+bool ws_raw_code_is_right(unsigned code);
+
+/* As ws_shutdown() in await/ws.h, with any code. */
+void ws_raw_shutdown(struct ws *ws, unsigned code, const char *reason);
+
 /* Queues a Close frame, once, and does nothing else that ws_close() does. */
 void ws_raw_close(struct ws *ws, unsigned code, const char *reason);
 

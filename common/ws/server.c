@@ -170,6 +170,7 @@ server_request(struct ws *ws, const struct aw_http_head *head)
         }
         ws->request->secure = aw_transport_tls(ws->transport) != NULL;
         ws->request->peer = ws->peer;
+        ws->request->ws = ws;
         if (status == 0)
                 server_handshake(ws, head);
         else
@@ -298,6 +299,7 @@ ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address)
         struct ws_listener *listener = owner;
         struct ws *ws = ws_connection_create(false, listener->max_message);
         struct aw_tls *tls = NULL;
+        int error;
 
         if (ws != NULL && listener->tls != NULL)
                 tls = aw_tls_create(listener->tls, NULL);
@@ -315,8 +317,9 @@ ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address)
         ws->seen.accepted = aw_loop_now();
         ws->transport = aw_transport_open(fd, false, tls, &ws_connection_callbacks, ws);
         if (ws->transport == NULL) {
+                error = errno;
                 ws_drop(ws);
-                errno = EMFILE;
+                errno = error;
                 return -1;
         }
         server_link(listener, ws);

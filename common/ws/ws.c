@@ -77,36 +77,45 @@ end_of_messages(struct ws *ws)
         return ws->in.error;
 }
 
-static void
-release_current(struct ws *ws)
+/* The inbox is empty. The next message, or NULL with errno. */
+static __attribute__((noinline)) struct ws_buffer *
+wait_for_message(struct ws *ws, aw_time deadline)
 {
-        ws_buffer_unref(ws->in.current);
-        ws->in.current = NULL;
+        struct ws_buffer *buffer;
+        aw_time end;
+        int error;
+
         if (ws->in.paused)
                 ws_flow_update(ws);
+        do {
+                error = end_of_messages(ws);
+                if (error != 0) {
+                        errno = error;
+                        return NULL;
+                }
+                end = ws->draining && ws->drain_end < deadline ? ws->drain_end : deadline;
+                if (ws_connection_wait(ws, &ws->receiver, end) == -1 &&
+                    (errno != ETIMEDOUT || end == deadline))
+                        return NULL;
+                buffer = ws_order_next(ws);
+        } while (buffer == NULL);
+        return buffer;
 }
 
 async int
 ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline)
 {
         struct ws_buffer *buffer;
-        aw_time end;
-        int error;
 
         if (ws->receiver.first != NULL)
                 aw_log_abort("two tasks receive from one connection");
-        release_current(ws);
-        while ((buffer = ws_order_next(ws)) == NULL) {
-                error = end_of_messages(ws);
-                if (error != 0) {
-                        errno = error;
-                        return -1;
-                }
-                end = ws->draining && ws->drain_end < deadline ? ws->drain_end : deadline;
-                if (ws_connection_wait(ws, &ws->receiver, end) == -1 &&
-                    (errno != ETIMEDOUT || end == deadline))
-                        return -1;
-        }
+        ws_buffer_unref(ws->in.current);
+        ws->in.current = NULL;
+        buffer = ws_order_next(ws);
+        if (buffer == NULL)
+                buffer = wait_for_message(ws, deadline);
+        if (buffer == NULL)
+                return -1;
         ws->in.current = buffer;
         if (ws->in.paused)
                 ws_flow_update(ws);
@@ -119,14 +128,6 @@ ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline)
 
 /* Sending. */
 
-static bool
-is_text(const struct ws_message *message)
-{
-        struct aw_utf8 utf8 = {0};
-
-        return aw_utf8_feed(&utf8, message->data, message->length) && aw_utf8_complete(&utf8);
-}
-
 /* A received message goes out as it is, if it can; anything else is copied. */
 static struct ws_buffer *
 buffer_of(const struct ws *ws, const struct ws_message *message)
@@ -138,7 +139,7 @@ buffer_of(const struct ws *ws, const struct ws_message *message)
                 buffer->references++;
                 return buffer;
         }
-        if (message->type == WS_TEXT && !is_text(message)) {
+        if (message->type == WS_TEXT && !aw_utf8_valid(message->data, message->length)) {
                 errno = EILSEQ;
                 return NULL;
         }

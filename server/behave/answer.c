@@ -242,7 +242,7 @@ answer_plain(struct behave_answering *answering)
         if (behave_find(answering->plan, BEHAVE_SHOW) != NULL) {
                 answering->answer->content_type = "application/json";
                 answering->answer->status = 200;
-                answering->answer->body = own(answering, behave_show(answering->request, NULL));
+                answering->answer->body = own(answering, behave_show(answering->request));
                 return true;
         }
         if (strncmp(answering->request->path, BEHAVE_CHAIN, strlen(BEHAVE_CHAIN)) != 0)
@@ -290,8 +290,12 @@ answer_path(struct behave_server *server, struct behave_answering *answering)
             answering->request->upgrade)
                 return false;
         answer->status = 200;
-        answer->body = own(answering,
-                           behave_list(answering->request, &server->limits, &answer->content_type));
+        answer->body = own(answering, behave_list(answering->request, &answer->content_type));
+        behave_add_field(answering,
+                         "Content-Security-Policy: default-src 'none'; style-src 'self'; "
+                         "img-src data:; base-uri 'none'; form-action 'none'; "
+                         "frame-ancestors 'none'");
+        behave_add_field(answering, "Vary: Accept");
         return true;
 }
 

@@ -34,10 +34,9 @@ bool behave_settle(struct behave_answering *answering, int status, const char *f
         __attribute__((format(printf, 3, 4)));
 
 /* list.c: the list of all behaviours, in the form that the client likes best; to be freed. */
-char *behave_list(const struct ws_request *request, const struct behave_limits *limits,
-                  const char **content_type);
+char *behave_list(const struct ws_request *request, const char **content_type);
 
-/* show.c: what the server knows of the request, as JSON; to be freed. `tls` may be NULL. */
-char *behave_show(const struct ws_request *request, const char *tls);
+/* show.c: what the server knows of the request, as JSON; to be freed. NULL: no memory. */
+char *behave_show(const struct ws_request *request);
 
 #endif

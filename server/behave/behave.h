@@ -11,6 +11,8 @@ struct behave_room;
 struct behave_server {
         struct behave_limits limits;
         bool draining;
+        size_t open;       /* connections with behaviours */
+        uint64_t messages; /* that were replied to */
         struct {
                 struct behave_room *first, *last;
         } rooms; /* those that somebody is in */
@@ -30,6 +32,9 @@ bool behave_answer(struct behave_server *server, const struct ws_request *reques
  */
 struct behave *behave_create(struct behave_server *server, struct ws *ws);
 void behave_free(struct behave *behave); /* NULL does nothing; the connection is the caller's */
+
+/* Whether the client names this media type in the field Accept. */
+bool behave_likes(const struct ws_request *request, const char *type);
 
 /* A task's function for it. The argument and the connection are its own. */
 async int behave_connection(void *argument);

@@ -8,15 +8,6 @@
 
 #define VERDICT_TIME (5 * AW_SECOND) /* for a client to notice a fault */
 
-async int
-behave_close(struct behave *behave, const struct behave_value *value)
-{
-        const struct behave_value *reason = behave_find(behave->plan, BEHAVE_REASON);
-
-        await(ws_close(behave->ws, (unsigned)value->number, reason == NULL ? NULL : reason->text));
-        return 1;
-}
-
 /* What was queued goes out before. The client has a minute to leave. */
 async int
 behave_drop(struct behave *behave, const struct behave_value *value)
@@ -59,7 +50,7 @@ static const struct {
 
 /* The client's Close, or its end, or neither. */
 static async void
-await_verdict(struct behave *behave, const char *fault, unsigned wanted)
+await_verdict(struct behave *behave, const char *name, const char *value, unsigned wanted)
 {
         const struct ws_peer_close *peer = ws_peer_close(behave->ws);
         aw_time until = aw_loop_now() + VERDICT_TIME;
@@ -68,14 +59,14 @@ await_verdict(struct behave *behave, const char *fault, unsigned wanted)
         while (await(ws_receive(behave->ws, &message, until)) == 0)
                 continue;
         if (errno == ETIMEDOUT)
-                aw_log_limited(AW_LOG_INFO, "%s: fault=%s: the client goes on as if nothing was",
-                               ws_peer(behave->ws), fault);
+                aw_log_limited(AW_LOG_INFO, "%s: %s=%s: the client goes on as if nothing was",
+                               ws_peer(behave->ws), name, value);
         else if (errno == EPIPE && peer->code == WS_ABNORMAL)
-                aw_log_limited(AW_LOG_INFO, "%s: fault=%s: the client left without a Close",
-                               ws_peer(behave->ws), fault);
+                aw_log_limited(AW_LOG_INFO, "%s: %s=%s: the client left without a Close",
+                               ws_peer(behave->ws), name, value);
         else if (errno == EPIPE)
-                aw_log_limited(AW_LOG_INFO, "%s: fault=%s: the client closed with %u%s%s%s",
-                               ws_peer(behave->ws), fault, peer->code,
+                aw_log_limited(AW_LOG_INFO, "%s: %s=%s: the client closed with %u%s%s%s",
+                               ws_peer(behave->ws), name, value, peer->code,
                                peer->code == wanted ? ", as it should" : "",
                                peer->reason[0] != '\0' ? ": " : "", peer->reason);
 }
@@ -95,11 +86,29 @@ behave_fault(struct behave *behave, const struct behave_value *value)
                         await(ws_raw_wait_sent(behave->ws, aw_loop_now() + VERDICT_TIME));
                         ws_raw_end(behave->ws, WS_RAW_FIN);
                 }
-                await(await_verdict(behave, value->text, faults[value->number].code));
+                await(await_verdict(behave, "fault", value->text, faults[value->number].code));
         }
         if (half)
                 ws_drop(behave->ws);
         return half;
+}
+
+/* close=CODE&reason=TEXT */
+
+async int
+behave_close(struct behave *behave, const struct behave_value *value)
+{
+        const struct behave_value *given = behave_find(behave->plan, BEHAVE_REASON);
+        const char *reason = given == NULL ? NULL : given->text;
+        unsigned code = (unsigned)value->number;
+
+        /* One that must not be sent is what ws_close() does not send. */
+        if (!ws_raw_code_is_right(code)) {
+                ws_raw_shutdown(behave->ws, code, reason);
+                await(await_verdict(behave, "close", value->text, WS_PROTOCOL_ERROR));
+        }
+        await(ws_close(behave->ws, code, reason));
+        return 1;
 }
 
 /* The farewell. */
@@ -135,6 +144,16 @@ choose_answer(struct behave *behave, unsigned *code, const char **reason)
         return !behave_value_is(how, "none");
 }
 
+/* Whether the code is one of close-reply's that must not be sent. */
+static bool
+replies_wrongly(const struct behave *behave, unsigned code)
+{
+        const struct behave_value *how = behave_find(behave->plan, BEHAVE_CLOSE_REPLY);
+
+        return how != NULL && how->kind == BEHAVE_NUMBER && how->number == (int64_t)code &&
+               !ws_raw_code_is_right(code);
+}
+
 async void
 behave_farewell(struct behave *behave, unsigned code)
 {
@@ -146,6 +165,8 @@ behave_farewell(struct behave *behave, unsigned code)
                 ws_drop(behave->ws);
                 return;
         }
+        if (replies_wrongly(behave, code))
+                ws_raw_shutdown(behave->ws, code, reason);
         if (time > 0) {
                 ws_raw_close(behave->ws, code, reason);
                 stay = await(linger(behave, time));

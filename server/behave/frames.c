@@ -87,7 +87,7 @@ behave_send_fragments(struct behave *behave, const struct ws_message *message)
         struct fragments fragments = {
                 .message = message,
                 .size = (size_t)behave_number(behave->plan, BEHAVE_FRAGMENT, 1),
-                .ping = behave_number(behave->plan, BEHAVE_PING_BETWEEN, 0) == 1};
+                .ping = behave_find(behave->plan, BEHAVE_PING_BETWEEN) != NULL};
         size_t longest = fragments.size < message->length ? fragments.size : message->length;
         uint8_t *batch = malloc(BATCH + longest + 2 * (size_t)BEHAVE_HEADER_MAX);
         int result = batch == NULL ? -1 : 0;
@@ -113,9 +113,6 @@ behave_send_pings(void *argument)
         const char *text = payload == NULL ? "" : payload->text;
         aw_time every = behave_number(behave->plan, BEHAVE_PING, 0);
 
-        /* A flood would be felt by others. */
-        if (every < AW_MILLISECOND)
-                every = AW_MILLISECOND;
         while (await(behave_sleep(behave, every)) == 0)
                 if (await(behave_send_frame(behave, FINAL | PING, text, strlen(text))) == -1)
                         break;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a request asks for. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +8,7 @@
 #include "plan.h"
 
 #include "base/utf8.h"
-#include "cli/opt.h"
+#include "ws/raw.h"
 
 struct parser {
         const struct behave_limits *limits;
@@ -29,24 +28,7 @@ turn_down(struct parser *parser, int status, const char *format, ...)
         return -1;
 }
 
-/* Words and rows. */
-
-/* Which of the words it is, or -1. */
-static int
-word_index(const char *words, const char *text, size_t length)
-{
-        int index = 0;
-
-        while (words != NULL) {
-                size_t end = strcspn(words, "|");
-
-                if (end == length && memcmp(words, text, length) == 0)
-                        return index;
-                words = words[end] == '|' ? words + end + 1 : NULL;
-                index++;
-        }
-        return -1;
-}
+/* Rows. */
 
 static int
 find_row(const char *name, size_t length)
@@ -63,7 +45,7 @@ belongs_to(const struct behave_row *detail, enum behave_id id)
 {
         const char *name = behave_table[id].name;
 
-        return detail->of != NULL && word_index(detail->of, name, strlen(name)) >= 0;
+        return detail->of != NULL && behave_words_index(detail->of, name, strlen(name)) >= 0;
 }
 
 /* Values. */
@@ -105,76 +87,13 @@ decode(struct parser *parser, const char *text, size_t length, bool query)
         return start;
 }
 
-static bool
-is_within(const struct behave_row *row, const struct behave_limits *limits, uint64_t number)
-{
-        uint64_t maximum = row->maximum == 0 ? limits->max_message : (uint64_t)row->maximum;
-
-        return number >= (uint64_t)row->minimum && number <= maximum;
-}
-
-/* Whether the text is a value of the row's, and which; but for its check. */
-static bool
-read_value(const struct behave_row *row, const struct behave_limits *limits,
-           struct behave_value *value)
-{
-        const char *text = value->text;
-        int word = word_index(row->words, text, strlen(text));
-        uint64_t number = 0;
-        int64_t time = 0;
-
-        if ((row->kinds & BEHAVE_WORD) != 0 && word >= 0) {
-                value->kind = BEHAVE_WORD;
-                value->number = word;
-        } else if ((row->kinds & BEHAVE_NUMBER) != 0 && aw_opt_number(text, &number) == 0 &&
-                   is_within(row, limits, number)) {
-                value->kind = BEHAVE_NUMBER;
-                value->number = (int64_t)number;
-        } else if ((row->kinds & BEHAVE_SIZE) != 0 && aw_opt_size(text, &number) == 0 &&
-                   is_within(row, limits, number)) {
-                value->kind = BEHAVE_SIZE;
-                value->number = (int64_t)number;
-        } else if ((row->kinds & BEHAVE_DURATION) != 0 && aw_opt_duration(text, &time) == 0 &&
-                   time <= BEHAVE_TIME_MAX &&
-                   ((row->kinds & BEHAVE_NUMBER) == 0 || aw_opt_number(text, &number) == -1)) {
-                value->kind = BEHAVE_DURATION;
-                value->number = time;
-        } else if ((row->kinds & BEHAVE_TEXT) != 0) {
-                value->kind = BEHAVE_TEXT;
-        } else {
-                return false;
-        }
-        return true;
-}
-
-/* What the row's values are, in words. */
-static void
-describe_values(const struct behave_row *row, const struct behave_limits *limits, char out[160])
-{
-        int64_t maximum = row->maximum == 0 ? (int64_t)limits->max_message : row->maximum;
-        bool number = (row->kinds & (BEHAVE_NUMBER | BEHAVE_SIZE)) != 0;
-        size_t used = 0;
-
-        out[0] = '\0';
-        if ((row->kinds & BEHAVE_WORD) != 0)
-                used += (size_t)snprintf(out, 160, "one of %s", row->words);
-        if (number)
-                used += (size_t)snprintf(
-                        out + used, 160 - used, "%sa %s from %" PRId64 " to %" PRId64,
-                        used > 0 ? ", or " : "",
-                        (row->kinds & BEHAVE_SIZE) != 0 ? "size" : "number", row->minimum, maximum);
-        if ((row->kinds & BEHAVE_DURATION) != 0)
-                snprintf(out + used, 160 - used, "%sa time up to 60s, such as 250ms or 2s",
-                         used > 0 ? ", or " : "");
-}
-
 static int
 refuse_value(struct parser *parser, const struct behave_row *row, const char *text)
 {
-        char values[160];
+        char takes[BEHAVE_TAKES_MAX];
 
-        describe_values(row, parser->limits, values);
-        return turn_down(parser, 400, "%s: '%.60s' is not %s", row->name, text, values);
+        behave_value_describe(row, parser->limits, takes);
+        return turn_down(parser, 400, "%s takes %s, not '%.60s'", row->name, takes, text);
 }
 
 /* Items. */
@@ -214,8 +133,14 @@ add_item(struct parser *parser, enum behave_id id, struct piece given, bool quer
         if (plan->count == BEHAVE_ITEMS_MAX)
                 return turn_down(parser, 400, "more than %d behaviours are too many",
                                  BEHAVE_ITEMS_MAX);
-        if (!read_value(row, parser->limits, &value))
+        if (!behave_value_read(row, parser->limits, &value))
                 return refuse_value(parser, row, value.text);
+        if (row->code && value.kind == BEHAVE_NUMBER && parser->limits->level < BEHAVE_LEVEL_ALL &&
+            !ws_raw_code_is_right((unsigned)value.number))
+                return turn_down(parser, 403,
+                                 "%s: %s is a code that must not be sent, and this server was not "
+                                 "started with --test all",
+                                 row->name, value.text);
         wrong = value.kind == BEHAVE_TEXT && row->check != NULL ? row->check(value.text) : NULL;
         if (wrong != NULL)
                 return turn_down(parser, 400, "%s: %s", row->name, wrong);
@@ -237,44 +162,20 @@ next_piece(const char **rest, const char *stops)
         return piece;
 }
 
-/* Whether the query gives one of the behaviours that the row is a detail of, or the path did. */
-static bool
-has_main(const struct parser *parser, const struct behave_row *row, const char *query)
-{
-        struct piece piece;
-
-        for (size_t i = 0; i < parser->plan->count; i++)
-                if (belongs_to(row, parser->plan->items[i].id))
-                        return true;
-        while (*query != '\0') {
-                piece = next_piece(&query, "&");
-                if (word_index(row->of, piece.data, strcspn(piece.data, "=&")) >= 0)
-                        return true;
-        }
-        return false;
-}
-
 /* Others have parameters, too: only in a chain each has to be ours. */
 static int
 parse_query(struct parser *parser, const char *query, bool strict)
 {
-        const char *rest = query;
-
-        while (*rest != '\0') {
-                struct piece piece = next_piece(&rest, "&");
+        while (*query != '\0') {
+                struct piece piece = next_piece(&query, "&");
                 size_t name = strcspn(piece.data, "=&");
                 size_t skip = name < piece.length ? name + 1 : name;
                 int id = find_row(piece.data, name);
-                bool stray = id >= 0 && behave_table[id].of != NULL &&
-                             !has_main(parser, &behave_table[id], query);
 
                 if (id < 0 && strict && piece.length > 0)
                         return turn_down(parser, 404, "there is no behaviour '%.*s': see /-/",
                                          name < 60 ? (int)name : 60, piece.data);
-                if (stray && strict)
-                        return turn_down(parser, 400, "%s: it needs %s as well",
-                                         behave_table[id].name, behave_table[id].of);
-                if (id >= 0 && !stray &&
+                if (id >= 0 &&
                     add_item(parser, (enum behave_id)id,
                              (struct piece){piece.data + skip, piece.length - skip}, true) == -1)
                         return -1;
@@ -323,16 +224,39 @@ parse_chain(struct parser *parser, const char *path)
         return 0;
 }
 
-/* A detail of a chain may stand before its behaviour, so this is looked at in the end. */
+static bool
+has_main(const struct behave_plan *plan, const struct behave_row *detail)
+{
+        for (size_t i = 0; i < plan->count; i++)
+                if (belongs_to(detail, plan->items[i].id))
+                        return true;
+        return false;
+}
+
+static int
+refuse_detail(struct parser *parser, const struct behave_row *detail)
+{
+        size_t first = strcspn(detail->of, "|");
+        const struct behave_row *row = &behave_table[find_row(detail->of, first)];
+        char words[80];
+
+        behave_words_list(detail->of, words, sizeof(words));
+        return turn_down(parser, 400, "%s is a detail of %s, so one needs the other: ?%s=%s&%s=%s",
+                         detail->name, words, row->name, row->example, detail->name,
+                         detail->example);
+}
+
+/* A detail may stand before its behaviour, so this is looked at in the end. */
 static int
 check_details(struct parser *parser)
 {
-        for (size_t i = 0; i < parser->plan->count; i++) {
-                const struct behave_row *row = &behave_table[parser->plan->items[i].id];
+        const struct behave_plan *plan = parser->plan;
 
-                if (row->of != NULL && !has_main(parser, row, ""))
-                        return turn_down(parser, 400, "%s: it needs %s as well", row->name,
-                                         row->of);
+        for (size_t i = 0; i < plan->count; i++) {
+                const struct behave_row *row = &behave_table[plan->items[i].id];
+
+                if (row->of != NULL && !has_main(plan, row))
+                        return refuse_detail(parser, row);
         }
         return 0;
 }
@@ -403,12 +327,6 @@ behave_number(const struct behave_plan *plan, enum behave_id id, int64_t otherwi
         const struct behave_value *value = behave_find(plan, id);
 
         return value == NULL ? otherwise : value->number;
-}
-
-bool
-behave_value_is(const struct behave_value *value, const char *word)
-{
-        return value != NULL && value->kind == BEHAVE_WORD && strcmp(value->text, word) == 0;
 }
 
 bool

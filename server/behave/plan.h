@@ -89,9 +89,13 @@ struct behave_value {
 struct behave_row {
         const char *name;
         const char *argument; /* for the help: "TIME" */
+        const char *example;  /* a value that makes sense */
+        const char *heading;  /* of the group that begins with this row, or NULL */
         unsigned kinds;
         const char *words;                      /* separated by '|' */
         int64_t minimum, maximum;               /* of a number or size; 0: --max-message */
+        int64_t shortest;                       /* of a time, in microseconds */
+        bool code;                              /* a number is the code of a Close frame */
         const char *(*check)(const char *text); /* what is wrong with a text, or NULL */
         const char *of;   /* a detail: of these behaviours, separated by '|' */
         bool repeats;     /* may be given several times */
@@ -163,7 +167,25 @@ int64_t behave_number(const struct behave_plan *plan, enum behave_id id, int64_t
 
 /* Whether a word of the row was given, and this one. */
 bool behave_is(const struct behave_plan *plan, enum behave_id id, const char *word);
+
+/* value.c */
+
+/* Whether value->text is a value of the row's, and which; but for its check. */
+bool behave_value_read(const struct behave_row *row, const struct behave_limits *limits,
+                       struct behave_value *value);
 bool behave_value_is(const struct behave_value *value, const char *word);
+
+/*
+ * What the row takes, in words: "none, echo, CODE from 1000 to 4999 or TIME up to 60s". Without
+ * limits the largest message is called --max-message.
+ */
+#define BEHAVE_TAKES_MAX 200
+void behave_value_describe(const struct behave_row *row, const struct behave_limits *limits,
+                           char out[BEHAVE_TAKES_MAX]);
+
+/* Words separated by '|': which of them the text is, or -1; and all of them as "a, b or c". */
+int behave_words_index(const char *words, const char *text, size_t length);
+void behave_words_list(const char *words, char *out, size_t size);
 
 /* check.c: what may stand in texts of the table. */
 const char *behave_check_reason(const char *text);

@@ -109,6 +109,7 @@ echo_with_behaviours(void *argument)
                 if (await(reply(behave, &message)) == -1)
                         break;
                 behave->replies++;
+                behave->server->messages++;
                 aw_wake_all(&behave->replied);
         }
         error = errno;
@@ -239,6 +240,7 @@ behave_connection(void *argument)
         int error;
 
         aw_log_limited(AW_LOG_INFO, "%s: %s", ws_peer(behave->ws), behave->plan->confirm);
+        behave->server->open++;
         ws_raw_keep_close(behave->ws);
         if (behave_find(behave->plan, BEHAVE_PONG) != NULL)
                 ws_raw_keep_pings(behave->ws);
@@ -254,6 +256,7 @@ behave_connection(void *argument)
                 await(behave_farewell(behave, error == EMSGSIZE ? WS_TOO_LARGE
                                               : error == ENOMEM ? WS_INTERNAL_ERROR
                                                                 : WS_NORMAL));
+        behave->server->open--;
         behave_free(behave);
         return 0;
 }

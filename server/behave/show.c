@@ -52,10 +52,10 @@ write_field_list(FILE *out, const struct ws_request *request)
 }
 
 char *
-behave_show(const struct ws_request *request, const char *tls)
+behave_show(const struct ws_request *request)
 {
         size_t size = 0;
-        char *text = NULL;
+        char tls[256], *text = NULL;
         FILE *out = open_memstream(&text, &size);
 
         if (out == NULL)
@@ -65,8 +65,8 @@ behave_show(const struct ws_request *request, const char *tls)
         write_member(out, "target", request->target);
         fprintf(out, " \"version\": \"HTTP/1.%d\",\n", request->minor_version);
         write_member(out, "peer", request->peer);
-        if (tls != NULL)
-                write_member(out, "tls", tls);
+        ws_describe(request->ws, tls, sizeof(tls));
+        write_member(out, "tls", tls);
         fprintf(out, " \"secure\": %s,\n", request->secure ? "true" : "false");
         write_field_list(out, request);
         if (fclose(out) == 0)
@@ -78,12 +78,10 @@ behave_show(const struct ws_request *request, const char *tls)
 async int
 behave_show_request(struct behave *behave, const struct behave_value *value)
 {
-        char tls[256], *text;
+        char *text = behave_show(ws_request(behave->ws));
         int result;
 
         (void)value;
-        ws_describe(behave->ws, tls, sizeof(tls));
-        text = behave_show(ws_request(behave->ws), tls);
         if (text == NULL)
                 return -1;
         result = await(ws_send_text(behave->ws, text, AW_NEVER));

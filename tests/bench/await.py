@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Measures the library's operations beside the same work on CPython's asyncio, and on uvloop.
 
-They take turns, round after round; medians are shown. Needs BUILD in the environment; `make
+They take turns, round after round; medians are shown. Of what needs the kernel, a bare C program
+tells what that takes alone: no library can take less. Needs BUILD in the environment; `make
 bench-await` sets it.
 """
 
@@ -19,6 +20,7 @@ COMMANDS = {
     "await": [f"{BUILD}/bench/await_bench"],
     "asyncio": [PYTHON, f"{HERE}/await_bench.py"],
     "uvloop": [PYTHON, f"{HERE}/await_bench.py", "uvloop"],
+    "floor": [f"{BUILD}/bench/handover"],
 }
 LIMIT = 120  # seconds, for one of them
 RATIO = 20
@@ -32,6 +34,7 @@ ROWS = [
     ("gather", "spawn + gather, 100 at once, ns", None, True),
     ("event", "event ping-pong between two tasks, ns", None, True),
     ("queue", "queue of one place, each item, ns", None, True),
+    ("lock", "lock handed over between two tasks, ns", None, True),
     ("executor", "run_in_executor and back, ns", None, True),
     ("timer_cancel", "timer, 100,000 pending: insert + cancel, ns", None, True),
     ("timer_fire", "timer, 100,000 pending: insert + fire, ns", None, True),
@@ -62,19 +65,21 @@ def measure(rounds):
             else:
                 failures[name] = reason
     medians = {
-        name: {key: statistics.median(result[key] for result in found) for key, *_ in ROWS}
+        name: {key: statistics.median(result[key] for result in found) for key in found[0]}
         for name, found in results.items()
         if found
     }
     return medians, failures
 
 
-def verdict(value, other, most, ratio):
+def verdict(value, other, floor, most, ratio):
     words = []
     if most is not None:
         words.append(f"under {most:,}: " + ("met" if value < most else "NOT MET"))
     if ratio and other is not None:
         words.append(f"{RATIO} ×: " + ("met" if other / value >= RATIO else "NOT MET"))
+    if floor is not None:
+        words.append(f"the kernel alone takes {floor:,.0f}")
     return "; ".join(words)
 
 
@@ -85,11 +90,11 @@ def figure(value):
 def lines(medians):
     yield ["", "await", "asyncio", "ratio", "uvloop", "ratio", "aim"]
     for key, title, most, ratio in ROWS:
-        ours, asyncio, uvloop = (medians.get(name, {}).get(key) for name in COMMANDS)
+        ours, asyncio, uvloop, floor = (medians.get(name, {}).get(key) for name in COMMANDS)
         line = [title, figure(ours)]
         for other in (asyncio, uvloop):
             line += [figure(other), f"{other / ours:.1f} ×" if ours and other else "-"]
-        yield [*line, verdict(ours, asyncio, most, ratio) if ours else "not measured"]
+        yield [*line, verdict(ours, asyncio, floor, most, ratio) if ours else "not measured"]
 
 
 def main():

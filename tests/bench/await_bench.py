@@ -102,6 +102,20 @@ async def measure_queue():
     await task
 
 
+async def contend(lock):
+    for _ in range(ROUNDS):
+        await lock.acquire()
+        await asyncio.sleep(0)
+        lock.release()
+
+
+async def measure_lock():
+    lock = asyncio.Lock()
+    begin = time.perf_counter()
+    await asyncio.gather(contend(lock), contend(lock))
+    report("lock", begin, 2 * ROUNDS)
+
+
 def job_nothing():
     return 0
 
@@ -169,6 +183,7 @@ async def main():
     await measure_spawn_many()
     await measure_events()
     await measure_queue()
+    await measure_lock()
     await measure_executor()
     await measure_timers()
 

@@ -45,6 +45,25 @@ def _(peer):
     peer.expect_end()
 
 
+@test("a code that must not be sent is sent as it is, and what the client makes of it is logged")
+def _():
+    # A server of its own: of lines of a kind, 20 a second are logged.
+    with Server("--test", "all") as own:
+        for code in (1004, 1005, 1006, 1015, 1016, 2000, 2999):
+            for url in (own.wss, own.ws):
+                with Guest(f"/?close={code}&reason=so&after=1", url=url) as peer:
+                    peer.echoes()
+                    equal(peer.read_frame(), Frame(CLOSE, close_payload(code, b"so")))
+                    name = rf"127.0.0.1:{peer.sock.getsockname()[1]}"
+                    peer.send_close(1002, b"no")
+                    peer.expect_end()
+                    own.log.wait(f"{name}: close={code}: the client closed with 1002, as it should: no")
+            with Guest(f"/?close-reply={code}", url=own.ws) as peer:
+                peer.send_close(1000)
+                equal(peer.read_frame(), Frame(CLOSE, close_payload(code)))
+                peer.expect_end()
+
+
 @behaves("after counts messages", "/?close=1013&after=2", "/-/close/1013/after/2")
 def _(peer):
     peer.echoes(b"1")

@@ -10,7 +10,7 @@ import time
 import guest
 from guest import Guest, at_least, behaves
 from peer import ACCEPT, PING, TEXT, Peer, frame, request
-from support import Server, equal, main, match, test
+from support import Server, equal, in_parallel, main, match, test
 
 server = guest.server()
 safe = Server(listen=("ws://127.0.0.1:0",), cert=False)
@@ -50,7 +50,7 @@ def _():
 
 @test("without behaviours there is no such field, and any path echoes")
 def _():
-    for path in ("/", "/chat?user=7&token=a%zz", "/-", "/-x/close/4000", "/?=&&", "/a?count=x"):
+    for path in ("/", "/chat?user=7&token=a%zz", "/-", "/-x/close/4000", "/?=&&", "/a?counts=x"):
         with Guest(path) as peer:
             equal(peer.fields.get("x-wsechod"), None)
             peer.echoes()
@@ -68,15 +68,21 @@ def _():
 @test("bad values are refused with 400 and a sentence, before the upgrade")
 def _():
     for path, says in (
-            ("/?delay=x", "delay: 'x' is not a time up to 60s"),
-            ("/?delay=61s", "delay: '61s' is not"),
-            ("/-/delay/-1s", "delay: '-1s' is not"),
-            ("/?close=999", "close: '999' is not a number from 1000 to 4999"),
-            ("/?close=5000", "close: '5000'"), ("/?close=1e3", "close: '1e3'"),
+            ("/?delay=x", "delay takes TIME up to 60s, not 'x'"),
+            ("/?delay=61s", "delay takes TIME up to 60s, not '61s'"),
+            ("/-/delay/-1s", "delay takes .*, not '-1s'"),
+            ("/?ping=0", "ping takes TIME from 1ms to 60s, not '0'"),
+            ("/?ping=999us", "ping takes TIME from 1ms to 60s, not '999us'"),
+            ("/?time=0", "time takes 1, not '0'"),
+            ("/?fragment=1&ping-between=0", "ping-between takes 1, not '0'"),
+            ("/?close=999", "close takes CODE from 1000 to 4999, not '999'"),
+            ("/?close=5000", "not '5000'"), ("/?close=1e3", "not '1e3'"),
             ("/-/close", "close: its value is missing"),
             ("/?close=4000&close=4001", "close: it is given twice"),
-            ("/?fragment=0", "fragment: '0' is not a size from 1 to 16777216"),
-            ("/?send=17M", "send: '17M'"), ("/?drop=up", "drop: 'up' is not one of fin.reset"),
+            ("/?fragment=0", "fragment takes BYTES from 1 to 16M, not '0'"),
+            ("/?send=17M", "BYTES from 0 to 16M, not '17M'"),
+            ("/?drop=up", "drop takes fin, reset, notify or silent, not 'up'"),
+            ("/?close-reply=x", "takes none, echo, CODE from 1000 to 4999 or TIME up to 60s, not 'x'"),
             ("/?greet=%ff", "greet: the value is not UTF-8"),
             ("/?greet=%0", "greet: the value is not UTF-8"),
             ("/?greet=a%00b", "greet: the value is not UTF-8"),
@@ -88,21 +94,44 @@ def _():
             ("/?redirect=1&to=//elsewhere/", "to: this is not a path"),
             ("/?redirect=1&to=http://elsewhere/", "to: this is not a path"),
             ("/?close=4000&reason=" + 124 * "x", "reason: a reason has at most 123 bytes"),
-            ("/-/greet/hi?reason=x", "reason: it needs close as well"),
+            ("/-/greet/hi?reason=x", r"reason is a detail of close, so one needs the other: \?close=4000&reason=bye"),
             ("/?basic=abc", "basic: this is not USER:PASSWORD"),
             ("/?" + "&".join(33 * ["cookie=a=b"]), "more than 32 behaviours")):
         refuses(400, says, path)
 
 
-@test("a detail without its behaviour is somebody else's parameter outside /-/")
+@test("a detail without its behaviour is refused, and the sentence says which it belongs to")
 def _():
-    with Guest("/?type=x&count=y&reason=z&to=w") as peer:
-        equal(peer.fields.get("x-wsechod"), None)
-        peer.echoes()
+    rows = json.loads(get("/-/", "Accept: application/json")[2])
+    examples = {row["name"]: row["example"] for row in rows}
+    details = [row for row in rows if "of" in row]
+    equal(len(details) > 10, True, "that there are details")
+    for row in details:
+        name, first = row["name"], row["of"].split("|")[0]
+        among = re.sub(r"(.*), ", r"\1 or ", ", ".join(row["of"].split("|")))
+        for path in (f"/?{name}={row['example']}", f"/-/{name}/{row['example'].lstrip('/')}"):
+            if path != "/-/to/chat":
+                refuses(400, re.escape(f"{name} is a detail of {among}, so one needs the other: "
+                                       f"?{first}={examples[first]}&{name}={row['example']}"), path)
+        with Guest(f"/?{name}={row['example']}&{first}={examples[first]}") as peer:
+            equal(peer.status == 400, False, f"that {name} with {first} is refused")
+
+
+@test("each example of the table is understood")
+def _():
+    def understood(row):
+        secret = row["name"] in ("basic", "bearer")
+        with Guest(f"/?{row['name']}={row['example']}") as peer:
+            equal(peer.fields["x-wsechod"], f"{row['name']}={'...' if secret else row['example']}")
+
+    in_parallel(understood, *(row for row in json.loads(get("/-/", "Accept: application/json")[2])
+                              if "of" not in row))
 
 
 @test("with --test safe what breaks the protocol is refused, with off nothing is special")
 def _():
+    for path in ("/?close=1005", "/?close=1006&reason=x", "/-/close/1015", "/?close=2000", "/?close-reply=1004"):
+        refuses(403, r"\d+ is a code that must not be sent, and .* --test all", path, url=safe.ws)
     for path in ("/?fault=rsv", "/-/handshake/lf"):
         refuses(403, "this server was not started with --test all", path, url=safe.ws)
     refuses(403, "the client does not offer this one", "/?protocol=x", url=safe.ws)
@@ -126,7 +155,7 @@ def _():
     _, fields, html = get("/-/", "Accept: text/html,*/*;q=0.8")
     equal(fields["content-type"], "text/html; charset=utf-8")
     for row in listed:
-        match(rf"(?m)^ *{row['name']}={re.escape(row['argument'])}$", body)
+        match(rf"(?m)^ *{row['name']}={re.escape(row['argument'])}\n        \S.*\.$", body)
         match(f"<code>{row['name']}=", html)
 
 
@@ -224,7 +253,12 @@ def _():
 def _():
     status, fields, body = get("/?show=request", "X-Odd: \"\\\xe9")
     equal((status, fields["content-type"]), (200, "application/json"))
-    equal(["X-Odd", '"\\\xe9'] in json.loads(body)["fields"], True)
+    shown = json.loads(body)
+    equal(["X-Odd", '"\\\xe9'] in shown["fields"], True)
+    equal((shown["secure"], shown["tls"]), (False, "plain"))
+    secure = json.loads(get("/-/show/request", url=server.wss)[2])
+    equal(secure["secure"], True)
+    match(r"^TLSv1\.[23], ", secure["tls"])
 
 
 main(threads=8)

@@ -105,6 +105,19 @@ def _():
     equal(theirs, stored("line_echo"), "what CPython prints")
 
 
+@test("line_echo needs no files, and says where it listens")
+def _():
+    ended = run(BUILD / "examples/line_echo").expect(0, stored("line_echo").encode())
+    match(r"^(listening on 127\.0\.0\.1:\d+\n){2}$", ended.err)
+
+
+@test("together prints as it goes")
+def _():
+    with subprocess.Popen([BUILD / "examples/together", "20"], stdout=subprocess.PIPE) as program:
+        equal(program.stdout.readline(), b"cor1 start\n", "the first line, minutes before the end")
+        program.kill()
+
+
 server = Server(listen=("wss://127.0.0.1:0",))
 
 

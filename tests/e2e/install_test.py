@@ -14,7 +14,8 @@ from support import BUILD, ROOT, SANITIZED, equal, main, match, run, scratch, te
 CC = shlex.split(os.environ.get("CC", "cc"))
 CFLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror"]
 SANITIZERS = ["-fsanitize=address,undefined"] if SANITIZED else []
-PREFIX = scratch() / "prefix"
+# Whoever installs has it where he likes.
+PREFIX = scratch() / "its own prefix"
 LIBRARY = PREFIX / "lib"
 PUBLIC = sorted(path.stem for path in (ROOT / "common/await").glob("*.h"))
 
@@ -297,6 +298,26 @@ def _():
     program = compile_program(write("static.c", PROGRAM), *libraries)
     equal("libawait.so.0" in needed(program), False, "that it asks for the shared library")
     equal(run(program).expect(0).out, b"It works.\n", "the output")
+
+
+LOADER = """
+#include <dlfcn.h>
+#include <stdio.h>
+
+int main(void)
+{
+        void *library = dlopen("%s", RTLD_NOW);
+
+        puts(library != NULL && dlsym(library, "aw_run") != NULL ? "loaded" : dlerror());
+        return 0;
+}
+"""
+
+
+@test("the shared library can be loaded by dlopen(3)")
+def _():
+    source = write("loader.c", LOADER % (LIBRARY / "libawait.so.0"))
+    equal(run_program(compile_program(source, "-ldl")), "loaded\n", "the output")
 
 
 @test("the examples build against the installed library")

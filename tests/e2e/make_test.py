@@ -30,6 +30,10 @@ def _():
         with served(url) as process:
             out = Log(process.stdout)
             command = tried(out)
+            page = url.replace("ws", "http", 1).rpartition(":")[0]
+            equal([line.partition(":")[2].strip().rpartition(":")[0] for line in out.lines if line.startswith("Open: ")],
+                  [] if "unix" in url else [page], "what to open")
+            equal(out.lines[-1].startswith("Try: "), True, "that what to try comes last")
             log = Log(process.stderr)
             equal(len(log.wait("^wsechod: listening on")) > 0, True, "that it listens by then")
             equal(run(*command, cwd="/").expect(0).out, b"Hello World!\n", "the output")

@@ -2,6 +2,7 @@
 """The manual pages tell what there is: options as --help prints them, exit statuses, and of the
 library each function of the public headers with its parameters. Their example commands work."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -76,13 +77,22 @@ def _():
     link.request("GET", "/-/", headers={"Accept": "application/json"})
     told = {}
     for row in json.loads(link.getresponse().read()):
-        text = row["help"] + (" (--test all)" if row["level"] == "all" else "")
-        text = f"With {row['of']}: {text}" if "of" in row else text[0].upper() + text[1:]
-        told[f"{row['name']}={row['argument']}"] = f"{text}."
+        among = re.sub(r"(.*), ", r"\1 or ", row.get("of", "").replace("|", ", "))
+        text = f"With {among}: {row['help']}." if among else f"{row['help'][0].upper()}{row['help'][1:]}."
+        text += f" Takes {row['takes']}." if row["takes"] else ""
+        text += " Needs --test all." if row["level"] == "all" else ""
+        told[f"{row['name']}={row['argument']}"] = text
     items = re.findall(r"(?ms)^\.It Li (\S+=\S+)\n(.*?)(?=^\.(?:It|El))",
                        section(PAGES["wsechod"], "DESCRIPTION"))
     equal({name: " ".join(text.replace("\\-", "-").split()) for name, text in items}, told,
           "the list of behaviours")
+
+
+@test("what the lists of the programs' pages begin with fits into 80 columns")
+def _():
+    for page in PAGES.values():
+        for line in re.findall(r"(?m)^\.It ((?:Li|Fl|Cm) .*)$", page.read_text()):
+            equal(len(plain(f".It {line}")) <= 72, True, f"that {line!r} fits")
 
 
 def declare_statuses(program):
@@ -166,6 +176,31 @@ def _():
         names = set(re.findall(r"\b((?:aw|ws)_\w+)\(\)", section(page, "DESCRIPTION")))
         equal(len(names) > 20, True, "that functions were found")
         equal(names - set(declarations()), set(), f"the set of unknown functions in {page.name}")
+
+
+@test("await_migrate(3) names all that asyncio exports, and all that its classes can do")
+def _():
+    classes = (asyncio.AbstractEventLoop, asyncio.Task, asyncio.Queue, asyncio.StreamReader,
+               asyncio.StreamWriter, asyncio.Event, asyncio.Lock, asyncio.Condition,
+               asyncio.Semaphore, asyncio.Barrier, asyncio.Timeout, asyncio.TaskGroup,
+               asyncio.Runner, asyncio.Server, asyncio.TimerHandle, asyncio.subprocess.Process)
+    page = ROOT / "common/man/await_migrate.3"
+    named = set(re.findall(r"\w+", section(page, "DESCRIPTION")))
+    equal(set(asyncio.__all__) - named, set(), "the set of names that it leaves out")
+    for kind in classes:
+        methods = {name for name in dir(kind) if not name.startswith("_")}
+        equal(methods - named, set(), f"the set of what it leaves out of {kind.__name__}")
+
+
+@test("each awaitable takes a deadline, or its contract says how it gets one")
+def _():
+    text = "\n".join(header.read_text() for header in HEADERS)
+    awaitables = re.findall(r"(?:/\*((?:(?!\*/).)*)\*/\s*)?^AW_API aw_async [^;(]*?\b(\w+)\(([^;]*)\);",
+                            text, re.DOTALL | re.MULTILINE)
+    equal(len(awaitables) >= 40, True, f"that of the awaitables {len(awaitables)} were found")
+    for comment, name, given in awaitables:
+        if "aw_time " not in given:
+            match(r"(?i)\bdeadlines?\b", f"{name}(): {comment}")
 
 
 @test("pages refer to pages that exist")

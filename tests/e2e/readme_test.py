@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 
+from guest import Guest
 from support import (BUILD, DEADLINE, LOOP, ROOT, Log, Server, certificates, equal, main, match, run,
                      scratch, test, wsecho, wsechod)
 
@@ -117,6 +118,26 @@ def _():
     table = README[README.index("## The server"):README.index("## The client")]
     for name in re.findall(r"--[a-z-]+", " ".join(re.findall(r"^\| `(.*?)` \|", table, re.M))):
         match(rf"{name}\b", told)
+
+
+@test("the README's picture of the page is there, and small")
+def _():
+    for name in re.findall(r"!\[[^]]+\]\((.*?)\)", README):
+        picture = (ROOT / name).read_bytes()
+        equal(picture[:8], b"\x89PNG\r\n\x1a\n", f"the beginning of {name}")
+        equal(len(picture) < 200_000, True, f"that {name} has less than 200 kB")
+
+
+@test("the behaviours that the README names are understood as they stand there")
+def _():
+    table = README[README.index("| use | to get |"):README.index("The page builds such a URL")]
+    queries = re.findall(r"`([\w-]+=.*?)`", " ".join(re.findall(r"(?m)^\| (.*?) \|", table)))
+    equal(len(queries) > 20, True, "that there are many")
+    with Server("--test", "all", listen=("ws://127.0.0.1:0",), cert=False) as own:
+        for query in queries:
+            with Guest(f"/?{query}", url=own.ws) as peer:
+                understood = re.sub(r"(basic)=\S+", r"\1=...", query).replace("&", " ")
+                equal(peer.fields["x-wsechod"], understood, "the field X-Wsechod")
 
 
 @test("the functions that the README names are declared in the public headers")

@@ -27,15 +27,14 @@ def versions():
 
 def words(name):
     """Those that the table has for a behaviour."""
-    argument = re.search(rf'"name": "{name}", "argument": "([^"]*)"', listed())[1]
-    return argument.split("|")
+    return next(row for row in listed() if row["name"] == name)["words"].split("|")
 
 
 def listed():
     from urllib.request import Request, urlopen  # pylint: disable=import-outside-toplevel
     url = server.ws.replace("ws:", "http:") + "/-/"
     with urlopen(Request(url, headers={"Accept": "application/json"}), timeout=20) as answer:
-        return answer.read().decode()
+        return json.load(answer)
 
 
 def command(client, *arguments):

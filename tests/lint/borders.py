@@ -13,6 +13,9 @@ Each folder of common/ is a room; common/await/ holds what is public of all of t
 5. No function is defined in two files of the library and the programs, static ones included.
 6. Headers of other libraries are included where FOREIGN allows it, and public headers show none of
    their types.
+7. Public headers say aw_async and aw_await, for who includes them may have switched the keywords off.
+8. A structure of a public header that has something of the library in it (waiters, a task, links)
+   says that its members are the library's, in the comment above it or at the head of the file.
 
 Usage: borders.py FILE... (all the headers and sources of the tree)
        borders.py --exports FILE... (prints the names of all functions marked AW_API)
@@ -41,12 +44,12 @@ ROOMS = {
 
 # What else may be included, by folder: the programs and the tests by their own names.
 OTHERS = {"server": "await base cli ws behave", "client": "await base cli",
-          "tests": "await unit bench behave " + " ".join(ROOMS)}
+          "tests": "await unit bench oracle behave " + " ".join(ROOMS)}
 
 # Headers of other libraries, and the files that may include them.
 FOREIGN = [
     ("libwebsockets.h", "common/loop/*.c tests/bench/* tests/interop/*"),
-    ("openssl/*", "common/tls/* common/ws/* server/behave/digest.c tests/*"),
+    ("openssl/*", "common/tls/* common/ws/* server/behave/digest.c server/authority.c tests/*"),
     ("ev.h", "common/loop/ev.c"),
     ("uv.h", "common/loop/uv.c"),
     ("jansson.h", "client/* server/*"),
@@ -56,6 +59,9 @@ FOREIGN = [
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.MULTILINE)
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+STRUCTURE = re.compile(r"^struct (\w+) \{\n(.*?)^\};", re.MULTILINE | re.DOTALL)
+OWNED = re.compile(r"\bstruct aw_(?:waiters?|handle|task)\b(?! \*const\b)")
+OWNER = re.compile(r"\blibrary's\b|\bbelongs? to\b")
 FOREIGN_TYPE = re.compile(r"\b(lws\w*|SSL\w*|X509\w*|uv_\w+|struct ev_\w+)\b")
 
 
@@ -193,6 +199,22 @@ class Tree:
             if name != "main" and len(set(paths)) > 1:
                 self.complain(paths[-1], 1, f"{name}() is also defined in {paths[0]}")
 
+    def check_public(self, path):
+        """Of rule 6 the second half, and rules 7 and 8."""
+        text = self.files[path]
+        for name in sorted(set(FOREIGN_TYPE.findall(COMMENT.sub("", text)))):
+            self.complain(path, 1, f"{name} in a public header")
+        for token in tokens(text):
+            if token in ("async", "await"):
+                self.complain(path, token.line, f"{token} in a public header: it is aw_{token} there")
+        head = text.partition("#ifndef")[0]
+        for match in STRUCTURE.finditer(text):
+            linked = re.search(rf"\bstruct {match[1]} \*", match[2])
+            above = text[:match.start()].rpartition("\n\n")[2]
+            if (linked or OWNED.search(match[2])) and not OWNER.search(head + above):
+                self.complain(path, text.count("\n", 0, match.start()) + 1,
+                              f"struct {match[1]} does not say that its members are the library's")
+
     def check_circles(self):
         """Among headers. Those among rooms need none: see check_rooms()."""
         done, way = set(), []
@@ -217,9 +239,7 @@ class Tree:
             if is_product(path):
                 self.check_declarations(path)
             if folder_of(path) == "await":
-                text = COMMENT.sub("", self.files[path])
-                for name in sorted(set(FOREIGN_TYPE.findall(text))):
-                    self.complain(path, 1, f"{name} in a public header")
+                self.check_public(path)
         self.check_private()
         self.check_names()
         self.check_circles()

@@ -39,7 +39,7 @@ def _():
 def finds(fault, sections, *wrong):
     """A test that a fault makes these cases FAILED or NON-STRICT: (verdict, name)."""
 
-    @test(f"the suite finds the fault {fault}")
+    @test(f"a server made to have the fault '{fault}' is found out")
     def _():
         names = [name for _, name in wrong]
         cases = [case for case in catalogue.cases("server", sections.split(","))

@@ -206,6 +206,25 @@ def a_foreign_type_in_a_public_header_is_found():
     assert len(with_files(common__await__log_h=text)) == 2
 
 
+def the_keywords_stay_out_of_public_headers():
+    text = TREE["common/await/log.h"]
+    found_once(with_files(common__await__log_h=text + "AW_API async void aw_log(void);\n"),
+               "common/await/log.h:2: async in a public header")
+    assert not with_files(common__await__log_h=text + "/* async */\n#define async aw_async\n")
+
+
+def a_structure_tells_whose_its_members_are():
+    text, mine = TREE["common/await/log.h"], "struct aw_event {\n bool set;\n struct aw_waiters waiters;\n};\n"
+    linked = "struct node {\n struct node *next;\n};\n"
+    for structure in mine, linked:
+        found_once(with_files(common__await__log_h=f"{text}\n/* An event. */\n{structure}"),
+                   "common/await/log.h:4: struct ", "does not say that its members are the library's")
+        for said in f"{text}\n/* The members are the library's. */\n{structure}", \
+                f"/* All is the library's. */\n#ifndef A\n{text}\n{structure}":
+            assert not with_files(common__await__log_h=said), said
+    assert not with_files(common__await__log_h=text + "struct options {\n const char *name;\n};\n")
+
+
 def ran(*scripts, options=()):
     """Runs the scripts under tests/run: status, last line, all output."""
     with tempfile.TemporaryDirectory() as directory:

@@ -106,6 +106,36 @@ a_timer_can_be_put_in_again(void **state)
         assert_int_equal(drain(root), COUNT);
 }
 
+/* As many as are due of the rest, at one time after the other. */
+static void
+all_that_are_due_come_out_at_once(void **state)
+{
+        static struct aw_handle handles[COUNT];
+        struct aw_handle *root = NULL, *due, *last;
+        size_t count = 0;
+
+        (void)state;
+        fill(handles, COUNT, 100, &root);
+        for (aw_time now = -1; now < 110; now += 9) {
+                root = aw_timer_heap_take_due(root, now, &due);
+                for (last = NULL; due != NULL; last = due, due = due->link.previous, count++) {
+                        assert_in_range(due->when, now < 9 ? 0 : now - 8, now);
+                        assert_true(last == NULL || last->when < due->when ||
+                                    (last->when == due->when && last->order < due->order));
+                }
+                assert_true(root == NULL || root->when > now);
+                /* The shape of a heap that timers were taken out of. */
+                if (root != NULL && root->when <= now + 9) {
+                        root = aw_timer_heap_remove(root, root);
+                        count++;
+                }
+        }
+        assert_null(root);
+        assert_int_equal(count, COUNT);
+        assert_null(aw_timer_heap_take_due(NULL, 5, &due));
+        assert_null(due);
+}
+
 static void
 the_last_timer_leaves_an_empty_heap(void **state)
 {
@@ -125,6 +155,7 @@ main(void)
                 cmocka_unit_test(timers_for_the_same_time_come_out_as_they_were_put_in),
                 cmocka_unit_test(any_timer_can_be_taken_out),
                 cmocka_unit_test(a_timer_can_be_put_in_again),
+                cmocka_unit_test(all_that_are_due_come_out_at_once),
                 cmocka_unit_test(the_last_timer_leaves_an_empty_heap),
         };
 

@@ -100,26 +100,37 @@ a_watch_paused_in_its_callback_is_called_again_when_resumed(void **state)
         close(fd);
 }
 
+static int
+turns_in_10_ms(struct aw_loop *loop)
+{
+        struct aw_handle timer = {.state = 0};
+        bool fired = false;
+        int turns = 0;
+
+        aw_call_later(&timer, 10 * AW_MILLISECOND, set_flag, &fired);
+        while (!fired) {
+                aw_loop_turn(loop, true);
+                turns++;
+        }
+        return turns;
+}
+
 static void
 a_paused_watch_costs_no_turns(void **state)
 {
-        struct aw_handle timer = {.state = 0};
         struct reader reader;
-        bool fired = false;
-        int fd = watch_a_pipe(&reader), turns = 0;
+        int fd = watch_a_pipe(&reader);
 
         put(fd, "abc");
         aw_watch_pause(reader.watch, true);
         some_turns(*state);
         assert_int_equal(reader.calls, 0);
-        aw_call_later(&timer, 10 * AW_MILLISECOND, set_flag, &fired);
-        while (!fired) {
-                aw_loop_turn(*state, true);
-                turns++;
-        }
-        assert_in_range(turns, 1, 10);
-        aw_watch_close(reader.watch);
+        assert_in_range(turns_in_10_ms(*state), 1, 10);
+        /* The end of both directions is told unasked. */
         close(fd);
+        assert_in_range(turns_in_10_ms(*state), 1, 10);
+        assert_int_equal(reader.calls, 0);
+        aw_watch_close(reader.watch);
 }
 
 static void
@@ -235,6 +246,51 @@ what_is_always_ready_does_not_starve_a_watch(void **state)
         close(fd);
 }
 
+/* More than the loop takes at once. */
+static void
+all_watches_that_are_ready_are_called(void **state)
+{
+        struct reader readers[600], *reader, *end = readers + 600;
+        size_t called = 0;
+        int turns;
+
+        for (reader = readers; reader < end; reader++) {
+                *reader = (struct reader){.fd = eventfd(1, EFD_NONBLOCK)};
+                reader->watch = aw_watch_open(reader->fd, close_the_other, reader);
+                assert_non_null(reader->watch);
+        }
+        for (turns = 0; turns < 200 && called < 600; turns++) {
+                aw_loop_turn(*state, true);
+                called = 0;
+                for (reader = readers; reader < end; reader++)
+                        called += reader->calls;
+        }
+        for (reader = readers; reader < end; reader++)
+                assert_int_equal(reader->calls, 1);
+}
+
+static void
+an_open_file_has_a_watch_for_each_of_its_descriptors(void **state)
+{
+        struct reader a, b = {.calls = 0};
+        int fd = watch_a_pipe(&a);
+
+        assert_null(aw_watch_open(a.fd, read_some, &b));
+        assert_int_equal(errno, EEXIST);
+        b.fd = dup(a.fd);
+        b.watch = aw_watch_open(b.fd, read_some, &b);
+        assert_non_null(b.watch);
+        put(fd, "ab");
+        while (a.read + b.read < 2)
+                aw_loop_turn(*state, true);
+        aw_watch_close(a.watch);
+        put(fd, "c");
+        while (a.read + b.read < 3)
+                aw_loop_turn(*state, true);
+        aw_watch_close(b.watch);
+        close(fd);
+}
+
 static void
 what_cannot_be_polled_cannot_be_watched(void **state)
 {
@@ -261,6 +317,8 @@ main(void)
                 with_loop(a_paused_watch_survives_the_end_of_its_pipe),
                 with_loop(a_watch_can_close_another_that_is_readable_too),
                 with_loop(what_is_always_ready_does_not_starve_a_watch),
+                with_loop(all_watches_that_are_ready_are_called),
+                with_loop(an_open_file_has_a_watch_for_each_of_its_descriptors),
                 with_loop(what_cannot_be_polled_cannot_be_watched),
         };
 

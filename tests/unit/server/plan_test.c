@@ -129,13 +129,20 @@ values_have_kinds_and_bounds(void **state)
         assert_int_equal(behave_find(plan, BEHAVE_AFTER)->kind, BEHAVE_DURATION);
         free(plan);
         assert_asks("/?delay=60s", "delay=60s");
-        assert_refused("/?delay=60001ms", &all, 400, "delay: '60001ms' is not a time up to 60s");
-        assert_refused("/?fragment=1048577", &all, 400, "is not a size from 1 to 1048576");
-        assert_refused("/?close=", &all, 400, "close: '' is not a number from 1000 to 4999");
-        assert_refused("/?close", &all, 400, "close: ''");
-        assert_refused("/?echo=Upper", &all, 400, "is not one of none|length|");
-        assert_refused("/?close-reply=x", &all, 400,
-                       "is not one of none|echo, or a number from 1000 to 4999, or a time");
+        assert_refused("/?delay=60001ms", &all, 400, "delay takes TIME up to 60s, not '60001ms'");
+        assert_refused("/?fragment=1048577", &all, 400,
+                       "fragment takes BYTES from 1 to 1M, not '1048577'");
+        assert_refused("/?close=", &all, 400, "close takes CODE from 1000 to 4999, not ''");
+        assert_refused("/?close", &all, 400, "close takes CODE from 1000 to 4999, not ''");
+        assert_refused("/?time=0", &all, 400, "time takes 1, not '0'");
+        assert_refused("/?ping=0", &all, 400, "ping takes TIME from 1ms to 60s, not '0'");
+        assert_asks("/?ping=1ms", "ping=1ms");
+        assert_asks("/?pong=0", "pong=0");
+        assert_refused("/?echo=Upper", &all, 400,
+                       "echo takes none, length, sha256, hash, hex, upper or reverse, not 'Upper'");
+        assert_refused(
+                "/?close-reply=x", &all, 400,
+                "close-reply takes none, echo, CODE from 1000 to 4999 or TIME up to 60s, not 'x'");
 }
 
 static void
@@ -150,10 +157,19 @@ what_is_wrong_is_told(void **state)
         assert_refused("/-//greet/hi", &all, 404, "''");
         assert_refused("/-/close", &all, 400, "close: its value is missing");
         assert_refused("/-/greet/hi/after/3", &all, 400,
-                       "after: it needs close|drop|fault as well");
-        assert_refused("/-/greet/hi?count=3", &all, 400, "count: it needs send as well");
+                       "after is a detail of close, drop or fault, so one needs the other: "
+                       "?close=4000&after=3");
+        assert_refused("/-/greet/hi?count=3", &all, 400, "count is a detail of send");
+        assert_refused("/?jitter=5s", &all, 400,
+                       "jitter is a detail of delay, so one needs the other: "
+                       "?delay=1s&jitter=200ms");
         assert_refused("/?delay=1s&delay=2s", &all, 400, "delay: it is given twice");
         assert_refused("/?fault=rsv", &safe, 403, "--test all");
+        assert_refused("/?close=1005", &safe, 403,
+                       "close: 1005 is a code that must not be sent, and this server was not "
+                       "started with --test all");
+        assert_refused("/?close-reply=2000", &safe, 403, "close-reply: 2000");
+        assert_asks("/?close=1005", "close=1005");
         for (int i = 0; i < 32; i++)
                 strcat(many, "&cookie=a=b");
         assert_refused(many, &all, 400, "more than 32");
@@ -196,14 +212,30 @@ each_row_of_the_table_is_complete(void **state)
                 assert_non_null(row->name);
                 assert_non_null(row->argument);
                 assert_non_null(row->help);
+                assert_non_null(row->example);
                 assert_true(row->kinds != 0);
                 assert_true(((row->kinds & BEHAVE_WORD) != 0) == (row->words != NULL));
                 /* It stands in JSON as it is, and gets its full stop from who prints it. */
                 assert_null(strpbrk(row->help, "\"\\"));
+                assert_null(strpbrk(row->example, "\"\\"));
                 assert_int_not_equal(row->help[strlen(row->help) - 1], '.');
                 for (int j = 0; j < i; j++)
                         assert_string_not_equal(row->name, behave_table[j].name);
         }
+}
+
+/* Of those that are not texts. That all of them are understood is shown in tests/e2e/behave_test.py. */
+static void
+each_example_is_a_value(void **state)
+{
+        (void)state;
+        for (int i = 0; i < BEHAVE_ROWS; i++) {
+                struct behave_value value = {.text = behave_table[i].example};
+
+                if (!behave_value_read(&behave_table[i], &safe, &value))
+                        fail_msg("%s=%s", behave_table[i].name, value.text);
+        }
+        assert_non_null(behave_table[0].heading);
 }
 
 int
@@ -218,6 +250,7 @@ main(void)
                 cmocka_unit_test(long_requests_are_confirmed_as_far_as_there_is_room),
                 cmocka_unit_test(nothing_is_understood_if_behaviours_are_off),
                 cmocka_unit_test(each_row_of_the_table_is_complete),
+                cmocka_unit_test(each_example_is_a_value),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

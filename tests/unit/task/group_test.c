@@ -373,6 +373,21 @@ scopes_may_overlap(NOTHING)
         return 0;
 }
 
+/* More than are looked at each time. */
+static async int
+any_number_may_be_open(NOTHING)
+{
+        struct aw_timeout timeouts[10];
+
+        for (size_t i = 0; i < 10; i++)
+                aw_timeout_enter(&timeouts[i], AW_NEVER);
+        expect_int(await(aw_sleep(0)), 0);
+        for (size_t i = 0; i < 10; i++)
+                expect_int(aw_timeout_exit(&timeouts[i * 3 % 10], 0), 0);
+        expect_int(await(aw_sleep(0)), 0);
+        return 0;
+}
+
 static async int
 a_group_that_was_joined_takes_no_more_tasks(NOTHING)
 {
@@ -564,6 +579,7 @@ main(void)
                 on_loop(a_failure_in_the_turn_of_a_time_out_is_told),
                 on_loop(minus_one_without_errno_is_a_failure),
                 on_loop(scopes_may_overlap),
+                on_loop(any_number_may_be_open),
                 on_loop(a_group_that_was_joined_takes_no_more_tasks),
                 on_loop(a_cancelled_join_waits_for_those_who_ignore_it),
                 on_loop(a_cancellation_beside_the_group_s_own_is_not_taken_back),

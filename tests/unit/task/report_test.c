@@ -569,6 +569,36 @@ leave_a_timeout_in_a_timeout(NOTHING)
 }
 
 static async int
+exit_a_timeout_twice(NOTHING)
+{
+        struct aw_timeout timeout;
+
+        aw_timeout_enter(&timeout, aw_loop_now() + AW_SECOND);
+        aw_timeout_exit(&timeout, 0);
+        return aw_timeout_exit(&timeout, 0);
+}
+
+/* What a careless function left is where the next one has its variables. */
+static __attribute__((noinline)) void
+write_over(NOTHING)
+{
+        volatile char frame[1000];
+
+        for (size_t i = 0; i < sizeof(frame); i++)
+                frame[i] = 'A';
+}
+
+static async int
+leave_a_timeout_that_is_written_over(NOTHING)
+{
+        leave_a_timeout(NULL);
+        write_over(NULL);
+        await(aw_sleep(AW_MILLISECOND));
+        trace("went on");
+        return 0;
+}
+
+static async int
 gather_a_task_twice(NOTHING)
 {
         struct aw_task *task = aw_spawn("task", give, NUMBER(1));
@@ -631,6 +661,9 @@ misuse_aborts(void **state)
         test_aborts(end_in_a_group, "task 'main' ended in the middle of a time-out or a group");
         test_aborts(leave_a_timeout_and_go_on, "in the middle of a time-out or a group");
         test_aborts(leave_a_timeout_in_a_timeout, "in the middle of a time-out or a group");
+        test_aborts(leave_a_timeout_that_is_written_over,
+                    "task 'main' left a function in the middle of a time-out or a group");
+        test_aborts(exit_a_timeout_twice, "aw_timeout_exit() without aw_timeout_enter()");
         test_aborts(gather_a_task_twice, "task 'task' is listed twice");
         test_aborts(share_an_event_between_loops,
                     "task 'waiter', which waits at tests/unit/task/report_test.c:");

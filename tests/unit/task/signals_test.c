@@ -214,14 +214,17 @@ open_with_few_descriptors(int count)
 static async int
 without_descriptors_nothing_is_opened_nor_blocked(NOTHING)
 {
-        int i, before = lowest_free_descriptor();
+        struct aw_signals *signals;
+        int before = lowest_free_descriptor();
 
-        for (i = 0; i < 2; i++) {
-                expect(open_with_few_descriptors(i) == NULL);
-                expect_int(errno, EMFILE);
-                expect_int(lowest_free_descriptor(), before);
-                expect(!is_blocked(SIGUSR1));
-        }
+        expect(open_with_few_descriptors(0) == NULL);
+        expect_int(errno, EMFILE);
+        expect_int(lowest_free_descriptor(), before);
+        expect(!is_blocked(SIGUSR1));
+        /* One is enough. */
+        signals = open_with_few_descriptors(1);
+        expect(signals != NULL);
+        aw_signals_close(signals);
         return 0;
 }
 
