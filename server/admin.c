@@ -140,7 +140,7 @@ answer_done(struct ws_answer *answer)
 }
 
 static void
-answer_page(page_function *write, const struct admin *admin, struct ws_answer *answer)
+answer_admin_page(page_function *write, const struct admin *admin, struct ws_answer *answer)
 {
         char *text = NULL;
         size_t length = 0;
@@ -177,7 +177,7 @@ admin_answer(const struct ws_request *request, struct ws_answer *answer, void *a
         for (i = 0; i < PAGES && strcmp(pages[i].path, request->path) != 0; i++)
                 continue;
         if (i < PAGES)
-                answer_page(pages[i].write, argument, answer);
+                answer_admin_page(pages[i].write, argument, answer);
         else
                 *answer = (struct ws_answer){.status = 404,
                                              .body = "404 Not Found: / lists what there is\n"};

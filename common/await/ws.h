@@ -415,7 +415,7 @@ AW_API aw_async struct ws_listener *ws_listen(const struct ws_listen_options *op
 
 /*
  * The same, but for the binding: whether the URL is right and its name has addresses. 0, or -1 as
- * above.
+ * above; for a deadline, too.
  */
 AW_API aw_async int ws_listen_check(const struct ws_listen_options *options,
                                     struct aw_error *error);
