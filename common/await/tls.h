@@ -12,6 +12,7 @@
 #define AW_TLS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "api.h"
 #include "error.h"
@@ -79,5 +80,35 @@ AW_API void aw_tls_context_unref(struct aw_tls_context *context); /* NULL does n
 #define AW_TLS_FINGERPRINT_SIZE 96
 AW_API int aw_tls_context_fingerprint(const struct aw_tls_context *context,
                                       char out[AW_TLS_FINGERPRINT_SIZE]);
+
+/*
+ * Until when the server certificate is valid, in seconds since 1970; -1 with errno EINVAL for a
+ * client's context.
+ */
+AW_API int64_t aw_tls_context_expires(const struct aw_tls_context *context);
+
+/*
+ * The keys of the session tickets that servers give out (RFC 8446 section 4.6.1). By default each
+ * context has one of its own for as long as it lives. With these, contexts that follow each other,
+ * or those of several processes, take each other's tickets, and the keys can change. Begins zeroed,
+ * with one call of aw_tls_tickets_rotate(); may lie in memory that processes share. The members are
+ * the library's.
+ */
+#define AW_TLS_TICKET_KEYS     3
+#define AW_TLS_TICKET_KEY_SIZE 80
+struct aw_tls_tickets {
+        unsigned rotations;
+        unsigned char keys[AW_TLS_TICKET_KEYS][AW_TLS_TICKET_KEY_SIZE];
+};
+
+/*
+ * Makes a new key for tickets from now on; those of the last two keys are still taken. Sessions may
+ * go on in other threads and processes meanwhile; one caller at a time. 0, or -1 with errno EIO.
+ */
+AW_API int aw_tls_tickets_rotate(struct aw_tls_tickets *tickets);
+
+/* For a server's context; borrowed for as long as it lives. NULL: its own again. */
+AW_API void aw_tls_context_set_tickets(struct aw_tls_context *context,
+                                       const struct aw_tls_tickets *tickets);
 
 #endif

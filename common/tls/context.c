@@ -4,6 +4,7 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "tls/private.h"
 
@@ -129,4 +130,18 @@ aw_tls_context_fingerprint(const struct aw_tls_context *context, char out[AW_TLS
         }
         out[AW_TLS_FINGERPRINT_SIZE - 1] = '\0';
         return 0;
+}
+
+int64_t
+aw_tls_context_expires(const struct aw_tls_context *context)
+{
+        X509 *certificate = SSL_CTX_get0_certificate(context->ssl);
+        struct tm end;
+
+        if (certificate == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1) {
+                ERR_clear_error();
+                errno = EINVAL;
+                return -1;
+        }
+        return timegm(&end);
 }

@@ -143,8 +143,9 @@ struct ws {
         const struct ws_role *role;
         struct aw_transport *transport; /* NULL when it is gone */
         bool client;
-        bool app;      /* a task has it, or will get it from ws_accept() */
-        bool draining; /* the listener is */
+        bool app;          /* a task has it, or will get it from ws_accept() */
+        bool draining;     /* the listener is */
+        aw_time drain_end; /* by then a message that has begun must be complete */
         uint64_t max_message;
 
         struct ws_in in;

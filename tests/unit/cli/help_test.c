@@ -158,7 +158,8 @@ a_table_may_have_a_help_of_its_own(void **state)
                  NULL},
                 {NULL, NULL, 0, AW_OPT_FLAG, NULL, NULL, 0, 0, 0, false, NULL},
         };
-        const struct aw_opt_program with = {"test", "", "Helps.", own, NULL};
+        const struct aw_opt_program with = {
+                .name = "test", .synopsis = "", .summary = "Helps.", .options = own};
         struct run r = run(&with, (char *[]){"test", "--help=3", NULL});
 
         (void)state;
