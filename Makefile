@@ -86,7 +86,7 @@ $(if $(flavour.$(FLAVOUR)),,$(error FLAVOUR is release, debug, clang, asan or ts
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wcast-qual -Wvla $(if $(filter true,$(CI)),-Werror)
 # Asked when they are needed and not before: the packages may just have been installed.
-MODULES := libwebsockets openssl libuv zlib
+MODULES := libwebsockets openssl libuv libidn2 zlib
 once = $(eval $(1) := $$(shell $(2)))$($(1))
 pkg_cflags = $(call once,pkg_cflags,pkg-config --cflags $(MODULES); pkg-config --cflags libev 2>&-)
 pkg_libs = $(call once,pkg_libs,pkg-config --libs $(MODULES); echo -lev)
@@ -120,7 +120,8 @@ server_o := $(call objects,$(SERVER) server/page/files.S)
 # All but what makes a program of it.
 server_parts_o := $(filter-out %/main.o %/server.o,$(server_o))
 client_o := $(call objects,$(CLIENT:%=client/%.c))
-wsbench_o := $(call objects,$(WSBENCH:%=client/bench/%.c))
+# How a server is reached is the same for both.
+wsbench_o := $(call objects,$(WSBENCH:%=client/bench/%.c) client/network.c)
 
 # In the library await() records nothing.
 $(common_o): private extra = -DAW_LIBRARY
@@ -208,7 +209,8 @@ quote = '$(subst ','\'',$(1))'
 installing := deps run demo test asan loops tsan prometheus lint check-all page-% conformance bench% %/tested
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
-		build $(if $(filter test %/tested page-% bench% conformance,$(MAKECMDGOALS)),test) \
+		build $(if $(filter test %/tested page-% bench% conformance,$(MAKECMDGOALS)),test \
+		$(if $(filter true,$(CI)),peers)) \
 		$(if $(filter page-%,$(MAKECMDGOALS)),page) \
 		$(if $(filter prometheus,$(MAKECMDGOALS)),prometheus) \
 		$(if $(filter lint,$(MAKECMDGOALS)),lint) $(if $(filter bench%,$(MAKECMDGOALS)),bench)

@@ -164,6 +164,9 @@ check_formats(const struct client_options *options)
         else if (sending->echo && options_have_messages(sending))
                 aw_opt_usage_error(&options_program,
                                    "'--echo' sends what comes, and no messages of its own");
+        else if (sending->echo && options->connection.reconnect > 0)
+                aw_opt_usage_error(&options_program,
+                                   "'--echo' and '--reconnect' exclude each other");
         else
                 return true;
         return false;
@@ -215,14 +218,18 @@ bool
 options_check(struct client_options *options, char **operands, int count)
 {
         struct ending_options *ending = &options->ending;
+        bool named = options->connection.url != NULL;
 
-        if (count == 0) {
+        if (named) {
+                options->url = options->connection.url;
+        } else if (count == 0) {
                 aw_opt_usage_error(&options_program, "the URL is missing");
                 return false;
+        } else {
+                options->url = operands[0];
         }
-        options->url = operands[0];
-        options->sending.messages = operands + 1;
-        options->sending.count = count - 1;
+        options->sending.messages = operands + !named;
+        options->sending.count = count - !named;
         settle_options(options);
         return check_formats(options) && check_compress(&options->handshake) &&
                check_pattern("expect", ending->expect, &ending->expected, &ending->has_expected) &&
@@ -242,4 +249,13 @@ options_free(struct client_options *options)
                 regfree(&options->ending.rejected);
         aw_opt_strings_free(&options->sending.parts);
         aw_opt_strings_free(&options->handshake.headers);
+        aw_opt_strings_free(&options->handshake.subprotocols);
+        aw_opt_strings_free(&options->handshake.cookies);
+        aw_opt_strings_free(&options->network.resolve);
+        aw_opt_strings_free(&options->network.connect_to);
+        for (size_t i = 0; i < options->copy_count; i++) {
+                explicit_bzero(options->copies[i], strlen(options->copies[i]));
+                free(options->copies[i]);
+        }
+        free(options->copies);
 }

@@ -9,8 +9,8 @@
 #include "client.h"
 
 #include "await/signals.h"
-#include "await/tls.h"
 #include "cli/dump.h"
+#include "connect.h"
 #include "echo.h"
 #include "print.h"
 #include "report.h"
@@ -20,37 +20,70 @@
 aw_time
 client_deadline(const struct client_options *options)
 {
-        int64_t timeout = options->connection.timeout;
+        int64_t timeout = options->connection.connect_timeout > 0
+                                  ? options->connection.connect_timeout
+                                  : options->connection.timeout;
         aw_time now = aw_loop_now();
 
         return timeout == 0 || timeout > AW_NEVER - now ? AW_NEVER : now + timeout;
 }
 
-enum client_status
-client_failed(const struct ws *ws, int error)
+void
+client_describe_end(const struct ws *ws, int error, char *out, size_t size)
 {
         const struct ws_peer_close *peer = ws_peer_close(ws);
 
         if (error == EMSGSIZE)
-                client_say("closed: a message from %s is over the limit: raise it with "
-                           "--max-message",
-                           ws_peer(ws));
+                snprintf(out, size,
+                         "closed: a message from %s is over the limit: raise it with --max-message",
+                         ws_peer(ws));
         else if (error == EPROTO)
-                client_say("closed: %s broke the WebSocket protocol: %s", ws_peer(ws),
-                           ws_problem(ws) == NULL ? "TLS" : ws_problem(ws));
+                snprintf(out, size, "closed: %s broke the WebSocket protocol: %s", ws_peer(ws),
+                         ws_problem(ws) == NULL ? "TLS" : ws_problem(ws));
         else if (error != EPIPE)
-                client_say("%s", strerror(error));
+                snprintf(out, size, "%s", strerror(error));
         else if (peer->code == WS_ABNORMAL || peer->code == 0)
-                client_say("the connection to %s was lost (1006)", ws_peer(ws));
+                snprintf(out, size, "the connection to %s was lost (1006)", ws_peer(ws));
         else
-                client_say("%s closed with %u%s%s", ws_peer(ws), peer->code,
-                           peer->reason[0] == '\0' ? "" : ": ", peer->reason);
+                snprintf(out, size, "%s closed with %u%s%s", ws_peer(ws), peer->code,
+                         peer->reason[0] == '\0' ? "" : ": ", peer->reason);
+}
+
+enum client_status
+client_failed(const struct ws *ws, int error)
+{
+        char why[400];
+
+        client_describe_end(ws, error, why, sizeof(why));
+        client_say("%s", why);
         return error == EPIPE || error == EPROTO || error == EMSGSIZE ? CLIENT_CLOSED
                                                                       : CLIENT_LOCAL;
 }
 
+/* What a refusal says, in one line. Pages of HTML in a redirect or a 200 are for nobody. */
+static char *
+tell_body(const struct aw_error *error, const struct connector *connector)
+{
+        const char *body = connector == NULL ? NULL : connector->body;
+        char *text, *to;
+
+        if (body == NULL || error->status < 400)
+                return NULL;
+        text = to = strdup(body);
+        for (; text != NULL && *body != '\0'; body++)
+                if (strchr(" \t\r\n", *body) == NULL)
+                        *to++ = *body;
+                else if (to > text && to[-1] != ' ')
+                        *to++ = ' ';
+        if (text != NULL)
+                *to = '\0';
+        while (text != NULL && to > text && to[-1] == ' ')
+                *--to = '\0';
+        return text;
+}
+
 enum client_status
-client_refused(const struct aw_error *error)
+client_refused(const struct aw_error *error, const struct connector *connector)
 {
         static const enum client_status statuses[] = {
                 [AW_ERROR_USAGE] = CLIENT_USAGE,         [AW_ERROR_CONNECTION] = CLIENT_CONNECTION,
@@ -59,29 +92,15 @@ client_refused(const struct aw_error *error)
                 [AW_ERROR_HANDSHAKE] = CLIENT_HANDSHAKE, [AW_ERROR_TIMEOUT] = CLIENT_TIMEOUT,
                 [AW_ERROR_CANCELLED] = CLIENT_LOCAL,     [AW_ERROR_MEMORY] = CLIENT_LOCAL,
         };
+        char *body = tell_body(error, connector);
 
         /* Whoever stops us knows why. */
         if (error->kind != AW_ERROR_CANCELLED)
-                client_say("%s%s", error->text,
-                           strstr(error->text, "not trusted") != NULL
-                                   ? ": trust it with --cacert FILE, or take any with --insecure"
-                                   : "");
+                client_say("%s%s%s%s%s", error->text, network_cure(error),
+                           body == NULL || *body == '\0' ? "" : "; it says \"",
+                           body == NULL ? "" : body, body == NULL || *body == '\0' ? "" : "\"");
+        free(body);
         return statuses[error->kind];
-}
-
-int
-client_load(struct client_options *options)
-{
-        struct aw_error error;
-
-        if (strncasecmp(options->url, "wss:", 4) != 0)
-                return 0;
-        options->tls_context =
-                aw_tls_context_client(options->tls.cacert, options->tls.insecure, &error);
-        if (options->tls_context != NULL)
-                return 0;
-        client_say("%s", error.text);
-        return -1;
 }
 
 /* Pings and Pongs are printed as they come, whatever else is going on. */
@@ -94,7 +113,7 @@ print_pings(void *argument)
 }
 
 static async enum client_status
-run_session(const struct ws_connect_options *to, struct session *session)
+run_session(struct session *session)
 {
         const struct client_options *options = session->options;
         struct aw_task *pings = NULL;
@@ -107,7 +126,7 @@ run_session(const struct ws_connect_options *to, struct session *session)
                                                    : input_send;
         if (options->printing.json)
                 pings = aw_spawn("print pings", print_pings, session);
-        status = await(session_run(to, session));
+        status = await(session_run(session));
         if (pings != NULL) {
                 aw_cancel(pings);
                 await(aw_join(pings));
@@ -130,27 +149,34 @@ finish_session(struct session *session, enum client_status status)
         return client_output_failed();
 }
 
+/* The report sees all frames, if there is one that wants to. */
+static void
+hand_frame(void *argument, const struct ws_frame *frame)
+{
+        const struct connector *connector = argument;
+
+        connector->looks_on->frame(connector->looks_on->argument, frame);
+}
+
 static async enum client_status
 converse(const struct client_run *run)
 {
         const struct client_options *options = run->options;
-        struct session session = {.options = options, .terminal = run->terminal};
-        struct ws_connect_options to = {.url = options->url,
-                                        .tls = options->tls_context,
-                                        .headers = options->handshake.headers.items,
-                                        .header_count = options->handshake.headers.count,
-                                        .max_message = options->connection.max_message,
-                                        .deflate = options->handshake.deflate};
+        struct session session = {
+                .options = options, .connector = run->connector, .terminal = run->terminal};
         enum client_status status = CLIENT_LOCAL;
 
         session.printer = print_open(&options->printing, options->sending.null, run->terminal);
         session.report = session.printer == NULL ? NULL : report_create(options);
         if (session.report != NULL) {
-                to.observer = report_observer(session.report);
+                run->connector->looks_on = report_observer(session.report);
                 if (run->terminal != NULL)
-                        to.observer = terminal_observer(run->terminal, to.observer);
-                status = options->sending.echo ? await(echo_run(&to, options))
-                                               : await(run_session(&to, &session));
+                        run->connector->looks_on =
+                                terminal_observer(run->terminal, run->connector->looks_on);
+                if (run->connector->looks_on != NULL && run->connector->looks_on->frame != NULL)
+                        run->connector->observer.frame = hand_frame;
+                status = options->sending.echo ? await(echo_run(run->connector))
+                                               : await(run_session(&session));
                 if (run->terminal != NULL)
                         await(terminal_end(run->terminal, session_last_deadline(&session)));
                 status = await(finish_session(&session,

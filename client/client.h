@@ -6,6 +6,7 @@
 #include "await/ws.h"
 #include "options.h"
 
+struct connector;
 struct session;
 struct terminal;
 
@@ -34,15 +35,10 @@ bool client_ignores(int number);
 /* A run of the program. */
 struct client_run {
         struct client_options *options;
+        struct connector *connector;
         struct terminal *terminal;  /* that somebody sits at; or NULL */
         enum client_status stopped; /* by a signal, or --max-time; or CLIENT_OK */
 };
-
-/*
- * Loads the certificates to trust, if the URL is wss. Before the loop, on the program's own stack: OpenSSL
- * may need more than a task has. 0, or -1 after having said why.
- */
-int client_load(struct client_options *options);
 
 /*
  * The main task's function; the argument is a struct client_run. Its value is the exit status.
@@ -52,8 +48,14 @@ async int client_main(void *run);
 /* When there is to be a connection. */
 aw_time client_deadline(const struct client_options *options);
 
-/* Says on standard error why there is no connection, and returns the exit status for that. */
-enum client_status client_refused(const struct aw_error *error);
+/*
+ * Says on standard error why there is no connection, what may help, and what the server has to say of
+ * it (connector: or NULL), and returns the exit status for that.
+ */
+enum client_status client_refused(const struct aw_error *error, const struct connector *connector);
+
+/* Writes, in one sentence, why an await on the connection failed. */
+void client_describe_end(const struct ws *ws, int error, char *out, size_t size);
 
 /*
  * Says on standard error, in one sentence, why an await on the connection failed, and returns the

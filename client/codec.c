@@ -19,26 +19,6 @@ codec_to_hex(const uint8_t *data, size_t length, char *out)
         return 2 * length;
 }
 
-size_t
-codec_to_base64(const uint8_t *data, size_t length, char *out)
-{
-        char *to = out;
-
-        for (size_t i = 0; i < length; i += 3) {
-                size_t rest = length - i;
-                unsigned bits = (unsigned)data[i] << 16 |
-                                (rest > 1 ? (unsigned)data[i + 1] << 8 : 0) |
-                                (rest > 2 ? data[i + 2] : 0);
-
-                *to++ = base64_digits[bits >> 18];
-                *to++ = base64_digits[bits >> 12 & 63];
-                *to++ = rest > 1 ? base64_digits[bits >> 6 & 63] : '=';
-                *to++ = rest > 2 ? base64_digits[bits & 63] : '=';
-        }
-        *to = '\0';
-        return (size_t)(to - out);
-}
-
 /* The value of a digit, or -1. */
 static int
 digit(const char *digits, char c)

@@ -8,12 +8,10 @@
 #include <sys/types.h>
 
 /* What the text takes, with the NUL at its end. */
-#define CODEC_HEX_SIZE(length)    (2 * (length) + 1)
-#define CODEC_BASE64_SIZE(length) (4 * (((length) + 2) / 3) + 1)
+#define CODEC_HEX_SIZE(length) (2 * (length) + 1)
 
 /* Writes the bytes as terminated text; its length. */
 size_t codec_to_hex(const uint8_t *data, size_t length, char *out);
-size_t codec_to_base64(const uint8_t *data, size_t length, char *out);
 
 /*
  * Reads text, in which white space does not count, into `out`, which may be the text itself. The

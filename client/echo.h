@@ -6,7 +6,6 @@
 #include "client.h"
 
 /* The await pattern in one function: connect, receive and send, close. The exit status. */
-async enum client_status echo_run(const struct ws_connect_options *to,
-                                  const struct client_options *options);
+async enum client_status echo_run(struct connector *connector);
 
 #endif

@@ -7,7 +7,7 @@
 #include "json.h"
 
 #include "await/ws.h"
-#include "codec.h"
+#include "base/text.h"
 
 json_t *
 json_event(const char *name)
@@ -38,10 +38,10 @@ json_add_data(json_t *event, const uint8_t *data, size_t length, bool text)
                 json_object_set_new(event, "data", string);
                 return;
         }
-        base64 = malloc(CODEC_BASE64_SIZE(length));
+        base64 = malloc(AW_BASE64_SIZE(length));
         if (base64 == NULL)
                 return;
-        codec_to_base64(data, length, base64);
+        aw_base64_encode(data, length, base64);
         json_object_set_new(event, "base64", json_string(base64));
         free(base64);
 }

@@ -16,6 +16,14 @@ replies(const struct session *session)
         return session->received > skip ? session->received - skip : 0;
 }
 
+uint64_t
+judge_unanswered(const struct session *session)
+{
+        uint64_t answered = replies(session) + session->unanswered;
+
+        return session->sent > answered ? session->sent - answered : 0;
+}
+
 static bool
 waits_for_replies(const struct ending_options *ending)
 {
@@ -44,7 +52,7 @@ is_fulfilled(const struct session *session)
                 return false;
         if (ending->wait_time != -1)
                 return aw_loop_now() >= session->all_sent_at + ending->wait_time;
-        return replies(session) >= session->sent;
+        return judge_unanswered(session) == 0;
 }
 
 bool
@@ -67,13 +75,15 @@ judge_waits(const struct session *session)
         /* Those who read our lines may take their time. */
         if (session->printing)
                 return !session->from_input;
+        if (session->reconnecting)
+                return false;
         if (session->sending)
                 return true;
         if (!session->all_sent && session->from_input)
                 return false;
         if (ending->has_expected || ending->count > 0)
                 return ending->wait_time == -1 && !ending->forever;
-        return waits_for_replies(ending) && replies(session) < session->sent;
+        return waits_for_replies(ending) && judge_unanswered(session) > 0;
 }
 
 /* A C library without REG_STARTEND sees no more than what is before a NUL. */
@@ -146,7 +156,7 @@ is_complete(const struct session *session)
                 return false;
         if (!session->all_sent && !session->from_input)
                 return false;
-        return !waits_for_replies(ending) || replies(session) >= session->sent;
+        return !waits_for_replies(ending) || judge_unanswered(session) == 0;
 }
 
 static enum client_status

@@ -4,24 +4,19 @@
 #include <string.h>
 
 #include "await/log.h"
-#include "await/tls.h"
 #include "client.h"
+#include "connect.h"
+#include "secrets.h"
 #include "terminal.h"
 
 static int
-run_client(struct client_options *options)
+run_loop(struct client_options *options, struct connector *connector)
 {
-        bool verbose = options->printing.verbose > 0;
-        struct client_run run = {.options = options};
+        struct client_run run = {.options = options, .connector = connector};
         struct aw_loop_options loop = {.backend = options->connection.loop,
-                                       .slow = verbose ? 0 : -1};
+                                       .slow = options->printing.verbose > 0 ? 0 : -1};
         int status;
 
-        aw_log_set_program(options_program.name);
-        client_set_quiet(options->printing.quiet);
-        aw_log_set_level(verbose ? AW_LOG_INFO : AW_LOG_WARNING);
-        if (client_load(options) == -1)
-                return CLIENT_USAGE;
         if (options->terminal.on) {
                 run.terminal = terminal_open(options);
                 if (run.terminal == NULL)
@@ -33,6 +28,32 @@ run_client(struct client_options *options)
                 status = CLIENT_LOCAL;
         }
         terminal_free(run.terminal);
+        return status;
+}
+
+static int
+run_client(struct client_options *options)
+{
+        struct connector connector;
+        struct aw_error error;
+        int status;
+
+        aw_log_set_program(options_program.name);
+        client_set_quiet(options->printing.quiet);
+        aw_log_set_level(options->printing.verbose > 0 ? AW_LOG_INFO : AW_LOG_WARNING);
+        if (secrets_hide(options) == -1) {
+                client_say("out of memory");
+                return CLIENT_LOCAL;
+        }
+        if (connector_open(&connector, options, &error) == 0) {
+                status = run_loop(options, &connector);
+        } else {
+                /* A file that cannot be used is a wrong use of ours. */
+                if (error.kind == AW_ERROR_CERTIFICATE)
+                        error.kind = AW_ERROR_USAGE;
+                status = (int)client_refused(&error, NULL);
+        }
+        connector_close(&connector);
         return status;
 }
 
@@ -51,7 +72,6 @@ main(int argc, char **argv)
                                                                      : CLIENT_USAGE;
         else if (status != AW_OPT_USAGE)
                 status = status == AW_OPT_DONE ? CLIENT_OK : CLIENT_LOCAL;
-        aw_tls_context_unref(options.tls_context);
         options_free(&options);
         return status;
 }

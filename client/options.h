@@ -9,25 +9,27 @@
 
 #include "await/ws.h"
 #include "cli/opt.h"
-
-struct aw_tls_context;
+#include "network.h"
 
 /* How the server is reached. Times are in microseconds; 0: never. */
 struct connection_options {
+        const char *url; /* -c, as wscat has it */
         int64_t timeout; /* without progress, while something is awaited */
+        int64_t connect_timeout;
+        int64_t ping_interval, ping_timeout;
+        int64_t reconnect; /* the longest pause between two attempts; 0: none */
         uint64_t max_message;
         const char *loop; /* the back end */
 };
 
-/* Whom we trust, and as whom we come. */
-struct tls_options {
-        const char *cacert; /* PEM, instead of the system's certificates */
-        bool insecure;
-};
-
 /* What the opening handshake asks for. */
 struct handshake_options {
-        struct aw_opt_strings headers; /* "Name: value" */
+        struct aw_opt_strings headers; /* "Name: value", "Name;", "@FILE" */
+        struct aw_opt_strings subprotocols, cookies;
+        const char *origin;
+        const char *user, *bearer_file;
+        bool location;
+        uint64_t max_redirs;
         bool compress;
         const char *compress_mode; /* or NULL */
 
@@ -88,6 +90,7 @@ struct ending_options {
 
 struct client_options {
         struct connection_options connection;
+        struct network_options network;
         struct tls_options tls;
         struct handshake_options handshake;
         struct sending_options sending;
@@ -96,7 +99,8 @@ struct client_options {
         struct ending_options ending;
 
         const char *url;
-        struct aw_tls_context *tls_context; /* of client_load(); or NULL */
+        char **copies; /* of words of argv that held secrets */
+        size_t copy_count;
 };
 
 /* The command line of wsecho: options.c. */

@@ -11,6 +11,7 @@
 #include "above.h"
 #include "await/log.h"
 #include "await/stream.h"
+#include "base/text.h"
 #include "codec.h"
 #include "terminal.h"
 
@@ -93,7 +94,7 @@ print_encoded(struct printer *printer, const uint8_t *data, size_t length, bool 
 
         for (; length > 0; data += piece, length -= piece) {
                 piece = length < 3000 ? length : 3000;
-                size = base64 ? codec_to_base64(data, piece, shown)
+                size = base64 ? aw_base64_encode(data, piece, shown)
                               : codec_to_hex(data, piece, shown);
                 if (await(print_bytes(printer, shown, size)) == -1)
                         return -1;

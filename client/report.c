@@ -23,9 +23,10 @@ static const char *const time_names[] = {"name", "tcp", "tls", "http"};
 struct report {
         const struct client_options *options;
         struct ws_observer observer;
-        char *address, *secure, *response; /* of the steps; or NULL */
-        int64_t begin, last;               /* nanoseconds */
-        double ms[TIMES];                  /* or -1 */
+        char *address, *secure, *response, *body; /* of the steps; or NULL */
+        json_t *faults;                           /* of the handshake; or NULL */
+        int64_t begin, last;                      /* nanoseconds */
+        double ms[TIMES];                         /* or -1 */
 
         char *pending; /* lines of JSON */
         size_t pending_length;
@@ -114,6 +115,16 @@ see_step(void *argument, enum ws_step step, const char *text)
         case WS_STEP_RESPONSE:
                 take_time(report, TIME_HTTP);
                 keep_text(&report->response, text);
+                if (tells)
+                        tell_lines("< ", text);
+                break;
+        case WS_STEP_FAULT:
+                if (report->faults == NULL)
+                        report->faults = json_array();
+                json_array_append_new(report->faults, json_string(text));
+                break;
+        case WS_STEP_BODY:
+                keep_text(&report->body, text);
                 if (tells)
                         tell_lines("< ", text);
                 break;
@@ -216,6 +227,8 @@ report_free(struct report *report)
         free(report->address);
         free(report->secure);
         free(report->response);
+        free(report->body);
+        json_decref(report->faults);
         free(report->pending);
         free(report);
 }
@@ -318,6 +331,7 @@ report_open(struct report *report, struct printer *printer, const struct ws *ws)
         if (extension != NULL)
                 json_array_append_new(extensions, json_string(extension));
         json_add_head(event, report->response == NULL ? "" : report->response);
+        json_object_set(event, "faults", report->faults);
         add_times(report, event);
         await(print_json(report, printer, json_line(event)));
         report->opened = true;
@@ -396,6 +410,8 @@ report_error(struct report *report, struct printer *printer, enum client_status 
         json_object_set_new(event, "text", json_string(client_last_said()));
         if (status == CLIENT_HANDSHAKE && report->response != NULL)
                 json_add_head(event, report->response);
+        if (status == CLIENT_HANDSHAKE && report->body != NULL)
+                json_object_set_new(event, "body", json_string(report->body));
         await(print_json(report, printer, json_line(event)));
 }
 

@@ -10,10 +10,10 @@
 #include "client.h"
 
 /* Bytes of what is said, escaped. */
-#define LINE_MAX_BYTES 1000
+#define LINE_MAX_BYTES 2000
 
 static bool is_quiet;
-static char last[512];
+static char last[2048];
 static void (*sink)(const char *line);
 
 void

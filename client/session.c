@@ -8,6 +8,7 @@
 
 #include "await/task_wait.h"
 #include "print.h"
+#include "reconnect.h"
 #include "report.h"
 #include "terminal.h"
 
@@ -53,6 +54,10 @@ send_failed(struct session *session, const char *name)
         if (errno == EILSEQ) {
                 client_say("%s is not UTF-8: send it with --binary", name);
                 session_fail(session, CLIENT_USAGE);
+        } else if (errno == EPIPE && session->in_parts &&
+                   session->options->connection.reconnect > 0) {
+                client_say("the connection was lost in the middle of %s", name);
+                session_fail(session, CLIENT_CLOSED);
         } else if (errno == EPIPE) {
                 session->unsent = true;
         } else if (errno != ECANCELED) {
@@ -78,11 +83,36 @@ send_some(struct session *session, const struct ws_message *message, bool whole,
         return result;
 }
 
+/*
+ * Sends it through this connection or, with --reconnect, the one that comes after it. Of a message in
+ * parts the first one can be sent again, but no other.
+ */
+static async int
+send_surely(struct session *session, const struct ws_message *message, bool whole, bool final,
+            const char *name)
+{
+        const struct ws *ws = session->ws;
+        bool lost = session->reconnecting;
+
+        /* A connection whose other end is gone may still take something, which nobody gets. */
+        while (lost || await(send_some(session, message, whole, final)) == -1) {
+                if (!lost && errno != EPIPE)
+                        return send_failed(session, name);
+                errno = EPIPE;
+                if (session->in_parts || !await(reconnect_wait(session, ws)))
+                        return send_failed(session, name);
+                ws = session->ws;
+                lost = false;
+        }
+        session->in_parts = !whole && !final;
+        return 0;
+}
+
 async int
 session_send(struct session *session, const struct ws_message *message, const char *name)
 {
-        if (await(send_some(session, message, true, true)) == -1)
-                return send_failed(session, name);
+        if (await(send_surely(session, message, true, true, name)) == -1)
+                return -1;
         session->sent++;
         session_moved(session);
         return 0;
@@ -92,8 +122,8 @@ async int
 session_send_part(struct session *session, const struct ws_message *part, bool final,
                   const char *name)
 {
-        if (await(send_some(session, part, false, final)) == -1)
-                return send_failed(session, name);
+        if (await(send_surely(session, part, false, final, name)) == -1)
+                return -1;
         session->sent += final;
         session_moved(session);
         return 0;
@@ -106,7 +136,7 @@ session_wait_for_reply(struct session *session)
 
         if (ending->forever || ending->wait_time != -1 || ending->count > 0 || ending->has_expected)
                 return 0;
-        while (session->received < session->sent + ending->skip) {
+        while (judge_unanswered(session) > 0) {
                 if (session->ended) {
                         errno = EPIPE;
                         return -1;
@@ -185,11 +215,14 @@ print_what_comes(void *argument)
         struct session *session = argument;
         struct ws_message message;
 
-        while (await(ws_receive(session->ws, &message, AW_NEVER)) == 0)
-                if (await(take_message(session, &message)) == -1)
-                        return 0;
-        session->error = errno;
-        session->ended = errno != ECANCELED;
+        do {
+                while (await(ws_receive(session->ws, &message, AW_NEVER)) == 0)
+                        if (await(take_message(session, &message)) == -1)
+                                return 0;
+                session->error = errno;
+        } while (await(reconnect_after(session)));
+        session->ended = session->error != ECANCELED;
+        aw_event_set(&session->reopened);
         aw_event_set(&session->changed);
         aw_event_set(&session->received_one);
         return 0;
@@ -358,17 +391,14 @@ exchange(struct session *session)
 }
 
 async enum client_status
-session_run(const struct ws_connect_options *to, struct session *session)
+session_run(struct session *session)
 {
         enum client_status status;
         struct aw_timeout timeout;
-        struct aw_error error;
 
-        session->ws = await(ws_connect(to, &error, client_deadline(session->options)));
-        if (session->ws == NULL)
-                return client_refused(&error);
+        if (await(reconnect_first(session)) == -1)
+                return session->failed ? session->status : CLIENT_LOCAL;
         session_set_close(session, session->options->ending.code, session->options->ending.reason);
-        await(report_open(session->report, session->printer, session->ws));
         if (session->terminal != NULL && terminal_begin(session->terminal, session) == -1)
                 session_fail(session, CLIENT_LOCAL);
         else

@@ -15,6 +15,7 @@ struct terminal;
 
 struct session {
         const struct client_options *options;
+        struct connector *connector;
         async int (*way)(void *session); /* of sending: one of those below */
         struct ws *ws;
         struct printer *printer;
@@ -40,6 +41,13 @@ struct session {
         bool failed; /* `status` is that of a failure, which was said */
         enum client_status status;
 
+        bool in_parts;       /* a message has begun, and is not complete */
+        bool reconnecting;   /* there is no connection, but there will be another one */
+        uint64_t unanswered; /* messages whose replies were lost with their connection */
+        int64_t pause;       /* before the next attempt, at most */
+        aw_time opened;
+        struct aw_event reopened; /* for senders: there is a new connection, or will be none */
+
         struct ws_traffic traffic; /* when we looked last */
         aw_time active;            /* when something moved last */
         aw_time all_sent_at;
@@ -64,7 +72,7 @@ async int messages_send_file(struct session *session, int fd, const char *name, 
 /*
  * Connects, sends, prints what comes, and closes. The exit status; why it is not 0 was said.
  */
-async enum client_status session_run(const struct ws_connect_options *to, struct session *session);
+async enum client_status session_run(struct session *session);
 
 /*
  * Sends a message, or a part of one. 0, or -1 if nothing more can be sent: why is said by the
@@ -94,8 +102,9 @@ async int session_pause(const struct session *session);
 
 /* judge.c: when it is over, and what it was. */
 bool judge_over(const struct session *session);
-bool judge_has_come(const struct session *session); /* what was asked for; the rest is not */
-bool judge_waits(const struct session *session);    /* for the server: the time-out runs */
+bool judge_has_come(const struct session *session);       /* what was asked for; the rest is not */
+uint64_t judge_unanswered(const struct session *session); /* messages, so far */
+bool judge_waits(const struct session *session);          /* for the server: the time-out runs */
 void judge_message(struct session *session, const struct ws_message *message);
 enum client_status judge_end(struct session *session);
 

@@ -138,7 +138,7 @@ access_log_write(json_t *object)
  * wait.
  */
 static int
-open_file(const char *path)
+open_log_file(const char *path)
 {
         int fd = strcmp(path, "-") == 0
                          ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
@@ -154,7 +154,7 @@ open_file(const char *path)
 int
 access_log_open(const char *path, bool json)
 {
-        access_log.fd = open_file(path);
+        access_log.fd = open_log_file(path);
         access_log.waiting = malloc(sizeof(*access_log.waiting));
         access_log.taken = malloc(sizeof(*access_log.taken));
         if (access_log.fd == -1 || access_log.waiting == NULL || access_log.taken == NULL) {
@@ -179,7 +179,7 @@ access_log_open(const char *path, bool json)
 static void
 reopen_file(void)
 {
-        int fd = open_file(access_log.path);
+        int fd = open_log_file(access_log.path);
 
         if (fd == -1) {
                 aw_log(AW_LOG_ERROR, "cannot open the access log %s: %s: the old file goes on",
@@ -256,7 +256,7 @@ portion(const char *data, size_t length)
 }
 
 static void
-write_taken(void)
+write_taken_lines(void)
 {
         const struct lines *taken = access_log.taken;
         size_t done = 0, size, written;
@@ -303,7 +303,7 @@ write_lines(void *unused)
         while (take_lines(&reopen)) {
                 if (reopen)
                         reopen_file();
-                write_taken();
+                write_taken_lines();
         }
         return unused;
 }

@@ -23,9 +23,8 @@ typedef void page_function(FILE *out, const struct admin *admin, struct ws_answe
 static void
 write_metrics(FILE *out, const struct admin *admin, struct ws_answer *answer)
 {
-        (void)admin;
         metrics_sample();
-        metrics_render(out, metrics_block(), 1);
+        metrics_render(out, admin->metrics, admin->blocks);
         answer->content_type = METRICS_CONTENT_TYPE;
 }
 
@@ -141,7 +140,7 @@ answer_done(struct ws_answer *answer)
 }
 
 static void
-answer_page(page_function *write, const struct admin *admin, struct ws_answer *answer)
+answer_admin_page(page_function *write, const struct admin *admin, struct ws_answer *answer)
 {
         char *text = NULL;
         size_t length = 0;
@@ -178,7 +177,7 @@ admin_answer(const struct ws_request *request, struct ws_answer *answer, void *a
         for (i = 0; i < PAGES && strcmp(pages[i].path, request->path) != 0; i++)
                 continue;
         if (i < PAGES)
-                answer_page(pages[i].write, argument, answer);
+                answer_admin_page(pages[i].write, argument, answer);
         else
                 *answer = (struct ws_answer){.status = 404,
                                              .body = "404 Not Found: / lists what there is\n"};
@@ -215,15 +214,28 @@ say_where(const struct ws_listener *listener)
 }
 
 /* The listener knows http:// by another name. */
+char *
+admin_listen_url(const char *url)
+{
+        bool http = strncmp(url, SCHEME, strlen(SCHEME)) == 0;
+        char *own = NULL;
+
+        return asprintf(&own, "%s%s", http ? "ws://" : "", url + (http ? strlen(SCHEME) : 0)) == -1
+                       ? NULL
+                       : own;
+}
+
 static async int
 admin_listen(struct admin *admin, const char *url)
 {
-        bool http = strncmp(url, SCHEME, strlen(SCHEME)) == 0;
-        struct ws_listen_options options = {.handler = admin_answer, .argument = admin};
+        struct ws_listen_options options = {.handler = admin_answer,
+                                            .argument = admin,
+                                            .descriptors = admin->descriptors,
+                                            .descriptor_count = admin->descriptor_count};
         struct aw_error error;
-        char *own = NULL;
+        char *own = admin_listen_url(url);
 
-        if (asprintf(&own, "%s%s", http ? "ws://" : "", url + (http ? strlen(SCHEME) : 0)) == -1) {
+        if (own == NULL) {
                 aw_log(AW_LOG_ERROR, "--admin: %s", strerror(errno));
                 return 1;
         }
@@ -251,7 +263,8 @@ admin_open(struct admin *admin, const char *url)
                 await(admin_close(admin));
                 return 1;
         }
-        say_where(admin->listener);
+        if (!admin->silent)
+                say_where(admin->listener);
         return 0;
 }
 

@@ -15,11 +15,16 @@
 /* /connections lists so many. */
 #define ADMIN_CONNECTIONS_MAX 1000
 
-/* The caller's; the first three members are set by it, and stay as long as it is open. */
+/* The caller's; the members up to the listener are set by it, and stay as long as it is open. */
 struct admin {
         struct ws_listener *const *listeners;
         const size_t *count;
         const bool *draining;
+        const struct metrics *metrics; /* one block behind the other */
+        size_t blocks;
+        const int *descriptors; /* sockets that listen already */
+        size_t descriptor_count;
+        bool silent; /* somebody else has said where it is */
 
         struct ws_listener *listener; /* NULL: not open */
         struct aw_task *watching;
@@ -28,7 +33,10 @@ struct admin {
 /* Whether it is http://HOST:PORT or unix:/PATH, as far as can be seen. */
 bool admin_is_url(const char *url);
 
-/* Listens, and prints where /metrics is. 0, or the exit status after having logged why. */
+/* The URL as struct ws_listen_options has it, for free(); or NULL: no memory. */
+char *admin_listen_url(const char *url);
+
+/* Accepts, and prints where /metrics is. 0, or the exit status after having logged why. */
 async int admin_open(struct admin *admin, const char *url);
 
 async void admin_close(struct admin *admin);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What SIGHUP loads or opens anew. */
+/* What SIGHUP opens anew in each process, whatever the options say. */
 #ifndef RELOAD_H
 #define RELOAD_H
 

@@ -14,6 +14,7 @@
 #include "base/say.h"
 #include "condition.h"
 #include "limits.h"
+#include "source.h"
 #include "target.h"
 
 #define THREADS_MAX 256
@@ -185,33 +186,64 @@ prepare_tls(struct bench_options *o, char *const *urls)
         struct aw_error error;
         bool needed = false;
 
+        if (network_proxy_tls(&o->network, &o->trust, urls[0], &o->proxy_tls, &error) == -1) {
+                bench_say("%s", error.text);
+                return BENCH_USAGE;
+        }
         for (size_t i = 0; urls[i] != NULL; i++)
                 needed = needed || strncasecmp(urls[i], "wss:", 4) == 0;
         if (!needed)
                 return BENCH_OK;
-        o->tls = aw_tls_context_client(o->cacert, o->insecure, &error);
+        o->tls = network_tls(&o->trust, true, &error);
         if (o->tls != NULL && o->resume)
                 aw_tls_context_resume(o->tls);
         if (o->tls != NULL)
                 return BENCH_OK;
-        bench_say("%s", error.text);
+        bench_say("%s%s", error.text, network_cure(&error));
         return BENCH_USAGE;
 }
 
 /* Not over a Unix socket. */
 static bool
-is_tcp(const char *url)
+is_tcp(const struct bench_options *o, const char *url)
 {
-        return strncasecmp(url, "ws:", 3) == 0 || strncasecmp(url, "wss:", 4) == 0;
+        return o->network.unix_socket == NULL &&
+               (strncasecmp(url, "ws:", 3) == 0 || strncasecmp(url, "wss:", 4) == 0);
+}
+
+/* Whether the server is reached straight, on an IPv4 address of the loopback interface. */
+static bool
+is_loopback(const struct bench_options *o, const char *url)
+{
+        const struct network_options *network = &o->network;
+        const char *host = strstr(url, "://");
+
+        return host != NULL && strncmp(host + 3, "127.", 4) == 0 && is_tcp(o, url) &&
+               network->interface == NULL && network->proxy == NULL &&
+               network->connect_to.count == 0;
+}
+
+static enum bench_status
+prepare_sources(struct bench_options *o, const struct aw_opt_program *program, const char *url)
+{
+        if (o->sources > 0 && !is_loopback(o, url))
+                return refuse(program, "--sources are addresses of this machine's loopback "
+                                       "interface: the URL must be of 127.0.0.1, and there can be "
+                                       "no --interface, --proxy or --connect-to");
+        if (o->sources == 0 && is_loopback(o, url))
+                o->sources = limits_sources(o->connections);
+        if (o->sources > SOURCES_MAX)
+                o->sources = SOURCES_MAX;
+        return BENCH_OK;
 }
 
 static enum bench_status
 check_limits(const struct bench_options *o, const char *url)
 {
+        uint64_t sources = o->sources > 0 ? o->sources : is_tcp(o, url);
         char problem[512];
 
-        if (limits_check(o->connections, o->thread_count, is_tcp(url), problem, sizeof(problem)) ==
-            0)
+        if (limits_check(o->connections, o->thread_count, sources, problem, sizeof(problem)) == 0)
                 return BENCH_OK;
         bench_say("%s", problem);
         return BENCH_USAGE;
@@ -266,6 +298,8 @@ bench_prepare(struct bench_options *o, const struct aw_opt_program *program, cha
         if (status == BENCH_OK)
                 status = prepare_deflate(o, program);
         if (status == BENCH_OK)
+                status = prepare_sources(o, program, urls[0]);
+        if (status == BENCH_OK)
                 status = check_limits(o, urls[0]);
         if (status == BENCH_OK)
                 status = prepare_tls(o, urls);
@@ -278,7 +312,10 @@ bench_release(struct bench_options *o)
         free(o->text);
         o->text = NULL;
         aw_tls_context_unref(o->tls);
-        o->tls = NULL;
+        aw_tls_context_unref(o->proxy_tls);
+        o->tls = o->proxy_tls = NULL;
+        aw_opt_strings_free(&o->network.resolve);
+        aw_opt_strings_free(&o->network.connect_to);
         aw_opt_strings_free(&o->headers);
         aw_opt_strings_free(&o->server_pids);
         aw_opt_strings_free(&o->fail_if);

@@ -9,6 +9,7 @@
 #include "await/tls.h"
 #include "await/ws.h"
 #include "cli/opt.h"
+#include "network.h"
 #include "sizes.h"
 
 enum bench_status {
@@ -33,11 +34,13 @@ enum bench_work {
 
 /* Durations are in microseconds, -1: not given. */
 struct bench_options {
-        uint64_t connections, messages, in_flight, rate, connect_rate, rounds;
+        uint64_t connections, messages, in_flight, rate, connect_rate, rounds, sources;
         int64_t duration, warm_up, ramp, timeout;
-        const char *size, *message, *threads, *cacert, *loop, *csv, *hdr, *report, *compress_mode;
-        bool binary, compress, churn, resume, idle, no_echo, insecure, json, compare;
+        const char *size, *message, *threads, *loop, *csv, *hdr, *report, *compress_mode;
+        bool binary, compress, churn, resume, idle, no_echo, json, compare;
         struct aw_opt_strings headers, server_pids, fail_if;
+        struct network_options network;
+        struct tls_options trust;
 
         /* What bench_prepare() makes of them. */
         enum bench_work work;
@@ -45,7 +48,7 @@ struct bench_options {
         void *text; /* of the message, if one was given, malloc'ed */
         size_t text_length;
         size_t thread_count;
-        struct aw_tls_context *tls;
+        struct aw_tls_context *tls, *proxy_tls;
         struct ws_deflate_options deflate;
 };
 

@@ -281,10 +281,12 @@ prepare_worker_of(struct conductor *conductor, size_t index)
 {
         const struct bench_options *options = conductor->options;
         struct worker *worker = &conductor->workers[index];
+        struct aw_error error;
 
         *worker = (struct worker){
                 .options = options,
                 .to = {.url = conductor->result->url,
+                       .server_name = options->trust.server_name,
                        .tls = options->tls,
                        .headers = options->headers.items,
                        .header_count = options->headers.count,
@@ -300,6 +302,10 @@ prepare_worker_of(struct conductor *conductor, size_t index)
                 .noted = on_note,
                 .argument = conductor,
         };
+        /* bench_prepare() has seen that this does not fail. */
+        network_connect_options(&options->network, worker->to.url, &worker->way, &error);
+        worker->way.proxy_tls = options->proxy_tls;
+        worker->to.network = &worker->way;
         if (options->work == BENCH_NO_ECHO || worker->to.max_message < WS_MESSAGE_MAX)
                 worker->to.max_message = WS_MESSAGE_MAX;
 }

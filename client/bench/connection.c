@@ -68,9 +68,13 @@ open_one(struct connection *c)
 {
         struct worker *worker = c->worker;
         int64_t begin = clock_now(), now;
+        struct ws_connect_options to = worker->to;
         struct aw_error error;
 
-        c->ws = await(ws_connect(&worker->to, &error, aw_loop_now() + worker->options->timeout));
+        /* By turns, over all workers. */
+        if (worker->sources != NULL)
+                to.network = &worker->sources[c->window.connection % worker->options->sources].way;
+        c->ws = await(ws_connect(&to, &error, aw_loop_now() + worker->options->timeout));
         now = clock_now();
         if (c->ws != NULL) {
                 if (worker->record.opened++ == 0)

@@ -40,16 +40,25 @@ ports_allowed(void)
         return last >= first ? last - first + 1 : 0;
 }
 
-int
-limits_check(uint64_t connections, size_t threads, int tcp, char *problem, size_t size)
+uint64_t
+limits_sources(uint64_t connections)
 {
-        uint64_t own = FILES_OWN + FILES_THREAD * threads, files = files_allowed();
         uint64_t ports = ports_allowed();
 
-        if (tcp && connections > ports) {
+        return ports > 0 ? (connections + ports - 1) / ports : 0;
+}
+
+int
+limits_check(uint64_t connections, size_t threads, uint64_t sources, char *problem, size_t size)
+{
+        uint64_t own = FILES_OWN + FILES_THREAD * threads, files = files_allowed();
+        uint64_t ports = ports_allowed() * sources;
+
+        if (sources > 0 && connections > ports) {
                 snprintf(problem, size,
                          "%" PRIu64 " connections to one address need as many ports, and this "
-                         "system gives %" PRIu64 ": widen the range (sysctl -w "
+                         "system gives %" PRIu64 ": use 127.0.0.1 if the server is here, which is "
+                         "reached from more addresses (--sources), widen the range (sysctl -w "
                          "net.ipv4.ip_local_port_range='1024 65535'), or use --connections "
                          "%" PRIu64 ", or a Unix socket",
                          connections, ports, ports);

@@ -6,10 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* From how many addresses so many connections to one server must come; 0: the system gives no ports. */
+uint64_t limits_sources(uint64_t connections);
+
 /*
- * 0 if so many connections of so many threads to one address (over TCP, or to a Unix socket) can be
- * had; otherwise -1, and *problem is a sentence that says what is in the way, and the cure.
+ * 0 if so many connections of so many threads from so many addresses (0: over a Unix socket) to one
+ * can be had; otherwise -1, and *problem is a sentence that says what is in the way, and the cure.
  */
-int limits_check(uint64_t connections, size_t threads, int tcp, char *problem, size_t size);
+int limits_check(uint64_t connections, size_t threads, uint64_t sources, char *problem,
+                 size_t size);
 
 #endif

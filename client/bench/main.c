@@ -14,6 +14,7 @@
 #include "condition.h"
 #include "conductor.h"
 #include "forms.h"
+#include "source.h"
 
 #define FIELD(name) offsetof(struct bench_options, name)
 
@@ -72,6 +73,13 @@ static const struct aw_opt options_table[] = {
          .offset = FIELD(rate),
          .minimum = 1,
          .maximum = 100000000},
+        {.name = "sources",
+         .kind = AW_OPT_NUMBER,
+         .argument = "NUM",
+         .help = "come from so many addresses: 127.0.0.1, 127.0.0.2 and so on (as ports need)",
+         .offset = FIELD(sources),
+         .minimum = 1,
+         .maximum = SOURCES_MAX},
         {.name = "connect-rate",
          .kind = AW_OPT_NUMBER,
          .argument = "NUM",
@@ -118,16 +126,8 @@ static const struct aw_opt options_table[] = {
          .argument = "auto|NUM",
          .help = "threads: as many as cores, half of them if the server is here (auto)",
          .offset = FIELD(threads)},
-        {.name = "cacert",
-         .kind = AW_OPT_STRING,
-         .argument = "FILE",
-         .help = "trust the certificates in FILE, PEM (the system's)",
-         .offset = FIELD(cacert)},
-        {.name = "insecure",
-         .letter = 'k',
-         .kind = AW_OPT_FLAG,
-         .help = "do not verify the server's certificate",
-         .offset = FIELD(insecure)},
+        TLS_ROWS(NULL, FIELD(trust), false),
+        NETWORK_ROWS(FIELD(network), false),
         {.name = "header",
          .letter = 'H',
          .kind = AW_OPT_STRINGS,

@@ -409,6 +409,11 @@ prepare_worker(struct worker *worker)
                                          worker->options->text_length) == -1
                     : payload_init(&worker->payload, worker->options->sizes.max) == -1)
                 return -1;
+        if (worker->options->sources > 1) {
+                worker->sources = source_make(&worker->way, worker->options->sources);
+                if (worker->sources == NULL)
+                        return -1;
+        }
         worker->connections = calloc(worker->count, sizeof(*worker->connections));
         if (worker->connections == NULL)
                 return -1;
@@ -431,7 +436,9 @@ release_connections(struct worker *worker)
         for (size_t i = 0; worker->connections != NULL && i < worker->count; i++)
                 window_free(&worker->connections[i].window);
         free(worker->connections);
+        free(worker->sources);
         worker->connections = NULL;
+        worker->sources = NULL;
         payload_free(&worker->payload);
 }
 

@@ -13,6 +13,7 @@
 #include "await/ws.h"
 #include "bench.h"
 #include "record.h"
+#include "source.h"
 
 struct connection;
 
@@ -39,7 +40,9 @@ struct worker_note {
 struct worker {
         const struct bench_options *options;
         struct ws_connect_options to;
-        size_t index, workers; /* which one it is, of how many */
+        struct aw_connect_options way; /* what that points to */
+        struct source *sources;        /* if there are several, options->sources of them */
+        size_t index, workers;         /* which one it is, of how many */
         pthread_t thread;
         struct aw_loop *loop;
 

@@ -23,17 +23,36 @@ enum aw_error_kind {
         AW_ERROR_SYSTEM, /* the system refused: too many descriptors, for example */
 };
 
+/* What one could do about it, finely: what a program names the cure by. */
+enum aw_error_cause {
+        AW_CAUSE_NONE,        /* nothing that we know of */
+        AW_CAUSE_ISSUER,      /* the peer's certificate is not trusted */
+        AW_CAUSE_NAME,        /* it is for other names */
+        AW_CAUSE_DATES,       /* it is not valid yet, or no more */
+        AW_CAUSE_PIN,         /* it is not the one, or has not the key, that was asked for */
+        AW_CAUSE_PROVE,       /* the peer wants a certificate of ours */
+        AW_CAUSE_PASSPHRASE,  /* our key is encrypted */
+        AW_CAUSE_POLICY,      /* no version, cipher or key exchange that both sides would take */
+        AW_CAUSE_NOT_TLS,     /* the peer does not speak TLS */
+        AW_CAUSE_SILENT,      /* the peer closed without a word: it may want TLS */
+        AW_CAUSE_REDIRECTED,  /* the server sends us elsewhere */
+        AW_CAUSE_CREDENTIALS, /* the server wants to know who we are (401) */
+        AW_CAUSE_PROXY,       /* the proxy wants to know that (407) */
+        AW_CAUSE_NOT_SWITCHED /* an HTTP server answered as one: there is no WebSocket here */
+};
+
 /* A plain structure of the caller's: nothing to free, and it may be copied. */
 struct aw_error {
         enum aw_error_kind kind;
-        int number;     /* errno */
-        int status;     /* the HTTP status of a refused handshake, or 0 */
+        int number; /* errno */
+        int status; /* the HTTP status of a refused handshake, or 0 */
+        enum aw_error_cause cause;
         char text[320]; /* one sentence, for the user or a log; without a full stop */
 };
 
 /*
  * Writes kind, number and sentence into *error, unless that is NULL, sets errno to the number, and
- * returns -1. A sentence that is too long is cut and ends in "...".
+ * returns -1. A sentence that is too long is cut and ends in "...". status and cause are 0 then.
  *
  * With kind AW_ERROR_NONE the kind follows from the number: ETIMEDOUT, ECANCELED and ENOMEM have
  * their own, all others are AW_ERROR_SYSTEM.

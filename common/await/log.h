@@ -20,7 +20,7 @@ enum aw_log_level { AW_LOG_ERROR, AW_LOG_WARNING, AW_LOG_INFO, AW_LOG_DEBUG };
 /*
  * Writes "program: message\n" ("program: warning: message\n" and the like for the levels other
  * than info) in one write. Control characters and bytes that are not UTF-8 are shown escaped
- * (\xNN), so a peer cannot forge lines. errno is preserved. A message over 1,000 bytes is cut to
+ * (\xNN), so a peer cannot forge lines. errno is preserved. A message over 2,000 bytes is cut to
  * that and ends in "...".
  */
 AW_API void aw_log(enum aw_log_level level, const char *format, ...)

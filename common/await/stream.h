@@ -32,6 +32,7 @@
 #include <sys/types.h>
 
 #include "api.h"
+#include "connect.h"
 #include "error.h"
 #include "task.h"
 
@@ -137,6 +138,9 @@ struct aw_stream_connect_options {
 
         /* What the server's certificate must be for. NULL: HOST. */
         const char *server_name;
+
+        /* The way there; NULL: straight. */
+        const struct aw_connect_options *network;
 
         struct aw_stream_options bounds;
 };

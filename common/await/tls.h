@@ -38,6 +38,39 @@ AW_API struct aw_tls_context *aw_tls_context_client(const char *ca_file, bool in
                                                     struct aw_error *error);
 
 /*
+ * The same with all that a client may want. Zeroed, it means: the system's certificates, our policy.
+ * Texts are borrowed until the call returns.
+ */
+struct aw_tls_client_options {
+        const char *ca_file; /* as above */
+        const char *ca_path; /* a directory of authorities, as `openssl rehash` makes it */
+        bool insecure;
+        /*
+         * SHA-256 of the certificate, as aw_tls_context_fingerprint() has it; colons and case do not
+         * matter. The server must show this very certificate; who issued it, for whom and until when
+         * is not looked at.
+         */
+        const char *fingerprint;
+        /*
+         * "sha256//BASE64", of the SubjectPublicKeyInfo; several, separated by ';', of which one must
+         * fit (curl's --pinnedpubkey). On top of the other checks.
+         */
+        const char *pinned_key;
+        /*
+         * Who we are: PEM. key_file NULL: the key is in cert_file. `passphrase` for an encrypted key.
+         */
+        const char *cert_file, *key_file, *passphrase;
+        const char *min_version, *max_version; /* "1.2", "1.3"; NULL: no bound */
+        /*
+         * Names of OpenSSL's, separated by ':'. Those that begin with TLS_ replace the suites of TLS
+         * 1.3, the others those of 1.2. NULL: the policy.
+         */
+        const char *ciphers;
+};
+AW_API struct aw_tls_context *
+aw_tls_context_client_with(const struct aw_tls_client_options *options, struct aw_error *error);
+
+/*
  * The sessions of this client's context resume (RFC 8446 section 2.2): each offers the last ticket
  * that the same host gave to any of them, which saves both sides the certificate. The server's
  * certificate is then the one that was checked for the first of them. To be called before the first
@@ -58,5 +91,35 @@ AW_API void aw_tls_context_unref(struct aw_tls_context *context); /* NULL does n
 #define AW_TLS_FINGERPRINT_SIZE 96
 AW_API int aw_tls_context_fingerprint(const struct aw_tls_context *context,
                                       char out[AW_TLS_FINGERPRINT_SIZE]);
+
+/*
+ * Until when the server certificate is valid, in seconds since 1970; -1 with errno EINVAL for a
+ * client's context.
+ */
+AW_API int64_t aw_tls_context_expires(const struct aw_tls_context *context);
+
+/*
+ * The keys of the session tickets that servers give out (RFC 8446 section 4.6.1). By default each
+ * context has one of its own for as long as it lives. With these, contexts that follow each other,
+ * or those of several processes, take each other's tickets, and the keys can change. Begins zeroed,
+ * with one call of aw_tls_tickets_rotate(); may lie in memory that processes share. The members are
+ * the library's.
+ */
+#define AW_TLS_TICKET_KEYS     3
+#define AW_TLS_TICKET_KEY_SIZE 80
+struct aw_tls_tickets {
+        unsigned rotations;
+        unsigned char keys[AW_TLS_TICKET_KEYS][AW_TLS_TICKET_KEY_SIZE];
+};
+
+/*
+ * Makes a new key for tickets from now on; those of the last two keys are still taken. Sessions may
+ * go on in other threads and processes meanwhile; one caller at a time. 0, or -1 with errno EIO.
+ */
+AW_API int aw_tls_tickets_rotate(struct aw_tls_tickets *tickets);
+
+/* For a server's context; borrowed for as long as it lives. NULL: its own again. */
+AW_API void aw_tls_context_set_tickets(struct aw_tls_context *context,
+                                       const struct aw_tls_tickets *tickets);
 
 #endif

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "api.h"
+#include "connect.h"
 #include "error.h"
 #include "task.h"
 
@@ -261,6 +262,8 @@ enum ws_step {
         WS_STEP_SECURE,    /* TLS is open: a line about it, then two for each certificate */
         WS_STEP_REQUEST,   /* the head that was sent */
         WS_STEP_RESPONSE,  /* the head that came; of one that cannot be understood what there is */
+        WS_STEP_FAULT,     /* what is not right in it, although the connection opens: a sentence */
+        WS_STEP_BODY,      /* of a response that refuses: its first 1,000 bytes */
 };
 
 /* A frame that goes by (section 5.2). */
@@ -302,6 +305,10 @@ struct ws_connect_options {
         aw_time ping_interval, ping_timeout;
         /* What is offered. A server may decline; see ws_extension(). */
         struct ws_deflate_options deflate;
+        /* The way there: proxies, addresses, interfaces. NULL: straight. */
+        const struct aw_connect_options *network;
+        /* What TLS asks for (SNI), and what the certificate must be for. NULL: the URL's host. */
+        const char *server_name;
         /* Borrowed for as long as there is the connection; or NULL. */
         const struct ws_observer *observer;
 };
@@ -311,7 +318,8 @@ struct ws_connect_options {
  * every 250 ms, families in turn), does the TLS and the opening handshake (section 4.1). An open
  * connection, or NULL with errno and *error, which may be NULL: AW_ERROR_USAGE (also without a URL),
  * _RESOLVE, _CONNECTION, _TLS, _CERTIFICATE, _HANDSHAKE with the HTTP status, _TIMEOUT, _CANCELLED,
- * _MEMORY.
+ * _MEMORY. error->cause tells a program which cure to name. With an observer it waits up to a second
+ * for the beginning of a refusal's body.
  */
 AW_API aw_async struct ws *ws_connect(const struct ws_connect_options *options,
                                       struct aw_error *error, aw_time deadline);
@@ -385,6 +393,15 @@ struct ws_answer {
 
 #define WS_ORIGIN_SELF "self"
 
+#define WS_ADDRESSES_MAX 16 /* that one listener may have */
+
+/* Whether several sockets have one TCP port, among which the kernel shares the connections out. */
+enum ws_sharing {
+        WS_SHARING_NONE,
+        WS_SHARING_FIRST, /* nobody may have the port yet; others of this user may join */
+        WS_SHARING_JOIN,  /* with those that have it */
+};
+
 struct ws_listen_options {
         /*
          * wss://HOST:PORT, ws://HOST:PORT, unix:/PATH or ws+unix:/PATH. Port 0: any that is free.
@@ -426,6 +443,22 @@ struct ws_listen_options {
         /* Of a Unix socket: who may connect, as chmod(2); 0: by the umask. */
         unsigned socket_mode;
 
+        enum ws_sharing sharing;
+
+        /*
+         * Sockets that listen already, of the kind that the URL names, at most WS_ADDRESSES_MAX:
+         * they are used instead of binding any. They stay the caller's, who closes them when they
+         * are to listen no more and removes the file of a Unix socket; the listener has duplicates.
+         */
+        const int *descriptors;
+        size_t descriptor_count;
+
+        /*
+         * How long a message that has begun when the listener drains may take to come, in
+         * microseconds.
+         */
+        aw_time drain_time;
+
         /*
          * Decides on each request that is right HTTP, on the loop's stack, before anything is sent.
          * *answer holds what happens if it is left alone: 101 with the subprotocol as above for a
@@ -453,18 +486,47 @@ struct ws_listen_options {
 AW_API aw_async struct ws_listener *ws_listen(const struct ws_listen_options *options,
                                               struct aw_error *error);
 
+/*
+ * The same, but for the binding: whether the URL is right and its name has addresses. 0, or -1 as
+ * above; for a deadline, too.
+ */
+AW_API aw_async int ws_listen_check(const struct ws_listen_options *options,
+                                    struct aw_error *error);
+
+/*
+ * These options hold for connections from now on; those that concern binding are not looked at. A
+ * `tls` of NULL leaves what there is.
+ */
+AW_API void ws_listener_update(struct ws_listener *listener,
+                               const struct ws_listen_options *options);
+
 /* The addresses it listens on, with real ports: "wss://127.0.0.1:7681". NULL past the last. */
 AW_API const char *ws_listener_url(const struct ws_listener *listener, size_t index);
 
 /*
  * Waits for the next connection whose opening handshake (TLS included; it has 10 s, and costs no
- * task) is complete. NULL with errno ETIMEDOUT, ECANCELED, or ESHUTDOWN once the listener drains.
+ * task) is complete. NULL with errno ETIMEDOUT, ECANCELED, or ESHUTDOWN once the listener drains
+ * or has stopped.
  */
 AW_API aw_async struct ws *ws_accept(struct ws_listener *listener, aw_time deadline);
 
 /*
+ * Stops listening. Connections and handshakes go on; ws_accept() fails with ESHUTDOWN when it has
+ * delivered the last of these.
+ */
+AW_API void ws_listener_stop(struct ws_listener *listener);
+
+/*
+ * Frees a listener that has no connections, and leaves its sockets listening: puts them into
+ * `descriptors`, for the caller, and returns how many they are. A Unix socket's file stays. -1 with
+ * errno EMFILE: nothing has changed.
+ */
+AW_API int ws_listener_release(struct ws_listener *listener, int descriptors[WS_ADDRESSES_MAX]);
+
+/*
  * Stops listening, drops handshakes in progress and lets every connection go with 1001: each one's
- * ws_receive() fails with ESHUTDOWN as soon as it has delivered what was received.
+ * ws_receive() fails with ESHUTDOWN as soon as it has delivered what was received, to the end of a
+ * message that has begun if that comes within `drain_time`.
  */
 AW_API void ws_listener_drain(struct ws_listener *listener);
 

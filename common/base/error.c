@@ -31,6 +31,7 @@ aw_error_set(struct aw_error *error, enum aw_error_kind kind, int number, const 
                 error->kind = kind == AW_ERROR_NONE ? kind_of(number) : kind;
                 error->number = number;
                 error->status = 0;
+                error->cause = AW_CAUSE_NONE;
                 va_start(arguments, format);
                 length = vsnprintf(error->text, sizeof(error->text), format, arguments);
                 va_end(arguments);

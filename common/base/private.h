@@ -8,7 +8,7 @@
 
 #include "await/log.h"
 
-#define AW_LOG_MESSAGE_MAX 1000 /* bytes, escaped, without the NUL */
+#define AW_LOG_MESSAGE_MAX 2000 /* bytes, escaped, without the NUL */
 
 #define AW_LOG_PROGRAM_MAX 100 /* bytes of the word before the colon that are shown */
 

@@ -46,7 +46,7 @@ print_bash(const struct aw_opt_program *program)
                "    case $before in\n",
                program->name, program->name);
         while ((option = aw_opt_next(program, option)) != NULL)
-                if (option->help != NULL && option->argument != NULL)
+                if (option->help != NULL && option->argument != NULL && option->implied == NULL)
                         print_bash_arm(option);
         fputs("    esac\n"
               "    case $word in -*) ;; *) return ;; esac\n"
@@ -88,7 +88,7 @@ print_zsh_option(const struct aw_opt *option)
                 printf("{-%c%s,--%s%s}'[", option->letter, flag ? "" : "+", option->name,
                        flag ? "" : "=");
         else
-                printf("'--%s%s[", option->name, flag ? "" : "=");
+                printf("'--%s%s[", option->name, flag ? "" : option->implied == NULL ? "=" : "=-");
         print_zsh_text(option->help);
         putchar(']');
         if (option->kind == AW_OPT_CHOICE) {
@@ -96,7 +96,7 @@ print_zsh_option(const struct aw_opt *option)
                 print_words(option->argument);
                 putchar(')');
         } else if (!flag) {
-                putchar(':');
+                fputs(option->implied == NULL ? ":" : "::", stdout);
                 print_zsh_text(option->argument);
                 fputs(strncmp(option->argument, "FILE", 4) == 0 ? ":_files" : ":", stdout);
         }

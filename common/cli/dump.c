@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,4 +63,25 @@ aw_dump_print(void)
         }
         writing = true;
         aw_task_detach(task);
+}
+
+/*
+ * The process is lost, so what may not be done in a handler is tried nevertheless. If that hangs as
+ * well, whoever sent the signal has another one.
+ */
+static void
+abort_with_dump(int number)
+{
+        if (aw_loop_get() != NULL)
+                aw_task_dump(stderr);
+        raise(number);
+}
+
+void
+aw_dump_at_abort(void)
+{
+        struct sigaction action = {.sa_handler = abort_with_dump,
+                                   .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+
+        sigaction(SIGABRT, &action, NULL);
 }

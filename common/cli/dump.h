@@ -12,4 +12,7 @@ char *aw_dump_text(void);
  */
 void aw_dump_print(void);
 
+/* From now on SIGABRT prints it first, as well as that can be done then. */
+void aw_dump_at_abort(void);
+
 #endif

@@ -11,8 +11,9 @@
 #define AW_VERSION "unknown"
 #endif
 
-#define HELP_WIDTH 80
-#define LABEL_MAX  26 /* a longer label has its line to itself */
+#define HELP_WIDTH   80
+#define SENTENCE_MAX 4096
+#define LABEL_MAX    26 /* a longer label has its line to itself */
 
 /* Prints text from `column` on, broken at spaces so that lines end before HELP_WIDTH. */
 static void
@@ -45,7 +46,7 @@ print_label(FILE *out, const struct aw_opt *option, int length, int column)
         else
                 fprintf(out, "      --%s", option->name);
         if (option->argument != NULL)
-                fprintf(out, " %s", option->argument);
+                fprintf(out, option->implied == NULL ? " %s" : "[=%s]", option->argument);
         if (length + 2 > column) {
                 fputc('\n', out);
                 length = 0;
@@ -56,7 +57,9 @@ print_label(FILE *out, const struct aw_opt *option, int length, int column)
 static int
 label_length(const struct aw_opt *option)
 {
-        size_t argument = option->argument != NULL ? 1 + strlen(option->argument) : 0;
+        size_t argument = option->argument == NULL
+                                  ? 0
+                                  : strlen(option->argument) + (option->implied == NULL ? 1 : 3);
 
         return (int)(strlen("  -n, --") + strlen(option->name) + argument);
 }
@@ -131,12 +134,21 @@ aw_opt_run_builtin(const struct aw_opt_program *program, const struct aw_opt *op
 enum aw_opt_status
 aw_opt_usage_error(const struct aw_opt_program *program, const char *format, ...)
 {
+        const char *place = program->place != NULL ? program->place : "";
+        const char *colon = program->place != NULL ? ": " : "";
+        char sentence[SENTENCE_MAX];
         va_list arguments;
+        int length = snprintf(sentence, sizeof(sentence), "%s%s", place, colon);
 
-        fprintf(stderr, "%s: ", program->name);
         va_start(arguments, format);
-        vfprintf(stderr, format, arguments);
+        vsnprintf(sentence + length, sizeof(sentence) - (size_t)length, format, arguments);
         va_end(arguments);
-        fprintf(stderr, "\ntry '%s --help'\n", program->name);
+        if (program->complain != NULL)
+                program->complain(sentence);
+        else if (program->place != NULL)
+                fprintf(stderr, "%s: %s\n", program->name, sentence);
+        else
+                fprintf(stderr, "%s: %s\ntry '%s --help'\n", program->name, sentence,
+                        program->name);
         return AW_OPT_USAGE;
 }

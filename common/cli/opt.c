@@ -25,6 +25,7 @@ struct parser {
         size_t count;
         struct option names[OPTIONS_MAX + 1]; /* of the same options */
         char letters[2 * OPTIONS_MAX + 3];
+        bool of_file[OPTIONS_MAX]; /* a list that the command line has not replaced yet */
 };
 
 /* A hidden option is known only where it is written out: it is nobody's rival. */
@@ -51,7 +52,9 @@ add_option(struct parser *parser, const struct aw_opt *option)
         parser->options[parser->count] = option;
         parser->names[parser->count] =
                 (struct option){.name = option->name,
-                                .has_arg = flag ? no_argument : required_argument,
+                                .has_arg = flag                      ? no_argument
+                                           : option->implied != NULL ? optional_argument
+                                                                     : required_argument,
                                 .val = LONG + (int)parser->count};
         parser->count++;
         strcat(parser->letters, letter);
@@ -111,8 +114,20 @@ refuse_word(const struct parser *parser, const char *word)
                                   strchr(word + 1, (char)optopt));
 }
 
+/* The lists begin anew where the command line has the word. */
+static void
+replace_list(struct parser *parser, const struct aw_opt *option)
+{
+        for (size_t i = 0; i < parser->count && option->kind == AW_OPT_STRINGS; i++) {
+                if (!parser->of_file[i] || parser->options[i]->offset != option->offset)
+                        continue;
+                parser->of_file[i] = false;
+                aw_opt_strings_free((void *)((char *)parser->values + option->offset));
+        }
+}
+
 static enum aw_opt_status
-take_code(const struct parser *parser, int code, const char *word, const char *next)
+take_code(struct parser *parser, int code, const char *word, const char *next)
 {
         const struct aw_opt *option = option_of(parser, code == MISSING ? optopt : code);
 
@@ -123,7 +138,9 @@ take_code(const struct parser *parser, int code, const char *word, const char *n
                                           option->name, option->argument);
         if (option == &aw_opt_builtin[AW_OPT_HELP])
                 return aw_opt_store(parser->program, option, next, parser->values);
-        return aw_opt_store(parser->program, option, optarg, parser->values);
+        replace_list(parser, option);
+        return aw_opt_store(parser->program, option, optarg == NULL ? option->implied : optarg,
+                            parser->values);
 }
 
 void
@@ -147,17 +164,54 @@ free_lists(const struct parser *parser)
                         aw_opt_strings_free((void *)((char *)parser->values + option->offset));
 }
 
+/*
+ * Where the command line names a file of options; NULL: nowhere, or whatever it says it is only to
+ * print something.
+ */
+static struct aw_opt_config *
+find_config(const struct parser *parser, int argc, char **argv)
+{
+        struct aw_opt_config *config = NULL;
+        const struct aw_opt *option;
+        int code;
+
+        optind = 0;
+        while ((code = getopt_long(argc, argv, parser->letters, parser->names, NULL)) != -1) {
+                option = code == OPERAND ? NULL : option_of(parser, code);
+                if (option != NULL && aw_opt_is_builtin(option))
+                        return NULL;
+                if (option == NULL || option->kind != AW_OPT_CONFIG)
+                        continue;
+                config = (void *)((char *)parser->values + option->offset);
+                config->path = optarg;
+        }
+        return config;
+}
+
+static enum aw_opt_status
+read_config_file(struct parser *parser, int argc, char **argv)
+{
+        struct aw_opt_config *config = find_config(parser, argc, argv);
+
+        if (config == NULL)
+                return AW_OPT_RUN;
+        for (size_t i = 0; i < parser->count; i++)
+                parser->of_file[i] = parser->options[i]->kind == AW_OPT_STRINGS;
+        return aw_opt_read_config(parser->program, config, parser->values);
+}
+
 enum aw_opt_status
 aw_opt_parse(const struct aw_opt_program *program, int argc, char **argv, void *values,
              int *operands)
 {
         struct parser parser = {.program = program, .values = values};
-        enum aw_opt_status status = AW_OPT_RUN;
+        enum aw_opt_status status;
         const char *word;
         int count = 0, code = 0;
 
         read_table(&parser, argc, argv);
         opterr = 0;
+        status = read_config_file(&parser, argc, argv);
         optind = 0; /* begins anew, at 1 */
         while (status == AW_OPT_RUN && code != -1) {
                 word = argc > 1 ? argv[optind == 0 ? 1 : optind] : "";

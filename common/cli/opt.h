@@ -32,6 +32,18 @@ enum aw_opt_kind {
         AW_OPT_NUMBER,
         /* const char *: one of the words in `argument`, which are separated by '|'. */
         AW_OPT_CHOICE,
+        /*
+         * struct aw_opt_config: a file that options are read from, one on a line: "name value",
+         * "name=value", or the name of a flag; lines that begin with # are comments. What the
+         * command line says, wherever, replaces what the file says.
+         */
+        AW_OPT_CONFIG,
+};
+
+/* Strings of the file lie in `text`; freed by aw_opt_config_free(). */
+struct aw_opt_config {
+        const char *path; /* or NULL */
+        char *text;
 };
 
 /* Borrowed words of argv in arrays of the parser's; freed by aw_opt_strings_free(). */
@@ -64,6 +76,11 @@ struct aw_opt {
         uint64_t minimum, maximum;
         /* Only `--help all` shows it. */
         bool seldom;
+        /*
+         * Makes the argument one that may be left out (--name or --name=VALUE, never the next word):
+         * what it is then. Of options without a letter.
+         */
+        const char *implied;
 };
 
 struct aw_opt_program {
@@ -81,6 +98,9 @@ struct aw_opt_program {
         const struct aw_opt *options;
         /* After the options, printed as it is and ended with a newline; or NULL. */
         const char *epilogue;
+        /* Takes the sentence that says what is wrong; NULL: it goes to standard error. */
+        void (*complain)(const char *sentence);
+        const char *place; /* the parser's: "FILE:LINE" */
 };
 
 enum aw_opt_status {
@@ -101,7 +121,8 @@ enum aw_opt_status {
  * --name=VALUE or unique prefixes, short ones as -n VALUE, -nVALUE, grouped flags -kv; "--" ends
  * the options; options and operands mix; "-" is an operand. Operands are moved, in order, to the
  * front of argv + 1, a NULL follows them, and *operands is their count. With anything but
- * AW_OPT_RUN there are no operands, and lists of strings are empty again.
+ * AW_OPT_RUN there are no operands, and lists of strings are empty again. A file of options that
+ * was read has to be freed whatever it returns.
  */
 enum aw_opt_status aw_opt_parse(const struct aw_opt_program *program, int argc, char **argv,
                                 void *values, int *operands);
@@ -115,9 +136,15 @@ void aw_opt_keep_standard(void);
 /* What --help prints; all: what `--help all` does. */
 void aw_opt_help(const struct aw_opt_program *program, bool all, FILE *out);
 
-/* Prints "name: sentence" and "try 'name --help'" on standard error; returns AW_OPT_USAGE. */
+/*
+ * Prints "name: sentence" and "try 'name --help'" on standard error, or hands the sentence to
+ * program->complain(); returns AW_OPT_USAGE.
+ */
 enum aw_opt_status aw_opt_usage_error(const struct aw_opt_program *program, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
+
+/* Frees what was read of the file, and with it the strings. */
+void aw_opt_config_free(struct aw_opt_config *config);
 
 /* Frees the arrays (not the words) and empties them. */
 void aw_opt_strings_free(struct aw_opt_strings *strings);

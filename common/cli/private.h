@@ -24,6 +24,13 @@ enum aw_opt_status aw_opt_run_builtin(const struct aw_opt_program *program,
                                       const struct aw_opt *option, const char *text);
 
 /*
+ * config.c: stores what the file config->path says. Anything but AW_OPT_RUN: it was said what is
+ * wrong.
+ */
+enum aw_opt_status aw_opt_read_config(const struct aw_opt_program *program,
+                                      struct aw_opt_config *config, void *values);
+
+/*
  * value.c: checks the text (NULL for a flag) and stores what it says in the option's field, or does
  * what a built-in option says.
  */

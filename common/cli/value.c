@@ -250,6 +250,9 @@ aw_opt_store(const struct aw_opt_program *program, const struct aw_opt *option, 
                 return AW_OPT_RUN;
         case AW_OPT_STRINGS:
                 return store_string(program, field, option->letter, text);
+        case AW_OPT_CONFIG:
+                /* It was read already. */
+                return AW_OPT_RUN;
         case AW_OPT_STRING:
         case AW_OPT_CHOICE:
                 *(const char **)field = text;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "net/connect.h"
-
+#include "net/connect_private.h"
 #include "net/resolve.h"
 #include "net/transport.h"
 #include "task/suspend.h"
@@ -25,6 +25,7 @@ struct attempt {
 struct race {
         struct attempt *attempts; /* one for each address */
         struct aw_addresses *addresses;
+        const char *interface;
         size_t started, failed;
         bool crowded; /* the next one is, for now */
         struct attempt *winner;
@@ -87,6 +88,26 @@ static const struct aw_transport_callbacks attempt_callbacks = {
         .closed = attempt_closed,
 };
 
+/* The socket will come from that device, or that address. 0, or -1 with errno. */
+static int
+come_from(int fd, const char *interface, int family)
+{
+        struct sockaddr_in v4 = {.sin_family = AF_INET};
+        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+
+        if (interface == NULL || family == AF_UNIX)
+                return 0;
+        if (inet_pton(AF_INET, interface, &v4.sin_addr) == 1 && family == AF_INET)
+                return bind(fd, (const struct sockaddr *)&v4, sizeof(v4));
+        if (inet_pton(AF_INET6, interface, &v6.sin6_addr) == 1 && family == AF_INET6)
+                return bind(fd, (const struct sockaddr *)&v6, sizeof(v6));
+        if (aw_is_number(interface)) {
+                errno = EAFNOSUPPORT;
+                return -1;
+        }
+        return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)strlen(interface));
+}
+
 /* A connection on its way to the address, or NULL with errno. */
 static struct aw_transport *
 attempt_start(const struct aw_address *address, struct attempt *attempt)
@@ -96,8 +117,9 @@ attempt_start(const struct aw_address *address, struct attempt *attempt)
 
         if (fd == -1)
                 return NULL;
-        if (connect(fd, (const struct sockaddr *)&address->storage, address->length) == 0 ||
-            errno == EINPROGRESS)
+        if (come_from(fd, attempt->race->interface, address->storage.ss_family) == 0 &&
+            (connect(fd, (const struct sockaddr *)&address->storage, address->length) == 0 ||
+             errno == EINPROGRESS))
                 return aw_transport_open(fd, true, NULL, &attempt_callbacks, attempt);
         error = errno;
         close(fd);
@@ -189,9 +211,9 @@ interleave(struct aw_addresses *addresses)
 }
 
 async struct aw_transport *
-aw_connect(struct aw_addresses *addresses, aw_time deadline)
+aw_connect(struct aw_addresses *addresses, const char *interface, aw_time deadline)
 {
-        struct race race = {.addresses = addresses};
+        struct race race = {.addresses = addresses, .interface = interface};
         struct aw_transport *transport;
         int error;
 

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -193,6 +194,17 @@ remove_file(const struct aw_port *port)
                 unlink(path);
 }
 
+/* Asked for before the port is bound, it would let us in beside whoever has it. */
+static int
+share_port(const struct aw_port *port, enum aw_sharing when)
+{
+        int on = 1;
+
+        return port->ports->sharing != when || port->ports->socket[0] != '\0'
+                       ? 0
+                       : setsockopt(port->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+}
+
 static int
 bind_port(struct aw_port *port, const struct aw_address *address)
 {
@@ -204,7 +216,9 @@ bind_port(struct aw_port *port, const struct aw_address *address)
                 setsockopt(port->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
         if (address->storage.ss_family == AF_INET6)
                 setsockopt(port->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-        if (bind(port->fd, (const struct sockaddr *)&address->storage, address->length) == -1)
+        if (share_port(port, AW_SHARING_JOIN) == -1 ||
+            bind(port->fd, (const struct sockaddr *)&address->storage, address->length) == -1 ||
+            share_port(port, AW_SHARING_FIRST) == -1)
                 return -1;
         if (address->storage.ss_family == AF_UNIX && settle_file(port, port->ports->socket) == -1)
                 return -1;
@@ -245,6 +259,20 @@ name_port(struct aw_port *port, const struct aw_url *url)
                  text);
 }
 
+/* The socket listens: from now on connections are accepted. */
+static int
+start_port(struct aw_port *port, const struct aw_url *url)
+{
+        name_port(port, url);
+        port->watch = aw_watch_open(port->fd, port_readable, port);
+        if (port->watch == NULL)
+                return -1;
+        port->ports->count++;
+        if (port->ports->spare == 0)
+                open_spare(port->ports);
+        return 0;
+}
+
 /* The next of the listener's ports. */
 static int
 open_port(struct aw_ports *ports, const struct aw_url *url, struct aw_address *address)
@@ -259,17 +287,8 @@ open_port(struct aw_ports *ports, const struct aw_url *url, struct aw_address *a
                 socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (port->fd == -1)
                 return -1;
-        if (bind_port(port, address) == -1)
-                goto fail;
-        name_port(port, url);
-        port->watch = aw_watch_open(port->fd, port_readable, port);
-        if (port->watch == NULL)
-                goto fail;
-        ports->count++;
-        if (ports->spare == 0)
-                open_spare(ports);
-        return 0;
-fail:
+        if (bind_port(port, address) == 0 && start_port(port, url) == 0)
+                return 0;
         error = errno;
         remove_file(port);
         close(port->fd);
@@ -299,8 +318,8 @@ aw_ports_close(struct aw_ports *ports)
                 port = &ports->items[--ports->count];
                 aw_handle_cancel(&port->resume);
                 remove_file(port);
-                /* The watch closes it at the end of this turn; the address is free before that. */
-                shutdown(port->fd, SHUT_RDWR);
+                if (!port->lent)
+                        shutdown(port->fd, SHUT_RDWR);
                 aw_watch_close(port->watch);
         }
 }
@@ -403,4 +422,69 @@ aw_ports_open(struct aw_ports *ports, const struct aw_url *url, struct aw_addres
                 aw_ports_close(ports);
         }
         return 0;
+}
+
+static int
+adopt_port(struct aw_ports *ports, const struct aw_url *url, int descriptor)
+{
+        struct aw_port *port = &ports->items[ports->count];
+        int on = 1, error;
+
+        *port = (struct aw_port){.ports = ports, .lent = true};
+        port->fd = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+        if (port->fd == -1)
+                return -1;
+        /* accept4() must not wait for a connection that another process was quicker to take. */
+        if (ioctl(port->fd, FIONBIO, &on) == 0 && start_port(port, url) == 0)
+                return 0;
+        error = errno;
+        close(port->fd);
+        errno = error;
+        return -1;
+}
+
+int
+aw_ports_adopt(struct aw_ports *ports, const struct aw_url *url, const int *descriptors,
+               size_t count, struct aw_error *error)
+{
+        size_t i;
+        int reason;
+
+        memcpy(ports->socket, url->socket, sizeof(ports->socket));
+        if (count > AW_PORTS_MAX)
+                return aw_error_set(error, AW_ERROR_LISTEN, E2BIG,
+                                    "cannot listen on %zu sockets: a listener has at most %d",
+                                    count, AW_PORTS_MAX);
+        for (i = 0; i < count; i++) {
+                if (adopt_port(ports, url, descriptors[i]) == 0)
+                        continue;
+                reason = errno;
+                aw_ports_close(ports);
+                return aw_error_set(error, AW_ERROR_LISTEN, reason,
+                                    "cannot listen on descriptor %d: %s", descriptors[i],
+                                    strerror(reason));
+        }
+        return 0;
+}
+
+int
+aw_ports_release(struct aw_ports *ports, int descriptors[AW_PORTS_MAX])
+{
+        int count = (int)ports->count, i;
+
+        for (i = 0; i < count; i++) {
+                descriptors[i] = fcntl(ports->items[i].fd, F_DUPFD_CLOEXEC, 0);
+                if (descriptors[i] == -1) {
+                        while (i > 0)
+                                close(descriptors[--i]);
+                        errno = EMFILE;
+                        return -1;
+                }
+        }
+        for (i = 0; i < count; i++) {
+                ports->items[i].lent = true;
+                ports->items[i].inode = 0;
+        }
+        aw_ports_close(ports);
+        return count;
 }

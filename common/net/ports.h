@@ -24,9 +24,17 @@ struct aw_port {
         struct aw_handle resume;
         bool out_of_descriptors; /* that was logged */
         aw_time since, failed;   /* since when somebody waits for one, and was seen to last */
+        bool lent;               /* it is somebody else's: the end leaves it listening */
         dev_t device;            /* of a Unix socket's file, which is removed at the end */
         ino_t inode;
         char url[AW_URL_HOST_MAX + 32]; /* with its real port */
+};
+
+/* How a TCP port is shared with other sockets of this user (SO_REUSEPORT). */
+enum aw_sharing {
+        AW_SHARING_NONE,
+        AW_SHARING_FIRST, /* nobody may have it yet, and others may join */
+        AW_SHARING_JOIN,  /* with those that have it */
 };
 
 /* The caller's; zeroed but for the last six it is closed. */
@@ -39,6 +47,7 @@ struct aw_ports {
 
         bool bare;            /* `url` is to have no scheme: "127.0.0.1:7681" */
         unsigned socket_mode; /* of a Unix socket's file; 0: as the umask says */
+        enum aw_sharing sharing;
 
         /* What a connection is told that has to be turned away; NULL: nothing. */
         const char *busy;
@@ -59,6 +68,19 @@ struct aw_ports {
  */
 int aw_ports_open(struct aw_ports *ports, const struct aw_url *url, struct aw_addresses *addresses,
                   struct aw_error *error);
+
+/*
+ * Begins to accept from duplicates of sockets that listen already. Their end leaves the originals,
+ * and a Unix socket's file, as they are. 0, or -1 with errno and *error.
+ */
+int aw_ports_adopt(struct aw_ports *ports, const struct aw_url *url, const int *descriptors,
+                   size_t count, struct aw_error *error);
+
+/*
+ * Closes the ports, but leaves their sockets listening: duplicates, for the caller, are put into
+ * `descriptors`. Their count, which is ports->count, or -1 with errno EMFILE: nothing has changed.
+ */
+int aw_ports_release(struct aw_ports *ports, int descriptors[AW_PORTS_MAX]);
 
 /* Stops and resumes accepting; connections wait in the kernel meanwhile. */
 void aw_ports_pause(struct aw_ports *ports, bool pause);

@@ -15,7 +15,7 @@
 
 /* A question for a thread, and its answer. */
 struct query {
-        char host[AW_URL_HOST_MAX + 1];
+        char host[AW_URL_HOST_MAX + AW_URL_ZONE_MAX + 2];
         char port[6];
         struct addrinfo hints;
         int code; /* of getaddrinfo() */
@@ -40,6 +40,27 @@ aw_address_set_port(struct aw_address *address, uint16_t port)
                 ((struct sockaddr_in *)&address->storage)->sin_port = htons(port);
         else if (address->storage.ss_family == AF_INET6)
                 ((struct sockaddr_in6 *)&address->storage)->sin6_port = htons(port);
+}
+
+bool
+aw_is_number(const char *host)
+{
+        struct in6_addr unused;
+
+        return inet_pton(AF_INET, host, &unused) == 1 || inet_pton(AF_INET6, host, &unused) == 1;
+}
+
+size_t
+aw_address_bytes(const struct sockaddr_storage *address, uint8_t *out)
+{
+        bool v4 = address->ss_family == AF_INET;
+        size_t length = v4 ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+
+        memcpy(out,
+               v4 ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
+                  : (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr,
+               length);
+        return length;
 }
 
 void
@@ -183,14 +204,6 @@ query_finish(struct query *query, struct aw_addresses *addresses, const char **r
         return result;
 }
 
-static bool
-is_number(const char *host)
-{
-        struct in6_addr unused;
-
-        return inet_pton(AF_INET, host, &unused) == 1 || inet_pton(AF_INET6, host, &unused) == 1;
-}
-
 static struct query *
 query_create(const struct aw_url *url, bool passive)
 {
@@ -198,11 +211,12 @@ query_create(const struct aw_url *url, bool passive)
 
         if (query == NULL)
                 return NULL;
-        memcpy(query->host, url->host, sizeof(query->host));
+        snprintf(query->host, sizeof(query->host), "%s%s%s", url->host,
+                 url->zone[0] == '\0' ? "" : "%", url->zone);
         snprintf(query->port, sizeof(query->port), "%u", url->port);
         query->hints.ai_socktype = SOCK_STREAM;
         query->hints.ai_flags = AI_NUMERICSERV | (passive ? AI_PASSIVE : 0) |
-                                (is_number(url->host) ? AI_NUMERICHOST : 0);
+                                (aw_is_number(url->host) ? AI_NUMERICHOST : 0);
         return query;
 }
 
@@ -222,7 +236,7 @@ aw_resolve(const struct aw_url *url, bool passive, struct aw_addresses *addresse
         job.argument = query_create(url, passive);
         if (job.argument == NULL)
                 return -1;
-        if (is_number(url->host)) {
+        if (aw_is_number(url->host)) {
                 query_run(job.argument, &answer);
         } else if (await(aw_run_in_executor(NULL, &job, &answer)) == -1) {
                 *reason = strerror(errno);

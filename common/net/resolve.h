@@ -5,6 +5,8 @@
 #ifndef AW_NET_RESOLVE_H
 #define AW_NET_RESOLVE_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "await/task.h"
@@ -32,6 +34,12 @@ void aw_addresses_free(struct aw_addresses *addresses);
 
 /* "127.0.0.1:7681", "[::1]:7681", "unix". Cut to size; 64 bytes are enough. */
 void aw_address_format(const struct sockaddr_storage *address, char *out, size_t size);
+
+/* Whether the text is an IPv4 or an IPv6 address, as inet_pton() reads it. */
+bool aw_is_number(const char *host);
+
+/* The address itself, in the network's order: 4 or 16 bytes; how many. */
+size_t aw_address_bytes(const struct sockaddr_storage *address, uint8_t *out);
 
 /* For IPv4 and IPv6; 0 for others. */
 uint16_t aw_address_port(const struct sockaddr_storage *address);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/connect.h"
+#include "net/dial.h"
 #include "net/resolve.h"
 #include "net/stream_private.h"
 #include "net/transport.h"
@@ -84,22 +84,6 @@ create_session(const struct aw_stream_connect_options *options, const struct aw_
                                            strerror(errno));
 }
 
-static async struct aw_transport *
-dial(struct aw_addresses *addresses, const char *address, struct aw_error *error, aw_time deadline)
-{
-        struct aw_transport *transport = await(aw_connect(addresses, deadline));
-
-        if (transport != NULL)
-                return transport;
-        if (errno == ETIMEDOUT || errno == ECANCELED)
-                aw_error_set(error, AW_ERROR_NONE, errno, "%s while connecting to %s", doing(errno),
-                             address);
-        else
-                aw_error_set(error, errno == ENOMEM ? AW_ERROR_MEMORY : AW_ERROR_CONNECTION, errno,
-                             "cannot connect to %s: %s", address, strerror(errno));
-        return NULL;
-}
-
 /* The transport and the session become the stream's. */
 static async struct aw_stream *
 establish(const struct aw_stream_connect_options *options, struct aw_transport *transport,
@@ -123,17 +107,17 @@ establish(const struct aw_stream_connect_options *options, struct aw_transport *
 
 static async struct aw_stream *
 open_connection(const struct aw_stream_connect_options *options, struct aw_url *url,
-                struct aw_addresses *addresses, struct aw_error *error, aw_time deadline)
+                struct aw_dial *dial, struct aw_error *error, aw_time deadline)
 {
         struct aw_transport *transport;
         struct aw_tls *tls;
         int number;
 
-        if (await(aw_stream_resolve(options->address, false, url, addresses, error, deadline)) ==
-                    -1 ||
+        if (parse_address(options->address, false, url, error) == -1 ||
+            await(aw_dial_resolve(dial, url, options->network, error, deadline)) == -1 ||
             create_session(options, url, &tls, error) == -1)
                 return NULL;
-        transport = await(dial(addresses, options->address, error, deadline));
+        transport = await(aw_dial_connect(dial, error, deadline));
         if (transport != NULL)
                 return await(establish(options, transport, tls, error, deadline));
         number = errno;
@@ -147,17 +131,18 @@ aw_stream_connect(const struct aw_stream_connect_options *options, struct aw_err
                   aw_time deadline)
 {
         struct aw_url *url = calloc(1, sizeof(*url));
-        struct aw_addresses addresses = {.items = NULL};
-        struct aw_stream *stream;
+        struct aw_dial *dial = calloc(1, sizeof(*dial));
+        struct aw_stream *stream = NULL;
         int number;
 
-        if (url == NULL) {
+        if (url == NULL || dial == NULL)
                 aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
-                return NULL;
-        }
-        stream = await(open_connection(options, url, &addresses, error, deadline));
+        else
+                stream = await(open_connection(options, url, dial, error, deadline));
         number = errno;
-        aw_addresses_free(&addresses);
+        if (dial != NULL)
+                aw_dial_free(dial);
+        free(dial);
         free(url);
         errno = number;
         return stream;

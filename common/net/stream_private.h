@@ -140,6 +140,12 @@ struct aw_stream *aw_stream_of_transport(struct aw_transport *transport, struct 
 struct aw_stream *aw_stream_of_socket(int fd, struct aw_tls *tls,
                                       const struct aw_stream_options *bounds);
 
+/*
+ * Takes the transport out of a plain stream, whose output is flushed, and frees that: as from
+ * aw_connect(). NULL with errno, EPROTO if there is input that nobody read; the stream is dropped.
+ */
+struct aw_transport *aw_stream_take_transport(struct aw_stream *stream);
+
 /* Waits until the connection is established, TLS and all. 0, or -1 with errno and *error. */
 async int aw_stream_wait_established(struct aw_stream *stream, struct aw_error *error,
                                      aw_time deadline);

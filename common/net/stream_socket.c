@@ -92,11 +92,13 @@ socket_closed(void *owner, int error, const char *text)
         struct aw_stream *stream = owner;
         const struct aw_tls *tls = aw_transport_tls(stream->transport);
 
-        if (stream->why != NULL && text != NULL)
+        if (stream->why != NULL && text != NULL) {
                 aw_error_set(stream->why,
                              tls != NULL && aw_tls_refused_peer(tls) ? AW_ERROR_CERTIFICATE
                                                                      : AW_ERROR_TLS,
                              EPROTO, "%s", text);
+                stream->why->cause = tls == NULL ? AW_CAUSE_NONE : aw_tls_error_cause(tls);
+        }
         stream->transport = NULL;
         aw_handle_cancel(&stream->late);
         if (!stream->ended && stream->read_error == 0 && error != 0)
@@ -259,6 +261,27 @@ aw_stream_of_socket(int fd, struct aw_tls *tls, const struct aw_stream_options *
         return NULL;
 }
 
+struct aw_transport *
+aw_stream_take_transport(struct aw_stream *stream)
+{
+        struct aw_transport *transport = stream->transport;
+        int error = transport == NULL || stream->ended ? EPIPE
+                    : stream->input.length > 0         ? EPROTO
+                                                       : 0;
+
+        if (error != 0) {
+                aw_stream_drop(stream);
+                errno = error;
+                return NULL;
+        }
+        aw_transport_pause(transport, true);
+        aw_transport_disown(transport);
+        stream->transport = NULL;
+        aw_stream_unref(stream);
+        aw_stream_drop(stream);
+        return transport;
+}
+
 static int
 tell_failure(const struct aw_stream *stream, struct aw_error *error)
 {
@@ -285,8 +308,12 @@ aw_stream_wait_established(struct aw_stream *stream, struct aw_error *error, aw_
         stream->why = NULL;
         if (result == 0 && stream->established)
                 return 0;
-        if (why.kind != AW_ERROR_NONE)
-                return aw_error_set(error, why.kind, EPROTO, "%s", why.text);
+        if (why.kind != AW_ERROR_NONE) {
+                if (error != NULL)
+                        *error = why;
+                errno = EPROTO;
+                return -1;
+        }
         if (result == 0)
                 errno = stream->read_error != 0 ? stream->read_error : EPIPE;
         return tell_failure(stream, error);

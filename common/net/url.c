@@ -192,9 +192,6 @@ check_host(struct span host, struct aw_error *error)
 
         if (host.length == 0)
                 return url_refuse(error, "the URL names no host");
-        if (!is_ascii(host))
-                return url_refuse(error, "an international host name must be in its ASCII form "
-                                         "(xn--...)");
         if (host.length > AW_URL_HOST_MAX)
                 return url_refuse(error, "the host name is longer than 253 bytes");
         /* The dot of the root, which only keeps the resolver from trying its own domains. */
@@ -212,14 +209,28 @@ check_host(struct span host, struct aw_error *error)
         return url_refuse(error, "the host is neither a name nor an IPv4 address");
 }
 
+/* Splits ADDRESS%ZONE or ADDRESS%25ZONE. */
+static int
+take_zone(struct span *host, struct span *zone, struct aw_error *error)
+{
+        struct span address = until(*host, "%");
+
+        *zone = after(*host, address.length);
+        *host = address;
+        if (zone->length == 0)
+                return 0;
+        *zone = after(*zone, begins_with(*zone, "%25") ? 3 : 1);
+        if (zone->length == 0 || zone->length > AW_URL_ZONE_MAX || contains(*zone, '%'))
+                return url_refuse(error, "the zone of the IPv6 address is no interface's name");
+        return 0;
+}
+
 static int
 check_ipv6(struct span host, struct aw_error *error)
 {
         char address[INET6_ADDRSTRLEN];
         struct in6_addr binary;
 
-        if (contains(host, '%'))
-                return url_refuse(error, "an IPv6 address with a zone is not supported");
         if (host.length < sizeof(address)) {
                 copy(address, host);
                 if (inet_pton(AF_INET6, address, &binary) == 1)
@@ -230,12 +241,17 @@ check_ipv6(struct span host, struct aw_error *error)
 
 /* [ADDRESS], and what follows it. */
 static int
-take_ipv6(struct span *authority, struct span *host, struct aw_error *error)
+take_ipv6(struct span *authority, struct aw_url *url, struct span *host, struct aw_error *error)
 {
+        struct span zone;
+
         *host = until(after(*authority, 1), "]");
         if (host->length + 1 == authority->length)
                 return url_refuse(error, "the bracket before the IPv6 address is not closed");
         *authority = after(*authority, host->length + 2);
+        if (take_zone(host, &zone, error) == -1)
+                return -1;
+        copy(url->zone, zone);
         return check_ipv6(*host, error);
 }
 
@@ -255,13 +271,30 @@ looks_like_ipv6(struct span span)
         return colons > 1;
 }
 
+/* The ASCII form of an international name, in the place where the host will be. */
 static int
-take_host(struct span *authority, struct span *host, struct aw_error *error)
+internationalise(struct span *host, struct aw_url *url, struct aw_error *error)
+{
+        char name[4 * AW_URL_HOST_MAX + 1];
+
+        if (host->length >= sizeof(name))
+                return url_refuse(error, "the host name is longer than 253 bytes");
+        copy(name, *host);
+        if (aw_url_to_ascii(name, url->host, error) == -1)
+                return -1;
+        *host = (struct span){url->host, strlen(url->host)};
+        return 0;
+}
+
+static int
+take_host(struct span *authority, struct aw_url *url, struct span *host, struct aw_error *error)
 {
         struct span whole = *authority;
 
         *host = until(whole, ":");
         *authority = after(whole, host->length);
+        if (!is_ascii(*host) && internationalise(host, url, error) == -1)
+                return -1;
         if (looks_like_ipv6(whole))
                 return url_refuse(error,
                                   "an IPv6 address in a URL stands in brackets, as in [::1]");
@@ -273,7 +306,8 @@ write_host(struct aw_url *url, struct span host, bool ipv6, uint16_t default_por
 {
         char port[sizeof ":65535"] = "";
 
-        copy(url->host, host);
+        memmove(url->host, host.data, host.length);
+        url->host[host.length] = '\0';
         for (char *at = url->host; *at != '\0'; at++)
                 *at = url_lower(*at);
         if (url->port != default_port)
@@ -311,9 +345,9 @@ parse_inet(struct span rest, struct aw_url *url, bool listening, struct aw_error
                 return url_refuse(error, "a user name or password in a URL is not supported: give "
                                          "them in the field Authorization");
         if (ipv6)
-                result = take_ipv6(&authority, &host, error);
+                result = take_ipv6(&authority, url, &host, error);
         else if (!listening || !take_any(&authority, &host))
-                result = take_host(&authority, &host, error);
+                result = take_host(&authority, url, &host, error);
         if (result == -1)
                 return -1;
         url->port = default_port;

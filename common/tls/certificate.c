@@ -38,25 +38,33 @@ open_pem(const char *path, struct aw_error *error)
         return bio;
 }
 
-/*
- * Called for an encrypted key: nobody is there to be asked. Without it OpenSSL asks the terminal.
- */
+/* What OpenSSL is told when it finds something encrypted. */
+struct secret {
+        const char *passphrase; /* or NULL: nobody is there to be asked */
+        bool asked;
+};
+
+/* Without this OpenSSL asks the terminal. */
 static int
-refuse_passphrase(char *buffer, int size, int writing, void *asked)
+give_passphrase(char *buffer, int size, int writing, void *argument)
 {
-        (void)buffer;
-        (void)size;
+        struct secret *secret = argument;
+        size_t length = secret->passphrase == NULL ? 0 : strlen(secret->passphrase);
+
         (void)writing;
-        *(bool *)asked = true;
-        return -1;
+        secret->asked = true;
+        if (length == 0 || length > (size_t)size)
+                return -1;
+        memcpy(buffer, secret->passphrase, length);
+        return (int)length;
 }
 
 /* The next certificate of a file; NULL at its end, or with *failed and *error set. */
 static X509 *
 read_certificate(BIO *bio, const char *path, struct aw_error *error, bool *failed)
 {
-        bool asked = false;
-        X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, refuse_passphrase, &asked);
+        struct secret none = {.passphrase = NULL};
+        X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, give_passphrase, &none);
         unsigned long reason = ERR_peek_last_error();
 
         if (certificate != NULL)
@@ -122,23 +130,28 @@ present(SSL_CTX *ssl, X509 *certificate, bool first)
 }
 
 static EVP_PKEY *
-read_key(const char *path, struct aw_error *error)
+read_key(const char *path, const char *passphrase, struct aw_error *error)
 {
+        struct secret secret = {.passphrase = passphrase};
         BIO *bio = open_pem(path, error);
-        bool encrypted = false;
         EVP_PKEY *key;
 
         if (bio == NULL)
                 return NULL;
-        key = PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, &encrypted);
+        key = PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &secret);
         BIO_free(bio);
-        if (key == NULL && encrypted)
-                aw_tls_error_set(error, EINVAL,
-                                 "the key in '%s' is encrypted: store it without a passphrase",
+        if (key != NULL)
+                return key;
+        if (secret.asked && passphrase != NULL)
+                aw_tls_error_set(error, EINVAL, "the passphrase does not fit the key in '%s'",
                                  path);
-        else if (key == NULL)
+        else if (secret.asked)
+                aw_tls_error_set(error, EINVAL, "the key in '%s' is encrypted", path);
+        else
                 aw_tls_error_set(error, EINVAL, "there is no usable private key in '%s'", path);
-        return key;
+        if (secret.asked && error != NULL)
+                error->cause = AW_CAUSE_PASSPHRASE;
+        return NULL;
 }
 
 /* A server does not refuse to start for this, its clients will do that; but it says so. */
@@ -154,19 +167,19 @@ warn_about_dates(SSL_CTX *ssl, const char *path)
 }
 
 int
-aw_tls_certificate_load(SSL_CTX *ssl, const char *cert_file, const char *key_file,
-                        struct aw_error *error)
+aw_tls_certificate_present(SSL_CTX *ssl, const char *cert_file, const char *key_file,
+                           const char *passphrase, struct aw_error *error)
 {
         EVP_PKEY *key;
         int result = 0;
 
-        if (cert_file == NULL || key_file == NULL)
-                return aw_tls_error_set(error, EINVAL,
-                                        cert_file == NULL ? "a private key needs a certificate"
-                                                          : "a certificate needs a private key");
+        if (cert_file == NULL)
+                return aw_tls_error_set(error, EINVAL, "a private key needs a certificate");
+        if (key_file == NULL)
+                key_file = cert_file;
         if (each_certificate(cert_file, present, ssl, error) == -1)
                 return -1;
-        key = read_key(key_file, error);
+        key = read_key(key_file, passphrase, error);
         if (key == NULL)
                 return -1;
         if (X509_check_private_key(SSL_CTX_get0_certificate(ssl), key) != 1)
@@ -181,6 +194,26 @@ aw_tls_certificate_load(SSL_CTX *ssl, const char *cert_file, const char *key_fil
                 warn_about_dates(ssl, cert_file);
         EVP_PKEY_free(key);
         return result;
+}
+
+/* Nobody is there to type a passphrase when a server starts. */
+int
+aw_tls_certificate_load(SSL_CTX *ssl, const char *cert_file, const char *key_file,
+                        struct aw_error *error)
+{
+        struct aw_error own;
+
+        if (error == NULL)
+                error = &own;
+        if (cert_file != NULL && key_file == NULL)
+                return aw_tls_error_set(error, EINVAL, "a certificate needs a private key");
+        if (aw_tls_certificate_present(ssl, cert_file, key_file, NULL, error) == 0)
+                return 0;
+        if (error->cause == AW_CAUSE_PASSPHRASE)
+                aw_tls_error_set(error, EINVAL,
+                                 "the key in '%s' is encrypted: store it without a passphrase",
+                                 key_file);
+        return -1;
 }
 
 static int

@@ -4,6 +4,7 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "tls/private.h"
 
@@ -45,8 +46,8 @@ set_policy(SSL_CTX *ssl)
                        : -1;
 }
 
-static struct aw_tls_context *
-create(const SSL_METHOD *method, bool server, struct aw_error *error)
+struct aw_tls_context *
+aw_tls_context_create(const SSL_METHOD *method, bool server, struct aw_error *error)
 {
         struct aw_tls_context *context = calloc(1, sizeof(*context));
 
@@ -56,7 +57,7 @@ create(const SSL_METHOD *method, bool server, struct aw_error *error)
         }
         context->server = server;
         atomic_init(&context->references, 1);
-        pthread_mutex_init(&context->tickets.lock, NULL);
+        pthread_mutex_init(&context->kept.lock, NULL);
         context->ssl = SSL_CTX_new(method);
         if (context->ssl == NULL || set_policy(context->ssl) == -1) {
                 aw_tls_error_set(error, ENOMEM, "OpenSSL: %s", aw_tls_error_reason());
@@ -69,7 +70,7 @@ create(const SSL_METHOD *method, bool server, struct aw_error *error)
 struct aw_tls_context *
 aw_tls_context_server(const char *cert_file, const char *key_file, struct aw_error *error)
 {
-        struct aw_tls_context *context = create(TLS_server_method(), true, error);
+        struct aw_tls_context *context = aw_tls_context_create(TLS_server_method(), true, error);
         int result;
 
         if (context == NULL)
@@ -88,39 +89,6 @@ aw_tls_context_server(const char *cert_file, const char *key_file, struct aw_err
         return context;
 }
 
-static int
-set_trust(SSL_CTX *ssl, const char *ca_file, struct aw_error *error)
-{
-        SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
-        if (ca_file != NULL)
-                return aw_tls_certificate_trust(ssl, ca_file, error);
-        if (SSL_CTX_set_default_verify_paths(ssl) != 1)
-                return aw_tls_error_set(error, EINVAL, "the system's certificates: %s",
-                                        aw_tls_error_reason());
-        return 0;
-}
-
-struct aw_tls_context *
-aw_tls_context_client(const char *ca_file, bool insecure, struct aw_error *error)
-{
-        struct aw_tls_context *context = create(TLS_client_method(), false, error);
-
-        if (context == NULL)
-                return NULL;
-        /* Zero is success here, unlike everywhere else in OpenSSL. */
-        if (SSL_CTX_set_alpn_protos(context->ssl, alpn_protocols, ALPN_LENGTH) != 0) {
-                aw_tls_error_set(error, ENOMEM, "OpenSSL: %s", aw_tls_error_reason());
-                goto fail;
-        }
-        if (!insecure && set_trust(context->ssl, ca_file, error) == -1)
-                goto fail;
-        ERR_clear_error();
-        return context;
-fail:
-        aw_tls_context_unref(context);
-        return NULL;
-}
-
 struct aw_tls_context *
 aw_tls_context_ref(struct aw_tls_context *context)
 {
@@ -135,7 +103,7 @@ aw_tls_context_unref(struct aw_tls_context *context)
 
         if (context != NULL && atomic_fetch_sub(&context->references, 1) == 1) {
                 SSL_CTX_free(context->ssl);
-                aw_tls_resume_release(&context->tickets);
+                aw_tls_resume_release(&context->kept);
                 ERR_clear_error();
                 free(context);
         }
@@ -164,4 +132,18 @@ aw_tls_context_fingerprint(const struct aw_tls_context *context, char out[AW_TLS
         }
         out[AW_TLS_FINGERPRINT_SIZE - 1] = '\0';
         return 0;
+}
+
+int64_t
+aw_tls_context_expires(const struct aw_tls_context *context)
+{
+        X509 *certificate = SSL_CTX_get0_certificate(context->ssl);
+        struct tm end;
+
+        if (certificate == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1) {
+                ERR_clear_error();
+                errno = EINVAL;
+                return -1;
+        }
+        return timegm(&end);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a session is, in words, for those who look on. */
+#include <arpa/inet.h>
+#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -13,37 +15,60 @@
 static void
 print_address(BIO *out, const ASN1_OCTET_STRING *address)
 {
-        const unsigned char *bytes = ASN1_STRING_get0_data(address);
-        int length = ASN1_STRING_length(address), i;
+        int length = ASN1_STRING_length(address);
+        char text[INET6_ADDRSTRLEN] = "?";
 
-        for (i = 0; i < length; i += length == 4 ? 1 : 2)
-                if (length == 4)
-                        BIO_printf(out, "%s%d", i == 0 ? "" : ".", bytes[i]);
-                else if (i + 1 < length)
-                        BIO_printf(out, "%s%x", i == 0 ? "" : ":", bytes[i] << 8 | bytes[i + 1]);
+        if (length == 4 || length == 16)
+                inet_ntop(length == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(address), text,
+                          sizeof(text));
+        BIO_printf(out, "%s", text);
 }
 
-/* The names and addresses that a certificate is for, in one line. */
-static void
-print_names(BIO *out, const X509 *certificate)
+/* Such a name is good for nothing: addresses are compared with addresses (RFC 6125). */
+static bool
+is_address_as_name(const GENERAL_NAME *name)
+{
+        unsigned char unused[sizeof(struct in6_addr)];
+        char text[INET6_ADDRSTRLEN];
+
+        if (name->type != GEN_DNS)
+                return false;
+        snprintf(text, sizeof(text), "%.*s", ASN1_STRING_length(name->d.dNSName),
+                 (const char *)ASN1_STRING_get0_data(name->d.dNSName));
+        return inet_pton(AF_INET, text, unused) == 1 || inet_pton(AF_INET6, text, unused) == 1;
+}
+
+void
+aw_tls_describe_names(BIO *out, const X509 *certificate, const char *quote, int most)
 {
         GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-        const char *before = "; for ";
-        int i;
+        const char *before = "";
+        int i, shown = 0;
 
         for (i = 0; i < sk_GENERAL_NAME_num(names); i++) {
                 const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
 
                 if (name->type != GEN_DNS && name->type != GEN_IPADD)
                         continue;
-                BIO_printf(out, "%s", before);
+                if (shown++ == most) {
+                        BIO_printf(out, ", ...");
+                        break;
+                }
+                BIO_printf(out, "%s%s", before, quote);
                 before = ", ";
                 if (name->type == GEN_IPADD)
                         print_address(out, name->d.iPAddress);
                 else
                         ASN1_STRING_print_ex(out, name->d.dNSName, ASN1_STRFLGS_ESC_CTRL);
+                BIO_printf(out, "%s%s", quote, is_address_as_name(name) ? " as a name" : "");
         }
         GENERAL_NAMES_free(names);
+}
+
+void
+aw_tls_describe_name(BIO *out, const X509_NAME *name)
+{
+        X509_NAME_print_ex(out, name, 0, NAME_FLAGS);
 }
 
 static void
@@ -72,10 +97,11 @@ static void
 print_certificate(BIO *out, int number, const X509 *certificate)
 {
         BIO_printf(out, "\ncertificate %d: ", number);
-        X509_NAME_print_ex(out, X509_get_subject_name(certificate), 0, NAME_FLAGS);
-        print_names(out, certificate);
+        aw_tls_describe_name(out, X509_get_subject_name(certificate));
+        BIO_printf(out, "; for ");
+        aw_tls_describe_names(out, certificate, "", INT_MAX);
         BIO_printf(out, "; by ");
-        X509_NAME_print_ex(out, X509_get_issuer_name(certificate), 0, NAME_FLAGS);
+        aw_tls_describe_name(out, X509_get_issuer_name(certificate));
         print_date(out, "\n  valid from ", X509_get0_notBefore(certificate));
         print_date(out, " to ", X509_get0_notAfter(certificate));
         print_fingerprint(out, certificate);

@@ -1,62 +1,79 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/x509_vfy.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tls/private.h"
 
 struct sentence {
         int reason;
         const char *text;
+        enum aw_error_cause cause;
 };
 
+static const char refused_ours[] = "the peer does not take our certificate";
 static const char not_tls[] = "this is not TLS: the peer sent something else";
 static const char no_version[] = "the peer does not speak TLS 1.2 or 1.3";
 
 /* By OpenSSL's SSL_R_ numbers. */
 static const struct sentence protocol_sentences[] = {
-        {SSL_R_WRONG_VERSION_NUMBER, not_tls},
-        {SSL_R_PACKET_LENGTH_TOO_LONG, not_tls},
-        {SSL_R_DATA_LENGTH_TOO_LONG, not_tls}, /* the same from OpenSSL 3.2 on */
-        {SSL_R_RECORD_LENGTH_MISMATCH, not_tls},
-        {SSL_R_BAD_RECORD_TYPE, not_tls},
-        {SSL_R_HTTP_REQUEST, "this is not TLS: the peer sent a plain HTTP request"},
-        {SSL_R_HTTPS_PROXY_REQUEST, "this is not TLS: the peer sent a request for a proxy"},
-        {SSL_R_UNSUPPORTED_PROTOCOL, no_version},
-        {SSL_R_UNKNOWN_PROTOCOL, no_version},
-        {SSL_R_WRONG_SSL_VERSION, no_version},
-        {SSL_R_NO_PROTOCOLS_AVAILABLE, no_version},
-        {SSL_R_NO_SHARED_CIPHER, "the peer offers no cipher suite that is allowed here"},
-        {SSL_R_NO_SHARED_GROUPS, "the peer offers no key exchange that is allowed here"},
-        {SSL_R_NO_SUITABLE_KEY_SHARE, "the peer offers no key exchange that is allowed here"},
-        {SSL_R_NO_APPLICATION_PROTOCOL, "the peer offers other protocols than http/1.1 (ALPN)"},
-        {SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, "a record was damaged or forged"},
-        {SSL_R_PROTOCOL_IS_SHUTDOWN, "this side has shut the session down"},
+        {SSL_R_WRONG_VERSION_NUMBER, not_tls, AW_CAUSE_NOT_TLS},
+        {SSL_R_PACKET_LENGTH_TOO_LONG, not_tls, AW_CAUSE_NOT_TLS},
+        {SSL_R_DATA_LENGTH_TOO_LONG, not_tls, AW_CAUSE_NOT_TLS}, /* the same from OpenSSL 3.2 on */
+        {SSL_R_RECORD_LENGTH_MISMATCH, not_tls, AW_CAUSE_NOT_TLS},
+        {SSL_R_BAD_RECORD_TYPE, not_tls, AW_CAUSE_NOT_TLS},
+        {SSL_R_HTTP_REQUEST, "this is not TLS: the peer sent a plain HTTP request",
+         AW_CAUSE_NOT_TLS},
+        {SSL_R_HTTPS_PROXY_REQUEST, "this is not TLS: the peer sent a request for a proxy",
+         AW_CAUSE_NOT_TLS},
+        {SSL_R_UNSUPPORTED_PROTOCOL, no_version, AW_CAUSE_POLICY},
+        {SSL_R_UNKNOWN_PROTOCOL, no_version, AW_CAUSE_POLICY},
+        {SSL_R_WRONG_SSL_VERSION, no_version, AW_CAUSE_POLICY},
+        {SSL_R_NO_PROTOCOLS_AVAILABLE, no_version, AW_CAUSE_POLICY},
+        {SSL_R_NO_SHARED_CIPHER, "the peer offers no cipher suite that is allowed here",
+         AW_CAUSE_POLICY},
+        {SSL_R_NO_SHARED_GROUPS, "the peer offers no key exchange that is allowed here",
+         AW_CAUSE_POLICY},
+        {SSL_R_NO_SUITABLE_KEY_SHARE, "the peer offers no key exchange that is allowed here",
+         AW_CAUSE_POLICY},
+        {SSL_R_NO_APPLICATION_PROTOCOL, "the peer offers other protocols than http/1.1 (ALPN)",
+         AW_CAUSE_NONE},
+        {SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, "a record was damaged or forged",
+         AW_CAUSE_NONE},
+        {SSL_R_PROTOCOL_IS_SHUTDOWN, "this side has shut the session down", AW_CAUSE_NONE},
 };
 
-/* By the result of the check of a certificate. */
-static const struct sentence certificate_sentences[] = {
-        {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "the certificate is self-signed and not trusted"},
-        {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "the certificate's issuer is not trusted"},
-        {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, "the certificate's issuer is not trusted"},
-        {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "the certificate's issuer is not trusted"},
-        {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "the certificate's issuer is not trusted"},
-        {X509_V_ERR_CERT_HAS_EXPIRED, "the certificate or its issuer's has expired"},
-        {X509_V_ERR_CERT_NOT_YET_VALID, "the certificate or its issuer's is not valid yet"},
-        {X509_V_ERR_INVALID_PURPOSE, "the certificate is not meant for servers"},
+/* By the number of the alert that the peer sent (RFC 8446 section 6). */
+static const struct sentence alert_sentences[] = {
+        {SSL_AD_HANDSHAKE_FAILURE, "the peer takes none of our versions, ciphers and key exchanges",
+         AW_CAUSE_POLICY},
+        {SSL_AD_INSUFFICIENT_SECURITY, "the peer finds our ciphers too weak", AW_CAUSE_POLICY},
+        {SSL_AD_PROTOCOL_VERSION, no_version, AW_CAUSE_POLICY},
+        {SSL_AD_BAD_CERTIFICATE, refused_ours, AW_CAUSE_PROVE},
+        {SSL_AD_UNSUPPORTED_CERTIFICATE, refused_ours, AW_CAUSE_PROVE},
+        {SSL_AD_CERTIFICATE_REVOKED, "the peer says that our certificate is revoked",
+         AW_CAUSE_PROVE},
+        {SSL_AD_CERTIFICATE_EXPIRED, "the peer says that our certificate has expired",
+         AW_CAUSE_PROVE},
+        {SSL_AD_CERTIFICATE_UNKNOWN, refused_ours, AW_CAUSE_PROVE},
+        {SSL_AD_UNKNOWN_CA, "the peer does not trust the issuer of our certificate",
+         AW_CAUSE_PROVE},
+        {SSL_AD_UNRECOGNIZED_NAME, "the peer does not know the name that it was asked for (SNI)",
+         AW_CAUSE_NAME},
+        {SSL_AD_NO_APPLICATION_PROTOCOL, "the peer does not speak http/1.1 (ALPN)", AW_CAUSE_NONE},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const char *
+static const struct sentence *
 find_sentence(const struct sentence *sentences, size_t count, int reason)
 {
         for (size_t i = 0; i < count; i++)
                 if (sentences[i].reason == reason)
-                        return sentences[i].text;
+                        return &sentences[i];
         return NULL;
 }
 
@@ -88,33 +105,17 @@ aw_tls_error_set(struct aw_error *error, int number, const char *format, ...)
                             number, "%s", text);
 }
 
-static void __attribute__((format(printf, 2, 3))) say(struct aw_tls *tls, const char *format, ...)
+void
+aw_tls_error_say(struct aw_tls *tls, enum aw_error_cause cause, const char *format, ...)
 {
         va_list arguments;
 
+        tls->cause = cause;
         free(tls->error_text);
         va_start(arguments, format);
         if (vasprintf(&tls->error_text, format, arguments) == -1)
                 tls->error_text = NULL;
         va_end(arguments);
-}
-
-static void
-explain_refusal(struct aw_tls *tls)
-{
-        long result = SSL_get_verify_result(tls->ssl);
-        const char *text =
-                find_sentence(certificate_sentences, COUNT(certificate_sentences), (int)result);
-
-        tls->refused_peer = true;
-        if (text != NULL)
-                say(tls, "%s", text);
-        else if (result == X509_V_ERR_HOSTNAME_MISMATCH)
-                say(tls, "the certificate is not valid for the name '%s'", tls->host);
-        else if (result == X509_V_ERR_IP_ADDRESS_MISMATCH)
-                say(tls, "the certificate is not valid for the address '%s'", tls->host);
-        else
-                say(tls, "the certificate was refused: %s", X509_verify_cert_error_string(result));
 }
 
 static bool
@@ -146,23 +147,42 @@ take_cause(void)
         return cause;
 }
 
+/* A peer that closes because it asked for a certificate in vain may call it all kinds of things. */
+static void
+explain_alert(struct aw_tls *tls, int alert)
+{
+        const struct sentence *found =
+                find_sentence(alert_sentences, COUNT(alert_sentences), alert);
+        const char *name = SSL_alert_desc_string_long(alert);
+
+        if (tls->asked &&
+            (found == NULL || found->cause == AW_CAUSE_POLICY || found->cause == AW_CAUSE_PROVE))
+                aw_tls_error_say(tls, AW_CAUSE_PROVE, "the peer wants a certificate of ours");
+        else if (strcmp(name, "unknown") == 0)
+                aw_tls_error_say(tls, AW_CAUSE_NONE, "the peer sent the alert %d", alert);
+        else if (found == NULL)
+                aw_tls_error_say(tls, AW_CAUSE_NONE, "the peer sent the alert '%s'", name);
+        else
+                aw_tls_error_say(tls, found->cause, "%s (alert '%s')", found->text, name);
+}
+
 static void
 explain_protocol(struct aw_tls *tls, unsigned long error)
 {
         bool ours = ERR_GET_LIB(error) == ERR_LIB_SSL;
         int reason = ERR_GET_REASON(error);
-        const char *text = find_sentence(protocol_sentences, COUNT(protocol_sentences), reason);
+        const struct sentence *found =
+                find_sentence(protocol_sentences, COUNT(protocol_sentences), reason);
 
         tls->peer_sent_http = ours && reason == SSL_R_HTTP_REQUEST;
         if (reason == ERR_R_MALLOC_FAILURE)
-                say(tls, "out of memory");
-        else if (ours && text != NULL)
-                say(tls, "%s", text);
+                aw_tls_error_say(tls, AW_CAUSE_NONE, "out of memory");
+        else if (ours && found != NULL)
+                aw_tls_error_say(tls, found->cause, "%s", found->text);
         else if (ours && reason >= SSL_AD_REASON_OFFSET && reason <= SSL_AD_REASON_OFFSET + 255)
-                say(tls, "the peer sent the alert '%s'",
-                    SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
+                explain_alert(tls, reason - SSL_AD_REASON_OFFSET);
         else
-                say(tls, "TLS failed: %s", reason_of(error));
+                aw_tls_error_say(tls, AW_CAUSE_NONE, "TLS failed: %s", reason_of(error));
 }
 
 void
@@ -171,18 +191,28 @@ aw_tls_error_explain(struct aw_tls *tls, int ssl_error)
         unsigned long error = take_cause();
 
         if (tls->out_of_memory)
-                say(tls, "out of memory");
+                aw_tls_error_say(tls, AW_CAUSE_NONE, "out of memory");
         else if (tls->flooded)
-                say(tls, "the peer sends handshake messages instead of data");
+                aw_tls_error_say(tls, AW_CAUSE_NONE,
+                                 "the peer sends handshake messages instead of data");
         else if (tls->output == NULL && ssl_error == SSL_ERROR_SYSCALL)
-                say(tls, "the session has output, but no buffer was lent for it");
+                aw_tls_error_say(tls, AW_CAUSE_NONE,
+                                 "the session has output, but no buffer was lent for it");
         else if (ssl_error == SSL_ERROR_ZERO_RETURN)
-                say(tls, "the peer closed the session during the handshake");
+                aw_tls_error_say(tls, AW_CAUSE_NONE,
+                                 "the peer closed the session during the handshake");
         else if (ERR_GET_LIB(error) == ERR_LIB_SSL &&
                  ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED)
-                explain_refusal(tls);
+                /* The sentence was written when it was found out. */
+                tls->refused_peer = true;
         else
                 explain_protocol(tls, error);
+}
+
+enum aw_error_cause
+aw_tls_error_cause(const struct aw_tls *tls)
+{
+        return tls->cause;
 }
 
 const char *

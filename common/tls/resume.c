@@ -15,7 +15,7 @@ static int
 keep_ticket(SSL *ssl, SSL_SESSION *session)
 {
         struct aw_tls *tls = SSL_get_app_data(ssl);
-        struct aw_tls_tickets *tickets = &tls->context->tickets;
+        struct aw_tls_kept *kept = &tls->context->kept;
         SSL_SESSION *ticket = SSL_SESSION_dup(session), *old;
         char *host = strdup(tls->host), *old_host;
 
@@ -25,12 +25,12 @@ keep_ticket(SSL *ssl, SSL_SESSION *session)
                 free(host);
                 return 0;
         }
-        pthread_mutex_lock(&tickets->lock);
-        old = tickets->last;
-        old_host = tickets->host;
-        tickets->last = ticket;
-        tickets->host = host;
-        pthread_mutex_unlock(&tickets->lock);
+        pthread_mutex_lock(&kept->lock);
+        old = kept->last;
+        old_host = kept->host;
+        kept->last = ticket;
+        kept->host = host;
+        pthread_mutex_unlock(&kept->lock);
         SSL_SESSION_free(old);
         free(old_host);
         return 0;
@@ -52,19 +52,19 @@ aw_tls_context_resume(struct aw_tls_context *context)
 uint64_t
 aw_tls_context_resumed(const struct aw_tls_context *context)
 {
-        return atomic_load(&context->tickets.resumed);
+        return atomic_load(&context->kept.resumed);
 }
 
 void
 aw_tls_resume_offer(struct aw_tls *tls)
 {
-        struct aw_tls_tickets *tickets = &tls->context->tickets;
+        struct aw_tls_kept *kept = &tls->context->kept;
         SSL_SESSION *ticket = NULL;
 
-        pthread_mutex_lock(&tickets->lock);
-        if (tickets->last != NULL && strcmp(tickets->host, tls->host) == 0)
-                ticket = SSL_SESSION_dup(tickets->last);
-        pthread_mutex_unlock(&tickets->lock);
+        pthread_mutex_lock(&kept->lock);
+        if (kept->last != NULL && strcmp(kept->host, tls->host) == 0)
+                ticket = SSL_SESSION_dup(kept->last);
+        pthread_mutex_unlock(&kept->lock);
         /* Without it, the handshake is a full one. */
         if (ticket != NULL)
                 SSL_set_session(tls->ssl, ticket);
@@ -76,13 +76,13 @@ void
 aw_tls_resume_count(struct aw_tls *tls)
 {
         if (SSL_session_reused(tls->ssl) == 1)
-                atomic_fetch_add(&tls->context->tickets.resumed, 1);
+                atomic_fetch_add(&tls->context->kept.resumed, 1);
 }
 
 void
-aw_tls_resume_release(struct aw_tls_tickets *tickets)
+aw_tls_resume_release(struct aw_tls_kept *kept)
 {
-        SSL_SESSION_free(tickets->last);
-        free(tickets->host);
-        pthread_mutex_destroy(&tickets->lock);
+        SSL_SESSION_free(kept->last);
+        free(kept->host);
+        pthread_mutex_destroy(&kept->lock);
 }

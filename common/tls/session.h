@@ -99,6 +99,9 @@ ssize_t aw_tls_output_end(struct aw_tls *tls);
  */
 const char *aw_tls_error_text(const struct aw_tls *tls);
 
+/* What one could do about it. */
+enum aw_error_cause aw_tls_error_cause(const struct aw_tls *tls);
+
 /* True if the failure was that the peer sent a plain HTTP request. */
 bool aw_tls_peer_sent_http(const struct aw_tls *tls);
 

@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/connect.h"
-#include "net/resolve.h"
-#include "net/transport.h"
+#include "base/text.h"
+#include "net/dial.h"
 #include "net/url.h"
 #include "ws/deflate_private.h"
+#include "ws/private.h"
+#include "ws/refusal_private.h"
 
 /* What a client needs until it is open. */
 struct ws_opening {
@@ -19,6 +20,7 @@ struct ws_opening {
         char key[WS_KEY_SIZE];
         bool failed; /* *error says why */
         bool open;
+        size_t head_length; /* of a response that refuses, once it has come */
 };
 
 /* What an await that did not succeed says about the whole. */
@@ -36,23 +38,6 @@ fail_waiting(struct aw_error *error, const struct aw_url *url, const char *doing
                              strerror(errno));
 }
 
-static async struct aw_transport *
-connect_any(const struct aw_url *url, struct aw_addresses *addresses, struct aw_error *error,
-            aw_time deadline)
-{
-        struct aw_transport *transport = await(aw_connect(addresses, deadline));
-
-        if (transport != NULL)
-                return transport;
-        if (errno == ETIMEDOUT || errno == ECANCELED)
-                fail_waiting(error, url, "connecting to");
-        else
-                aw_error_set(error, AW_ERROR_CONNECTION, errno, "cannot connect to %s: %s",
-                             url->scheme == AW_URL_UNIX ? url->socket : url->host_header,
-                             strerror(errno));
-        return NULL;
-}
-
 /* The opening handshake. */
 
 static void
@@ -68,25 +53,43 @@ opening_failed(struct ws *ws, enum aw_error_kind failure, const char *text)
         aw_wake_all(&ws->watchers);
 }
 
+/* The server stays one of HTTP, and says why in the body. */
+static void
+opening_refused(struct ws *ws, const struct aw_http_head *head)
+{
+        struct ws_opening *opening = ws->opening;
+
+        ws_refusal_explain(opening->error, opening->url->host_header, head);
+        opening->failed = true;
+        opening->head_length = head->length;
+        aw_wake_all(&ws->watchers);
+}
+
+/* The connection opens, but not as it should: whoever tests the server wants to know. */
+static void
+observe_faults(const struct ws *ws, const struct aw_http_head *head)
+{
+        const char *fault;
+        size_t i = 0;
+
+        while (ws->observer != NULL && (fault = ws_handshake_fault(head, ws->head, &i)) != NULL)
+                ws_observe_step(ws->observer, WS_STEP_FAULT, fault);
+}
+
 static void
 opening_response(struct ws *ws, const struct aw_http_head *head)
 {
         struct ws_opening *opening = ws->opening;
         const struct aw_http_text *protocol;
         struct ws_deflate_agreed agreed;
-        const char *problem;
-        char text[256];
+        char problem[256];
 
         if (head->status != 101) {
-                snprintf(text, sizeof(text), "the server refused the handshake: HTTP %d%s%.*s",
-                         head->status, head->reason.length > 0 ? " " : "", (int)head->reason.length,
-                         head->reason.data);
-                opening_failed(ws, AW_ERROR_HANDSHAKE, text);
-                opening->error->status = head->status;
+                opening_refused(ws, head);
                 return;
         }
-        problem = ws_handshake_check_response(head, opening->key, opening->options, &agreed);
-        if (problem != NULL) {
+        if (ws_handshake_check_response(head, opening->key, opening->options, &agreed, problem,
+                                        sizeof(problem)) == -1) {
                 opening_failed(ws, AW_ERROR_HANDSHAKE, problem);
                 return;
         }
@@ -99,6 +102,7 @@ opening_response(struct ws *ws, const struct aw_http_head *head)
                 opening_failed(ws, AW_ERROR_MEMORY, "out of memory");
                 return;
         }
+        observe_faults(ws, head);
         opening->open = true;
         ws_connection_open(ws, head->length);
         aw_wake_all(&ws->watchers);
@@ -147,24 +151,44 @@ observe_response(const struct ws *ws, size_t length)
         free(text);
 }
 
+/* More of a refusal's body has come: whoever waits for it looks. */
+static void
+opening_body(struct ws *ws)
+{
+        ws->head_parsed = 0; /* all that comes is of interest */
+        if (ws->head_length >= ws->opening->head_length + WS_REFUSAL_INPUT)
+                aw_transport_pause(ws->transport, true);
+        aw_wake_all(&ws->watchers);
+}
+
 static void
 opening_head(struct ws *ws)
 {
+        struct ws_opening *opening = ws->opening;
         struct aw_http_head head;
+        enum aw_http_result result;
+        char problem[256];
 
-        forget_interim(ws);
-        switch (aw_http_parse_response(ws->head, ws->head_length, &head)) {
-        case AW_HTTP_OK:
-                observe_response(ws, head.length);
-                opening_response(ws, &head);
-                break;
-        case AW_HTTP_INCOMPLETE:
-                break;
-        default:
-                observe_response(ws, ws->head_length);
-                opening_failed(ws, AW_ERROR_HANDSHAKE, "the server does not speak HTTP/1.1");
-                break;
+        if (opening == NULL || opening->failed) {
+                if (opening != NULL && opening->head_length > 0)
+                        opening_body(ws);
+                return;
         }
+        forget_interim(ws);
+        result = aw_http_parse_response(ws->head, ws->head_length, &head);
+        if (result == AW_HTTP_INCOMPLETE)
+                return;
+        observe_response(ws, result == AW_HTTP_OK ? head.length : ws->head_length);
+        if (result == AW_HTTP_OK) {
+                opening_response(ws, &head);
+                if (opening->head_length > 0)
+                        opening_body(ws);
+                return;
+        }
+        opening->error->status = 0;
+        ws_refusal_explain_head(ws->head, ws->head_length, result, opening->url->host_header,
+                                problem, sizeof(problem));
+        opening_failed(ws, AW_ERROR_HANDSHAKE, problem);
 }
 
 static bool
@@ -232,10 +256,22 @@ static void
 opening_tls_failed(struct ws *ws, const char *text)
 {
         const struct aw_tls *tls = aw_transport_tls(ws->transport);
+        struct ws_opening *opening = ws->opening;
+        bool refused = tls != NULL && aw_tls_refused_peer(tls);
+        enum aw_error_cause cause = tls == NULL ? AW_CAUSE_NONE : aw_tls_error_cause(tls);
+        char sentence[320];
 
-        opening_failed(
-                ws, tls != NULL && aw_tls_refused_peer(tls) ? AW_ERROR_CERTIFICATE : AW_ERROR_TLS,
-                text);
+        if (opening == NULL || opening->failed || opening->open)
+                return;
+        /* What we refuse is named in the sentence. */
+        if (cause == AW_CAUSE_NOT_TLS)
+                snprintf(sentence, sizeof(sentence), "%s does not speak TLS",
+                         opening->url->host_header);
+        else
+                snprintf(sentence, sizeof(sentence), "%s%s%s",
+                         refused ? "" : opening->url->host_header, refused ? "" : ": ", text);
+        opening_failed(ws, refused ? AW_ERROR_CERTIFICATE : AW_ERROR_TLS, sentence);
+        opening->error->cause = cause;
 }
 
 /* Whoever waits for the connection sees that it is dead. */
@@ -252,6 +288,46 @@ static const struct ws_role opening_role = {
         .lost = opening_lost,
 };
 
+/* The peer has gone without an answer: a server of TLS does that, when it is not spoken to in it. */
+static void
+fail_lost(struct ws *ws)
+{
+        struct ws_opening *opening = ws->opening;
+        bool plain = opening->url->scheme == AW_URL_WS;
+
+        if (plain && ws->head_length > 0)
+                aw_error_set(opening->error, AW_ERROR_CONNECTION, EPIPE,
+                             "%s closed the connection in the middle of its answer",
+                             opening->url->host_header);
+        else
+                aw_error_set(opening->error, AW_ERROR_CONNECTION, EPIPE,
+                             "%s closed the connection during the handshake",
+                             opening->url->host_header);
+        if (plain && ws->head_length == 0)
+                opening->error->cause = AW_CAUSE_SILENT;
+}
+
+/* For who looks on: the beginning of what a refusal says besides its head. 0, or -1: cancelled. */
+static async int
+observe_body(struct ws *ws, aw_time deadline)
+{
+        struct ws_opening *opening = ws->opening;
+        aw_time end = aw_loop_now() + WS_REFUSAL_TIME;
+        char body[WS_REFUSAL_BODY + 1];
+        int result = 0;
+
+        if (end > deadline)
+                end = deadline;
+        while (!ws_refusal_body(ws->head, ws->head_length, opening->head_length, body) &&
+               ws->transport != NULL && result == 0)
+                result = ws_connection_wait(ws, &ws->watchers, end);
+        if (result == -1 && errno == ECANCELED)
+                return -1;
+        if (body[0] != '\0')
+                ws_observe_step(ws->observer, WS_STEP_BODY, body);
+        return 0;
+}
+
 /* Waits until the connection is open, has failed or is lost. */
 static async int
 opening_wait(struct ws *ws, aw_time deadline)
@@ -264,12 +340,12 @@ opening_wait(struct ws *ws, aw_time deadline)
         /* A cancellation that comes together with the answer is not lost. */
         if (opening->open && (result == 0 || errno != ECANCELED))
                 return 0;
+        if (result == 0 && opening->head_length > 0 && ws->observer != NULL)
+                result = await(observe_body(ws, deadline));
         if (result == -1)
                 fail_waiting(opening->error, opening->url, "waiting for the handshake of");
         else if (!opening->failed)
-                aw_error_set(opening->error, AW_ERROR_CONNECTION, EPIPE,
-                             "%s closed the connection during the handshake",
-                             opening->url->host_header);
+                fail_lost(ws);
         else
                 errno = opening->error->number;
         return -1;
@@ -294,7 +370,9 @@ opening_begin(struct ws_opening *opening, struct aw_transport *transport)
         ws->in.watched = ws->observer != NULL;
         snprintf(ws->peer, sizeof(ws->peer), "%.63s", url->host_header);
         if (url->scheme == AW_URL_WSS) {
-                tls = aw_tls_create(opening->options->tls, url->host);
+                tls = aw_tls_create(opening->options->tls, opening->options->server_name == NULL
+                                                                   ? url->host
+                                                                   : opening->options->server_name);
                 if (tls == NULL) {
                         ws_drop(ws);
                         return NULL;
@@ -329,91 +407,62 @@ connect_to(struct ws_opening *opening, struct aw_transport *transport, aw_time d
         return ws;
 }
 
-/* Name, value and nothing that ends the line too early. */
-static bool
-headers_valid(const struct ws_connect_options *options)
+/* What the caller asks for that cannot be. */
+static int
+check_options(const struct ws_connect_options *options, const struct aw_url *url,
+              struct aw_error *error)
 {
-        size_t i;
+        const char *problem = NULL;
+        size_t length;
 
-        for (i = 0; i < options->header_count; i++)
-                if (strpbrk(options->headers[i], "\r\n") != NULL ||
-                    strcspn(options->headers[i], ": \t") == 0 ||
-                    options->headers[i][strcspn(options->headers[i], ": \t")] != ':')
-                        return false;
-        return true;
+        if (url->scheme == AW_URL_WSS && options->tls == NULL)
+                return aw_error_set(error, AW_ERROR_USAGE, EINVAL, "wss needs a TLS context");
+        if (options->server_name != NULL &&
+            (options->server_name[0] == '\0' || strlen(options->server_name) > AW_URL_HOST_MAX))
+                return aw_error_set(error, AW_ERROR_USAGE, EINVAL,
+                                    "the server's name for TLS is empty or too long");
+        if (!ws_deflate_options_valid(&options->deflate))
+                return aw_error_set(error, AW_ERROR_USAGE, EINVAL, "%s", ws_deflate_options_wrong);
+        for (size_t i = 0; i < options->header_count; i++) {
+                problem = ws_handshake_field_problem(options->headers[i]);
+                length = strcspn(options->headers[i], ":\r\n");
+                if (problem != NULL)
+                        return aw_error_set(
+                                error, AW_ERROR_USAGE, EINVAL, "the header field '%.*s' %s",
+                                length > 100 ? 100 : (int)length, options->headers[i], problem);
+        }
+        return 0;
 }
 
-static void
-observe_address(const struct ws_observer *observer, const struct aw_transport *transport)
+static int
+read_url(struct ws_opening *opening, struct aw_url *url)
 {
-        struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
-        socklen_t length = sizeof(address);
-        char text[64];
+        const char *text = opening->options->url;
+        struct aw_error why;
+        char shown[160];
 
-        getpeername(aw_transport_fd(transport), (struct sockaddr *)&address, &length);
-        aw_address_format(&address, text, sizeof(text));
-        ws_observe_step(observer, WS_STEP_CONNECTED, text);
+        if (text == NULL)
+                return aw_error_set(opening->error, AW_ERROR_USAGE, EINVAL, "no URL is given");
+        if (aw_url_parse(text, url, &why) == 0)
+                return 0;
+        aw_url_shorten(text, shown, sizeof(shown));
+        return aw_error_set(opening->error, AW_ERROR_USAGE, EINVAL, "'%s': %s", shown, why.text);
 }
 
 static async struct ws *
-connect_url(struct ws_opening *opening, struct aw_url *url, aw_time deadline)
+connect_url(struct ws_opening *opening, struct aw_url *url, struct aw_dial *dial, aw_time deadline)
 {
         const struct ws_connect_options *options = opening->options;
-        struct aw_addresses addresses = {.items = NULL};
-        struct aw_error url_error;
-        struct aw_timeout timeout;
         struct aw_transport *transport;
-        const char *reason;
-        int result;
 
         opening->url = url;
-        if (options->url == NULL) {
-                aw_error_set(opening->error, AW_ERROR_USAGE, EINVAL, "no URL is given");
+        if (read_url(opening, url) == -1 || check_options(options, url, opening->error) == -1 ||
+            await(aw_dial_resolve(dial, url, options->network, opening->error, deadline)) == -1)
                 return NULL;
-        }
-        if (aw_url_parse(options->url, url, &url_error) == -1) {
-                aw_error_set(opening->error, AW_ERROR_USAGE, EINVAL, "'%s': %s", options->url,
-                             url_error.text);
-                return NULL;
-        }
-        if (url->scheme == AW_URL_WSS && options->tls == NULL) {
-                aw_error_set(opening->error, AW_ERROR_USAGE, EINVAL, "wss needs a TLS context");
-                return NULL;
-        }
-        if (has_header(options, "Upgrade") || has_header(options, "Connection") ||
-            has_header(options, "Sec-WebSocket-Key") ||
-            has_header(options, "Sec-WebSocket-Version") ||
-            has_header(options, "Sec-WebSocket-Extensions")) {
-                aw_error_set(opening->error, AW_ERROR_USAGE, EINVAL,
-                             "a header field is one that the handshake itself sets");
-                return NULL;
-        }
-        if (!ws_deflate_options_valid(&options->deflate)) {
-                aw_error_set(opening->error, AW_ERROR_USAGE, EINVAL, "%s",
-                             ws_deflate_options_wrong);
-                return NULL;
-        }
-        if (!headers_valid(options)) {
-                aw_error_set(opening->error, AW_ERROR_USAGE, EINVAL,
-                             "a header field is not 'Name: value'");
-                return NULL;
-        }
-        aw_timeout_enter(&timeout, deadline);
-        result = aw_timeout_exit(&timeout, await(aw_resolve(url, false, &addresses, &reason)));
-        if (result == -1 && (errno == ETIMEDOUT || errno == ECANCELED)) {
-                fail_waiting(opening->error, url, "resolving the name of");
-                return NULL;
-        }
-        if (result == -1) {
-                aw_error_set(opening->error, AW_ERROR_RESOLVE, errno, "cannot resolve %s: %s",
-                             url->host, reason);
-                return NULL;
-        }
         ws_observe_step(options->observer, WS_STEP_RESOLVED, "");
-        transport = await(connect_any(url, &addresses, opening->error, deadline));
-        aw_addresses_free(&addresses);
-        if (transport != NULL && options->observer != NULL)
-                observe_address(options->observer, transport);
+        transport = await(aw_dial_connect(dial, opening->error, deadline));
+        if (transport != NULL)
+                ws_observe_step(options->observer, WS_STEP_CONNECTED, dial->peer);
         return transport == NULL ? NULL : await(connect_to(opening, transport, deadline));
 }
 
@@ -422,16 +471,20 @@ ws_connect(const struct ws_connect_options *options, struct aw_error *error, aw_
 {
         struct aw_error own;
         struct ws_opening opening = {.options = options, .error = error == NULL ? &own : error};
-        struct aw_url *url = malloc(sizeof(*url));
+        struct aw_url *url = calloc(1, sizeof(*url));
+        struct aw_dial *dial = calloc(1, sizeof(*dial));
         struct ws *ws = NULL;
         int number;
 
         aw_error_clear(opening.error);
-        if (url == NULL)
+        if (url == NULL || dial == NULL)
                 aw_error_set(opening.error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
         else
-                ws = await(connect_url(&opening, url, deadline));
+                ws = await(connect_url(&opening, url, dial, deadline));
         number = errno;
+        if (dial != NULL)
+                aw_dial_free(dial);
+        free(dial);
         free(url);
         errno = number;
         return ws;

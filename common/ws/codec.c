@@ -204,7 +204,7 @@ lend(z_stream *stream, const struct ws_codec_bytes *bytes)
 }
 
 static void
-take_back(const z_stream *stream, struct ws_codec_bytes *bytes)
+move_on(const z_stream *stream, struct ws_codec_bytes *bytes)
 {
         bytes->in_left -= (size_t)(stream->next_in - bytes->in);
         bytes->in = stream->next_in;
@@ -220,7 +220,7 @@ ws_codec_deflate(struct ws_codec *codec, struct ws_codec_bytes *bytes, bool flus
         do {
                 lend(stream, bytes);
                 deflate(stream, flush && bytes->in_left <= MOST ? Z_SYNC_FLUSH : Z_NO_FLUSH);
-                take_back(stream, bytes);
+                move_on(stream, bytes);
         } while (bytes->in_left > 0 && bytes->out_left > 0);
         return bytes->in_left == 0 && bytes->out_left > 0;
 }
@@ -238,7 +238,7 @@ inflate_some(struct ws_codec *codec, struct ws_codec_bytes *bytes)
 
         lend(stream, bytes);
         result = inflate(stream, Z_SYNC_FLUSH);
-        take_back(stream, bytes);
+        move_on(stream, bytes);
         if (bytes->in != before)
                 codec->between = false;
         if (result == Z_STREAM_END) {

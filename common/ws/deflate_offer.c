@@ -290,7 +290,7 @@ read_answer(const struct aw_http_text *field, struct parameters *answer)
 {
         static const char *const sentences[] = {
                 [OTHER_EXTENSION] = "the server chose an extension that was not offered",
-                [MALFORMED] = "the server's " FIELD " is not a list of extensions",
+                [MALFORMED] = "the server's Sec-WebSocket-Extensions is not a list of extensions",
                 [UNKNOWN] = "the server's permessage-deflate has a parameter that does not exist",
                 [TWICE] = "the server's permessage-deflate has a parameter twice",
                 [BAD_VALUE] = "the server's permessage-deflate has a parameter with a bad value",

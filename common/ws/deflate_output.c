@@ -97,7 +97,7 @@ wake_senders(void *argument)
 }
 
 static int
-wait_for_turn(struct squeeze *squeeze, aw_time deadline)
+wait_a_turn(struct squeeze *squeeze, aw_time deadline)
 {
         struct ws *ws = squeeze->ws;
         int result;
@@ -127,7 +127,7 @@ squeeze_all(struct squeeze *squeeze, aw_time deadline)
 
         while (result == 0 && squeeze->done < squeeze->message->length && !squeeze->useless) {
                 if (aw_loop_now() >= end) {
-                        result = wait_for_turn(squeeze, deadline);
+                        result = wait_a_turn(squeeze, deadline);
                         end = aw_loop_now() + WS_DEFLATE_TIME;
                 }
                 if (result == 0)
@@ -252,7 +252,7 @@ ws_deflate_part(struct ws *ws, const struct ws_message *part, bool final, aw_tim
         if (first)
                 *parts = (struct ws_compressed){.messages = 0};
         parts->plain += part->length;
-        parts->compressed += squeeze.buffer->length;
+        parts->compressed += length_so_far(&squeeze);
         if (final)
                 ws_deflate_count(ws, true, parts->plain, parts->compressed);
         return 0;

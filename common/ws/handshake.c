@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ws/deflate_offer_private.h"
@@ -187,30 +188,161 @@ is_offered(const struct ws_connect_options *options, const struct aw_http_text *
         return false;
 }
 
-const char *
+/* Why the server's choice of a subprotocol is not right, or NULL. */
+static const char *
+protocol_problem(const struct aw_http_head *response, const struct ws_connect_options *options)
+{
+        const struct aw_http_text *protocol = aw_http_field(response, "Sec-WebSocket-Protocol");
+
+        if (protocol == NULL)
+                return NULL;
+        if (aw_http_field_count(response, "Sec-WebSocket-Protocol") > 1)
+                return "the server chose several subprotocols";
+        if (protocol->length == 0)
+                return "the server's Sec-WebSocket-Protocol is empty: it may not be there without "
+                       "a "
+                       "choice";
+        return is_offered(options, protocol)
+                       ? NULL
+                       : "the server chose a subprotocol that was not offered";
+}
+
+/* Behind the sentence stands what the server wrote, if there is something. */
+static int
+quote_problem(const char *problem, const struct aw_http_text *value, char *out, size_t size)
+{
+        if (value == NULL || value->length == 0)
+                snprintf(out, size, "%s", problem);
+        else
+                snprintf(out, size, "%s: \"%.*s\"", problem,
+                         value->length > 100 ? 100 : (int)value->length, value->data);
+        return -1;
+}
+
+int
 ws_handshake_check_response(const struct aw_http_head *response, const char *key,
                             const struct ws_connect_options *options,
-                            struct ws_deflate_agreed *agreed)
+                            struct ws_deflate_agreed *agreed, char *problem, size_t size)
 {
         const struct aw_http_text *accept = aw_http_field(response, "Sec-WebSocket-Accept");
-        const struct aw_http_text *protocol = aw_http_field(response, "Sec-WebSocket-Protocol");
-        char expected[WS_ACCEPT_SIZE];
+        const struct aw_http_text *extensions = aw_http_field(response, "Sec-WebSocket-Extensions");
         const char *wrong;
+        char expected[WS_ACCEPT_SIZE];
 
         if (ws_handshake_accept(key, strlen(key), expected) == -1)
-                return "out of memory";
+                return quote_problem("out of memory", NULL, problem, size);
         if (!aw_http_field_has_token(response, "Upgrade", "websocket"))
-                return "the server's answer lacks Upgrade: websocket";
+                return quote_problem("the server's answer lacks Upgrade: websocket",
+                                     aw_http_field(response, "Upgrade"), problem, size);
         if (!aw_http_field_has_token(response, "Connection", "Upgrade"))
-                return "the server's answer lacks Connection: Upgrade";
-        if (accept == NULL || !aw_http_text_is(accept, expected) ||
-            aw_http_field_count(response, "Sec-WebSocket-Accept") > 1)
-                return "the server's Sec-WebSocket-Accept is not the right one";
+                return quote_problem("the server's answer lacks Connection: Upgrade",
+                                     aw_http_field(response, "Connection"), problem, size);
+        if (accept == NULL)
+                return quote_problem("the server's answer lacks Sec-WebSocket-Accept", NULL,
+                                     problem, size);
+        if (aw_http_field_count(response, "Sec-WebSocket-Accept") > 1)
+                return quote_problem("the server's Sec-WebSocket-Accept comes more than once", NULL,
+                                     problem, size);
+        if (!aw_http_text_is(accept, expected))
+                return quote_problem("the server's Sec-WebSocket-Accept is not the right one",
+                                     accept, problem, size);
         wrong = ws_deflate_check(response, &options->deflate, agreed);
+        if (extensions != NULL && extensions->length == 0)
+                wrong = "the server's Sec-WebSocket-Extensions is empty: it may not be there "
+                        "without a choice";
         if (wrong != NULL)
-                return wrong;
-        if (protocol != NULL && (!is_offered(options, protocol) ||
-                                 aw_http_field_count(response, "Sec-WebSocket-Protocol") > 1))
-                return "the server chose a subprotocol that was not offered";
+                return quote_problem(wrong, extensions, problem, size);
+        wrong = protocol_problem(response, options);
+        return wrong == NULL
+                       ? 0
+                       : quote_problem(wrong, aw_http_field(response, "Sec-WebSocket-Protocol"),
+                                       problem, size);
+}
+
+static bool
+is_http_1_0(const struct aw_http_head *response, const char *data)
+{
+        (void)data;
+        return response->minor_version == 0;
+}
+
+static bool
+has_bare_lf(const struct aw_http_head *response, const char *data)
+{
+        for (size_t i = 0; i < response->length; i++)
+                if (data[i] == '\n' && (i == 0 || data[i - 1] != '\r'))
+                        return true;
+        return false;
+}
+
+static bool
+upgrades_twice(const struct aw_http_head *response, const char *data)
+{
+        (void)data;
+        return aw_http_field_count(response, "Upgrade") > 1;
+}
+
+/* "Connection: keep-alive" and "Connection: Upgrade" are a list in two fields, and right. */
+static bool
+connects_twice(const struct aw_http_head *response, const char *data)
+{
+        size_t count = 0;
+
+        (void)data;
+        for (size_t i = 0; i < response->field_count; i++)
+                if (aw_http_text_is_nocase(&response->fields[i].name, "Connection") &&
+                    aw_http_text_is_nocase(&response->fields[i].value, "Upgrade"))
+                        count++;
+        return count > 1;
+}
+
+static bool
+announces_body(const struct aw_http_head *response, const char *data)
+{
+        (void)data;
+        return aw_http_field(response, "Content-Length") != NULL ||
+               aw_http_field(response, "Transfer-Encoding") != NULL;
+}
+
+const char *
+ws_handshake_fault(const struct aw_http_head *response, const char *data, size_t *which)
+{
+        static const struct {
+                bool (*is_there)(const struct aw_http_head *response, const char *data);
+                const char *sentence;
+        } faults[] = {
+                {is_http_1_0, "the server answers with HTTP/1.0, which has no Upgrade"},
+                {has_bare_lf, "a line of the server's answer ends in LF, not in CR LF"},
+                {upgrades_twice, "the server's answer has more than one field Upgrade"},
+                {connects_twice, "the server's answer says Connection: Upgrade more than once"},
+                {announces_body, "the server's answer has Content-Length or Transfer-Encoding, "
+                                 "which a 101 has not"},
+        };
+
+        while (*which < sizeof(faults) / sizeof(faults[0])) {
+                size_t i = (*which)++;
+
+                if (faults[i].is_there(response, data))
+                        return faults[i].sentence;
+        }
         return NULL;
+}
+
+const char *
+ws_handshake_field_problem(const char *field)
+{
+        static const char *const ours[] = {"Upgrade", "Connection", "Sec-WebSocket-Key",
+                                           "Sec-WebSocket-Version", "Sec-WebSocket-Extensions"};
+        struct aw_http_text name = {field, strcspn(field, ":")};
+        const char *value = field + name.length + 1;
+
+        for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+                if (aw_http_text_is_nocase(&name, ours[i]))
+                        return "is one that the handshake itself sets";
+        if (field[name.length] != ':')
+                return "is not 'Name: value'";
+        if (!aw_http_is_token(name.data, name.length))
+                return "has a name with other characters than letters, digits and !#$%&'*+-.^_`|~";
+        return aw_http_is_value(value, strlen(value)) ? NULL
+                                                      : "has a control character in its value";
 }

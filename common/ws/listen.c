@@ -9,6 +9,20 @@
 #include "ws/deflate_offer_private.h"
 #include "ws/listener_private.h"
 
+_Static_assert(WS_ADDRESSES_MAX == AW_PORTS_MAX && (int)WS_SHARING_FIRST == AW_SHARING_FIRST &&
+                       (int)WS_SHARING_JOIN == AW_SHARING_JOIN,
+               "ws.h says the same as net/ports.h");
+
+static bool
+has_handshakes(const struct ws_listener *listener)
+{
+        const struct ws *ws = listener->connections;
+
+        while (ws != NULL && ws->in.state != WS_IN_HEAD)
+                ws = ws->next;
+        return ws != NULL;
+}
+
 async struct ws *
 ws_accept(struct ws_listener *listener, aw_time deadline)
 {
@@ -17,7 +31,7 @@ ws_accept(struct ws_listener *listener, aw_time deadline)
         int result;
 
         while ((ws = listener->accept_first) == NULL) {
-                if (listener->draining) {
+                if (listener->draining || (listener->stopped && !has_handshakes(listener))) {
                         errno = ESHUTDOWN;
                         return NULL;
                 }
@@ -43,49 +57,110 @@ static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r
                            "Content-Length: 0\r\nConnection: close\r\n\r\n";
 
 static int
-open_listener(struct ws_listener *listener, const struct ws_listen_options *options,
-              const struct aw_url *url, struct aw_addresses *addresses, struct aw_error *error)
+check_options(const struct ws_listen_options *options, struct aw_url *url, struct aw_error *error)
 {
-        listener->ports.busy = url->scheme == AW_URL_WSS ? NULL : busy;
-        if (aw_ports_open(&listener->ports, url, addresses, error) == -1)
-                return -1;
-        if (url->scheme == AW_URL_WSS)
-                listener->tls = aw_tls_context_ref(options->tls);
+        struct aw_error url_error;
+
+        if (options->url == NULL)
+                return aw_error_set(error, AW_ERROR_USAGE, EINVAL, "no URL is given");
+        if (!ws_deflate_options_valid(&options->deflate))
+                return aw_error_set(error, AW_ERROR_USAGE, EINVAL, "%s", ws_deflate_options_wrong);
+        if (aw_url_parse_listen(options->url, url, &url_error) == -1)
+                return aw_error_set(error, AW_ERROR_USAGE, EINVAL, "'%.150s%s': %s", options->url,
+                                    strlen(options->url) > 150 ? "..." : "", url_error.text);
+        if (url->scheme == AW_URL_WSS && options->tls == NULL)
+                return aw_error_set(error, AW_ERROR_USAGE, EINVAL, "wss needs a certificate");
         return 0;
+}
+
+/* The addresses of the URL, at least one. */
+static async int
+find_addresses(const struct aw_url *url, struct aw_addresses *addresses, struct aw_error *error)
+{
+        const char *reason;
+
+        if (await(aw_resolve(url, true, addresses, &reason)) == -1 && errno == ECANCELED)
+                return aw_error_set(error, AW_ERROR_CANCELLED, ECANCELED,
+                                    "cancelled while resolving the name of %s", url->host_header);
+        if (addresses->count == 0)
+                return aw_error_set(error, AW_ERROR_RESOLVE, errno, "cannot listen on %s: %s",
+                                    url->host_header, reason);
+        return 0;
+}
+
+static async int
+open_listener(struct ws_listener *listener, const struct ws_listen_options *options,
+              const struct aw_url *url, struct aw_error *error)
+{
+        struct aw_addresses addresses = {.count = 0};
+        int result;
+
+        if (options->descriptor_count > 0)
+                return aw_ports_adopt(&listener->ports, url, options->descriptors,
+                                      options->descriptor_count, error);
+        result = await(find_addresses(url, &addresses, error));
+        if (result == 0)
+                result = aw_ports_open(&listener->ports, url, &addresses, error);
+        aw_addresses_free(&addresses);
+        return result;
 }
 
 static async int
 listen_on(struct ws_listener *listener, const struct ws_listen_options *options,
           struct aw_error *error)
 {
-        struct aw_url *url = malloc(sizeof(*url));
-        struct aw_addresses addresses = {.count = 0};
-        struct aw_error url_error;
-        const char *reason;
-        int result = -1;
+        struct aw_url *url = calloc(1, sizeof(*url));
+        int result;
 
         if (url == NULL)
                 return aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
-        if (options->url == NULL)
-                aw_error_set(error, AW_ERROR_USAGE, EINVAL, "no URL is given");
-        else if (!ws_deflate_options_valid(&options->deflate))
-                aw_error_set(error, AW_ERROR_USAGE, EINVAL, "%s", ws_deflate_options_wrong);
-        else if (aw_url_parse_listen(options->url, url, &url_error) == -1)
-                aw_error_set(error, AW_ERROR_USAGE, EINVAL, "'%.150s%s': %s", options->url,
-                             strlen(options->url) > 150 ? "..." : "", url_error.text);
-        else if (url->scheme == AW_URL_WSS && options->tls == NULL)
-                aw_error_set(error, AW_ERROR_USAGE, EINVAL, "wss needs a certificate");
-        else if (await(aw_resolve(url, true, &addresses, &reason)) == -1 && errno == ECANCELED)
-                aw_error_set(error, AW_ERROR_CANCELLED, ECANCELED,
-                             "cancelled while resolving the name of %s", url->host_header);
-        else if (addresses.count == 0)
-                aw_error_set(error, AW_ERROR_RESOLVE, errno, "cannot listen on %s: %s",
-                             url->host_header, reason);
-        else
-                result = open_listener(listener, options, url, &addresses, error);
+        result = check_options(options, url, error);
+        if (result == 0) {
+                if (url->scheme == AW_URL_WSS)
+                        listener->tls = aw_tls_context_ref(options->tls);
+                else
+                        listener->ports.busy = busy;
+                result = await(open_listener(listener, options, url, error));
+        }
+        free(url);
+        return result;
+}
+
+async int
+ws_listen_check(const struct ws_listen_options *options, struct aw_error *error)
+{
+        struct aw_url *url = calloc(1, sizeof(*url));
+        struct aw_addresses addresses = {.count = 0};
+        int result;
+
+        aw_error_clear(error);
+        if (url == NULL)
+                return aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
+        result = check_options(options, url, error);
+        if (result == 0)
+                result = await(find_addresses(url, &addresses, error));
         aw_addresses_free(&addresses);
         free(url);
         return result;
+}
+
+void
+ws_listener_update(struct ws_listener *listener, const struct ws_listen_options *options)
+{
+        listener->max_message = options->max_message;
+        listener->subprotocol = options->subprotocol;
+        listener->deflate = options->deflate;
+        listener->ping_interval = options->ping_interval;
+        listener->ping_timeout = options->ping_timeout;
+        listener->drain_time = options->drain_time;
+        listener->origins = options->origins;
+        listener->origin_count = options->origin_count;
+        listener->handler = options->handler;
+        listener->argument = options->argument;
+        if (listener->tls == NULL || options->tls == NULL)
+                return;
+        aw_tls_context_unref(listener->tls);
+        listener->tls = aw_tls_context_ref(options->tls);
 }
 
 static void
@@ -109,18 +184,11 @@ ws_listen(const struct ws_listen_options *options, struct aw_error *error)
                 return NULL;
         }
         listener->accept_last = &listener->accept_first;
-        listener->max_message = options->max_message;
-        listener->subprotocol = options->subprotocol;
-        listener->deflate = options->deflate;
-        listener->ping_interval = options->ping_interval;
-        listener->ping_timeout = options->ping_timeout;
-        listener->origins = options->origins;
-        listener->origin_count = options->origin_count;
+        ws_listener_update(listener, options);
         listener->ports.socket_mode = options->socket_mode;
         listener->ports.accepted = ws_server_begin;
         listener->ports.owner = listener;
-        listener->handler = options->handler;
-        listener->argument = options->argument;
+        listener->ports.sharing = (enum aw_sharing)options->sharing;
         listener->watch = options->watch;
         listener->ports.turned_away = listener_turned_away;
         if (await(listen_on(listener, options, error)) == 0)
@@ -138,8 +206,17 @@ ws_listener_url(const struct ws_listener *listener, size_t index)
 }
 
 void
+ws_listener_stop(struct ws_listener *listener)
+{
+        listener->stopped = true;
+        aw_ports_close(&listener->ports);
+        aw_wake_all(&listener->acceptors);
+}
+
+void
 ws_listener_drain(struct ws_listener *listener)
 {
+        aw_time end = aw_loop_now() + listener->drain_time;
         struct ws *ws;
 
         if (listener->draining)
@@ -148,6 +225,7 @@ ws_listener_drain(struct ws_listener *listener)
         aw_ports_close(&listener->ports);
         for (ws = listener->connections; ws != NULL; ws = ws->next) {
                 ws->draining = true;
+                ws->drain_end = end;
                 if (ws->in.state == WS_IN_HEAD) {
                         ws_watch_end(ws, WS_SIDE_SERVER, "the server ends");
                         aw_transport_close(ws->transport);
@@ -181,4 +259,14 @@ ws_listener_close(struct ws_listener *listener)
         ws_server_forget(listener);
         aw_tls_context_unref(listener->tls);
         free(listener);
+}
+
+int
+ws_listener_release(struct ws_listener *listener, int descriptors[WS_ADDRESSES_MAX])
+{
+        int count = aw_ports_release(&listener->ports, descriptors);
+
+        if (count >= 0)
+                ws_listener_close(listener);
+        return count;
 }

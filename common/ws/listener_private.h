@@ -25,7 +25,8 @@ struct ws_listener {
         void *argument;
         const struct ws_watch *watch;
         struct ws_counters gone; /* of connections that have ended, and all echoes */
-        bool draining;
+        aw_time drain_time;
+        bool stopped, draining;
         struct ws *connections;
         struct ws *accept_first, **accept_last; /* open, for ws_accept() */
         struct aw_waiters acceptors;

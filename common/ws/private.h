@@ -143,8 +143,9 @@ struct ws {
         const struct ws_role *role;
         struct aw_transport *transport; /* NULL when it is gone */
         bool client;
-        bool app;      /* a task has it, or will get it from ws_accept() */
-        bool draining; /* the listener is */
+        bool app;          /* a task has it, or will get it from ws_accept() */
+        bool draining;     /* the listener is */
+        aw_time drain_end; /* by then a message that has begun must be complete */
         uint64_t max_message;
 
         struct ws_in in;
@@ -311,12 +312,22 @@ int ws_handshake_accept(const char *key, size_t length, char accept[WS_ACCEPT_SI
 int ws_handshake_check_request(const struct aw_http_head *request, const char **reason);
 
 /*
- * NULL if the response switches to WebSocket as it should, and *agreed says how messages are
- * compressed (see deflate_offer_private.h); or what is wrong with it.
+ * 0 if the response switches to WebSocket as it should, and *agreed says how messages are compressed
+ * (see deflate_offer_private.h); or -1, and what is wrong with it.
  */
 struct ws_deflate_agreed;
-const char *ws_handshake_check_response(const struct aw_http_head *response, const char *key,
-                                        const struct ws_connect_options *options,
-                                        struct ws_deflate_agreed *agreed);
+int ws_handshake_check_response(const struct aw_http_head *response, const char *key,
+                                const struct ws_connect_options *options,
+                                struct ws_deflate_agreed *agreed, char *problem, size_t size);
+
+/*
+ * What is not right in a response that opens a connection nevertheless, one thing after the other:
+ * *which begins with 0. A literal, or NULL: nothing more. `data` is where the head begins.
+ */
+const char *ws_handshake_fault(const struct aw_http_head *response, const char *data,
+                               size_t *which);
+
+/* What is wrong with a client's further field, as the end of a sentence, or NULL. */
+const char *ws_handshake_field_problem(const char *field);
 
 #endif

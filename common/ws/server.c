@@ -239,6 +239,9 @@ server_lost(struct ws *ws)
 {
         if (ws->listener == NULL)
                 return;
+        /* It may have been the last of the handshakes that ws_accept() waits for. */
+        if (ws->listener->stopped)
+                aw_wake_all(&ws->listener->acceptors);
         ws_watch_gone(ws);
         *ws->link = ws->next;
         if (ws->next != NULL)

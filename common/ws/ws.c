@@ -55,6 +55,16 @@ ws_describe(const struct ws *ws, char *out, size_t size)
 
 /* Receiving. */
 
+/* A message that had begun when the listener drained may still become complete. */
+static bool
+completes_message(const struct ws *ws)
+{
+        bool begun =
+                ws->in.reader.message != NULL || (ws->deflate != NULL && ws->deflate->inflating);
+
+        return begun && ws->in.state == WS_IN_OPEN && aw_loop_now() < ws->drain_end;
+}
+
 /* The inbox is empty. If nothing more will come to it, says why; and our Close frame is due. */
 static int
 end_of_messages(struct ws *ws)
@@ -63,7 +73,7 @@ end_of_messages(struct ws *ws)
                 return EPIPE;
         ws_order_close_now(ws);
         /* What still has to be inflated was received. */
-        if (ws->in.error == 0 && ws->draining && !ws_deflate_yields(ws)) {
+        if (ws->in.error == 0 && ws->draining && !ws_deflate_yields(ws) && !completes_message(ws)) {
                 if (!ws_raw_keeps_close(ws))
                         ws_close_queue(ws, WS_GOING_AWAY, NULL);
                 return ESHUTDOWN;
@@ -76,6 +86,7 @@ static __attribute__((noinline)) struct ws_buffer *
 wait_for_message(struct ws *ws, aw_time deadline)
 {
         struct ws_buffer *buffer;
+        aw_time end;
         int error;
 
         if (ws->in.paused)
@@ -86,7 +97,9 @@ wait_for_message(struct ws *ws, aw_time deadline)
                         errno = error;
                         return NULL;
                 }
-                if (ws_connection_wait(ws, &ws->receiver, deadline) == -1)
+                end = ws->draining && ws->drain_end < deadline ? ws->drain_end : deadline;
+                if (ws_connection_wait(ws, &ws->receiver, end) == -1 &&
+                    (errno != ETIMEDOUT || end == deadline))
                         return NULL;
                 buffer = ws_order_next(ws);
         } while (buffer == NULL);

@@ -284,18 +284,20 @@ const struct behave_row behave_table[BEHAVE_ROWS] = {
                          .beside = behave_answer_pings,
                          .help = "answers Pings not at all, with another payload, or TIME later"},
 
-        [BEHAVE_FAULT] = {.heading = "How it ends",
-                          .name = "fault",
-                          .argument = "WORD",
-                          .example = "rsv",
-                          .kinds = BEHAVE_WORD,
-                          .words = "rsv|masked|opcode|utf8|nonminimal|orphan|long-control|"
-                                   "fragmented-control|close-1005|half-frame|rsv1-continuation|"
-                                   "bad-deflate",
-                          .all = true,
-                          .on_end = behave_fault,
-                          .help = "sends one frame that breaks the protocol, and logs what the "
-                                  "client makes of it"},
+        [BEHAVE_FAULT] =
+                {.heading = "How it ends",
+                 .name = "fault",
+                 .argument = "WORD",
+                 .example = "rsv",
+                 .kinds = BEHAVE_WORD,
+                 .words = "rsv|masked|opcode|utf8|nonminimal|orphan|long-control|"
+                          "fragmented-control|close-1005|half-frame|rsv1-continuation|"
+                          "bad-deflate",
+                 .all =
+                         true,
+                 .on_end = behave_fault,
+                 .help = "sends what breaks the protocol, and logs what the client makes of it; "
+                         "bad-deflate is for one that has agreed to compression"},
         [BEHAVE_CLOSE] = {.name = "close",
                           .argument = "CODE",
                           .example = "4000",

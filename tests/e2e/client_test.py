@@ -372,7 +372,8 @@ def _():
         wsecho("-H", "Host: example.com", plain.ws, "hi").expect(0, b"hi\n")
         for name in ("Upgrade", "connection", "Sec-WebSocket-Key"):
             refused = wsecho("-H", f"{name}: x", plain.ws, "hi").expect(2, b"")
-            equal(sentence(refused.err), "a header field is one that the handshake itself sets")
+            equal(sentence(refused.err), 
+                  f"the header field '{name}' is one that the handshake itself sets")
 
 
 main(threads=4)

@@ -3,11 +3,12 @@
 behaviours, and bombs."""
 
 import json
+import urllib.request
 import zlib
 
 from guest import Guest
 from peer import BINARY, TEXT, Script, frame
-from support import (BUILD, LOOP, Server, ends, equal, main, match, memory_counts, run, test, wsechod,
+from support import (BUILD, LOOP, Server, ends, equal, eventually, main, match, memory_counts, run, test, wsechod,
                      wsecho)
 
 OFFER = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
@@ -158,6 +159,29 @@ def _():
         peers[0].echoes(b"still here")
         for peer in peers:
             peer.close()
+
+
+@test("/metrics counts compressed messages, and their bytes before and after")
+def _():
+    with Server("--admin", "http://127.0.0.1:0") as server:
+        metrics = server.log.wait(r"metrics at (\S+)")[0][1]
+        with guest(server) as peer:
+            _, payload = echo_of(peer, JSON)
+            peer.echoes(b"short")
+        wanted = {f'wsechod_compressed_{name}': value for name, value in (
+            ('messages_total{direction="received"}', 1), ('messages_total{direction="sent"}', 1),
+            ('message_bytes_total{direction="received",form="plain"}', len(JSON)),
+            ('message_bytes_total{direction="received",form="compressed"}', len(deflated(JSON))),
+            ('message_bytes_total{direction="sent",form="plain"}', len(JSON)),
+            ('message_bytes_total{direction="sent",form="compressed"}', len(payload)))}
+
+        def counted():
+            with urllib.request.urlopen(metrics) as response:
+                lines = dict(line.rsplit(" ", 1) for line in response.read().decode().splitlines()
+                             if not line.startswith("#"))
+            return {name: float(lines[name]) for name in wanted} == wanted
+
+        eventually(counted, f"the metrics are {wanted}")
 
 
 # The client and the load generator.

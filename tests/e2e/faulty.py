@@ -73,6 +73,7 @@ class Connection(asyncio.Protocol):
         query = urllib.parse.urlsplit(lines[0].split()[1].decode()).query
         self.faults = dict(urllib.parse.parse_qsl(query))
         self.server.connections += 1
+        self.server.peers.append(self.transport.get_extra_info("peername")[0])
         self.server.heads.append(head.decode())
         if self.server.connections >= int(self.faults.get("refuse", 1 << 62)):
             self.transport.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
@@ -162,6 +163,7 @@ class Faulty:
 
     def __enter__(self):
         self.connections = self.messages = self.bytes = 0
+        self.peers = []
         self.heads, self.transports = [], set()
         self.loop = asyncio.new_event_loop()
         self.ready = threading.Event()

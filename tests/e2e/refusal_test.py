@@ -20,11 +20,11 @@ server = Server()
 @test("usage errors are one sentence that names the argument, and have status 2")
 def _():
     for words, says in (([], "URL is missing"), (["--nonsense", "x"], "'--nonsense'"),
-                        (["-x"], "'-x'"), ([server.ws, "--timeout"], "'--timeout'"),
+                        (["-x"], "'--proxy'"), ([server.ws, "--timeout"], "'--timeout'"),
                         ([server.ws, "-t", "soon"], "'--timeout'.*'soon'"),
                         ([server.ws, "--max-message", "0"], "'--max-message'"),
                         ([server.ws, "--loop", "select"], "'--loop'.*'select'"),
-                        (["-kx", server.ws], "'-x'")):
+                        (["-ky", server.ws], "'-y'")):
         done = run(client_command()[0], *words).expect(2, b"")
         first, hint = done.err.splitlines()
         match(says, sentence(first + "\n"))
@@ -33,9 +33,8 @@ def _():
 
 @test("a URL that cannot be has status 2 and a sentence that names it")
 def _():
-    for url in ("localhost", "http://localhost", "ftp://x", "ws://", "ws://localhost:99999",
-                "ws://user:word@localhost", "ws://localhost/#part", "ws://a b/", "ws+unix:relative",
-                "ws://[::1", "ws://a..b/", "ws://1.2.3/", ""):
+    for url in ("ftp://x", "ws://", "ws://localhost:99999", "ws://h:80:80/", "ws://localhost/#part",
+                "ws://a b/", "ws+unix:relative", "ws://[::1", "ws://a..b/", "ws://1.2.3/"):
         done = wsecho(url, "hello")
         match("^'", sentence(done.expect(2, b"").err))
         equal(f"'{url}'" in done.err, True, f"that {done.err} names {url}")
@@ -143,7 +142,7 @@ def with_certificate(cert, key):
 @test("4: an authority that it does not know; -k does not ask for one")
 def _():
     done = run(client_command()[0], server.wss, "hello")
-    ends(done, 4, "issuer is not trusted: trust it with --cacert FILE, or take any with --insecure$")
+    ends(done, 4, "the issuer of 127.0.0.1's certificate .CN=.*. is not trusted: --cacert FILE, or --insecure to take any$")
     for flag in ("-k", "--insecure"):
         wsecho(flag, server.wss, "hello").expect(0, b"hello\n")
 
@@ -152,7 +151,7 @@ def _():
 def _():
     cert, key = make_certificate("self", "DNS:localhost, IP:127.0.0.1")
     with with_certificate(cert, key) as own:
-        ends(wsecho(own.wss, "hello"), 4, "self-signed and not trusted")
+        ends(wsecho(own.wss, "hello"), 4, r"127.0.0.1's certificate \(CN=.*\) is self-signed and not trusted: --cacert FILE")
         wsecho("--cacert", str(cert), own.wss, "hello").expect(0, b"hello\n")
         wsecho("-k", own.wss, "hello").expect(0, b"hello\n")
 
@@ -163,9 +162,10 @@ def _():
     with with_certificate(cert, key) as own:
         port = own.wss.rpartition(":")[2]
         ends(wsecho("--cacert", str(cert), f"wss://localhost:{port}", "x"), 4,
-             "not valid for the name 'localhost'")
+             r'the certificate is for "example.org", "\*.example.org", "127.0.0.9", not for '
+             '"localhost": use --servername or --resolve$')
         ends(wsecho("--cacert", str(cert), own.wss, "x"), 4,
-             "not valid for the address '127.0.0.1'")
+             'not for "127.0.0.1"')
         wsecho("-k", own.wss, "hello").expect(0, b"hello\n")
 
 
@@ -173,7 +173,8 @@ def _():
 def _():
     cert, key = make_certificate("dns", "DNS:127.0.0.1")
     with with_certificate(cert, key) as own:
-        ends(wsecho("--cacert", str(cert), own.wss, "x"), 4, "address '127.0.0.1'")
+        ends(wsecho("--cacert", str(cert), own.wss, "x"), 4, 
+             'is for "127.0.0.1" as a name, not for "127.0.0.1"')
 
 
 @test("4: a certificate that has expired")
@@ -181,13 +182,14 @@ def _():
     cert, key = make_certificate("expired", "DNS:localhost, IP:127.0.0.1", days=False)
     with with_certificate(cert, key) as own:
         own.log.wait("has expired")
-        ends(wsecho("--cacert", str(cert), own.wss, "x"), 4, "has expired")
+        ends(wsecho("--cacert", str(cert), own.wss, "x"), 4,
+             r"127.0.0.1's certificate expired on \d{4}-\d\d-\d\d")
         wsecho("-k", own.wss, "hello").expect(0, b"hello\n")
 
 
 @test("4: a server that speaks no TLS, or only TLS 1.1, or only old suites")
 def _():
-    ends(wsecho(server.ws.replace("ws:", "wss:"), "x"), 4, "not TLS")
+    ends(wsecho(server.ws.replace("ws:", "wss:"), "x"), 4, r"127.0.0.1:\d+ does not speak TLS: try ws://$")
     old = versions(server_context(), ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)
     weak = versions(server_context(), ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2)
     weak.set_ciphers("ECDHE-ECDSA-AES128-SHA256")
@@ -230,13 +232,39 @@ def _():
                  "200 OK", "426 Upgrade Required", "500 Internal Server Error", "503 "):
         for tls in (False, True):
             with answers(f"HTTP/1.1 {line}\nContent-Length: 0\n\n", tls) as script:
-                ends(wsecho(script.url, "x"), 5, f"HTTP {line}".strip())
+                ends(wsecho(script.url, "x"), 5, f"127.0.0.1:[0-9]+ answered {line}".strip())
 
 
 @test("5: our own page, where there is no WebSocket")
 def _():
     with answers("HTTP/1.1 200 OK\nContent-Length: 5\n\nhello") as script:
-        ends(wsecho(script.url, "x"), 5, "HTTP 200 OK")
+        ends(wsecho(script.url, "x"), 5,
+             "answered 200 OK: not a WebSocket server at this path.$")
+
+
+@test("5: what a refusal says in its body is told, in one line and escaped, up to 1,000 bytes")
+def _():
+    for head, body, says in (
+            ("403 Forbidden\nContent-Length: 25", '{"error":"token expired"}',
+             'answered 403 Forbidden; it says "{"error":"token expired"}"$'),
+            ("500 No\nTransfer-Encoding: chunked", "5\nhello\n1;x=y\n!\n0\n\n",
+             '; it says "hello!"$'),
+            ("500 No", "a\x1b[31m\n b\n", r'; it says "a\\x1b\[31m b"$'),
+            ("500 No\nContent-Length: 9000", "x" * 9000, '; it says "x{1000}"$'),
+            ("401 No\nWWW-Authenticate: Basic realm=\"r\"\nContent-Length: 2", "no",
+             'answered 401 No, WWW-Authenticate: Basic realm="r": --user NAME, or '
+             '--bearer-file FILE; it says "no"$')):
+        with answers(f"HTTP/1.1 {head}\n\n{body}") as script:
+            ends(wsecho(script.url, "x"), 5, says)
+
+
+@test("5: a redirect tells where to, and a long URL is cut in the middle")
+def _():
+    for place, says in (("/x", "/x"), ("wss://h/?" + "a" * 900, r"wss://h/\?a+\.\.\.a+")):
+        with answers(f"HTTP/1.1 301 Moved\nLocation: {place}\nContent-Length: 0\n\n") as script:
+            ends(wsecho(script.url, "x"), 5, f"answered 301 Moved, Location: {says}: use -L$")
+    ends(wsecho("ws://h.example/?token=" + "a" * 400 + "#x", "hi"), 2,
+         r"^'ws://h\.example/\?token=a+\.\.\.a*#x': a WebSocket URL has no fragment")
 
 
 UPGRADE = "Upgrade: websocket\nConnection: Upgrade\n"
@@ -250,8 +278,16 @@ def _():
             ("HTTP/1.1 101 Switching\nConnection: Upgrade\n\n", "Upgrade: websocket"),
             ("HTTP/1.1 101 Switching\nUpgrade: websocket\n\n", "Connection: Upgrade"),
             ("SSH-2.0-OpenSSH_9.2\n", "does not speak HTTP"),
-            ("HTTP/2 200\n\n", "does not speak HTTP"),
-            ("HTTP/1.1 200 OK\nX: " + "x" * 20_000 + "\n\n", "HTTP")):
+            ("HTTP/2 200\n\n", "another version of HTTP than 1: .HTTP/2 200"),
+            ("\nHTTP/1.1 200 OK\n\n", "begins with an empty line"),
+            ("HTTP/1.1 999 Denied\n\n", "the status 999, which HTTP does not have"),
+            ("HTTP/1.1 401 No\nA: b\nWWW-Authenticate : x\n\n",
+             r"answered 401, but line 3 of its head is no header field: .WWW-Authenticate : x"),
+            ("HTTP/1.1 403 No\nA: \x1b[31m\n\n", r"answered 403, but line 2 .*\\x1b\[31m"),
+            ("HTTP/1.1 101 Switching\n" + "Set-Cookie: a\n" * 101 + "\n",
+             "answered 101, with a head of more than 100 fields"),
+            ("HTTP/1.1 200 OK\nX: " + "x" * 20_000 + "\n\n",
+             "answered 200, with a head of more than 16 KiB")):
         with answers(text) as script:
             ends(wsecho(script.url, "x"), 5, says)
 

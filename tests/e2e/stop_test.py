@@ -170,8 +170,8 @@ def _():
         name = f"127.0.0.1:{peer.sock.getsockname()[1]}"
         line = server.log.wait(rf"^( *){name} \(waiting, .* s\) at (.*)$")[0]
         match(r"server/echo\.c:\d+: ws_receive\(ws, &message, AW_NEVER\)", line[2])
-        for task, site in (("main", r"server/server\.c:\d+: aw_event_wait\("),
-                           ("signals", ""), ("accept", r"server/server\.c:\d+: ws_accept\(")):
+        for task, site in (("main", r"server/worker\.c:\d+: aw_event_wait\("),
+                           ("signals", ""), ("accept", r"server/worker\.c:\d+: ws_accept\(")):
             server.log.wait(rf"^ *{task} \(\w+, .* s\).*{site}")
         # A child stands under its parent.
         main_line = server.log.find("^( *)main ")[0]
@@ -187,15 +187,14 @@ def _():
             peer.echoes()
 
 
-@test("SIGHUP and SIGUSR2 are ignored, with one line each")
+@test("SIGHUP disturbs nobody")
 def _():
-    for number, name in ((signal.SIGHUP, "SIGHUP"), (signal.SIGUSR2, "SIGUSR2")):
-        with Server() as server, Peer(server.wss) as peer:
+    with Server() as server, Peer(server.wss) as peer:
+        peer.echoes()
+        for count in range(1, 4):
+            server.signal(signal.SIGHUP)
+            server.log.wait("^wsechod: reloaded: ", count)
             peer.echoes()
-            for _ in range(3):
-                server.signal(number)
-                server.log.wait(f"^wsechod: {name} is ignored: ")
-                peer.echoes()
 
 
 @test("a signal ends it while a name resolves, with status 0 and one line")

@@ -41,7 +41,7 @@ def _():
 def _():
     out = wsbench("-n", 1000, "--server-pid", server.process.pid, server.ws).expect(0).out.decode()
     match(r"^10 connections to ws://\S+ \(plain\), 128 bytes, 1 in flight, [\d.]+ s\n", out)
-    match(r"\nconnections   10 open after [\d.]+ s \(\d+/s\), 0 refused, 0 cut\n", out)
+    match(r"\nconnections   10 open after [\d.]+ s \([\d,]+/s\), 0 refused, 0 cut\n", out)
     match(r"\nmessages      1,000 sent: 1,000 echoed, 0 wrong, 0 lost; 0 doubled, 0 late\n", out)
     match(r"\nround trip    min \S+  mean \S+  p50 \S+  p90 \S+  p99 \S+  p99.9 \S+  max \S+ ms\n", out)
     match(r"\nserver        [\d.]+ us of a core for each message", out)

@@ -240,12 +240,25 @@ def _():
             equal(told["connections"]["cut"], 3, "the number of connections that were cut")
 
 
+@test("wsbench takes wsecho's options of TLS and of the way to the server")
+def _():
+    port = server.wss.rpartition(":")[2]
+    few = "-n", "20", "-c", "2", "--warm-up", "0"
+    trust = "--cacert", certificates() / "ca.pem"
+    for words in ((*trust, "--connect-to", f"localhost:443:127.0.0.1:{port}", "wss://localhost"),
+                  (*trust, "--resolve", f"localhost:{port}:127.0.0.1", f"wss://localhost:{port}"),
+                  (*trust, "--servername", "localhost", "--tls-max", "1.2", server.wss)):
+        wsbench(*few, *words).expect(0)
+    done = run(BUILD / "wsbench", *few, "-k", "--proxy", "socks5://127.0.0.1:1", server.wss)
+    match("cannot connect to the proxy 127.0.0.1:1", sentence(done.expect(3).err, "wsbench"))
+
+
 @test("connections that are refused are told; the others work")
 def _():
     with Faulty() as faulty:
         told = result("-c", 5, "-n", 100, faulty.url + "?refuse=4", status=6)
         equal((told["connections"]["open"], told["connections"]["refused"]), (3, 2))
-        match("HTTP 503", told["first_failure"])
+        match("answered 503", told["first_failure"])
         tells(told["total"])
 
 
@@ -270,7 +283,7 @@ def _():
     match("refused", sentence(wsbench("ws://127.0.0.1:1/").expect(3).err, "wsbench"))
     match("not trusted", sentence(wsbench(server.wss).expect(4).err, "wsbench"))
     with Faulty() as faulty:
-        match("HTTP 503", sentence(wsbench(faulty.url + "?refuse=1").expect(5).err, "wsbench"))
+        match("answered 503", sentence(wsbench(faulty.url + "?refuse=1").expect(5).err, "wsbench"))
 
 
 @test("a server that does not answer is a time-out")
@@ -327,12 +340,25 @@ def _():
     equal(told["connections"]["open"], int(fits), "the number of connections")
 
 
-@test("more connections than the system has ports for are refused beforehand; a Unix socket needs none")
+@test("more connections than the system has ports for are refused beforehand; a Unix socket and 127.0.0.1 need none")
 def _():
     first, last = open("/proc/sys/net/ipv4/ip_local_port_range").read().split()
-    said = sentence(wsbench("-c", 1000000, server.ws).expect(2).err, "wsbench")
+    local = server.ws.replace("127.0.0.1", "localhost")
+    said = sentence(wsbench("-c", 1000000, local).expect(2).err, "wsbench")
+    match("use 127.0.0.1 if the server is here", said)
     match(f"--connections {int(last) - int(first) + 1}, or a Unix socket$", said)
-    match("open files", wsbench("-c", 1000000, f"ws+unix:{SOCKET}").expect(2).err)
+    for url in (f"ws+unix:{SOCKET}", server.ws):
+        match("open files", wsbench("-c", 1000000, url).expect(2).err)
+
+
+@test("--sources come by turns from 127.0.0.1, 127.0.0.2 and so on, and only to such an address")
+def _():
+    with Faulty() as faulty:
+        told = result("-c", 9, "--sources", 3, "-T", 2, "-n", 90, faulty.url)
+        tells(told["total"])
+        equal(sorted(faulty.peers), sorted([f"127.0.0.{i + 1}" for i in range(3)] * 3), "the peers")
+    for words in (("ws://localhost:1/",), ("--interface", "lo", server.ws), (f"ws+unix:{SOCKET}",)):
+        match("the URL must be of 127.0.0.1", wsbench("--sources", 2, *words).expect(2).err)
 
 
 @test("Ctrl-C ends it with the result so far")

@@ -141,7 +141,7 @@ def _(peer):
 def _(peer):
     for status, phrase in ((401, "Unauthorized"), (403, "Forbidden"), (404, "Not Found"),
                            (503, "Service Unavailable")):
-        ends(wsecho(peer.url(f"/{status}"), "x"), 5, f"HTTP {status} {phrase}$")
+        ends(wsecho(peer.url(f"/{status}"), "x"), 5, f"answered {status} {phrase}")
 
 
 @with_each("a server that chooses permessage-deflate, which was not offered: status 5")

@@ -55,6 +55,7 @@ FOREIGN = [
     ("zlib.h", "common/ws/codec.c tests/*"),
     ("jansson.h", "client/* server/*"),
     ("histedit.h", "client/editor.c client/history.* client/keys.*"),
+    ("idn2.h", "common/net/idna.c"),
     ("cmocka.h", "tests/unit/*"),
 ]
 

@@ -27,7 +27,7 @@
 
 static int stderr_copy;
 static enum aw_log_level sunk_level;
-static char sunk[2000];
+static char sunk[3000];
 
 /* What is written on standard error from now on goes to fd. */
 static void
@@ -67,7 +67,7 @@ static void
 assert_logs(enum aw_log_level level, const char *text, const char *line)
 {
         int ends[2];
-        char seen[2000];
+        char seen[3000];
         ssize_t length;
 
         assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), 0);
@@ -153,29 +153,29 @@ utf8_is_left_alone_and_what_is_not_utf8_is_escaped(void **state)
 static void
 a_long_message_is_cut_to_whole_characters(void **state)
 {
-        char text[1100], line[1200];
+        char text[2100], line[2200];
 
         (void)state;
         memset(text, 'x', sizeof(text));
-        text[1000] = '\0';
+        text[2000] = '\0';
         snprintf(line, sizeof(line), "%s\n", text);
         assert_logs(AW_LOG_INFO, text, line);
 
-        text[1000] = 'x';
-        text[1001] = '\0';
-        snprintf(line, sizeof(line), "%.997s...\n", text);
+        text[2000] = 'x';
+        text[2001] = '\0';
+        snprintf(line, sizeof(line), "%.1997s...\n", text);
         assert_logs(AW_LOG_INFO, text, line);
 
-        text[1001] = 'x';
+        text[2001] = 'x';
         text[sizeof(text) - 1] = '\0';
         assert_logs(AW_LOG_INFO, text, line);
 
         /* Neither the escaped byte nor the character of three bytes fits in front of the dots. */
-        text[996] = '\n';
-        snprintf(line, sizeof(line), "%.996s...\n", text);
+        text[1996] = '\n';
+        snprintf(line, sizeof(line), "%.1996s...\n", text);
         assert_logs(AW_LOG_INFO, text, line);
-        memcpy(text + 995, "€", 3);
-        snprintf(line, sizeof(line), "%.995s...\n", text);
+        memcpy(text + 1995, "€", 3);
+        snprintf(line, sizeof(line), "%.1995s...\n", text);
         assert_logs(AW_LOG_INFO, text, line);
 }
 

@@ -154,10 +154,12 @@ static void
 a_table_may_have_a_help_of_its_own(void **state)
 {
         static const struct aw_opt own[] = {
-                {NULL, "help", 'h', AW_OPT_NUMBER, "N", "help N people", FIELD(count), 0, 0, false},
-                {NULL, NULL, 0, AW_OPT_FLAG, NULL, NULL, 0, 0, 0, false},
+                {NULL, "help", 'h', AW_OPT_NUMBER, "N", "help N people", FIELD(count), 0, 0, false,
+                 NULL},
+                {NULL, NULL, 0, AW_OPT_FLAG, NULL, NULL, 0, 0, 0, false, NULL},
         };
-        const struct aw_opt_program with = {"test", "", "Helps.", own, NULL};
+        const struct aw_opt_program with = {
+                .name = "test", .synopsis = "", .summary = "Helps.", .options = own};
         struct run r = run(&with, (char *[]){"test", "--help=3", NULL});
 
         (void)state;

@@ -277,10 +277,37 @@ a_program_may_complain_in_the_same_way(void **state)
         assert_string_equal(text, "test: 'x' is no URL\ntry 'test --help'\n");
 }
 
+/* One that may come without its argument, which then is the one that is implied. */
+static void
+an_argument_may_be_implied(void **state)
+{
+        static const struct aw_opt table[] = {{.name = "retry",
+                                               .kind = AW_OPT_NUMBER,
+                                               .argument = "COUNT",
+                                               .help = "try again",
+                                               .implied = "7"},
+                                              {.name = NULL}};
+        static const struct aw_opt_program retrying = {.name = "test", .options = table};
+        char *with[] = {"test", "--retry=3", "URL", NULL},
+             *without[] = {"test", "--retry", "URL", NULL};
+        uint64_t count = 0;
+        int operands;
+
+        (void)state;
+        assert_int_equal(aw_opt_parse(&retrying, 3, with, &count, &operands), AW_OPT_RUN);
+        assert_int_equal(count, 3);
+        assert_int_equal(operands, 1);
+        assert_int_equal(aw_opt_parse(&retrying, 3, without, &count, &operands), AW_OPT_RUN);
+        assert_int_equal(count, 7);
+        assert_int_equal(operands, 1);
+        assert_string_equal(without[1], "URL");
+}
+
 int
 main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(an_argument_may_be_implied),
                 cmocka_unit_test(a_count_is_one_more_each_time),
                 cmocka_unit_test(without_options_the_defaults_stay),
                 cmocka_unit_test(every_kind_of_option_is_stored),

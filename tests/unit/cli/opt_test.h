@@ -28,26 +28,26 @@ struct values {
 
 static const struct aw_opt options[] = {
         {NULL, "insecure", 'k', AW_OPT_FLAG, NULL, "do not check the certificate", FIELD(insecure),
-         0, 0, false},
-        {NULL, "verbose", 'v', AW_OPT_FLAG, NULL, "say more", FIELD(verbose), 0, 0, false},
+         0, 0, false, NULL},
+        {NULL, "verbose", 'v', AW_OPT_FLAG, NULL, "say more", FIELD(verbose), 0, 0, false, NULL},
         {NULL, "origin", 'o', AW_OPT_STRING, "URL", "the Origin field (default: none)",
-         FIELD(origin), 0, 0, false},
+         FIELD(origin), 0, 0, false, NULL},
         {NULL, "header", 'H', AW_OPT_STRINGS, "NAME:VALUE",
          "a header field to add to the request; may be repeated, and then all of them are sent in "
          "the order given",
-         FIELD(headers), 0, 0, false},
+         FIELD(headers), 0, 0, false, NULL},
         {NULL, "max-message", 0, AW_OPT_SIZE, "SIZE", "refuse larger messages (default: 16M)",
-         FIELD(message_size), 125, 1 << 30, false},
+         FIELD(message_size), 125, 1 << 30, false, NULL},
         {NULL, "max", 0, AW_OPT_NUMBER, "N", "a name that is the beginning of another",
-         FIELD(count), 0, 0, false},
+         FIELD(count), 0, 0, false, NULL},
         {NULL, "count", 'n', AW_OPT_NUMBER, "N", "how often (default: 1)", FIELD(count), 1, 0,
-         false},
+         false, NULL},
         {NULL, "timeout", 't', AW_OPT_DURATION, "DURATION", "give up after that (default: 10s)",
-         FIELD(timeout), 1500, 86400000000, false},
+         FIELD(timeout), 1500, 86400000000, false, NULL},
         {NULL, "loop", 0, AW_OPT_CHOICE, "auto|ev|uv|poll", "what waits for events (default: auto)",
-         FIELD(loop), 0, 0, false},
-        {NULL, "hidden-flag", 0, AW_OPT_FLAG, NULL, NULL, FIELD(verbose), 0, 0, false},
-        {NULL, NULL, 0, AW_OPT_FLAG, NULL, NULL, 0, 0, 0, false},
+         FIELD(loop), 0, 0, false, NULL},
+        {NULL, "hidden-flag", 0, AW_OPT_FLAG, NULL, NULL, FIELD(verbose), 0, 0, false, NULL},
+        {NULL, NULL, 0, AW_OPT_FLAG, NULL, NULL, 0, 0, 0, false, NULL},
 };
 
 static const struct aw_opt_program program = {

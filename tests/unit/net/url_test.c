@@ -146,9 +146,10 @@ bad_hosts_are_refused(void **state)
         assert_refused("ws://a%62", "letters, digits");
         assert_refused("ws://a\\b", "letters, digits");
         assert_refused("ws://a]", "letters, digits");
-        assert_refused("ws://b\xc3\xbc"
+        assert_refused("ws://\xe2\x98\x83-.example", "no international name");
+        assert_refused("ws://b\xc3"
                        "cher.example",
-                       "xn--");
+                       "no international name");
         assert_refused("ws://256.1.1.1", "neither a name nor an IPv4");
         assert_refused("ws://1.2.3", "neither a name nor an IPv4");
         assert_refused("ws://a.1", "neither a name nor an IPv4");
@@ -175,7 +176,10 @@ bad_ipv6_addresses_are_refused(void **state)
         assert_refused("ws://[localhost]", "no IPv6");
         assert_refused("ws://[0000:0000:0000:0000:0000:0000:0000:0000:0000:0]", "no IPv6");
         assert_refused("ws://[\xc3\xbc]", "no IPv6");
-        assert_refused("ws://[fe80::1%25eth0]", "zone");
+        assert_refused("ws://[fe80::1%25]", "zone");
+        assert_refused("ws://[fe80::1%]", "zone");
+        assert_refused("ws://[fe80::1%eth0%1]", "zone");
+        assert_refused("ws://[fe80::1%abcdefghijklmnopqrstuvwxyz0123456]", "zone");
         assert_refused("ws://[::1]80", "only a port");
         assert_refused("ws://[::1]]", "only a port");
 }
@@ -397,10 +401,52 @@ each_part_has_its_maximum(void **state)
                        "longer than 8,000");
 }
 
+static void
+international_names_get_their_ascii_form(void **state)
+{
+        static const char *const names[][2] = {
+                {"ws://b\xc3\xbc"
+                 "cher.example",
+                 "xn--bcher-kva.example"},
+                {"ws://B\xc3\x9c"
+                 "CHER.example:8080/x",
+                 "xn--bcher-kva.example"},
+                {"ws://fa\xc3\x9f.de", "xn--fa-hia.de"},
+                {"ws://\xe4\xbe\x8b\xe3\x81\x88.\xe3\x83\x86\xe3\x82\xb9\xe3\x83\x88",
+                 "xn--r8jz45g.xn--zckzah"},
+        };
+        struct aw_url url;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                assert_parsed(names[i][0], &url);
+                assert_string_equal(url.host, names[i][1]);
+        }
+}
+
+/* RFC 6874: the zone is for the way there, and not for the field Host. */
+static void
+an_ipv6_address_may_have_a_zone(void **state)
+{
+        struct aw_url url;
+
+        (void)state;
+        assert_parsed("ws://[fe80::1%25eth0]:81/x", &url);
+        assert_string_equal(url.host, "fe80::1");
+        assert_string_equal(url.zone, "eth0");
+        assert_string_equal(url.host_header, "[fe80::1]:81");
+        assert_parsed("ws://[fe80::1%lo]", &url);
+        assert_string_equal(url.zone, "lo");
+        assert_parsed("ws://[fe80::1]", &url);
+        assert_string_equal(url.zone, "");
+}
+
 int
 main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(international_names_get_their_ascii_form),
+                cmocka_unit_test(an_ipv6_address_may_have_a_zone),
                 cmocka_unit_test(the_scheme_gives_the_default_port),
                 cmocka_unit_test(path_and_query_are_kept_as_they_are),
                 cmocka_unit_test(schemes_and_hosts_are_read_without_case),

@@ -299,6 +299,23 @@ a_certificate_made_in_memory_is_valid_from_an_hour_ago_for_30_days(void **state)
         aw_tls_context_unref(context);
 }
 
+static void
+a_context_tells_until_when_its_certificate_is_valid(void **state)
+{
+        struct identity identity = make_identity(&(struct demand){.until = 5 * DAY});
+        struct aw_tls_context *server = server_with(&identity, NULL), *client = insecure_client();
+        int64_t expires = aw_tls_context_expires(server), now = (int64_t)time(NULL);
+
+        (void)state;
+        assert_true(expires <= now + 5 * DAY && expires > now + 5 * DAY - 600);
+        assert_int_equal(aw_tls_context_expires(client), -1);
+        assert_int_equal(errno, EINVAL);
+        assert_no_errors();
+        aw_tls_context_unref(server);
+        aw_tls_context_unref(client);
+        free_identity(&identity);
+}
+
 int
 main(void)
 {
@@ -316,6 +333,7 @@ main(void)
                 cmocka_unit_test(a_long_name_is_cut_in_the_sentence),
                 cmocka_unit_test(the_system_certificates_are_the_default),
                 cmocka_unit_test(the_fingerprint_is_that_of_the_certificate),
+                cmocka_unit_test(a_context_tells_until_when_its_certificate_is_valid),
                 cmocka_unit_test(two_certificates_made_in_memory_differ),
                 cmocka_unit_test(
                         a_certificate_made_in_memory_is_valid_from_an_hour_ago_for_30_days),

@@ -38,8 +38,8 @@ assert_refuses(struct aw_tls_context *server, struct aw_tls_context *client, con
         assert_string_equal(aw_tls_error_text(pair.client.tls), sentence);
         assert_true(aw_tls_refused_peer(pair.client.tls));
         assert_int_equal(pair.server.handshake, AW_TLS_FAILED);
-        snprintf(expected, sizeof(expected), "the peer sent the alert '%s'", alert);
-        assert_string_equal(aw_tls_error_text(pair.server.tls), expected);
+        snprintf(expected, sizeof(expected), "alert '%s'", alert);
+        assert_non_null(strstr(aw_tls_error_text(pair.server.tls), expected));
         assert_false(aw_tls_refused_peer(pair.server.tls));
         end(&pair);
 }
@@ -104,7 +104,8 @@ a_chain_leads_from_the_certificate_to_a_trusted_root(void **state)
                        "localhost");
         assert_accepts(server_with(&leaf, NULL), client_that_trusts(leaf.certificate), "localhost");
         assert_refuses(server_with(&leaf, NULL), client_that_trusts(root.certificate), "localhost",
-                       "the certificate's issuer is not trusted", "unknown CA");
+                       "the issuer of localhost's certificate (CN=middle) is not trusted",
+                       "unknown CA");
         free_identity(&leaf);
         free_identity(&middle);
         free_identity(&root);
@@ -119,9 +120,12 @@ an_unknown_issuer_is_refused(void **state)
 
         (void)state;
         assert_refuses(server_with(&leaf, NULL), client_that_trusts(other.certificate), "localhost",
-                       "the certificate's issuer is not trusted", "unknown CA");
+                       "the issuer of localhost's certificate (CN=root) is not trusted",
+                       "unknown CA");
         assert_refuses(server_with(&leaf, root.certificate), client_that_trusts(other.certificate),
-                       "localhost", "the certificate's issuer is not trusted", "unknown CA");
+                       "localhost",
+                       "the issuer of localhost's certificate (CN=root) is not trusted",
+                       "unknown CA");
         free_identity(&leaf);
         free_identity(&other);
         free_identity(&root);
@@ -135,9 +139,11 @@ a_self_signed_certificate_is_refused(void **state)
 
         (void)state;
         assert_refuses(any_server(), aw_tls_context_client(NULL, false, &error), "localhost",
-                       "the certificate is self-signed and not trusted", "unknown CA");
+                       "localhost's certificate (CN=localhost) is self-signed and not trusted",
+                       "unknown CA");
         assert_refuses(any_server(), client_that_trusts(other.certificate), "localhost",
-                       "the certificate is self-signed and not trusted", "unknown CA");
+                       "localhost's certificate (CN=localhost) is self-signed and not trusted",
+                       "unknown CA");
         free_identity(&other);
 }
 
@@ -159,10 +165,12 @@ a_wrong_name_is_refused(void **state)
 
         (void)state;
         assert_refuses_demand(&usual, "example.org",
-                              "the certificate is not valid for the name 'example.org'",
+                              "the certificate is for \"localhost\", \"127.0.0.1\", \"::1\", not "
+                              "for \"example.org\"",
                               "bad certificate");
         assert_refuses_demand(&usual, "a.localhost.",
-                              "the certificate is not valid for the name 'a.localhost'",
+                              "the certificate is for \"localhost\", \"127.0.0.1\", \"::1\", not "
+                              "for \"a.localhost\"",
                               "bad certificate");
 }
 
@@ -174,13 +182,17 @@ a_wrong_address_is_refused(void **state)
 
         (void)state;
         assert_refuses_demand(&usual, "127.0.0.2",
-                              "the certificate is not valid for the address '127.0.0.2'",
+                              "the certificate is for \"localhost\", \"127.0.0.1\", \"::1\", not "
+                              "for \"127.0.0.2\"",
                               "bad certificate");
-        assert_refuses_demand(&usual, "::2", "the certificate is not valid for the address '::2'",
-                              "bad certificate");
+        assert_refuses_demand(
+                &usual, "::2",
+                "the certificate is for \"localhost\", \"127.0.0.1\", \"::1\", not for \"::2\"",
+                "bad certificate");
         /* A name that looks like an address is none. */
         assert_refuses_demand(&name, "127.0.0.1",
-                              "the certificate is not valid for the address '127.0.0.1'",
+                              "the certificate is for \"127.0.0.1\" as a name, \"localhost\", not "
+                              "for \"127.0.0.1\"",
                               "bad certificate");
 }
 
@@ -192,15 +204,17 @@ a_wildcard_stands_for_one_label(void **state)
 
         (void)state;
         assert_accepts_names("DNS:*.example.org", "a.example.org");
-        assert_refuses_demand(&star, "a.b.example.org",
-                              "the certificate is not valid for the name 'a.b.example.org'",
-                              "bad certificate");
+        assert_refuses_demand(
+                &star, "a.b.example.org",
+                "the certificate is for \"*.example.org\", not for \"a.b.example.org\"",
+                "bad certificate");
         assert_refuses_demand(&star, "example.org",
-                              "the certificate is not valid for the name 'example.org'",
+                              "the certificate is for \"*.example.org\", not for \"example.org\"",
                               "bad certificate");
-        assert_refuses_demand(&partial, "foo.example.org",
-                              "the certificate is not valid for the name 'foo.example.org'",
-                              "bad certificate");
+        assert_refuses_demand(
+                &partial, "foo.example.org",
+                "the certificate is for \"f*.example.org\", not for \"foo.example.org\"",
+                "bad certificate");
 }
 
 static void
@@ -210,23 +224,36 @@ the_common_name_does_not_count(void **state)
 
         (void)state;
         assert_refuses_demand(&demand, "localhost",
-                              "the certificate is not valid for the name 'localhost'",
+                              "the certificate names no host, so not \"localhost\" either",
                               "bad certificate");
+}
+
+/* The sentence with the day that is so many seconds from now. */
+static void
+assert_refuses_dates(const struct demand *demand, const char *sentence, long seconds,
+                     const char *alert)
+{
+        time_t then = time(NULL) + seconds;
+        char day[16], expected[100];
+        struct tm tm;
+
+        strftime(day, sizeof(day), "%Y-%m-%d", gmtime_r(&then, &tm));
+        snprintf(expected, sizeof(expected), sentence, day);
+        assert_refuses_demand(demand, "localhost", expected, alert);
 }
 
 static void
 dates_are_checked(void **state)
 {
-        const struct demand old = {.from = -2 * DAY, .until = -60};
-        const struct demand young = {.from = DAY, .until = 2 * DAY};
+        const struct demand old = {.from = -20 * DAY, .until = -10 * DAY};
+        const struct demand young = {.from = 10 * DAY, .until = 20 * DAY};
 
         (void)state;
         aw_log_set_level(AW_LOG_ERROR);
-        assert_refuses_demand(&old, "localhost", "the certificate or its issuer's has expired",
-                              "certificate expired");
-        assert_refuses_demand(&young, "localhost",
-                              "the certificate or its issuer's is not valid yet",
-                              "bad certificate");
+        assert_refuses_dates(&old, "localhost's certificate expired on %s", -10 * DAY,
+                             "certificate expired");
+        assert_refuses_dates(&young, "localhost's certificate is valid from %s on", 10 * DAY,
+                             "bad certificate");
         aw_log_set_level(AW_LOG_INFO);
 }
 
@@ -236,7 +263,8 @@ a_certificate_for_clients_is_refused(void **state)
         const struct demand demand = {.purpose = "clientAuth"};
 
         (void)state;
-        assert_refuses_demand(&demand, "localhost", "the certificate is not meant for servers",
+        assert_refuses_demand(&demand, "localhost",
+                              "localhost's certificate is not meant for servers",
                               "unsupported certificate");
 }
 
@@ -250,7 +278,8 @@ other_refusals_are_in_the_words_of_OpenSSL(void **state)
 
         (void)state;
         assert_refuses(server_with(&leaf, middle.certificate), client_that_trusts(root.certificate),
-                       "localhost", "the certificate was refused: path length constraint exceeded",
+                       "localhost",
+                       "localhost's certificate was refused: path length constraint exceeded",
                        "unknown CA");
         free_identity(&leaf);
         free_identity(&middle);

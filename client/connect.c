@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "connect.h"
+
+#include "await/tls.h"
+#include "client.h"
+#include "network.h"
+
+/* Before the loop. */
+
+static int
+load_contexts(struct connector *connector, struct aw_error *error)
+{
+        const struct client_options *options = connector->options;
+        bool may_leave = options->handshake.location && options->tls.cert != NULL;
+
+        if (network_proxy_tls(&options->network, &options->tls, connector->asked, &connector->proxy,
+                              error) == -1)
+                return -1;
+        if (strncasecmp(connector->asked, "wss:", 4) != 0 && !options->handshake.location)
+                return 0;
+        connector->tls = network_tls(&options->tls, true, error);
+        if (connector->tls != NULL && may_leave)
+                connector->strange = network_tls(&options->tls, false, error);
+        return connector->tls == NULL || (may_leave && connector->strange == NULL) ? -1 : 0;
+}
+
+/* Of a response's head: where it sends us. */
+static void
+keep_location(struct connector *connector, const char *head)
+{
+        const char *line = strchr(head, '\n');
+
+        free(connector->location);
+        connector->location = NULL;
+        for (; line != NULL && connector->location == NULL; line = strchr(line + 1, '\n'))
+                if (strncasecmp(line + 1, "Location:", strlen("Location:")) == 0) {
+                        line += 1 + strlen("Location:");
+                        line += strspn(line, " \t");
+                        connector->location = strndup(line, strcspn(line, "\r\n"));
+                }
+}
+
+static void
+hand_step(void *argument, enum ws_step step, const char *text)
+{
+        struct connector *connector = argument;
+        const struct ws_observer *report = connector->looks_on;
+
+        if (step == WS_STEP_RESPONSE)
+                keep_location(connector, text);
+        if (step == WS_STEP_BODY) {
+                free(connector->body);
+                connector->body = strdup(text);
+        }
+        if (step == WS_STEP_FAULT)
+                client_say("warning: %s", text);
+        if (report != NULL && report->step != NULL)
+                report->step(report->argument, step, text);
+}
+
+int
+connector_open(struct connector *connector, const struct client_options *options,
+               struct aw_error *error)
+{
+        *connector = (struct connector){.options = options};
+        connector->observer = (struct ws_observer){.step = hand_step, .argument = connector};
+        if (url_read(&connector->url, options->url, error) == -1)
+                return -1;
+        connector->asked = strdup(connector->url.text);
+        if (connector->asked == NULL)
+                return aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
+        if (identity_make(&connector->identity, options, connector->url.user,
+                          connector->url.password, error) == -1)
+                return -1;
+        return load_contexts(connector, error);
+}
+
+void
+connector_close(struct connector *connector)
+{
+        free(connector->asked);
+        url_free(&connector->url);
+        identity_free(&connector->identity);
+        aw_tls_context_unref(connector->tls);
+        aw_tls_context_unref(connector->strange);
+        aw_tls_context_unref(connector->proxy);
+        free(connector->location);
+        free(connector->body);
+}
+
+/* In the loop. */
+
+/* Our secrets are for the host that the user named. */
+static async struct ws *
+connect_once(struct connector *connector, struct aw_error *error, aw_time deadline)
+{
+        const struct client_options *options = connector->options;
+        bool strange = strcmp(connector->asked, connector->url.text) != 0 &&
+                       !url_same_origin(connector->asked, connector->url.text);
+        size_t skip = strange ? connector->identity.own : 0;
+        struct aw_connect_options network;
+        struct ws_connect_options to = {
+                .url = connector->url.text,
+                .tls = strange && connector->strange != NULL ? connector->strange : connector->tls,
+                .headers = (const char *const *)connector->identity.fields + skip,
+                .header_count = connector->identity.count - skip,
+                .max_message = options->connection.max_message,
+                .ping_interval = options->connection.ping_interval,
+                .ping_timeout = options->connection.ping_timeout,
+                .deflate = options->handshake.deflate,
+                .network = &network,
+                .server_name = strange ? NULL : options->tls.server_name,
+                .observer = &connector->observer};
+
+        if (network_connect_options(&options->network, to.url, &network, error) == -1)
+                return NULL;
+        network.proxy_tls = connector->proxy;
+        free(connector->body);
+        connector->body = NULL;
+        return await(ws_connect(&to, error, deadline));
+}
+
+/* Another place to go to: 0, or -1 with *error. */
+static int
+go_on(struct connector *connector, struct aw_error *error)
+{
+        char *next;
+
+        if (connector->location == NULL)
+                return -1;
+        next = url_follow(connector->url.text, connector->location, error);
+        if (next == NULL)
+                return -1;
+        if (connector->options->printing.verbose > 0)
+                client_tell("* going on to %s", next);
+        free(connector->url.text);
+        connector->url.text = next;
+        return 0;
+}
+
+async struct ws *
+connector_connect(struct connector *connector, struct aw_error *error)
+{
+        const struct handshake_options *handshake = &connector->options->handshake;
+        aw_time deadline = client_deadline(connector->options);
+        struct ws *ws;
+
+        for (uint64_t followed = 0;; followed++) {
+                ws = await(connect_once(connector, error, deadline));
+                if (ws != NULL || error->cause != AW_CAUSE_REDIRECTED || !handshake->location)
+                        return ws;
+                if (followed == handshake->max_redirs) {
+                        aw_error_set(error, AW_ERROR_HANDSHAKE, EPROTO,
+                                     "more than %u redirects: raise that with --max-redirs",
+                                     (unsigned)followed);
+                        return NULL;
+                }
+                if (go_on(connector, error) == -1)
+                        return NULL;
+        }
+}

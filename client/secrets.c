@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "secrets.h"
+
+/* The word becomes a copy, and what is secret of it, so many bytes from there on, is overwritten. */
+static int
+hide(struct client_options *options, const char **word, size_t from, size_t length)
+{
+        char **copies = realloc(options->copies, (options->copy_count + 1) * sizeof(*copies));
+        char *copy = copies == NULL ? NULL : strdup(*word);
+        union {
+                const char *given;
+                char *ours; /* argv is */
+        } text = {.given = *word};
+
+        if (copies != NULL)
+                options->copies = copies;
+        if (copy == NULL)
+                return -1;
+        copies[options->copy_count++] = copy;
+        memset(text.ours + from, '*', length);
+        *word = copy;
+        return 0;
+}
+
+/* USER:PASSWORD@ in a URL. */
+static int
+hide_in_url(struct client_options *options, const char **url)
+{
+        const char *scheme = *url == NULL ? NULL : strstr(*url, "://"), *begin, *at;
+
+        if (*url == NULL)
+                return 0;
+        begin = scheme == NULL ? *url : scheme + 3;
+        at = memrchr(begin, '@', strcspn(begin, "/?#"));
+        return at == NULL ? 0 : hide(options, url, (size_t)(begin - *url), (size_t)(at - begin));
+}
+
+/* What is behind the first colon. */
+static int
+hide_after_colon(struct client_options *options, const char **text)
+{
+        const char *colon = *text == NULL ? NULL : strchr(*text, ':');
+
+        return colon == NULL ? 0
+                             : hide(options, text, (size_t)(colon + 1 - *text), strlen(colon + 1));
+}
+
+static bool
+is_secret_field(const char *field)
+{
+        return strncasecmp(field, "Authorization:", strlen("Authorization:")) == 0 ||
+               strncasecmp(field, "Proxy-Authorization:", strlen("Proxy-Authorization:")) == 0 ||
+               strncasecmp(field, "Cookie:", strlen("Cookie:")) == 0;
+}
+
+int
+secrets_hide(struct client_options *options)
+{
+        struct handshake_options *handshake = &options->handshake;
+
+        if (hide_in_url(options, &options->url) == -1 ||
+            hide_in_url(options, &options->network.proxy) == -1 ||
+            hide_after_colon(options, &handshake->user) == -1)
+                return -1;
+        for (size_t i = 0; i < handshake->headers.count; i++)
+                if (is_secret_field(handshake->headers.items[i]) &&
+                    hide_after_colon(options, &handshake->headers.items[i]) == -1)
+                        return -1;
+        for (size_t i = 0; i < handshake->cookies.count; i++)
+                if (hide(options, &handshake->cookies.items[i], 0,
+                         strlen(handshake->cookies.items[i])) == -1)
+                        return -1;
+        return 0;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+size_t
+aw_base64_encode(const uint8_t *data, size_t length, char *out)
+{
+        static const char digits[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        char *to = out;
+
+        for (size_t i = 0; i < length; i += 3) {
+                size_t rest = length - i;
+                unsigned bits = (unsigned)data[i] << 16 |
+                                (rest > 1 ? (unsigned)data[i + 1] << 8 : 0) |
+                                (rest > 2 ? data[i + 2] : 0);
+
+                *to++ = digits[bits >> 18];
+                *to++ = digits[bits >> 12 & 63];
+                *to++ = rest > 1 ? digits[bits >> 6 & 63] : '=';
+                *to++ = rest > 2 ? digits[bits & 63] : '=';
+        }
+        *to = '\0';
+        return (size_t)(to - out);
+}
+
+/* ctype.h would depend on the locale. */
+static int
+hex_value(char digit)
+{
+        if (digit >= '0' && digit <= '9')
+                return digit - '0';
+        digit |= 0x20;
+        return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+int
+aw_percent_decode(char *text)
+{
+        char *to = text;
+        int high, low;
+
+        for (; *text != '\0'; text++) {
+                if (*text != '%') {
+                        *to++ = *text;
+                        continue;
+                }
+                high = hex_value(text[1]);
+                low = high == -1 ? -1 : hex_value(text[2]);
+                if (low == -1 || high + low == 0)
+                        return -1;
+                *to++ = (char)(high << 4 | low);
+                text += 2;
+        }
+        *to = '\0';
+        return 0;
+}
+
+void
+aw_url_shorten(const char *url, char *out, size_t size)
+{
+        const char *start = strstr(url, "://"), *rest, *at = NULL;
+        size_t before, length, tail = size / 3;
+
+        start = start == NULL ? url : start + 3;
+        for (rest = start; *rest != '\0' && strchr("/?#", *rest) == NULL; rest++)
+                if (*rest == '@')
+                        at = rest;
+        before = (size_t)(start - url);
+        rest = at == NULL ? start : at + 1;
+        length = strlen(rest);
+        if (before + 4 + length < size)
+                snprintf(out, size, "%.*s%s%s", (int)before, url, at == NULL ? "" : "...@", rest);
+        else
+                snprintf(out, size, "%.*s%s%.*s...%s", (int)before, url, at == NULL ? "" : "...@",
+                         (int)(size - tail - before - 8), rest, rest + length - tail);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Small things done to texts. */
+#ifndef AW_BASE_TEXT_H
+#define AW_BASE_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What base64 takes (RFC 4648), with the NUL at its end. */
+#define AW_BASE64_SIZE(length) (4 * (((length) + 2) / 3) + 1)
+
+/* Writes the bytes as terminated text; its length. */
+size_t aw_base64_encode(const uint8_t *data, size_t length, char *out);
+
+/*
+ * Replaces each %XX by its byte, in place. 0, or -1 if a '%' has not two hexadecimal digits behind it
+ * or stands for a NUL.
+ */
+int aw_percent_decode(char *text);
+
+/*
+ * A URL for a sentence: what is long is cut in the middle, and what stands before an '@' in its
+ * authority is not shown. Terminated; of at most `size` bytes, which are no fewer than 64.
+ */
+void aw_url_shorten(const char *url, char *out, size_t size);
+
+#endif

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line. */
+#include <sched.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "options.h"
+
+#include "admin.h"
+#include "await/log.h"
+#include "await/tls.h"
+
+#define WORKERS_MAX 1024
+
+#define FIELD(name) offsetof(struct server_options, name)
+
+static const struct aw_opt options_table[] = {
+        {.name = "listen",
+         .letter = 'l',
+         .kind = AW_OPT_STRINGS,
+         .argument = "URL",
+         .help = "listen on wss://HOST:PORT, ws://HOST:PORT or unix:/PATH; may be repeated; host * "
+                 "is all addresses, port 0 a free one (" SERVER_URL ")",
+         .offset = FIELD(listen)},
+        {.name = "cert",
+         .kind = AW_OPT_STRING,
+         .argument = "FILE",
+         .help = "certificate chain, PEM (a self-signed one is made at start)",
+         .offset = FIELD(cert)},
+        {.name = "key",
+         .kind = AW_OPT_STRING,
+         .argument = "FILE",
+         .help = "the certificate's private key, PEM",
+         .offset = FIELD(key)},
+        {.name = "max-message",
+         .kind = AW_OPT_SIZE,
+         .argument = "SIZE",
+         .help = "close with 1009 at a longer message (16M)",
+         .offset = FIELD(max_message),
+         .minimum = 1,
+         .maximum = (uint64_t)1 << 30},
+        {.name = "subprotocol",
+         .kind = AW_OPT_STRING,
+         .argument = "first|none|NAME",
+         .help = "which of the subprotocols that a client offers is chosen (first)",
+         .offset = FIELD(subprotocol)},
+        {.name = "compress",
+         .kind = AW_OPT_STRING,
+         .argument = "off|shared|context[:BITS]",
+         .help = "compress messages for clients that offer it; context: with what was said before, "
+                 "which takes memory of each connection (shared)",
+         .offset = FIELD(compress)},
+        {.name = "compress-level",
+         .kind = AW_OPT_NUMBER,
+         .argument = "LEVEL",
+         .help = "from 1, fast, to 9, small (6)",
+         .offset = FIELD(compress_level),
+         .minimum = 1,
+         .maximum = 9},
+        {.name = "compress-min",
+         .kind = AW_OPT_SIZE,
+         .argument = "SIZE",
+         .help = "do not compress shorter messages (256)",
+         .offset = FIELD(compress_min),
+         .minimum = 1,
+         .maximum = (uint64_t)1 << 30},
+        {.name = "socket-mode",
+         .kind = AW_OPT_STRING,
+         .argument = "MODE",
+         .help = "who may connect to a Unix socket, octal as for chmod (by the umask)",
+         .offset = FIELD(socket_mode)},
+        {.name = "max-memory",
+         .kind = AW_OPT_SIZE,
+         .argument = "SIZE",
+         .help = "over it refuse large messages with 1013, new connections with 503 (a quarter of "
+                 "the machine's memory)",
+         .offset = FIELD(max_memory),
+         .minimum = (uint64_t)1 << 20,
+         .maximum = (uint64_t)1 << 50},
+        {.name = "test",
+         .kind = AW_OPT_CHOICE,
+         .argument = "off|safe|all",
+         .help = "which test behaviours a URL may ask for; all: also those that break the protocol "
+                 "(safe)",
+         .offset = FIELD(test)},
+        {.name = "workers",
+         .kind = AW_OPT_STRING,
+         .argument = "N|auto",
+         .help = "processes that serve, at most 1024; auto: one for each core (1)",
+         .offset = FIELD(workers)},
+        {.name = "worker-timeout",
+         .kind = AW_OPT_DURATION,
+         .argument = "TIME",
+         .help = "replace one of several workers that hangs for so long; 0: never (10s)",
+         .offset = FIELD(worker_timeout)},
+        {.name = "drain-timeout",
+         .kind = AW_OPT_DURATION,
+         .argument = "TIME",
+         .help = "at the end wait so long for connections to close (8s)",
+         .offset = FIELD(drain_timeout)},
+        {.name = "drain-delay",
+         .kind = AW_OPT_DURATION,
+         .argument = "TIME",
+         .help = "before that say so long at /-/readyz that it ends, and serve on (0)",
+         .offset = FIELD(drain_delay)},
+        {.name = "ticket-rotation",
+         .kind = AW_OPT_DURATION,
+         .argument = "TIME",
+         .help = "a new key for TLS session tickets each time; those of the last two are still "
+                 "taken (1h)",
+         .offset = FIELD(ticket_rotation),
+         .minimum = 1000000},
+        {.name = "config",
+         .kind = AW_OPT_CONFIG,
+         .argument = "FILE",
+         .help = "read options from a file, one on a line, without their dashes",
+         .offset = FIELD(config)},
+        {.name = "check",
+         .kind = AW_OPT_FLAG,
+         .help = "check options, certificates and names, and exit",
+         .offset = FIELD(check)},
+        {.name = "daemon",
+         .kind = AW_OPT_FLAG,
+         .help = "go to the background once it serves",
+         .offset = FIELD(daemon)},
+        {.name = "pidfile",
+         .kind = AW_OPT_STRING,
+         .argument = "FILE",
+         .help = "write the number of the process to a file, which is locked while it runs",
+         .offset = FIELD(pidfile)},
+        {.name = "user",
+         .kind = AW_OPT_STRING,
+         .argument = "NAME",
+         .help = "become this user once the sockets are open",
+         .offset = FIELD(user)},
+        {.name = "loop",
+         .kind = AW_OPT_CHOICE,
+         .argument = "auto|ev|uv|poll",
+         .help = "event loop: libev, libuv or poll (auto)",
+         .offset = FIELD(loop)},
+        {.name = "slow-task",
+         .kind = AW_OPT_DURATION,
+         .argument = "TIME",
+         .help = "log a task that keeps the loop for longer; 0: never (100ms)",
+         .offset = FIELD(slow_task)},
+        {.name = "admin",
+         .kind = AW_OPT_STRING,
+         .argument = "URL",
+         .help = "show /metrics, /tasks and /connections on http://HOST:PORT or unix:/PATH, to all "
+                 "who can connect",
+         .offset = FIELD(admin)},
+        {.name = "access-log",
+         .kind = AW_OPT_STRING,
+         .argument = "FILE|-",
+         .help = "write a line for each connection at its end to a file, which SIGHUP reopens, or "
+                 "to standard output",
+         .offset = FIELD(access_log)},
+        {.name = "log-format",
+         .kind = AW_OPT_CHOICE,
+         .argument = "text|json",
+         .help = "the form of the lines of both logs (text)",
+         .offset = FIELD(log_format)},
+        {.name = "log-level",
+         .kind = AW_OPT_CHOICE,
+         .argument = "error|warning|info|debug",
+         .help = "how much to log (info)",
+         .offset = FIELD(log_level)},
+        {.name = NULL},
+};
+
+static const struct aw_opt_program program = {
+        .name = "wsechod",
+        .synopsis = "[options]",
+        .summary = "A secure WebSocket echo server: sends back every message that it gets.",
+        .options = options_table,
+        .epilogue =
+                "SIGTERM, SIGINT or SIGQUIT closes all connections and ends the server, a\n"
+                "second one at once; SIGHUP reloads the certificate and the options, and reopens\n"
+                "the access log; SIGUSR1 prints its tasks; SIGUSR2 starts the program anew,\n"
+                "which takes over.",
+};
+
+bool
+options_has_scheme(const struct server_options *options, const char *scheme)
+{
+        size_t length = strlen(scheme), i;
+
+        for (i = 0; i < options->listen.count; i++)
+                if (strncasecmp(options->listen.items[i], scheme, length) == 0)
+                        return true;
+        return options->listen.count == 0 && strncmp(SERVER_URL, scheme, length) == 0;
+}
+
+unsigned
+options_socket_mode(const char *text)
+{
+        size_t length = strspn(text, "01234567");
+
+        return text[length] == '\0' && length <= 4 && strtoul(text, NULL, 8) <= 0777
+                       ? (unsigned)strtoul(text, NULL, 8)
+                       : 0;
+}
+
+unsigned
+options_workers(const char *text)
+{
+        cpu_set_t cores;
+        uint64_t number;
+
+        if (strcmp(text, "auto") == 0)
+                return sched_getaffinity(0, sizeof(cores), &cores) == -1
+                               ? 1
+                               : (unsigned)CPU_COUNT(&cores);
+        return aw_opt_number(text, &number) == -1 || number > WORKERS_MAX ? 0 : (unsigned)number;
+}
+
+static enum aw_opt_status
+check(const struct aw_opt_program *said, const struct server_options *options, int operands,
+      char **argv)
+{
+        /* What may stand in a name (RFC 9110 section 5.6.2). */
+        static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                    "0123456789!#$%&'*+-.^_`|~";
+        struct ws_deflate_options deflate;
+
+        if (operands > 0)
+                return aw_opt_usage_error(said, "unexpected argument '%s'", argv[1]);
+        if ((options->cert == NULL) != (options->key == NULL))
+                return aw_opt_usage_error(said, "--cert and --key go together: --%s is missing",
+                                          options->cert == NULL ? "cert" : "key");
+        if (options->subprotocol[0] == '\0' ||
+            options->subprotocol[strspn(options->subprotocol, token)] != '\0')
+                return aw_opt_usage_error(said, "--subprotocol: '%s' is no subprotocol's name",
+                                          options->subprotocol);
+        if (ws_deflate_parse(options->compress, &deflate) == -1)
+                return aw_opt_usage_error(said,
+                                          "--compress: '%s' is not off, shared, context, or "
+                                          "context:BITS with 9 to 15",
+                                          options->compress);
+        if (options->socket_mode != NULL && options_socket_mode(options->socket_mode) == 0)
+                return aw_opt_usage_error(said,
+                                          "--socket-mode: '%s' is not an octal mode from 1 to 777",
+                                          options->socket_mode);
+        if (options->socket_mode != NULL && !options_has_scheme(options, "unix:") &&
+            !options_has_scheme(options, "ws+unix:"))
+                return aw_opt_usage_error(said, "--socket-mode: no --listen names a Unix socket");
+        if (options->admin != NULL && !admin_is_url(options->admin))
+                return aw_opt_usage_error(
+                        said, "--admin: '%s' is neither http://HOST:PORT nor unix:/PATH",
+                        options->admin);
+        if (options_workers(options->workers) == 0)
+                return aw_opt_usage_error(said, "--workers: '%s' is neither auto nor from 1 to %d",
+                                          options->workers, WORKERS_MAX);
+        if (options->worker_timeout > 0 && options->worker_timeout < 100 * AW_MILLISECOND)
+                return aw_opt_usage_error(said, "--worker-timeout must be 0 or at least 100ms");
+        return AW_OPT_RUN;
+}
+
+static uint64_t
+quarter_of_memory(void)
+{
+        return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE) / 4;
+}
+
+enum aw_opt_status
+options_parse(int argc, char **argv, struct server_options *options,
+              void (*complain)(const char *sentence))
+{
+        struct aw_opt_program said = program;
+        char **words = calloc((size_t)argc + 1, sizeof(*words));
+        enum aw_opt_status status;
+        int operands = 0;
+
+        *options = (struct server_options){
+                .max_message = (uint64_t)16 << 20,
+                .max_memory = quarter_of_memory(),
+                .subprotocol = "first",
+                .compress = "shared",
+                .compress_level = WS_DEFLATE_LEVEL,
+                .compress_min = WS_DEFLATE_THRESHOLD,
+                .test = "safe",
+                .loop = "auto",
+                .slow_task = 100 * AW_MILLISECOND,
+                .log_format = "text",
+                .log_level = "info",
+                .workers = "1",
+                .worker_timeout = 10 * AW_SECOND,
+                .ticket_rotation = 3600 * AW_SECOND,
+                .drain_timeout = 8 * AW_SECOND,
+        };
+        said.complain = complain;
+        if (words == NULL) {
+                aw_opt_usage_error(&said, "out of memory");
+                return AW_OPT_FAILED;
+        }
+        memcpy(words, argv, (size_t)argc * sizeof(*words));
+        status = aw_opt_parse(&said, argc, words, options, &operands);
+        if (status == AW_OPT_RUN)
+                status = check(&said, options, operands, words);
+        free(words);
+        return status;
+}
+
+void
+options_clear(struct server_options *options)
+{
+        aw_tls_context_unref(options->tls);
+        aw_opt_strings_free(&options->listen);
+        aw_opt_config_free(&options->config);
+}
+
+static bool
+is_same_text(const char *one, const char *other)
+{
+        return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
+}
+
+static bool
+is_same_list(const struct aw_opt_strings *one, const struct aw_opt_strings *other)
+{
+        size_t i = 0;
+
+        while (i < one->count && i < other->count && strcmp(one->items[i], other->items[i]) == 0)
+                i++;
+        return i == one->count && i == other->count;
+}
+
+void
+options_warn_fixed(const struct server_options *now, const struct server_options *fresh)
+{
+        static const struct {
+                const char *name;
+                size_t offset;
+        } fixed[] = {{"workers", FIELD(workers)},
+                     {"socket-mode", FIELD(socket_mode)},
+                     {"loop", FIELD(loop)},
+                     {"pidfile", FIELD(pidfile)},
+                     {"user", FIELD(user)},
+                     {"admin", FIELD(admin)},
+                     {"access-log", FIELD(access_log)}};
+        static const char format[] = "--%s has changed: that takes a restart, or SIGUSR2";
+
+        if (!is_same_list(&now->listen, &fresh->listen))
+                aw_log(AW_LOG_WARNING, format, "listen");
+        for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+                if (!is_same_text(*(const char *const *)((const char *)now + fixed[i].offset),
+                                  *(const char *const *)((const char *)fresh + fixed[i].offset)))
+                        aw_log(AW_LOG_WARNING, format, fixed[i].name);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pidfile.h"
+
+#include "await/log.h"
+
+static int
+refuse_pidfile(const struct pidfile *pidfile, const char *reason)
+{
+        aw_log(AW_LOG_ERROR, "--pidfile: '%s': %s", pidfile->path, reason);
+        return -1;
+}
+
+/* Whoever has the lock has written its number there. */
+static int
+refuse_locked(const struct pidfile *pidfile)
+{
+        char text[24] = "", reason[80];
+        ssize_t length = pread(pidfile->fd, text, sizeof(text) - 1, 0);
+
+        text[length > 0 ? strcspn(text, "\n") : 0] = '\0';
+        snprintf(reason, sizeof(reason), "another server runs with it, process %s",
+                 text[0] == '\0' ? "unknown" : text);
+        return refuse_pidfile(pidfile, reason);
+}
+
+/* A device, for example, is neither to be written to nor to be removed. */
+static bool
+is_regular(int fd)
+{
+        struct stat status;
+
+        return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/* Whether the path still leads to the file that we have. */
+static bool
+is_at_path(const struct pidfile *pidfile)
+{
+        struct stat file, path;
+
+        return fstat(pidfile->fd, &file) == 0 && stat(pidfile->path, &path) == 0 &&
+               file.st_dev == path.st_dev && file.st_ino == path.st_ino;
+}
+
+int
+pidfile_open(struct pidfile *pidfile, const char *path, int fd)
+{
+        int result = 0;
+
+        *pidfile = (struct pidfile){.path = path, .fd = fd};
+        if (path != NULL && fd != -1 && !is_at_path(pidfile)) {
+                /* The file has another name now. */
+                close(fd);
+                pidfile->fd = fd = -1;
+        }
+        if (path != NULL && fd == -1)
+                pidfile->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+        if (path != NULL && pidfile->fd == -1)
+                result = refuse_pidfile(pidfile, strerror(errno));
+        else if (path != NULL && !is_regular(pidfile->fd))
+                result = refuse_pidfile(pidfile, "it is no regular file");
+        else if (path != NULL && flock(pidfile->fd, LOCK_EX | LOCK_NB) == -1)
+                result = errno == EWOULDBLOCK ? refuse_locked(pidfile)
+                                              : refuse_pidfile(pidfile, strerror(errno));
+        /* Its last owner may have removed it after we had opened it. */
+        else if (path != NULL && !is_at_path(pidfile))
+                result =
+                        refuse_pidfile(pidfile, "another server has just ended with it: try again");
+        if (result == 0 && path != NULL)
+                return 0;
+        pidfile_close(pidfile, false);
+        return result;
+}
+
+int
+pidfile_write(const struct pidfile *pidfile)
+{
+        char text[24];
+        int length = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+
+        if (pidfile->path == NULL)
+                return 0;
+        if (ftruncate(pidfile->fd, 0) == 0 &&
+            pwrite(pidfile->fd, text, (size_t)length, 0) == length)
+                return 0;
+        return refuse_pidfile(pidfile, strerror(errno));
+}
+
+void
+pidfile_close(struct pidfile *pidfile, bool remove)
+{
+        /* Who may not remove it leaves at least no number of a process that is gone. */
+        if (remove && pidfile->path != NULL && is_at_path(pidfile) && unlink(pidfile->path) == -1 &&
+            ftruncate(pidfile->fd, 0) == -1)
+                aw_log(AW_LOG_DEBUG, "'%s': %s", pidfile->path, strerror(errno));
+        if (pidfile->fd != -1)
+                close(pidfile->fd);
+        *pidfile = (struct pidfile){.path = NULL, .fd = -1};
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* A file with the number of the server's process, which is locked for as long as it runs. */
+#ifndef PIDFILE_H
+#define PIDFILE_H
+
+#include <stdbool.h>
+
+struct pidfile {
+        const char *path; /* NULL: there is none */
+        int fd;
+};
+
+/*
+ * Makes the file and locks it; with `fd` not -1 that is the file, whose lock another process hands
+ * over. A path of NULL is no file. 0, or -1 after having logged why.
+ */
+int pidfile_open(struct pidfile *pidfile, const char *path, int fd);
+
+/* Writes this process's number. 0, or -1 after having logged why. */
+int pidfile_write(const struct pidfile *pidfile);
+
+/* Removes the file, if `remove`, and lets go of it. */
+void pidfile_close(struct pidfile *pidfile, bool remove);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "privilege.h"
+
+#include "await/log.h"
+
+static const struct passwd *
+find_user(const char *name)
+{
+        const struct passwd *user;
+
+        errno = 0;
+        user = getpwnam(name);
+        if (user == NULL)
+                aw_log(AW_LOG_ERROR, "--user: %s '%s'%s%s",
+                       errno == 0 ? "there is no user" : "cannot look up the user", name,
+                       errno == 0 ? "" : ": ", errno == 0 ? "" : strerror(errno));
+        return user;
+}
+
+int
+privilege_check(const char *user)
+{
+        return find_user(user) == NULL ? -1 : 0;
+}
+
+/* The order matters: who is no longer root can change neither groups nor user. */
+static int
+become(const struct passwd *user)
+{
+        if (initgroups(user->pw_name, user->pw_gid) == -1 || setgid(user->pw_gid) == -1 ||
+            setuid(user->pw_uid) == -1) {
+                aw_log(AW_LOG_ERROR, "--user: cannot become '%s': %s%s", user->pw_name,
+                       strerror(errno),
+                       errno == EPERM ? ": only root can become another user" : "");
+                return -1;
+        }
+        if (getuid() != user->pw_uid || geteuid() != user->pw_uid || getegid() != user->pw_gid ||
+            (user->pw_uid != 0 && setuid(0) == 0)) {
+                aw_log(AW_LOG_ERROR, "--user: the privileges of root remain: giving up");
+                return -1;
+        }
+        return 0;
+}
+
+/* The time to say so is now, not when the certificate is renewed. */
+static void
+warn_of_file(const char *path, const char *user)
+{
+        if (path != NULL && access(path, R_OK) == -1)
+                aw_log(AW_LOG_WARNING, "SIGHUP will not reload '%s': user '%s' cannot read it: %s",
+                       path, user, strerror(errno));
+}
+
+int
+privilege_drop(const struct server_options *options)
+{
+        const struct passwd *user = NULL;
+
+        if (options->user != NULL) {
+                user = find_user(options->user);
+                if (user == NULL || become(user) == -1)
+                        return -1;
+                warn_of_file(options->cert, options->user);
+                warn_of_file(options->key, options->user);
+                warn_of_file(options->config.path, options->user);
+        }
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+                aw_log(AW_LOG_WARNING, "no_new_privs: %s", strerror(errno));
+        return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "shared.h"
+
+_Static_assert(sizeof(struct shared) % _Alignof(struct metrics) == 0 &&
+                       sizeof(struct worker_block) % _Alignof(struct metrics) == 0,
+               "the metrics lie on cache lines of their own");
+
+struct shared *
+shared_create(size_t workers)
+{
+        size_t metrics = sizeof(struct shared) + workers * sizeof(struct worker_block);
+        size_t size = metrics + workers * sizeof(struct metrics);
+        struct shared *shared =
+                mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        int error;
+
+        if (shared == MAP_FAILED)
+                return NULL;
+        /* Keys have no business in a core file. Older kernels do not know how to leave it out. */
+        madvise(shared, size, MADV_DONTDUMP);
+        shared->size = size;
+        shared->metrics = (void *)((char *)shared + metrics);
+        if (aw_tls_tickets_rotate(&shared->tickets) == 0)
+                return shared;
+        error = errno;
+        shared_free(shared);
+        errno = error;
+        return NULL;
+}
+
+void
+shared_free(struct shared *shared)
+{
+        if (shared != NULL)
+                munmap(shared, shared->size);
+}

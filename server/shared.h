@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory that the supervisor and its workers share. Each block has one writer. */
+#ifndef SHARED_H
+#define SHARED_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "await/tls.h"
+#include "metrics.h"
+
+enum worker_state {
+        WORKER_NONE,     /* there is no process */
+        WORKER_STARTING, /* it opens its loop */
+        WORKER_SERVING,
+        WORKER_DRAINING,
+};
+
+/* A worker's, on cache lines of its own. */
+struct worker_block {
+        _Alignas(64) atomic_ulong turns; /* of its loop, that something has counted: it is alive */
+        atomic_int state;                /* enum worker_state */
+};
+
+struct shared {
+        size_t size;
+        struct aw_tls_tickets tickets; /* the supervisor's to change */
+        struct metrics *metrics;       /* a block for each worker, one behind the other */
+        struct worker_block workers[];
+};
+
+/* Zeroed, with a first key for tickets; inherited by children. NULL with errno. */
+struct shared *shared_create(size_t workers);
+void shared_free(struct shared *shared); /* NULL does nothing */
+
+#endif

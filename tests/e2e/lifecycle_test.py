@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: MIT
+"""A server's life: in the foreground or not, as which user, with which file of its number, and how it
+ends."""
+
+import contextlib
+import http.client
+import os
+import pathlib
+import pwd
+import signal
+import socket
+import subprocess
+import time
+
+from peer import BINARY, Peer, header
+from service import (CERTIFICATE, PLAIN, Workers, children, command, gone, make_certificate,
+                     status_of, stop_by_pid)
+from support import (DEADLINE, Server, Skip, certificates, equal, eventually, main, match, run,
+                     scratch, test)
+
+COUNTS = ("1", "2")
+
+
+# In the background.
+
+
+def background(*options, **more):
+    """Starts one; what it printed, and its number."""
+    pidfile = scratch() / f"background-{time.monotonic_ns()}.pid"
+    words = command("--daemon", "--pidfile", pidfile, "--drain-timeout", "2s", *options)
+    # Not a pipe: nobody has to wait until it is closed.
+    with open(scratch() / f"log-{time.monotonic_ns()}", "w+b") as out:
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                              timeout=DEADLINE, check=False, **more)
+        out.seek(0)
+        text = out.read().decode()
+    equal(done.returncode, 0, f"the status, with {text}")
+    return text, int(pidfile.read_text()), pidfile
+
+
+@test("--daemon returns once the server serves, and the server has let go of the terminal")
+def _():
+    for count in COUNTS:
+        text, pid, pidfile = background("--workers", count, "-l", *PLAIN)
+        try:
+            url = match("listening on (.*)", text)[1]
+            with Peer(url) as peer:
+                peer.echoes()
+            for each in [pid, *children(pid)]:
+                equal(os.getsid(each), pid, "the session")
+            for fd in (0, 1, 2):
+                equal(os.readlink(f"/proc/{pid}/fd/{fd}"), "/dev/null", f"descriptor {fd}")
+            equal(status_of(pid, "PPid"), ["1"], "whose child it is")
+        finally:
+            stop_by_pid(pid)
+        equal(pidfile.exists(), False, "that the file is left behind")
+
+
+@test("--daemon that cannot start says why, with its status, in the foreground")
+def _():
+    with Server(listen=PLAIN, cert=False) as taken:
+        done = run(*command("--daemon", "-l", taken.ws)).expect(1)
+        match("cannot listen on .*: Address already in use", done.err)
+    done = run(*command("--daemon", "--cert", "/no/cert", "--key", "/no/key")).expect(1)
+    match("cannot read '/no/cert'", done.err)
+    # What fails only in the child.
+    done = run(*command("--daemon", "--user", "nobody-at-all", "-l", *PLAIN)).expect(1)
+    match("there is no user", done.err)
+
+
+@test("without --daemon it stays in the foreground")
+def _():
+    with Server(listen=PLAIN, cert=False) as server:
+        equal(server.process.poll(), None)
+        equal(status_of(server.process.pid, "PPid"), [str(os.getpid())])
+
+
+# The file with its number.
+
+
+@test("--pidfile has the number while the server runs, and only one server has the file")
+def _():
+    path = scratch() / "one.pid"
+    for count in COUNTS:
+        with Server("--workers", count, "--pidfile", path, listen=PLAIN, cert=False) as server:
+            equal(path.read_text(), f"{server.process.pid}\n")
+            done = run(*command("--pidfile", path, "-l", *PLAIN)).expect(1)
+            match(f"--pidfile: '{path}': another server runs with it, process "
+                  f"{server.process.pid}", done.err)
+            equal(path.read_text(), f"{server.process.pid}\n")
+        equal(path.exists(), False, "that it is left behind")
+
+
+@test("a file that a server which was killed left behind is no hindrance")
+def _():
+    path = scratch() / "stale.pid"
+    for count in COUNTS:
+        server = Server("--workers", count, "--pidfile", path, "--drain-timeout", "1s",
+                        listen=PLAIN, cert=False)
+        with server:
+            pids = children(server.process.pid)
+            server.process.kill()
+            server.wait()
+        equal(path.exists(), True, "that it is left behind")
+        gone(*pids)
+        with Server("--pidfile", path, listen=PLAIN, cert=False) as server:
+            equal(path.read_text(), f"{server.process.pid}\n")
+
+
+@test("a file that cannot be written is named")
+def _():
+    for path, reason in (("/no/such/directory/pid", "No such file or directory"),
+                         (scratch(), "Is a directory"),
+                         ("/dev/null", "it is no regular file")):
+        done = run(*command("--pidfile", path, "-l", *PLAIN)).expect(1)
+        match(f"--pidfile: '{path}': {reason}", done.err)
+
+
+@test("a file that somebody put there since is left alone")
+def _():
+    path = scratch() / "replaced.pid"
+    with Server("--pidfile", path, listen=PLAIN, cert=False):
+        path.unlink()
+        path.write_text("another's\n")
+    equal(path.read_text(), "another's\n")
+
+
+# Privileges.
+
+
+def as_root():
+    if os.getuid() != 0:
+        raise Skip("only root can become another user")
+
+
+@test("--user: all processes are the user's, in its groups, and cannot go back")
+def _():
+    as_root()
+    user = pwd.getpwnam("nobody")
+    groups = sorted(os.getgrouplist("nobody", user.pw_gid))
+    for count in COUNTS:
+        with Server("--workers", count, "--user", "nobody", cert=True) as server:
+            pid = server.process.pid
+            for each in [pid, *children(pid)]:
+                equal(status_of(each, "Uid"), [str(user.pw_uid)] * 4, "the user")
+                equal(status_of(each, "Gid"), [str(user.pw_gid)] * 4, "the group")
+                equal(sorted(int(word) for word in status_of(each, "Groups")), groups, "the groups")
+                equal(status_of(each, "NoNewPrivs"), ["1"], "no_new_privs")
+                for sort in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+                    equal(int(status_of(each, sort)[0], 16), 0, sort)
+            for url in (server.wss, server.ws):
+                with Peer(url) as peer:
+                    peer.echoes()
+
+
+@test("--user: a port that only root may have is open already")
+def _():
+    as_root()
+    probe = socket.socket()
+    with probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # One that nobody else uses on this machine's loopback.
+        for port in range(700, 1000):
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.77", port))
+                break
+    with Server("--user", "nobody", listen=(f"ws://127.0.0.77:{port}",), cert=False) as server:
+        with Peer(server.ws) as peer:
+            peer.echoes()
+
+
+@test("without --user no process gains privileges either")
+def _():
+    with Workers(cert=False) as server:
+        for pid in (server.process.pid, *server.pids()):
+            equal(status_of(pid, "NoNewPrivs"), ["1"], "no_new_privs")
+
+
+@test("--user: a user that does not exist is named")
+def _():
+    done = run(*command("--user", "nobody-at-all", "-l", *PLAIN)).expect(1)
+    match("--user: there is no user 'nobody-at-all'", done.err)
+
+
+@test("--user: who is not root is told that only root can")
+def _():
+    as_root()
+    user = pwd.getpwnam("nobody")
+    copy = pathlib.Path("/tmp") / f"wsechod-{os.getpid()}"
+    copy.write_bytes(pathlib.Path(command()[0]).read_bytes())
+    copy.chmod(0o755)
+    try:
+        done = run(copy, *command("--user", "root", "-l", *PLAIN)[1:], user=user.pw_uid,
+                   group=user.pw_gid, extra_groups=[], cwd="/").expect(1)
+    finally:
+        copy.unlink()
+    match("--user: cannot become 'root': Operation not permitted: only root can become another "
+          "user", done.err)
+
+
+@test("--user: a key that the user cannot read is warned of at once")
+def _():
+    as_root()
+    key = scratch() / "root.key"
+    key.write_bytes((certificates() / "localhost.key").read_bytes())
+    key.chmod(0o600)
+    with Server("--user", "nobody", "--cert", certificates() / "localhost.pem", "--key", key,
+                listen=("wss://127.0.0.1:0",), cert=False) as server:
+        server.log.wait(f"warning: SIGHUP will not reload '{key}': user 'nobody' cannot read it: "
+                        "Permission denied")
+        with Peer(server.wss) as peer:
+            peer.echoes()
+        server.signal(signal.SIGHUP)
+        server.log.wait(f"cannot read '{key}': Permission denied")
+        with Peer(server.wss) as peer:
+            peer.echoes()
+
+
+# --check.
+
+
+@test("--check says that all is right, and starts nothing")
+def _():
+    with Server(listen=PLAIN, cert=False) as taken:
+        # Also if the address is taken: by the server that is to be reloaded.
+        done = run(*command("--check", *CERTIFICATE, "-l", taken.ws, "-l", "wss://localhost:0",
+                            "--workers", "2")).expect(0)
+        match("all that can be checked without starting is right", done.err)
+        equal("listening" in done.err, False, "that it listens")
+
+
+@test("--check names what is wrong, with status 1 or 2")
+def _():
+    expired = scratch() / "expired"
+    make_certificate(expired, "20200101000000Z", "20200201000000Z")
+    for words, status, says in (
+            (("--cert", "/no/cert", "--key", "/no/key"), 1, "cannot read '/no/cert'"),
+            (("--cert", expired / "cert.pem", "--key", expired / "key.pem"), 1,
+             "the certificate in '.*' has expired"),
+            (("-l", "wss://no.such.host.invalid:1"), 1, "cannot listen on no.such.host.invalid"),
+            (("-l", "http://localhost"), 2, "'http://localhost': "),
+            (("--user", "nobody-at-all"), 1, "there is no user"),
+            (("--max-message", "0"), 2, "--max-message"),
+            (("--loop", "epoll"), 2, "--loop")):
+        done = run(*command("--check", *words)).expect(status)
+        match(says, done.err)
+
+
+# Its end.
+
+
+def ready(url):
+    """The status of /-/readyz."""
+    link = http.client.HTTPConnection(url.partition("//")[2], timeout=DEADLINE)
+    with contextlib.closing(link):
+        link.request("GET", "/-/readyz")
+        return link.getresponse().status
+
+
+@test("a message that has begun is finished and echoed before 1001, whatever the number of workers")
+def _():
+    for count in COUNTS:
+        with Server("--workers", count, listen=PLAIN, cert=False) as server, \
+                Peer(server.ws) as peer, Peer(server.ws) as other:
+            other.echoes()
+            peer.send(header(BINARY, 100_000, mask=b"\0\0\0\0") + bytes(50_000))
+            server.signal(signal.SIGTERM)
+            other.expect_close(1001)
+            peer.send(bytes(50_000))
+            peer.expect((BINARY, bytes(100_000)))
+            peer.expect_close(1001)
+            for each in (peer, other):
+                each.send_close(1001)
+            equal(server.wait(), 0, "the status")
+
+
+@test("--drain-timeout: those that do not close in time are dropped, and the status is 0")
+def _():
+    for count in COUNTS:
+        with Server("--workers", count, "--drain-timeout", "100ms", listen=PLAIN,
+                    cert=False) as server, Peer(server.ws) as peer:
+            peer.echoes()
+            server.signal(signal.SIGTERM)
+            equal(server.wait(), 0, "the status")
+            match("dropped the connections that did not close", server.log.text())
+
+
+@test("--drain-delay: /-/readyz says 503 and the server serves on; then it ends")
+def _():
+    for count in COUNTS:
+        with Server("--workers", count, "--drain-delay", "3s", listen=PLAIN,
+                    cert=False) as server, Peer(server.ws) as before:
+            equal(ready(server.ws), 200, "before")
+            server.signal(signal.SIGTERM)
+            server.log.wait("stopping")
+            eventually(lambda: ready(server.ws) == 503, "that it is not ready")
+            with Peer(server.ws) as after:
+                for peer in (before, after):
+                    peer.echoes()
+                for peer in (before, after):
+                    peer.expect_close(1001)
+                    peer.send_close(1001)
+            equal(server.wait(), 0, "the status")
+
+
+@test("a second signal ends the delay as well, at once")
+def _():
+    for count in COUNTS:
+        with Server("--workers", count, "--drain-delay", "1h", listen=PLAIN,
+                    cert=False) as server, Peer(server.ws) as peer:
+            peer.echoes()
+            server.signal(signal.SIGTERM)
+            server.log.wait("stopping")
+            server.signal(signal.SIGINT)
+            equal(server.wait(), 0, "the status")
+
+
+main(threads=4)

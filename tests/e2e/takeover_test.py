@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: MIT
+"""SIGUSR2: the program is started anew and takes the sockets over, and no connection is refused."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import threading
+
+from peer import BINARY, TEXT, Peer, header, request
+from service import (CERTIFICATE, PLAIN, Manager, Workers, children, command, gone, is_there, owner,
+                     stop_by_pid, wait_closed)
+from support import (BUILD, DEADLINE, Log, Server, certificates, equal, eventually, main, match,
+                     preloaded, run, scratch, started, test)
+
+BOTH = ("ws://127.0.0.1:0", "wss://127.0.0.1:0")
+
+
+class Upgradable(Server):
+    """A server that may be succeeded by another, whose number is in a file."""
+
+    def __init__(self, *options, name="upgradable", **more):
+        self.pidfile = scratch() / f"{name}-{threading.get_ident()}.pid"
+        super().__init__("--pidfile", self.pidfile, "--drain-timeout", "4s", *options, **more)
+
+    def pid(self):
+        return int(self.pidfile.read_text() or 0)
+
+    def take_over(self):
+        """The successor's number, once it serves."""
+        before = self.pid()
+        os.kill(before, signal.SIGUSR2)
+        eventually(lambda: self.pidfile.read_text() not in ("", f"{before}\n"), "a successor")
+        return self.pid()
+
+    def __exit__(self, kind, *_):
+        pid = int(self.pidfile.read_text()) if self.pidfile.exists() else 0
+        for each in {pid, self.process.pid} - {0}:
+            if is_there(each):
+                os.kill(each, signal.SIGTERM if kind is None else signal.SIGKILL)
+        status = self.wait()
+        if pid:
+            gone(pid)
+        if kind is None:
+            equal(status, 0, "the status")
+            equal(self.pidfile.exists(), False, "that the file of the process's number is left")
+
+
+class Connecting(threading.Thread):
+    """Connects, sends a message and closes, one after the other, and keeps what went wrong."""
+
+    def __init__(self, url):
+        super().__init__()
+        self.url, self.ended, self.wrong, self.echoes, self.told = url, False, [], 0, 0
+        self.start()
+
+    def run(self):
+        while not self.ended:
+            try:
+                self.once()
+            except Exception as error:  # pylint: disable=broad-except
+                self.wrong.append(f"{type(error).__name__}: {error}")
+
+    def once(self):
+        """One connection: the message comes back, or the server says that it goes."""
+        with Peer(self.url) as peer:
+            peer.send_frame(TEXT, b"on and on")
+            came = peer.read_frame()
+            if came.opcode == TEXT:
+                equal(came.payload, b"on and on")
+                self.echoes += 1
+            else:
+                equal(came.payload[:2], b"\x03\xe9", "the code")
+                self.told += 1
+
+    def stop(self):
+        self.ended = True
+        self.join()
+        equal(self.wrong, [], f"what went wrong in {self.echoes} connections")
+
+
+def declare(title, *options):
+    @test(f"{title}: while servers follow each other no connection is refused or lost")
+    def _():
+        with Upgradable(*options, listen=BOTH) as server:
+            everybody = [Connecting(url) for url in (server.ws, server.wss)]
+            try:
+                for _ in range(4):
+                    old, seen = server.pid(), [each.echoes for each in everybody]
+                    new = server.take_over()
+                    gone(old)
+                    eventually(lambda: all(each.echoes > before + 5 for each, before
+                                           in zip(everybody, seen)), "more echoes")
+                    equal(is_there(new), True, "that the successor runs")
+            finally:
+                for each in everybody:
+                    each.stop()
+
+
+declare("one worker", "--workers", "1")
+declare("two workers", "--workers", "2")
+
+
+@test("open connections finish the message they are in, get its echo, and then 1001")
+def _():
+    for workers in ("1", "2"):
+        with Upgradable("--workers", workers, listen=PLAIN, cert=False) as server, \
+                Peer(server.ws) as idle, Peer(server.ws) as busy:
+            idle.echoes()
+            busy.send(header(BINARY, 20, mask=b"\0\0\0\0") + bytes(10))
+            new = server.take_over()
+            idle.expect_close(1001)
+            idle.send_close(1001)
+            busy.send(bytes(10))
+            busy.expect((BINARY, bytes(20)))
+            busy.expect_close(1001)
+            busy.send_close(1001)
+            gone(server.process.pid)
+            with Peer(server.ws) as peer:
+                peer.echoes()
+            equal(is_there(new), True)
+
+
+@test("a handshake that is under way comes to its end")
+def _():
+    with Upgradable(listen=PLAIN, cert=False) as server, \
+            Peer(server.ws, upgrade=False) as half:
+        half.send(request()[:20])
+        eventually(lambda: owner(half, [server.process.pid]), "that it was accepted")
+        server.take_over()
+        server.log.wait("serves from now on: draining")
+        half.send(request()[20:])
+        equal(half.read_head()[0], 101, "the status")
+        half.expect_close(1001)
+        half.send_close(1001)
+
+
+@test("one worker becomes two, and two become one")
+def _():
+    config = scratch() / "count.conf"
+    config.write_text("workers 1\n")
+    with Upgradable("--config", config, listen=PLAIN, cert=False) as server:
+        for count in (2, 1, 3, 2):
+            config.write_text(f"workers {count}\n")
+            old = server.pid()
+            pid = server.take_over()
+            gone(old)
+            equal(len(children(pid)), count if count > 1 else 0, "the number of workers")
+            for _ in range(20):
+                with Peer(server.ws) as peer:
+                    peer.echoes()
+
+
+@test("a Unix socket is handed over, and its file is the successor's")
+def _():
+    path = scratch() / "handed.sock"
+    with Upgradable(listen=(f"unix:{path}",), cert=False) as server:
+        for _ in range(2):
+            old = server.pid()
+            server.take_over()
+            gone(old)
+            with Peer(f"unix:{path}") as peer:
+                peer.echoes()
+    equal(path.exists(), False, "that the file is left behind")
+
+
+@test("the successor listens where its options say: one address less, another one more")
+def _():
+    config = scratch() / "where.conf"
+    config.write_text("listen ws://127.0.0.1:0\nlisten ws://127.0.0.2:0\n")
+    with Upgradable("--config", config, listen=(), cert=False) as server:
+        first, second = (found[1] for found in server.log.wait("listening on (.*)", 2))
+        config.write_text("listen ws://127.0.0.1:0\nlisten ws://127.0.0.3:0\n")
+        old = server.pid()
+        server.take_over()
+        third = server.log.wait("listening on (.*)", 4)[3][1]
+        gone(old)
+        for url in (first, third):
+            with Peer(url) as peer:
+                peer.echoes()
+        wait_closed(second)
+
+
+@test("a successor that cannot start changes nothing")
+def _():
+    config = scratch() / "broken.conf"
+    for workers in ("1", "2"):
+        config.write_text("")
+        with Upgradable("--workers", workers, "--config", config, listen=PLAIN,
+                        cert=False) as server, Peer(server.ws) as peer:
+            config.write_text("bogus\n")
+            server.signal(signal.SIGUSR2)
+            server.log.wait(r"broken\.conf:1: unknown option 'bogus'")
+            server.log.wait(r"the new server, process \d+, ended with status 2: this one goes on")
+            peer.echoes()
+            config.write_text("")
+            peer.send_close()
+            peer.expect_close(1000)
+            old = server.pid()
+            server.take_over()
+            gone(old)
+
+
+@test("a successor that fails half way leaves the files of the sockets where they are")
+def _():
+    config, path = scratch() / "half.conf", scratch() / "half.sock"
+    config.write_text(f"listen unix:{path}\n")
+    with Server(listen=PLAIN, cert=False) as taken, \
+            Upgradable("--config", config, listen=(), cert=False) as server:
+        server.log.wait("listening on")
+        config.write_text(f"listen unix:{path}\nlisten {taken.ws}\n")
+        server.signal(signal.SIGUSR2)
+        server.log.wait("cannot listen on 127.0.0.1:.*: Address already in use")
+        server.log.wait("ended with status 1: this one goes on")
+        with Peer(f"unix:{path}") as peer:
+            peer.echoes()
+    equal(path.exists(), False, "that the file is left behind")
+
+
+@test("a Unix socket that the successor does not want is removed")
+def _():
+    config, path = scratch() / "unwanted.conf", scratch() / "unwanted.sock"
+    config.write_text(f"listen unix:{path}\nlisten ws://127.0.0.1:0\n")
+    with Upgradable("--config", config, listen=(), cert=False) as server:
+        server.log.wait("listening on ws:")
+        config.write_text("listen ws://127.0.0.1:0\n")
+        old = server.pid()
+        server.take_over()
+        gone(old)
+        equal(path.exists(), False, "that the file is left behind")
+
+
+@test("a program that is gone, or that cannot be run, changes nothing")
+def _():
+    copy = scratch() / "wsechod"
+    shutil.copy(BUILD / "wsechod", copy)
+    with started(copy, *command()[1:], "-l", *PLAIN) as process:
+        log = Log(process.stderr)
+        url = log.wait("listening on (.*)")[0][1]
+        for mode, says in ((0o600, r"status 126 \(the program cannot be run\)"),
+                           (None, r"status 127 \(there is no such program\)")):
+            if mode:
+                copy.chmod(mode)
+            else:
+                copy.unlink()
+            process.send_signal(signal.SIGUSR2)
+            log.wait(says + ": this one goes on")
+            with Peer(url) as peer:
+                peer.echoes()
+        process.terminate()
+        equal(process.wait(DEADLINE), 0, "the status")
+        log.text()
+
+
+@test("the file that is there now is started, not the one that was")
+def _():
+    copy = scratch() / "versions"
+    shutil.copy(BUILD / "wsechod", copy)
+    with started(copy, *command()[1:], "-l", *PLAIN) as process:
+        log = Log(process.stderr)
+        log.wait("listening on (.*)")
+        copy.unlink()
+        copy.write_text("#!/bin/sh\necho a new version >&2\nexit 3\n")
+        copy.chmod(0o755)
+        process.send_signal(signal.SIGUSR2)
+        log.wait("^a new version$")
+        log.wait("ended with status 3: this one goes on")
+        process.terminate()
+        equal(process.wait(DEADLINE), 0, "the status")
+        log.text()
+
+
+@test("SIGTERM while the successor starts ends both")
+def _():
+    copy = scratch() / "slow"
+    for workers in ("1", "2"):
+        shutil.copy(BUILD / "wsechod", copy)
+        with started(copy, *command("--workers", workers)[1:], "-l", *PLAIN) as process:
+            log = Log(process.stderr)
+            log.wait("listening on (.*)")
+            copy.unlink()
+            copy.write_text("#!/bin/sh\necho here is $$ >&2\nexec sleep 1000\n")
+            copy.chmod(0o755)
+            process.send_signal(signal.SIGUSR2)
+            pid = int(log.wait(r"^here is (\d+)$")[0][1])
+            process.terminate()
+            equal(process.wait(DEADLINE), 0, "the status")
+            gone(pid)
+            log.text()
+        copy.unlink()
+
+
+@test("the service manager learns which process is the service")
+def _():
+    with Manager() as manager:
+        environment = manager.environment()
+        pidfile = scratch() / "managed.pid"
+        with started(*command("--pidfile", pidfile, "-l", *PLAIN), env=environment) as process:
+            manager.wait("READY", "1")
+            process.send_signal(signal.SIGUSR2)
+            message = manager.wait("MAINPID")
+            eventually(lambda: pidfile.read_text() == message["MAINPID"] + "\n", "its number")
+            equal(process.wait(DEADLINE), 0, "the status")
+            stop_by_pid(int(message["MAINPID"]))
+
+
+@test("a server in the background is followed by one in the background")
+def _():
+    pidfile = scratch() / "background.pid"
+    log = scratch() / "background.log"
+    with open(log, "wb") as out:
+        done = subprocess.run(command("--daemon", "--pidfile", pidfile, "-l", *PLAIN), stderr=out,
+                              timeout=DEADLINE, check=False)
+    equal(done.returncode, 0, "the status")
+    url = match("listening on (.*)", log.read_text())[1]
+    old = int(pidfile.read_text())
+    try:
+        os.kill(old, signal.SIGUSR2)
+        gone(old)
+        with Peer(url) as peer:
+            peer.echoes()
+    finally:
+        stop_by_pid(int(pidfile.read_text()))
+
+
+main(threads=3)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""Several workers, watched: --admin shows all of them, whichever answers, and they have one access
+log."""
+
+import contextlib
+import os
+import signal
+import urllib.request
+
+from service import PLAIN, Workers, command, stop_by_pid
+from support import DEADLINE, Log, equal, eventually, main, match, run, scratch, started, test
+
+
+class Watched(Workers):
+    """Two workers with --admin."""
+
+    def __init__(self, *options, **more):
+        super().__init__("--admin", "http://127.0.0.1:0", *options, cert=False, **more)
+        self.admin = self.log.wait(r"metrics at (\S+)")[0][1]
+
+    def metrics(self):
+        return samples(self.admin)
+
+    def total(self, name, labels=""):
+        """A sum, and what each worker has."""
+        found = self.metrics()
+        more = f",{labels}" if labels else ""
+        return (found[f"wsechod_{name}" + (f"{{{labels}}}" if labels else "")],
+                [found[f'wsechod_worker_{name}{{worker="{number}"{more}}}'] for number in (0, 1)])
+
+
+def samples(url):
+    with urllib.request.urlopen(url, timeout=DEADLINE) as response:
+        text = response.read().decode()
+    return {name: float(value) for name, _, value in
+            (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))}
+
+
+RECEIVED = ("messages_total", 'direction="received",type="text"')
+
+
+@test("the metrics are the sums of all workers, and each worker's, whoever answers")
+def _():
+    with Watched() as server, contextlib.ExitStack() as stack:
+        for count, pid in enumerate(server.pids(), 1):
+            peers = [server.peer_of(pid, stack) for _ in range(2)]
+            for peer in peers * count:
+                peer.echoes()
+        eventually(lambda: server.total(*RECEIVED)[0] == 6, "all messages")
+        # The workers take turns in answering.
+        for _ in range(20):
+            whole, each = server.total(*RECEIVED)
+            equal((whole, sorted(each)), (6, [2, 4]), "the messages")
+        whole, each = server.total("connections_open")
+        equal((whole >= 4, sum(each)), (True, whole), "the connections")
+        equal(len(server.log.find("metrics at")), 1, "how often it says where they are")
+
+
+@test("what a worker counted goes on with its successor, and what it had is gone with it")
+def _():
+    with Watched() as server, contextlib.ExitStack() as stack:
+        victim, other = server.pids()
+        server.peer_of(victim, stack).echoes()
+        server.peer_of(other, stack).echoes()
+        eventually(lambda: server.total(*RECEIVED)[0] == 2, "both messages")
+        open_before = server.total("connections_open")[0]
+        server.kill(victim)
+        server.replaced(victim)
+        eventually(lambda: 0 < server.total("connections_open")[0] < open_before, "fewer connections")
+        equal(server.total(*RECEIVED)[0], 2, "the messages so far")
+        equal(len(server.log.find("metrics at")), 1, "how often it says where they are")
+
+
+@test("all workers write to one access log, and SIGHUP has all of them open it anew")
+def _():
+    path, old = scratch() / "access.log", scratch() / "access.old"
+    with Watched("--access-log", path) as server:
+        for name in (path, old):
+            with contextlib.ExitStack() as stack:
+                for pid in server.pids():
+                    server.peer_of(pid, stack).echoes()
+            eventually(lambda: path.read_text().count("\n") >= 2, "a line of each")
+            if name is path:
+                path.rename(old)
+                server.signal(signal.SIGHUP)
+                server.log.wait("reopened the access log", 2)
+                server.log.wait("reloaded: ")
+        for line in (path.read_text() + old.read_text()).splitlines():
+            match(r'^\S+Z peer="127\.0\.0\.1:\d+" ', line)
+
+
+@test("--admin is handed over to the successor")
+def _():
+    pidfile = scratch() / "watched.pid"
+    with started(*command("--workers", "2", "--pidfile", pidfile, "--admin", "http://127.0.0.1:0",
+                          "-l", *PLAIN)) as process:
+        log = Log(process.stderr)
+        admin = log.wait(r"metrics at (\S+)")[0][1]
+        log.wait("listening on")
+        process.send_signal(signal.SIGUSR2)
+        log.wait(r"process \d+ serves from now on")
+        equal(process.wait(DEADLINE), 0, "the status")
+        try:
+            equal(log.wait(r"metrics at (\S+)", 2)[1][1], admin, "where they are")
+            equal(samples(admin)["wsechod_connections_open"], 0)
+        finally:
+            stop_by_pid(int(pidfile.read_text()))
+        log.text()
+
+
+@test("an --admin address that is taken is named, and nothing starts")
+def _():
+    with Watched() as server:
+        taken = match(r"http://[^/]+", server.admin)[0]
+        done = run(*command("--workers", "2", "--admin", taken, "-l", *PLAIN)).expect(1)
+        match("--admin: cannot listen on .*: Address already in use", done.err)
+
+
+main(threads=3)
