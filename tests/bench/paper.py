@@ -67,9 +67,8 @@ def rest(found):
 def where(found):
     """One sentence about the machine."""
     machine = found["machine"]
-    virtual = machine["virtual"] not in (None, False, "none")
     return (f"Measured {machine['time'][:10]} on {machine['processor']}, {machine['cores']} cores"
-            f"{' of a virtual machine' if virtual else ''}, {machine['system']}, Linux "
+            f"{' of a virtual machine' if machine['virtual'] else ''}, {machine['system']}, Linux "
             f"{machine['kernel']}, {machine['openssl']}; medians of {found['rounds']} rounds; load average "
             f"{machine['load_average'][0]:.1f} before and {machine['load_average_at_end'][0]:.1f} "
             "after.")

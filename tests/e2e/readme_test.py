@@ -120,11 +120,12 @@ def _():
         match(rf"{name}\b", told)
 
 
-@test("the README's picture of the page is there, and small")
+@test("the README's pictures are there, and small")
 def _():
+    begin = {".png": b"\x89PNG\r\n\x1a\n", ".svg": b"<svg xml"}
     for name in re.findall(r"!\[[^]]+\]\((.*?)\)", README):
         picture = (ROOT / name).read_bytes()
-        equal(picture[:8], b"\x89PNG\r\n\x1a\n", f"the beginning of {name}")
+        equal(picture[:8], begin[name[-4:]], f"the beginning of {name}")
         equal(len(picture) < 200_000, True, f"that {name} has less than 200 kB")
 
 

@@ -249,7 +249,7 @@ def _():
                   (*trust, "--resolve", f"localhost:{port}:127.0.0.1", f"wss://localhost:{port}"),
                   (*trust, "--servername", "localhost", "--tls-max", "1.2", server.wss)):
         wsbench(*few, *words).expect(0)
-    done = run(BUILD / "wsbench", *few, "-k", "--proxy", "socks5://127.0.0.1:1", server.wss)
+    done = wsbench(*few, "-k", "--proxy", "socks5://127.0.0.1:1", server.wss)
     match("cannot connect to the proxy 127.0.0.1:1", sentence(done.expect(3).err, "wsbench"))
 
 
