@@ -53,7 +53,7 @@ settle(struct connection *c)
 
 /* TLS, and compression if there is one. */
 static void
-describe(const struct ws *ws, char *out, size_t size)
+describe_connection(const struct ws *ws, char *out, size_t size)
 {
         size_t used;
 
@@ -78,7 +78,8 @@ open_one(struct connection *c)
         now = clock_now();
         if (c->ws != NULL) {
                 if (worker->record.opened++ == 0)
-                        describe(c->ws, worker->description, sizeof(worker->description));
+                        describe_connection(c->ws, worker->description,
+                                            sizeof(worker->description));
                 if (worker->options->work != BENCH_CHURN || worker_measures(worker, begin))
                         aw_histogram_record(&worker->record.connect, (uint64_t)(now - begin));
                 return 0;

@@ -20,7 +20,7 @@ static void (*const writers[FORMS_FILES])(const struct result *result,
                                           FILE *out) = {report_csv, report_hdr, report_page};
 
 static const char *
-path_of(const struct bench_options *options, size_t index)
+file_named(const struct bench_options *options, size_t index)
 {
         const char *const paths[FORMS_FILES] = {options->csv, options->hdr, options->report};
 
@@ -28,7 +28,7 @@ path_of(const struct bench_options *options, size_t index)
 }
 
 static enum bench_status
-complain(const char *name, int error)
+form_failed(const char *name, int error)
 {
         bench_say("%s: %s", name, strerror(error));
         return BENCH_LOCAL;
@@ -54,13 +54,13 @@ forms_open(struct forms *forms, const struct bench_options *options)
 {
         *forms = (struct forms){.files = {NULL}};
         for (size_t i = 0; i < FORMS_FILES; i++) {
-                const char *path = path_of(options, i);
+                const char *path = file_named(options, i);
 
                 if (path == NULL)
                         continue;
                 forms->files[i] = open_kept(path);
                 if (forms->files[i] == NULL)
-                        return complain(path, errno);
+                        return form_failed(path, errno);
         }
         return BENCH_OK;
 }
@@ -77,9 +77,9 @@ write_one(const struct result *result, FILE *file, const char *name,
           void (*writer)(const struct result *result, FILE *out))
 {
         if (empty(file) == -1)
-                return complain(name, errno);
+                return form_failed(name, errno);
         writer(result, file);
-        return fflush(file) != 0 || ferror(file) ? complain(name, errno) : BENCH_OK;
+        return fflush(file) != 0 || ferror(file) ? form_failed(name, errno) : BENCH_OK;
 }
 
 enum bench_status
@@ -93,7 +93,7 @@ forms_write(struct forms *forms, const struct result *result)
                 if (forms->files[i] != NULL)
                         status = write_one(result, forms->files[i],
                                            forms->files[i] == stdout ? "standard output"
-                                                                     : path_of(options, i),
+                                                                     : file_named(options, i),
                                            writers[i]);
         return status;
 }

@@ -19,7 +19,7 @@
 
 /* The first thing that goes wrong is told in a sentence. */
 static void
-tell(struct connection *c, const char *what)
+tell_first(struct connection *c, const char *what)
 {
         char reason[320];
 
@@ -36,7 +36,7 @@ note_lost(struct connection *c, const struct window_echo *lost, const char *when
         if (c->worker->record.failure == 0) {
                 snprintf(what, sizeof(what), "message %" PRIu64 ": lost, no echo %s",
                          lost->number + 1, when);
-                tell(c, what);
+                tell_first(c, what);
         }
         record_lost(&c->worker->record, worker_measures(c->worker, lost->due));
 }
@@ -316,7 +316,7 @@ tell_echo(struct connection *c, enum window_verdict verdict, const struct window
         default:
                 snprintf(what, sizeof(what), "a message came that nobody asked for");
         }
-        tell(c, what);
+        tell_first(c, what);
 }
 
 void

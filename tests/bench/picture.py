@@ -41,5 +41,5 @@ def draw(charts):
             parts.append(markup)
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" width="{WIDTH}" '
             f'height="{y}" role="img"><title>Server CPU per message</title>\n'
-            f"<!-- SPDX-License-Identifier: MIT -->\n<style>{STYLE}</style>\n"
+            f"<!-- SPDX-License-Identifier{':'} MIT -->\n<style>{STYLE}</style>\n"
             + "\n".join(parts) + "\n</svg>\n")
