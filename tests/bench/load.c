@@ -412,8 +412,10 @@ static const struct aw_opt table[] = {
         {.name = NULL},
 };
 
-static const struct aw_opt_program program = {"load", "[options] URL",
-                                              "Loads a WebSocket echo server.", table, NULL};
+static const struct aw_opt_program program = {.name = "load",
+                                              .synopsis = "[options] URL",
+                                              .summary = "Loads a WebSocket echo server.",
+                                              .options = table};
 
 int
 main(int argc, char **argv)
