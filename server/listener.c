@@ -14,7 +14,7 @@
 #include "base/say.h"
 
 static int
-out_of_memory(void)
+no_memory(void)
 {
         aw_log(AW_LOG_ERROR, "%s", strerror(ENOMEM));
         return 1;
@@ -111,7 +111,7 @@ keep_opened(struct listener *listener, struct listener_slot *slot, struct ws_lis
         else
                 ws_listener_close(opened);
         if (slot->count == 0 || url != NULL)
-                return out_of_memory();
+                return no_memory();
         listener->shared = listener->kind != SOCKET_OWN || file_of(listener) != NULL;
         if (file_of(listener) != NULL && listener->kind != SOCKET_LENT &&
             lstat(file_of(listener), &status) == 0) {
@@ -131,7 +131,7 @@ open_first(struct listener *listener, const struct server_options *options)
         struct aw_error error;
 
         if (slot == NULL)
-                return out_of_memory();
+                return no_memory();
         wanted.url = listener->url;
         wanted.sharing = listener->kind == SOCKET_ADMIN ? WS_SHARING_NONE : WS_SHARING_FIRST;
         wanted.socket_mode = listener->kind == SOCKET_ADMIN ? 0 : wanted.socket_mode;
@@ -158,11 +158,11 @@ open_next(struct listener *listener, const struct server_options *options)
                         return failed(listener, &error);
                 if (ws_listener_release(opened, slot->fds + slot->count) != 1) {
                         ws_listener_close(opened);
-                        return out_of_memory();
+                        return no_memory();
                 }
                 slot->count++;
         }
-        return slot == NULL ? out_of_memory() : 0;
+        return slot == NULL ? no_memory() : 0;
 }
 
 /* What a predecessor had for this URL. */
@@ -178,7 +178,7 @@ take_inherited(struct listener *listener, struct inherited *inherited)
                         continue;
                 slot = slot_at(listener, socket->slot);
                 if (slot == NULL)
-                        return out_of_memory();
+                        return no_memory();
                 if (slot->count == WS_ADDRESSES_MAX)
                         continue;
                 /* The slot now owns it. */
@@ -197,12 +197,12 @@ open_url(struct listeners *listeners, const char *url, enum socket_kind kind,
         int status;
 
         if (items == NULL)
-                return out_of_memory();
+                return no_memory();
         listeners->items = items;
         listener = &items[listeners->count++];
         *listener = (struct listener){.url = strdup(url), .kind = kind};
         if (listener->url == NULL)
-                return out_of_memory();
+                return no_memory();
         status = take_inherited(listener, inherited);
         if (status == 0)
                 status = await(open_first(listener, options));
@@ -231,7 +231,7 @@ open_admin(struct listeners *listeners, const struct server_options *options,
 {
         char *url = admin_listen_url(options->admin);
         int status = url == NULL
-                             ? out_of_memory()
+                             ? no_memory()
                              : await(open_url(listeners, url, SOCKET_ADMIN, options, inherited, 1));
 
         free(url);

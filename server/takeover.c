@@ -42,7 +42,7 @@ write_listener(FILE *out, const struct listener *listener)
 
 /* See INHERIT_VARIABLE. NULL: no memory. */
 static char *
-describe(const struct service *service, int ready)
+describe_sockets(const struct service *service, int ready)
 {
         char *text = NULL;
         size_t size = 0;
@@ -96,7 +96,7 @@ takeover_begin(struct takeover *takeover, const struct service *service)
                 aw_log(AW_LOG_ERROR, "SIGUSR2: %s", strerror(errno));
                 return -1;
         }
-        text = describe(service, ends[1]);
+        text = describe_sockets(service, ends[1]);
         environment = text == NULL ? NULL : make_environment(text);
         if (environment != NULL)
                 child = fork();

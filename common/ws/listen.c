@@ -57,7 +57,8 @@ static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r
                            "Content-Length: 0\r\nConnection: close\r\n\r\n";
 
 static int
-check_options(const struct ws_listen_options *options, struct aw_url *url, struct aw_error *error)
+check_listen_options(const struct ws_listen_options *options, struct aw_url *url,
+                     struct aw_error *error)
 {
         struct aw_error url_error;
 
@@ -75,7 +76,8 @@ check_options(const struct ws_listen_options *options, struct aw_url *url, struc
 
 /* The addresses of the URL, at least one. */
 static async int
-find_addresses(const struct aw_url *url, struct aw_addresses *addresses, struct aw_error *error)
+find_listen_addresses(const struct aw_url *url, struct aw_addresses *addresses,
+                      struct aw_error *error)
 {
         const char *reason;
 
@@ -98,7 +100,7 @@ open_listener(struct ws_listener *listener, const struct ws_listen_options *opti
         if (options->descriptor_count > 0)
                 return aw_ports_adopt(&listener->ports, url, options->descriptors,
                                       options->descriptor_count, error);
-        result = await(find_addresses(url, &addresses, error));
+        result = await(find_listen_addresses(url, &addresses, error));
         if (result == 0)
                 result = aw_ports_open(&listener->ports, url, &addresses, error);
         aw_addresses_free(&addresses);
@@ -114,7 +116,7 @@ listen_on(struct ws_listener *listener, const struct ws_listen_options *options,
 
         if (url == NULL)
                 return aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
-        result = check_options(options, url, error);
+        result = check_listen_options(options, url, error);
         if (result == 0) {
                 if (url->scheme == AW_URL_WSS)
                         listener->tls = aw_tls_context_ref(options->tls);
@@ -136,9 +138,9 @@ ws_listen_check(const struct ws_listen_options *options, struct aw_error *error)
         aw_error_clear(error);
         if (url == NULL)
                 return aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
-        result = check_options(options, url, error);
+        result = check_listen_options(options, url, error);
         if (result == 0)
-                result = await(find_addresses(url, &addresses, error));
+                result = await(find_listen_addresses(url, &addresses, error));
         aw_addresses_free(&addresses);
         free(url);
         return result;

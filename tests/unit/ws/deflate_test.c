@@ -637,8 +637,8 @@ fragments_may_have_control_frames_in_between(struct pair *pair)
 
         raw_frame(fd, 0x41, RAW_MASK, HELLO, 3);
         raw_frame(fd, 0x89, RAW_MASK, "ping", 4);
-        raw_frame(fd, 0x00, RAW_MASK, HELLO + 3, 0);
-        raw_frame(fd, 0x80, RAW_MASK, HELLO + 3, 4);
+        raw_frame(fd, 0x00, RAW_MASK, &HELLO[3], 0);
+        raw_frame(fd, 0x80, RAW_MASK, &HELLO[3], 4);
         expect_received(server, "Hello");
         raw_expect_frame(fd, 0x8a, "ping", 4);
         /* Compressed and not, and no byte at all. */
@@ -672,7 +672,7 @@ expect_refusal(struct pair *pair, const struct wrong *wrong)
 
         raw_frame(fd, 0x41, RAW_MASK, HELLO, 3);
         if ((wrong->first & 0xf) != 0 && (wrong->first & 8) == 0)
-                raw_frame(fd, 0x80, RAW_MASK, HELLO + 3, 4);
+                raw_frame(fd, 0x80, RAW_MASK, &HELLO[3], 4);
         raw_frame(fd, wrong->first, RAW_MASK, wrong->data, wrong->length);
         if ((wrong->first & 0xf) != 0 && (wrong->first & 8) == 0)
                 expect_received(server, "Hello");
@@ -687,7 +687,7 @@ static async int
 what_is_wrong_is_refused_at_once(struct pair *pair)
 {
         static const struct wrong cases[] = {
-                {0xc0, HELLO + 3, 4, 1002, "reserved bits in a frame"},
+                {0xc0, &HELLO[3], 4, 1002, "reserved bits in a frame"},
                 {0xc9, "", 0, 1002, "reserved bits in a frame"},
                 {0xc8, "", 0, 1002, "reserved bits in a frame"},
                 {0xe1, HELLO, 7, 1002, "reserved bits in a frame"},
