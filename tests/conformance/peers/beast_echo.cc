@@ -34,7 +34,6 @@ public:
 
                 deflate.server_enable = true;
                 stream.set_option(deflate);
-                stream.read_message_max(0);
                 stream.auto_fragment(false);
         }
 
