@@ -11,10 +11,7 @@
 
 #define SLICE                                                                                      \
         ((size_t)4 << 10) /* of the message: at the highest level some milliseconds at worst */
-#define PIECE ((size_t)16 << 10) /* of what comes out */
-
-/* What comes out, on its way to a buffer of the right size. */
-static _Thread_local uint8_t scratch[PIECE];
+#define PIECE ((size_t)2 << 10) /* of what comes out, on its way to a buffer of the right size */
 
 /* A message on its way. */
 struct squeeze {
@@ -43,7 +40,7 @@ length_so_far(const struct squeeze *squeeze)
 
 /* 0, or -1 with errno ENOMEM. */
 static int
-append_output(struct squeeze *squeeze, size_t length, bool last)
+append_output(struct squeeze *squeeze, const uint8_t *data, size_t length, bool last)
 {
         struct ws_buffer *buffer = squeeze->buffer, *larger;
         size_t before = length_so_far(squeeze), capacity = before + length;
@@ -58,7 +55,7 @@ append_output(struct squeeze *squeeze, size_t length, bool last)
                 larger = buffer;
         if (larger == NULL)
                 return -1;
-        memcpy(larger->data + before, scratch, length);
+        memcpy(larger->data + before, data, length);
         larger->length = capacity;
         squeeze->buffer = larger;
         return 0;
@@ -72,12 +69,13 @@ squeeze_slice(struct squeeze *squeeze)
         size_t left = message->length - squeeze->done, taken = left < SLICE ? left : SLICE;
         struct ws_codec_bytes bytes = {.in = message->data + squeeze->done, .in_left = taken};
         bool last = taken == left, over = false;
+        uint8_t piece[PIECE];
 
         while (!over) {
-                bytes.out = scratch;
+                bytes.out = piece;
                 bytes.out_left = PIECE;
                 over = ws_codec_deflate(squeeze->codec, &bytes, last);
-                if (append_output(squeeze, PIECE - bytes.out_left, over && last) == -1)
+                if (append_output(squeeze, piece, PIECE - bytes.out_left, over && last) == -1)
                         return -1;
                 if (may_give_up(squeeze) && length_so_far(squeeze) >= message->length)
                         squeeze->useless = over = true;

@@ -97,7 +97,7 @@ fail_to(enum aw_log_level level, const char *message, char *out, size_t size)
 static void
 a_program_may_give_lines_a_form_of_its_own(void **state)
 {
-        char line[4096], longest[1200];
+        char line[4096], longest[2200];
 
         (void)state;
         aw_log_set_form(shout);
@@ -106,7 +106,7 @@ a_program_may_give_lines_a_form_of_its_own(void **state)
         memset(longest, '"', sizeof(longest) - 1);
         longest[sizeof(longest) - 1] = '\0';
         logged(line, -1, AW_LOG_INFO, longest);
-        assert_int_equal(strlen(line), 1000 + strlen("<2 !>\n"));
+        assert_int_equal(strlen(line), 2000 + strlen("<2 !>\n"));
         aw_log_set_form(fail_to);
         logged(line, -1, AW_LOG_WARNING, "usual");
         assert_string_equal(line, "warning: usual\n");
