@@ -57,11 +57,14 @@ limits_check(uint64_t connections, size_t threads, uint64_t sources, char *probl
         if (sources > 0 && connections > ports) {
                 snprintf(problem, size,
                          "%" PRIu64 " connections to one address need as many ports, and this "
-                         "system gives %" PRIu64 ": use 127.0.0.1 if the server is here, which is "
-                         "reached from more addresses (--sources), widen the range (sysctl -w "
+                         "system gives %" PRIu64 ": %s, widen the range (sysctl -w "
                          "net.ipv4.ip_local_port_range='1024 65535'), or use --connections "
                          "%" PRIu64 ", or a Unix socket",
-                         connections, ports, ports);
+                         connections, ports,
+                         sources > 1 ? "use more --sources"
+                                     : "use 127.0.0.1 if the server is here, which is reached from "
+                                       "more addresses (--sources)",
+                         ports);
                 return -1;
         }
         if (connections + own > files) {

@@ -347,6 +347,8 @@ def _():
     said = sentence(wsbench("-c", 1000000, local).expect(2).err, "wsbench")
     match("use 127.0.0.1 if the server is here", said)
     match(f"--connections {int(last) - int(first) + 1}, or a Unix socket$", said)
+    said = wsbench("-c", 1000000, "--sources", 2, server.ws).expect(2).err
+    match(f"use more --sources, .*--connections {2 * (int(last) - int(first) + 1)}, or", said)
     for url in (f"ws+unix:{SOCKET}", server.ws):
         match("open files", wsbench("-c", 1000000, url).expect(2).err)
 
