@@ -210,8 +210,13 @@ watch_supervisor(void *argument)
                 length = recv(worker->channel, &command, 1, MSG_DONTWAIT);
                 if (length == 1)
                         obey(worker, command);
-                else if (length == 0)
+                else if (length == 0) {
+                        if (!aw_event_is_set(&worker->stop))
+                                aw_log(AW_LOG_WARNING,
+                                       "the supervisor is gone: worker %u closes its connections",
+                                       worker->number);
                         stop(worker, false);
+                }
         }
         return 0;
 }

@@ -127,7 +127,10 @@ add_item(struct parser *parser, enum behave_id id, struct piece given, bool quer
                 return turn_down(parser, 403, "%s: this server was not started with --test all",
                                  row->name);
         if (value.text == NULL)
-                return turn_down(parser, 400, "%s: the value is not UTF-8 with %%XX", row->name);
+                return turn_down(
+                        parser, 400,
+                        "%s: the value must be UTF-8 without NUL, with %%XX where that is needed",
+                        row->name);
         if (!row->repeats && behave_find(plan, id) != NULL)
                 return turn_down(parser, 400, "%s: it is given twice", row->name);
         if (plan->count == BEHAVE_ITEMS_MAX)
