@@ -146,9 +146,9 @@ AW_API int aw_run(const struct aw_loop_options *options, aw_task_function *main,
 
 /*
  * asyncio.create_task: a task that will call function(argument) from the next turn on, never
- * before. The name is copied, cut to 31 bytes. Every task has an owner, who joins it (aw_join and
- * the others in task_wait.h) or detaches it. The argument is the task's from then on: the function
- * is called whatever happens, even if the task is cancelled before it starts.
+ * before. The name is copied, cut to 31 bytes; NULL means "task". Every task has an owner, who joins
+ * it (aw_join and the others in task_wait.h) or detaches it. The argument is the task's from then on:
+ * the function is called whatever happens, even if the task is cancelled before it starts.
  *
  * NULL with errno ENOMEM: the argument is still the caller's. The functions for tasks take NULL for
  * one that is done and has failed with ENOMEM, so aw_join(aw_spawn(...)) needs no check.
@@ -164,6 +164,7 @@ AW_API void aw_task_detach(struct aw_task *task);
 /* The task that runs (asyncio.current_task), or NULL. */
 AW_API struct aw_task *aw_task_current(void);
 
+/* As it was spawned; "none" for NULL. */
 AW_API const char *aw_task_name(const struct aw_task *task);
 
 /* True once its function has returned (Task.done). */
@@ -212,9 +213,10 @@ AW_API aw_async int aw_join(struct aw_task *task);
  *
  * exit takes the result and errno of what was timed, and gives them back, except that ECANCELED
  * becomes ETIMEDOUT if it was this timeout that cancelled and nobody else did; another error stays
- * what it is. They nest. The structure is the caller's, its members are the library's, and each
- * enter needs its exit in the same function: a task that ends without it aborts with a sentence,
- * and one that goes on does so as soon as it is seen that something else is where the structure was.
+ * what it is. They nest: an exit before that of a time-out entered later aborts with a sentence. The
+ * structure is the caller's, its members are the library's, and each enter needs its exit in the
+ * same function: a task that ends without it aborts, too, and one that goes on does so as soon as it
+ * is seen that something else is where the structure was.
  */
 struct aw_timeout {
         struct aw_handle handle;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/private.h"
+#include "base/say.h"
 
 static atomic_ulong lost; /* lines, since one was written */
 static _Atomic(uint64_t) all_lost;

@@ -24,8 +24,6 @@ void aw_log_format(char out[AW_LOG_MESSAGE_MAX + 1], const char *format, va_list
         __attribute__((format(printf, 2, 0)));
 void aw_log_emit(enum aw_log_level level, const char *message);
 
-/* The word before the colon, or NULL. */
-const char *aw_log_program(void);
 const char *aw_log_level_name(enum aw_log_level level);
 
 /* Lines that limits have left out so far. */

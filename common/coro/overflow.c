@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/say.h"
 #include "coro/overflow_private.h"
 #include "coro/stack_private.h"
 
@@ -36,10 +37,13 @@ append(char *at, const char *text)
 static void
 say_overflow(const char *name)
 {
-        char line[512], *at = append(line, program_invocation_short_name);
+        const char *program = aw_log_program();
+        char line[512], *at = line;
         ssize_t ignored;
 
-        at = append(at, ": error: the stack of '");
+        if (program != NULL)
+                at = append(append(at, program), ": ");
+        at = append(at, "error: the stack of '");
         at = append(at, name);
         at = append(at, "' has overflowed");
         at = append(at, AW_CORO_OVERFLOW_CURE "\n");

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "await/executor.h"
+#include "await/log.h"
 #include "executor/private.h"
 
 #define DEFAULT_MAX 32
@@ -308,10 +309,13 @@ thread_job_result(struct thread_job *job, bool cancelled, void **result)
 async int
 aw_run_in_executor(struct aw_executor *executor, const struct aw_job *what, void **result)
 {
-        struct thread_job *job = thread_job_create(executor, what);
+        struct thread_job *job;
         bool cancelled;
         int error;
 
+        if (what == NULL || what->run == NULL)
+                aw_log_abort("aw_run_in_executor(): the job has no function to run");
+        job = thread_job_create(executor, what);
         if (job == NULL) {
                 error = errno;
                 thread_job_discard(what);

@@ -88,7 +88,7 @@ aw_group_spawn(struct aw_group *group, const char *name, aw_task_function *funct
         if (task == NULL)
                 return -1;
         if (group->open == 0)
-                aw_scope_open(group->parent, &group->open);
+                aw_scope_open(group->parent, &group->open, AW_SCOPE_GROUP);
         aw_list_append(&group->tasks, task, members);
         return 0;
 }

@@ -28,7 +28,8 @@ aw_task_wait_done(struct aw_task *task, aw_time deadline)
         struct aw_watcher watcher = {.count = 1};
         int result = 0;
 
-        if (aw_task_done(task))
+        aw_task_check_freed(task);
+        if (aw_task_is_done(task))
                 return 0;
         aw_watcher_watch(&watcher, task);
         check_circle(self, task);
@@ -51,8 +52,12 @@ aw_task_wait_done(struct aw_task *task, aw_time deadline)
 int
 aw_task_take_joined(struct aw_task *task)
 {
-        bool along = task != NULL && task->along;
-        int result = aw_task_take(task);
+        bool along;
+        int result;
+
+        aw_task_check_freed(task);
+        along = task != NULL && task->along;
+        result = aw_task_take(task);
 
         if (along && result == -1 && errno == ECANCELED)
                 aw_scheduler.current->cancel = false;

@@ -126,10 +126,20 @@ void aw_task_step(void *task);
 /* Where it awaited last, for people. */
 const char *aw_task_site(const struct aw_task *task);
 
+/* Aborts with: task 'NAME' did what, its last await was at SITE (if it had one), and the cure. */
+void aw_task_abort(const struct aw_task *task, const char *did, const char *what, const char *cure)
+        __attribute__((noreturn));
+
 /* The end of a task's life: logs an error that nobody looked at. */
 void aw_task_report_unseen(const struct aw_task *task);
 const char *aw_task_error_text(const struct aw_task *task);
 void aw_task_free(struct aw_task *task);
+
+/*
+ * Aborts if the task was freed, which is seen until its memory is used again, by another task most
+ * likely.
+ */
+void aw_task_check_freed(const struct aw_task *task);
 
 /* The tree of who spawned whom; the children of a task that leaves it become its parent's. */
 void aw_task_tree_insert(struct aw_task *task, struct aw_task *parent);
@@ -171,9 +181,11 @@ aw_watcher_error(const struct aw_task *task)
 /*
  * What begins in one function and has to end in it, time-outs and groups: each has a mark in its
  * structure, which is not 0 for as long as it is open. Aborts, as the others do, if one is found that
- * something was written over, because the function was left.
+ * something was written over, because the function was left. Closing a time-out aborts, too, if one
+ * that was opened later is still open.
  */
-void aw_scope_open(struct aw_task *task, uintptr_t *mark);
+enum aw_scope_kind { AW_SCOPE_TIMEOUT, AW_SCOPE_GROUP };
+void aw_scope_open(struct aw_task *task, uintptr_t *mark, enum aw_scope_kind kind);
 void aw_scope_close(struct aw_task *task, uintptr_t *mark);
 
 /* For a task that is about to wait and has some open. */

@@ -159,12 +159,27 @@ suspend(struct aw_waiter *waiter)
         errno = error;
 }
 
+/* A queue of waiters is one loop's: it has no lock. */
+static void
+check_loop(const struct aw_waiters *waiters)
+{
+        const struct aw_task *self = aw_scheduler.current, *first = waiters->first->task;
+
+        if (first->owner != self->owner)
+                aw_log_abort("task '%s' waits at %s, where task '%s' of the loop of another thread "
+                             "waits already, at %s: what tasks wait for belongs to one loop, and "
+                             "aw_call_soon_threadsafe() reaches that from the others",
+                             self->name, aw_task_site(self), first->name, aw_task_site(first));
+}
+
 static int
 wait_outcome(struct aw_waiters *waiters, aw_time deadline)
 {
         struct aw_waiter waiter;
 
         waiter_begin(&waiter, waiters);
+        if (waiters->first != NULL)
+                check_loop(waiters);
         aw_list_append(waiters, &waiter, link);
         if (deadline != AW_NEVER)
                 aw_call_at(&waiter.timer, deadline, waiter_timer, &waiter);
@@ -288,7 +303,8 @@ aw_cancelled(void)
 bool
 aw_cancel(struct aw_task *task)
 {
-        if (task == NULL || task->state == AW_TASK_DONE)
+        aw_task_check_freed(task);
+        if (aw_task_is_done(task))
                 return false;
         cancel_one(task);
         /* No recursion: a chain of joins may be longer than a stack is deep. */

@@ -18,6 +18,16 @@ aw_task_site(const struct aw_task *task)
         return task->here.site == NULL ? "none" : task->here.site;
 }
 
+void
+aw_task_abort(const struct aw_task *task, const char *did, const char *what, const char *cure)
+{
+        bool awaited = task->here.site != NULL;
+
+        aw_log_abort("task '%s' %s%s%s%s%s", task->name, did, what,
+                     awaited ? ", its last await was at " : "", awaited ? task->here.site : "",
+                     cure);
+}
+
 const char *
 aw_task_error_text(const struct aw_task *task)
 {
@@ -35,8 +45,30 @@ aw_task_report_unseen(const struct aw_task *task)
 void
 aw_task_free(struct aw_task *task)
 {
+        struct aw_coro *coro = task->coro;
+
         aw_task_tree_remove(task);
-        aw_coro_destroy(task->coro);
+        task->coro = NULL;
+        aw_coro_destroy(coro);
+}
+
+/* To AddressSanitizer it is freed memory: nothing that it watches may look at it. */
+__attribute__((no_sanitize("address"))) void
+aw_task_check_freed(const struct aw_task *task)
+{
+        const volatile char *name;
+        char copy[AW_TASK_NAME_SIZE] = "";
+        const struct aw_task *self = aw_scheduler.current;
+
+        if (task == NULL || task->coro != NULL)
+                return;
+        name = task->name;
+        for (size_t i = 0; i < sizeof(copy) - 1 && name[i] != '\0'; i++)
+                copy[i] = name[i];
+        aw_log_abort("task '%s' was joined or detached before, and is used again, by task '%s' "
+                     "at %s",
+                     copy, self == NULL ? "none" : self->name,
+                     self == NULL ? "none" : aw_task_site(self));
 }
 
 /*
@@ -56,8 +88,7 @@ task_main(void *argument)
                 task->error = task->mute ? NO_ERRNO : errno;
         aw_scope_check_none(task);
         if (task->locks > 0)
-                aw_log_abort("task '%s' ended while it holds a lock, its last await was at %s",
-                             task->name, aw_task_site(task));
+                aw_task_abort(task, "ended", " while it holds a lock", "");
 }
 
 struct aw_task *
@@ -66,10 +97,15 @@ aw_task_spawn(const char *name, aw_task_function *function, void *argument,
 {
         struct aw_coro *coro;
         struct aw_task *task;
-        size_t length = strnlen(name, AW_TASK_NAME_SIZE - 1);
+        size_t length;
 
         if (aw_scheduler.pool == NULL)
                 aw_log_abort("aw_spawn() outside aw_run()");
+        if (name == NULL)
+                name = "task";
+        if (function == NULL)
+                aw_log_abort("task '%s' was given no function to run", name);
+        length = strnlen(name, AW_TASK_NAME_SIZE - 1);
         coro = aw_coro_create(aw_scheduler.pool, task_main, NULL, sizeof(*task));
         if (coro == NULL)
                 return NULL;
@@ -111,6 +147,7 @@ aw_task_detach(struct aw_task *task)
 {
         if (task == NULL)
                 return;
+        aw_task_check_freed(task);
         aw_watcher_check_none(task);
         if (task->ended == NULL)
                 task->ended = detached_ended;
@@ -121,7 +158,7 @@ aw_task_detach(struct aw_task *task)
 const char *
 aw_task_name(const struct aw_task *task)
 {
-        return task->name;
+        return task == NULL ? "none" : task->name;
 }
 
 bool
@@ -137,6 +174,7 @@ look_at_result(struct aw_task *task)
                 errno = ENOMEM;
                 return -1;
         }
+        aw_task_check_freed(task);
         if (task->state != AW_TASK_DONE)
                 aw_log_abort("aw_task_result(): task '%s' is not done", task->name);
         task->seen = true;

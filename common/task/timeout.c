@@ -23,7 +23,7 @@ aw_timeout_enter(struct aw_timeout *timeout, aw_time when)
          * in it.
          */
         *timeout = (struct aw_timeout){.task = task, .cancels = task->cancels - task->cancel};
-        aw_scope_open(task, &timeout->open);
+        aw_scope_open(task, &timeout->open, AW_SCOPE_TIMEOUT);
         if (when != AW_NEVER)
                 aw_call_at(&timeout->handle, when, timeout_fired, timeout);
 }

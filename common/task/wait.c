@@ -12,6 +12,7 @@ aw_wait_for(struct aw_task *task, aw_time deadline)
         int result;
 
         /* If it is late already the task gets no turn before it is cancelled. */
+        aw_task_check_freed(task);
         late = deadline <= aw_loop_now() ? !aw_task_done(task)
                                          : aw_task_wait_done(task, deadline) == -1;
         if (late) {
@@ -75,6 +76,8 @@ wait_until(struct aw_watcher *watcher, struct aw_task *tasks[], size_t count, in
         int result = 0;
 
         *watcher = (struct aw_watcher){.count = count, .when = when};
+        for (size_t i = 0; i < count; i++)
+                aw_task_check_freed(tasks[i]);
         count_done(watcher, tasks, count);
         if (aw_watcher_enough(watcher))
                 return 0;

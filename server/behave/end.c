@@ -8,6 +8,14 @@
 
 #define VERDICT_TIME (5 * AW_SECOND) /* for a client to notice a fault */
 
+/* From now on, while what was queued goes out, pings have no answer. */
+void
+behave_stop_pongs(struct behave *behave)
+{
+        if (behave_find(behave->plan, BEHAVE_DROP) != NULL)
+                ws_raw_keep_pings(behave->ws);
+}
+
 /* What was queued goes out before. The client has a minute to leave. */
 async int
 behave_drop(struct behave *behave, const struct behave_value *value)
@@ -17,6 +25,7 @@ behave_drop(struct behave *behave, const struct behave_value *value)
         aw_time until = aw_loop_now() + BEHAVE_TIME_MAX;
         enum ws_raw_end how = ends[value->number];
 
+        behave_stop_pongs(behave);
         if (await(ws_raw_wait_sent(behave->ws, until)) == 0) {
                 ws_raw_end(behave->ws, how);
                 if (how != WS_RAW_RESET)

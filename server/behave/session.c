@@ -97,6 +97,17 @@ reply(struct behave *behave, struct ws_message *message)
         return result == 0 ? await(send_reply(behave, message)) : result;
 }
 
+/* Whether the plan's end comes after so many messages, and these were answered. */
+static bool
+is_enough(const struct behave *behave)
+{
+        const struct behave_value *after = behave_find(behave->plan, BEHAVE_AFTER);
+
+        return after != NULL && after->kind != BEHAVE_DURATION &&
+               behave->replies >= (uint64_t)after->number &&
+               (behave->sent_all || behave_find(behave->plan, BEHAVE_SEND) == NULL);
+}
+
 /* Fails when no message comes any more, which ends what runs beside it. */
 static async int
 echo_with_behaviours(void *argument)
@@ -109,6 +120,9 @@ echo_with_behaviours(void *argument)
                 if (await(reply(behave, &message)) == -1)
                         break;
                 behave->replies++;
+                /* In the turn in which it is sent: whoever has read it finds that it was the last. */
+                if (is_enough(behave))
+                        behave_stop_pongs(behave);
                 aw_wake_all(&behave->replied);
         }
         error = errno;

@@ -83,6 +83,7 @@ async int behave_transform(struct behave *behave, struct ws_message *message);
 async int behave_time(struct behave *behave, struct ws_message *message);
 
 async int behave_close(struct behave *behave, const struct behave_value *value);
+void behave_stop_pongs(struct behave *behave);
 async int behave_drop(struct behave *behave, const struct behave_value *value);
 async int behave_fault(struct behave *behave, const struct behave_value *value);
 

@@ -108,6 +108,23 @@ def _(peer):
         pass
 
 
+@test("drop=silent answers no ping once the last echo has gone, whatever has come meanwhile")
+def _():
+    # So many that the server is at them still when the echo goes out.
+    pings = frame(PING, b"x") * 50000
+    for url in (server.wss, server.ws):
+        with Guest("/?drop=silent&after=1", url=url) as peer:
+            peer.send(frame(TEXT, b"last"), pings)
+            while (came := peer.read_frame()).opcode == PONG:
+                equal(came, Frame(PONG, b"x"))
+            equal(came, Frame(TEXT, b"last"))
+            peer.sock.settimeout(0.2)
+            try:
+                equal(peer.buffer or peer.receive(), None, "what came all the same")
+            except TimeoutError:
+                pass
+
+
 @test("close-reply answers the client's Close in each way")
 def _():
     for path, code, reply in (("/?close-reply=4242", 1000, close_payload(4242)),

@@ -400,7 +400,7 @@ release_on_another_thread(NOTHING)
 static async int
 use_after_the_end(NOTHING)
 {
-        struct aw_job job = {.run = NULL};
+        struct aw_job job = {.run = take_name};
 
         make_threads(1);
         expect_int(await(aw_executor_shutdown(pool, false)), 0);
