@@ -4,6 +4,7 @@
 import os
 import pathlib
 import signal
+import termios
 
 from peer import CLOSE, PING, PONG, close_payload
 from screen import CTRL, HOME, LEFT, PROMPT, Talker, Terminal, at_terminal, leave, ready
@@ -134,6 +135,32 @@ def _():
         terminal.wait("status 0")
 
 
+@test("Ctrl-Z at the question for a password: fg asks again, and what is typed is not shown")
+def _():
+    with shell("-u", "me", URL, columns=200) as terminal:
+        terminal.wait("wsecho: password for me:")
+        terminal.type("half")
+        terminal.type(CTRL["Z"])
+        terminal.wait(lambda lines: "Stopped" in "".join(lines) and lines[-1] == "$", "the shell")
+        terminal.type("fg\r")
+        terminal.wait(lambda lines: "".join(lines).count("password for me:") == 2, "the question")
+        equal(bool(terminal.get_modes()[3] & termios.ECHO), False, "that it is shown")
+        terminal.type("secret\r")
+        ready(terminal)
+        equal("secret" in terminal.text(), False, "that it is shown")
+        leave_by_c(terminal)
+
+
+@test("... Ctrl-C there ends it by the signal, and the terminal is as it was")
+def _():
+    with at_terminal("-u", "me", URL) as terminal:
+        terminal.wait("wsecho: password for me:")
+        terminal.type(CTRL["Z"])
+        terminal.wait(lambda _: not terminal.get_modes()[3] & termios.ECHO, "that it goes on")
+        terminal.type(CTRL["C"])
+        terminal.expect(-signal.SIGINT)
+
+
 @test("Ctrl-Z without a shell that could bring it back changes nothing")
 def _():
     with Talker() as talker, at_terminal(talker.url) as terminal:
@@ -164,10 +191,11 @@ def _():
         leave_by_c(terminal, talker)
 
 
-def leave_by_c(terminal, talker):
+def leave_by_c(terminal, talker=None):
     terminal.type(CTRL["C"])
-    talker.hears(close_payload(1000), CLOSE)
-    talker.closes(1000)
+    if talker:
+        talker.hears(close_payload(1000), CLOSE)
+        talker.closes(1000)
     terminal.shows("$")
     terminal.type("echo status $?\r")
     terminal.wait("status 130")
