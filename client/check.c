@@ -27,10 +27,10 @@ check_wait(struct ending_options *ending, bool listens, bool at_terminal)
         const char *wait = ending->wait;
 
         ending->wait_time = -1;
-        if (wait == NULL && (ending->has_expected || ending->count > 0))
-                return true;
         if (wait == NULL && at_terminal)
                 ending->wait_time = 0;
+        else if (wait == NULL && (ending->has_expected || ending->count > 0))
+                return true;
         else if (wait == NULL)
                 ending->forever = listens;
         else if (strcmp(wait, "forever") == 0 || strcmp(wait, "-1") == 0)

@@ -338,8 +338,11 @@ hear_the_server_out(struct session *session, struct aw_task *printing)
                 if (has_progress(session) || (session->printing && session->from_input))
                         session->active = now;
                 if (now - session->active >= silence ||
-                    (timeout > 0 && now - begin >= timeout && !session->printing))
+                    (timeout > 0 && now - begin >= timeout && !session->printing)) {
+                        session->unanswered_for =
+                                now - session->active >= silence ? silence : timeout;
                         return;
+                }
         }
         if (in_a_hurry(session))
                 await(aw_wait(&printing, 1, AW_ALL_COMPLETED, aw_loop_now() + LAST_CLOSE_TIME));

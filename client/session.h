@@ -34,7 +34,8 @@ struct session {
         bool late;       /* the time-out is over */
         bool leaving;    /* somebody at the terminal wants to */
         bool closing;    /* we say goodbye */
-        unsigned code;   /* of our Close */
+        int64_t unanswered_for; /* so long the server did not answer our Close; or 0 */
+        unsigned code;          /* of our Close */
         char reason[124];
         bool ended;  /* the server's direction has */
         int error;   /* how: errno */

@@ -46,6 +46,19 @@ def _():
         terminal.shows("< answer", f"closed by {talker.url[5:]}: 1000")
 
 
+@test("... also with --count and --expect: what did not come is told, status 6 and 8")
+def _():
+    for words, status, told in ((("--count", "3"), 6, "wsecho: 1 of 3 messages came"),
+                                (("--expect", "never"), 8, "wsecho: no message matched 'never'")):
+        with at_terminal("-t", "0", *words, URL) as terminal:
+            ready(terminal)
+            terminal.type("one\r")
+            terminal.shows("< one", PROMPT)
+            terminal.type(CTRL["D"])
+            terminal.expect(status)
+            terminal.wait(told)
+
+
 @test("Ctrl-C, SIGTERM, SIGHUP: a Close, the terminal as it was, and the end by the signal")
 def _():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
