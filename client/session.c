@@ -386,9 +386,11 @@ exchange(struct session *session)
                 await(wait_for_session(session));
         }
         await(end_task(sending));
-        session->closing = !session->ended;
-        ws_shutdown(session->ws, session->code, session->reason);
-        if (printing != NULL)
+        /* Without a connection there is nobody to say goodbye to. */
+        session->closing = !session->ended && !session->reconnecting;
+        if (!session->reconnecting)
+                ws_shutdown(session->ws, session->code, session->reason);
+        if (printing != NULL && !session->reconnecting)
                 await(hear_the_server_out(session, printing));
         await(end_task(printing));
 }
@@ -406,11 +408,12 @@ session_run(struct session *session)
                 session_fail(session, CLIENT_LOCAL);
         else
                 await(exchange(session));
-        if (session->terminal != NULL)
+        if (session->terminal != NULL && !session->reported)
                 terminal_closed(session->terminal, session->ws);
         status = judge_end(session);
         aw_timeout_enter(&timeout, session_last_deadline(session));
-        await(report_close(session->report, session->printer, session->ws));
+        if (!session->reported)
+                await(report_close(session->report, session->printer, session->ws));
         aw_timeout_exit(&timeout, 0);
         await(leave_server(session));
         return status;

@@ -126,7 +126,10 @@ def _():
         with Script(serve) as script:
             wsecho(*words, "-w", "0", script.url, "x").expect(0, b"")
         equal(script.result, payload, "the Close")
-    for text in ("", "x", "1005", "1006", "1000x", "999", "4001:" + "x" * 124):
+    for code in ("1004", "1005", "1006", "1015", "1006:reason"):
+        done = wsecho("--close", code, URL, "x").expect(2, b"")
+        match(f"'--close': the code {code[:4]} is reserved and is never sent", done.err)
+    for text in ("", "x", "1000x", "1006x", "999", "4001:" + "x" * 124):
         done = wsecho("--close", text, URL, "x").expect(2, b"")
         match("--close", done.err)
 

@@ -6,7 +6,7 @@ import pathlib
 import signal
 import termios
 
-from peer import CLOSE, PING, PONG, close_payload
+from peer import CLOSE, PING, PONG, Script, close_payload
 from screen import CTRL, HOME, LEFT, PROMPT, Talker, Terminal, at_terminal, leave, ready
 from support import DEADLINE, Server, client_command, equal, main, match, test
 
@@ -30,6 +30,23 @@ def _():
         talker.over.set()
         terminal.expect(6)
         terminal.shows(f"wsecho: the connection to {talker.url[5:]} was lost (1006)")
+
+
+@test("-v says once where it is connected, and how the server closed; -L where that was")
+def _():
+    def send_on(peer):
+        peer.read_request()
+        peer.send(f"HTTP/1.1 302 F\r\nLocation: {URL}/x\r\nContent-Length: 0\r\n\r\n".encode())
+        peer.drain()
+
+    with at_terminal("-v", URL) as terminal:
+        ready(terminal)
+        leave(terminal)
+        terminal.wait(f"* closed by {URL[5:]}: 1000")
+        equal(terminal.text().count("closed by"), 1, "how often it says so")
+    with Script(send_on) as script, at_terminal("-L", script.url) as terminal:
+        leave(ready(terminal))
+        terminal.wait(f"connected to {URL}/x (plain)")
 
 
 @test("replies are not waited for: Ctrl-D closes at once, and what still comes is printed")
@@ -57,6 +74,19 @@ def _():
             terminal.type(CTRL["D"])
             terminal.expect(status)
             terminal.wait(told)
+
+
+@test("Ctrl-D while --reconnect waits ends it at once, with 6")
+def _():
+    with Talker() as talker, at_terminal("--reconnect=60s", talker.url) as terminal:
+        ready(terminal)
+        talker.listener.close()
+        talker.closes(1011, b"gone")
+        talker.over.set()
+        terminal.wait("closed with 1011: gone: trying again")
+        terminal.shows(PROMPT)
+        terminal.type(CTRL["D"])
+        terminal.expect(6)
 
 
 @test("Ctrl-C, SIGTERM, SIGHUP: a Close, the terminal as it was, and the end by the signal")
