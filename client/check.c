@@ -27,10 +27,10 @@ check_wait(struct ending_options *ending, bool listens, bool at_terminal)
         const char *wait = ending->wait;
 
         ending->wait_time = -1;
-        if (wait == NULL && (ending->has_expected || ending->count > 0))
-                return true;
         if (wait == NULL && at_terminal)
                 ending->wait_time = 0;
+        else if (wait == NULL && (ending->has_expected || ending->count > 0))
+                return true;
         else if (wait == NULL)
                 ending->forever = listens;
         else if (strcmp(wait, "forever") == 0 || strcmp(wait, "-1") == 0)
@@ -75,6 +75,19 @@ options_read_code(const char *text, char **end)
         return (unsigned)code;
 }
 
+/* Codes that stand for what was not said, and are never sent (RFC 6455 section 7.4.1). */
+static bool
+is_reserved(const char *text)
+{
+        static const char *const reserved[] = {"1004", "1005", "1006", "1015"};
+        size_t length = strcspn(text, ":");
+
+        for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+                if (length == strlen(reserved[i]) && strncmp(text, reserved[i], length) == 0)
+                        return true;
+        return false;
+}
+
 /* CODE[:REASON] */
 static bool
 check_close(struct ending_options *ending)
@@ -84,9 +97,15 @@ check_close(struct ending_options *ending)
         ending->code = WS_NORMAL;
         if (ending->close == NULL)
                 return true;
+        if (is_reserved(ending->close)) {
+                aw_opt_usage_error(&options_program,
+                                   "option '--close': the code %.4s is reserved and is never sent: "
+                                   "use one such as 1000 or 4001",
+                                   ending->close);
+                return false;
+        }
         ending->code = options_read_code(ending->close, &end);
-        if (ending->code == 0 || ending->code == WS_NO_STATUS || ending->code == WS_ABNORMAL ||
-            (*end != '\0' && *end != ':')) {
+        if (ending->code == 0 || (*end != '\0' && *end != ':')) {
                 aw_opt_usage_error(&options_program,
                                    "option '--close' must be CODE or CODE:REASON, with a code "
                                    "such as 1000 or 4001, not '%s'",

@@ -82,6 +82,21 @@ tell_body(const struct aw_error *error, const struct connector *connector)
         return text;
 }
 
+/* What may be done about it, and has not been done already. */
+static const char *
+cure_of(const struct aw_error *error, const struct connector *connector)
+{
+        if (connector == NULL)
+                return network_cure(error);
+        if (error->cause == AW_CAUSE_REDIRECTED && connector->location == NULL)
+                return ", without a Location: it does not say where to go";
+        if (error->cause == AW_CAUSE_CREDENTIALS && connector_has_credentials(connector))
+                return ": the credentials that were given are refused";
+        if (error->cause == AW_CAUSE_NAME && connector->options->network.resolve.count > 0)
+                return ": use --servername";
+        return network_cure(error);
+}
+
 enum client_status
 client_refused(const struct aw_error *error, const struct connector *connector)
 {
@@ -96,7 +111,7 @@ client_refused(const struct aw_error *error, const struct connector *connector)
 
         /* Whoever stops us knows why. */
         if (error->kind != AW_ERROR_CANCELLED)
-                client_say("%s%s%s%s%s", error->text, network_cure(error),
+                client_say("%s%s%s%s%s", error->text, cure_of(error, connector),
                            body == NULL || *body == '\0' ? "" : "; it says \"",
                            body == NULL ? "" : body, body == NULL || *body == '\0' ? "" : "\"");
         free(body);

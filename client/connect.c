@@ -95,13 +95,38 @@ connector_close(struct connector *connector)
 
 /* In the loop. */
 
+const char *
+connector_url(const struct connector *connector)
+{
+        bool as_given =
+                connector->url.user == NULL && strcmp(connector->asked, connector->url.text) == 0;
+
+        return as_given ? connector->options->url : connector->url.text;
+}
+
 /* Our secrets are for the host that the user named. */
+static bool
+is_strange(const struct connector *connector)
+{
+        return strcmp(connector->asked, connector->url.text) != 0 &&
+               !url_same_origin(connector->asked, connector->url.text);
+}
+
+bool
+connector_has_credentials(const struct connector *connector)
+{
+        for (size_t i = 0; i < connector->identity.own && !is_strange(connector); i++)
+                if (strncasecmp(connector->identity.fields[i],
+                                "Authorization:", strlen("Authorization:")) == 0)
+                        return true;
+        return false;
+}
+
 static async struct ws *
 connect_once(struct connector *connector, struct aw_error *error, aw_time deadline)
 {
         const struct client_options *options = connector->options;
-        bool strange = strcmp(connector->asked, connector->url.text) != 0 &&
-                       !url_same_origin(connector->asked, connector->url.text);
+        bool strange = is_strange(connector);
         size_t skip = strange ? connector->identity.own : 0;
         struct aw_connect_options network;
         struct ws_connect_options to = {
@@ -156,8 +181,8 @@ connector_connect(struct connector *connector, struct aw_error *error)
                         return ws;
                 if (followed == handshake->max_redirs) {
                         aw_error_set(error, AW_ERROR_HANDSHAKE, EPROTO,
-                                     "more than %u redirects: raise that with --max-redirs",
-                                     (unsigned)followed);
+                                     "more than %u redirect%s: raise that with --max-redirs",
+                                     (unsigned)followed, followed == 1 ? "" : "s");
                         return NULL;
                 }
                 if (go_on(connector, error) == -1)

@@ -30,6 +30,12 @@ int connector_open(struct connector *connector, const struct client_options *opt
                    struct aw_error *error);
 void connector_close(struct connector *connector);
 
+/* Where we are going, or are, to be shown: as the user wrote it, or where servers sent us. */
+const char *connector_url(const struct connector *connector);
+
+/* Whether the server that we went to was told who we are. */
+bool connector_has_credentials(const struct connector *connector);
+
 /*
  * Connects, and goes where servers send us, with --location. NULL with *error: connector->body may say
  * more.

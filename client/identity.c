@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
-#include <unistd.h>
 
 #include "identity.h"
 
 #include "base/text.h"
 #include "network.h"
+#include "password.h"
 
 static int
 out_of_memory(struct aw_error *error)
@@ -98,56 +96,6 @@ add_headers(struct identity *identity, const struct aw_opt_strings *headers, str
 
 /* --user. */
 
-/*
- * Reads a line of the terminal, which does not show it from before the question on: for free(), or NULL
- * with errno.
- */
-static char *
-read_secretly(FILE *terminal, const char *user)
-{
-        int fd = fileno(terminal);
-        struct termios before, quiet;
-        char *line = NULL;
-        size_t size = 0;
-
-        if (tcgetattr(fd, &before) == -1)
-                return NULL;
-        quiet = before;
-        quiet.c_lflag &= ~(tcflag_t)ECHO;
-        tcsetattr(fd, TCSAFLUSH, &quiet);
-        dprintf(fd, "wsecho: password for %s: ", user);
-        if (getline(&line, &size, terminal) <= 0) {
-                free(line);
-                line = NULL;
-        } else {
-                line[strcspn(line, "\r\n")] = '\0';
-        }
-        tcsetattr(fd, TCSAFLUSH, &before);
-        dprintf(fd, "\n");
-        return line;
-}
-
-static char *
-ask_password(const char *user, struct aw_error *error)
-{
-        int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-        FILE *terminal = fd == -1 ? NULL : fdopen(fd, "r");
-        char *password = NULL;
-
-        if (terminal != NULL) {
-                password = read_secretly(terminal, user);
-                fclose(terminal);
-        } else if (fd != -1) {
-                close(fd);
-        }
-        if (password == NULL)
-                aw_error_set(error, AW_ERROR_USAGE, EINVAL,
-                             "there is no terminal to ask for the password of '%s': give "
-                             "--user NAME:PASSWORD",
-                             user);
-        return password;
-}
-
 static int
 add_basic(struct identity *identity, const char *user, const char *password, struct aw_error *error)
 {
@@ -174,7 +122,7 @@ add_user(struct identity *identity, const char *text, struct aw_error *error)
         const char *colon = strchr(text, ':');
         char *user = colon == NULL ? strdup(text) : strndup(text, (size_t)(colon - text));
         char *password = user == NULL    ? NULL
-                         : colon == NULL ? ask_password(user, error)
+                         : colon == NULL ? password_ask(user, error)
                                          : strdup(colon + 1);
         int result = password == NULL ? -1 : add_basic(identity, user, password, error);
 

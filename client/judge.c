@@ -166,6 +166,35 @@ not_expected(const struct session *session)
         return CLIENT_UNEXPECTED;
 }
 
+/* We closed before --count: somebody at the terminal wanted that, or --wait was over. */
+static enum client_status
+too_few(const struct session *session)
+{
+        bool leaves = session->terminal != NULL && session->options->ending.wait == NULL;
+
+        client_say("%s%" PRIu64 " of %" PRIu64 " messages came",
+                   leaves ? "" : "time-out: ", replies(session), session->options->ending.count);
+        return leaves ? CLIENT_CLOSED : CLIENT_TIMEOUT;
+}
+
+/* The server took our Close in silence, or goes on talking. */
+static enum client_status
+not_answered(const struct session *session)
+{
+        client_say("%s did not answer the Close within %g s", ws_peer(session->ws),
+                   (double)session->unanswered_for / AW_SECOND);
+        return CLIENT_CLOSED;
+}
+
+/* It is no failure if what was asked for has come. */
+static void
+tell_not_answered(const struct session *session)
+{
+        if (session->unanswered_for > 0 && session->options->printing.verbose > 0)
+                client_tell("* %s did not answer the Close within %g s", ws_peer(session->ws),
+                            (double)session->unanswered_for / AW_SECOND);
+}
+
 enum client_status
 judge_end(struct session *session)
 {
@@ -174,17 +203,16 @@ judge_end(struct session *session)
 
         if (session->failed)
                 return session->status;
+        if (judge_has_come(session))
+                tell_not_answered(session);
         if (session->stopped || judge_has_come(session))
                 return CLIENT_OK;
         if (ending->has_expected)
                 return not_expected(session);
-        if (!session->ended && ending->count == 0)
-                return CLIENT_OK;
-        if (!session->ended) {
-                client_say("time-out: %" PRIu64 " of %" PRIu64 " messages came", replies(session),
-                           ending->count);
-                return CLIENT_TIMEOUT;
-        }
+        if (ending->count > 0 && (session->closing || !session->ended))
+                return too_few(session);
+        if (!session->ended)
+                return session->unanswered_for > 0 ? not_answered(session) : CLIENT_OK;
         lost = session->error == EPIPE && ws_peer_close(session->ws)->code == WS_ABNORMAL;
         if (lost && session->closing && is_fulfilled(session))
                 return CLIENT_OK;

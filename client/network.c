@@ -219,6 +219,7 @@ network_cure(const struct aw_error *error)
                 [AW_CAUSE_REDIRECTED] = ": use -L",
                 [AW_CAUSE_CREDENTIALS] = ": --user NAME, or --bearer-file FILE",
                 [AW_CAUSE_PROXY] = ": --proxy USER:PASSWORD@HOST:PORT",
+                [AW_CAUSE_NO_KEY] = ": --key FILE, if it is elsewhere",
                 [AW_CAUSE_NOT_SWITCHED] = ": not a WebSocket server at this path?",
         };
 

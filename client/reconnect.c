@@ -66,7 +66,8 @@ connect_again(struct session *session)
                         return NULL;
         }
         session->opened = aw_loop_now();
-        await(report_open(session->report, session->printer, ws));
+        await(report_open(session->report, session->printer, ws,
+                          connector_url(session->connector)));
         return ws;
 }
 
@@ -116,13 +117,16 @@ reconnect_after(struct session *session)
         session->unanswered += lost;
         session->reconnecting = true;
         aw_event_set(&session->received_one);
+        session->reported = true;
         await(report_close(session->report, session->printer, session->ws));
         if (await(pause_before_next(session, why)) == 0)
                 ws = await(connect_again(session));
         session->reconnecting = false;
         if (ws != NULL) {
+                client_say("connected again to %s", connector_url(session->connector));
                 ws_drop(session->ws);
                 session->ws = ws;
+                session->reported = false;
                 session->traffic = (struct ws_traffic){.received = 0};
                 session->active = aw_loop_now();
         }

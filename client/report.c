@@ -152,11 +152,13 @@ tell_frame(const struct ws_frame *frame)
         size_t skip = frame->opcode == 8 && frame->length >= 2 ? 2 : 0;
 
         if (skip > 0)
-                client_tell("%s close %u %.*s", mark,
+                client_tell("%s close %u%s%.*s", mark,
                             (unsigned)frame->payload[0] << 8 | frame->payload[1],
-                            (int)(frame->length - skip), (const char *)frame->payload + skip);
+                            frame->length > skip ? " " : "", (int)(frame->length - skip),
+                            (const char *)frame->payload + skip);
         else if (frame->payload != NULL)
-                client_tell("%s %s: %.*s", mark, frame_name(frame->opcode), (int)frame->length,
+                client_tell("%s %s%s%.*s", mark, frame_name(frame->opcode),
+                            frame->length > 0 ? ": " : "", (int)frame->length,
                             (const char *)frame->payload);
         else
                 client_tell("%s %s, %" PRIu64 " bytes%s", mark, frame_name(frame->opcode),
@@ -302,26 +304,23 @@ add_times(const struct report *report, json_t *event)
 }
 
 async void
-report_open(struct report *report, struct printer *printer, const struct ws *ws)
+report_open(struct report *report, struct printer *printer, const struct ws *ws, const char *url)
 {
         const char *protocol = ws_subprotocol(ws), *extension = ws_extension(ws);
-        char description[256];
         json_t *event, *extensions;
 
         if (report->options->printing.verbose > 0) {
-                ws_describe(ws, description, sizeof(description));
                 tell_times(report);
                 if (protocol != NULL)
                         client_tell("* subprotocol %s", protocol);
                 if (extension != NULL)
                         client_tell("* extension %s", extension);
-                client_say("connected to %s (%s)", ws_peer(ws), description);
         }
         if (!report->options->printing.json)
                 return;
         event = json_event("open");
         extensions = json_array();
-        json_object_set_new(event, "url", json_string(report->options->url));
+        json_object_set_new(event, "url", json_string(url));
         json_object_set_new(event, "address",
                             json_string(report->address == NULL ? "" : report->address));
         json_add_tls(event, report->secure);

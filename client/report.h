@@ -20,7 +20,8 @@ void report_free(struct report *report); /* NULL does nothing */
 const struct ws_observer *report_observer(const struct report *report);
 
 /* There is a connection. */
-async void report_open(struct report *report, struct printer *printer, const struct ws *ws);
+async void report_open(struct report *report, struct printer *printer, const struct ws *ws,
+                       const char *url);
 
 /* The n-th message: it is printed. 0, or -1 with errno. */
 async int report_message(struct report *report, struct printer *printer,

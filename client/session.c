@@ -338,8 +338,11 @@ hear_the_server_out(struct session *session, struct aw_task *printing)
                 if (has_progress(session) || (session->printing && session->from_input))
                         session->active = now;
                 if (now - session->active >= silence ||
-                    (timeout > 0 && now - begin >= timeout && !session->printing))
+                    (timeout > 0 && now - begin >= timeout && !session->printing)) {
+                        session->unanswered_for =
+                                now - session->active >= silence ? silence : timeout;
                         return;
+                }
         }
         if (in_a_hurry(session))
                 await(aw_wait(&printing, 1, AW_ALL_COMPLETED, aw_loop_now() + LAST_CLOSE_TIME));
@@ -383,9 +386,11 @@ exchange(struct session *session)
                 await(wait_for_session(session));
         }
         await(end_task(sending));
-        session->closing = !session->ended;
-        ws_shutdown(session->ws, session->code, session->reason);
-        if (printing != NULL)
+        /* Without a connection there is nobody to say goodbye to. */
+        session->closing = !session->ended && !session->reconnecting;
+        if (!session->reconnecting)
+                ws_shutdown(session->ws, session->code, session->reason);
+        if (printing != NULL && !session->reconnecting)
                 await(hear_the_server_out(session, printing));
         await(end_task(printing));
 }
@@ -403,11 +408,12 @@ session_run(struct session *session)
                 session_fail(session, CLIENT_LOCAL);
         else
                 await(exchange(session));
-        if (session->terminal != NULL)
+        if (session->terminal != NULL && !session->reported)
                 terminal_closed(session->terminal, session->ws);
         status = judge_end(session);
         aw_timeout_enter(&timeout, session_last_deadline(session));
-        await(report_close(session->report, session->printer, session->ws));
+        if (!session->reported)
+                await(report_close(session->report, session->printer, session->ws));
         aw_timeout_exit(&timeout, 0);
         await(leave_server(session));
         return status;

@@ -34,7 +34,8 @@ struct session {
         bool late;       /* the time-out is over */
         bool leaving;    /* somebody at the terminal wants to */
         bool closing;    /* we say goodbye */
-        unsigned code;   /* of our Close */
+        int64_t unanswered_for; /* so long the server did not answer our Close; or 0 */
+        unsigned code;          /* of our Close */
         char reason[124];
         bool ended;  /* the server's direction has */
         int error;   /* how: errno */
@@ -42,6 +43,7 @@ struct session {
         enum client_status status;
 
         bool in_parts;       /* a message has begun, and is not complete */
+        bool reported;       /* the end of this connection was, when it was lost */
         bool reconnecting;   /* there is no connection, but there will be another one */
         uint64_t unanswered; /* messages whose replies were lost with their connection */
         int64_t pause;       /* before the next attempt, at most */

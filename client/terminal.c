@@ -13,6 +13,7 @@
 #include "await/signals.h"
 #include "await/stream.h"
 #include "command.h"
+#include "connect.h"
 #include "editor.h"
 #include "history.h"
 #include "ping.h"
@@ -342,8 +343,9 @@ greet(const struct terminal *terminal)
         char description[256];
 
         ws_describe(terminal->session->ws, description, sizeof(description));
-        client_tell("connected to %s (%.*s). Ctrl-D closes, Ctrl-C quits.", terminal->options->url,
-                    (int)strcspn(description, ","), description);
+        client_tell("connected to %s (%.*s). Ctrl-D closes, Ctrl-C quits.",
+                    connector_url(terminal->session->connector), (int)strcspn(description, ","),
+                    description);
 }
 
 static struct aw_signals *
@@ -387,8 +389,11 @@ void
 terminal_closed(struct terminal *terminal, const struct ws *ws)
 {
         const struct ws_peer_close *peer = ws_peer_close(ws);
+        const struct printing_options *printing = &terminal->options->printing;
 
-        if (peer->code != 0 && peer->code != WS_ABNORMAL && !terminal->options->printing.quiet)
+        /* The report says it with --verbose. */
+        if (peer->code != 0 && peer->code != WS_ABNORMAL && !printing->quiet &&
+            printing->verbose == 0)
                 client_tell("closed by %s: %u%s%s", ws_peer(ws), peer->code,
                             peer->reason[0] == '\0' ? "" : " ", peer->reason);
 }

@@ -25,20 +25,21 @@ enum aw_error_kind {
 
 /* What one could do about it, finely: what a program names the cure by. */
 enum aw_error_cause {
-        AW_CAUSE_NONE,        /* nothing that we know of */
-        AW_CAUSE_ISSUER,      /* the peer's certificate is not trusted */
-        AW_CAUSE_NAME,        /* it is for other names */
-        AW_CAUSE_DATES,       /* it is not valid yet, or no more */
-        AW_CAUSE_PIN,         /* it is not the one, or has not the key, that was asked for */
-        AW_CAUSE_PROVE,       /* the peer wants a certificate of ours */
-        AW_CAUSE_PASSPHRASE,  /* our key is encrypted */
-        AW_CAUSE_POLICY,      /* no version, cipher or key exchange that both sides would take */
-        AW_CAUSE_NOT_TLS,     /* the peer does not speak TLS */
-        AW_CAUSE_SILENT,      /* the peer closed without a word: it may want TLS */
-        AW_CAUSE_REDIRECTED,  /* the server sends us elsewhere */
-        AW_CAUSE_CREDENTIALS, /* the server wants to know who we are (401) */
-        AW_CAUSE_PROXY,       /* the proxy wants to know that (407) */
-        AW_CAUSE_NOT_SWITCHED /* an HTTP server answered as one: there is no WebSocket here */
+        AW_CAUSE_NONE,         /* nothing that we know of */
+        AW_CAUSE_ISSUER,       /* the peer's certificate is not trusted */
+        AW_CAUSE_NAME,         /* it is for other names */
+        AW_CAUSE_DATES,        /* it is not valid yet, or no more */
+        AW_CAUSE_PIN,          /* it is not the one, or has not the key, that was asked for */
+        AW_CAUSE_PROVE,        /* the peer wants a certificate of ours */
+        AW_CAUSE_PASSPHRASE,   /* our key is encrypted */
+        AW_CAUSE_POLICY,       /* no version, cipher or key exchange that both sides would take */
+        AW_CAUSE_NOT_TLS,      /* the peer does not speak TLS */
+        AW_CAUSE_SILENT,       /* the peer closed without a word: it may want TLS */
+        AW_CAUSE_REDIRECTED,   /* the server sends us elsewhere */
+        AW_CAUSE_CREDENTIALS,  /* the server wants to know who we are (401) */
+        AW_CAUSE_PROXY,        /* the proxy wants to know that (407) */
+        AW_CAUSE_NOT_SWITCHED, /* an HTTP server answered as one: there is no WebSocket here */
+        AW_CAUSE_NO_KEY /* the file that should have our private key has none that is usable */
 };
 
 /* A plain structure of the caller's: nothing to free, and it may be copied. */

@@ -149,8 +149,8 @@ read_key(const char *path, const char *passphrase, struct aw_error *error)
                 aw_tls_error_set(error, EINVAL, "the key in '%s' is encrypted", path);
         else
                 aw_tls_error_set(error, EINVAL, "there is no usable private key in '%s'", path);
-        if (secret.asked && error != NULL)
-                error->cause = AW_CAUSE_PASSPHRASE;
+        if (error != NULL)
+                error->cause = secret.asked ? AW_CAUSE_PASSPHRASE : AW_CAUSE_NO_KEY;
         return NULL;
 }
 

@@ -4,6 +4,7 @@
 import base64
 import contextlib
 import fcntl
+import json
 import os
 import pathlib
 import pty
@@ -65,7 +66,7 @@ def _():
         match(rf"connected to 127.0.0.1:{WSS_PORT}", done.err)
     done = wsecho("--resolve", f"example.invalid:{WSS_PORT}:127.0.0.1",
                   f"wss://example.invalid:{WSS_PORT}", "x")
-    ends(done, 4, 'not for "example.invalid"')
+    ends(done, 4, 'not for "example.invalid": use --servername$')
     ends(wsecho("--resolve", f"localhost:1:127.0.0.1", "--resolve", "nonsense", server.ws, "x"), 2,
          "'nonsense' is not of the form HOST:PORT:ADDRESS")
     ends(wsecho("--resolve", f"127.0.0.1:{PORT}:name", server.ws, "x"), 2, "is not of the form")
@@ -379,6 +380,12 @@ def _():
     ends(wsecho("--fingerprint", "12", url, "x"), 2, "'12' is no SHA-256 fingerprint")
 
 
+@test("-E with a file that has no key names the option for the key")
+def _():
+    ends(run(client_command()[0], "-E", certificates() / "ca.pem", server.wss, "x"), 2,
+         "there is no usable private key in '.*': --key FILE, if it is elsewhere$")
+
+
 @test("--pinnedpubkey is the pin that openssl makes, and comes on top of trust")
 def _():
     pin = run("sh", "-c", f"openssl x509 -in '{certificates()}/localhost.pem' -pubkey -noout | "
@@ -467,15 +474,56 @@ def _():
         wsecho("-L", script.url + "/a/b", "x").expect(0, b"x\n")
     with Script(lambda peer: (peer.read_request(), peer.send(
             b"HTTP/1.1 301 M\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"), peer.drain()),
-                connections=3) as script:
+                connections=5) as script:
         ends(wsecho("-L", "--max-redirs", "2", script.url, "x"), 5,
              "more than 2 redirects: raise that with --max-redirs$")
+        ends(wsecho("-L", "--max-redirs", "1", script.url, "x"), 5,
+             "more than 1 redirect: raise that with --max-redirs$")
     with sends_to("ftp://h/") as script:
         ends(wsecho("-L", script.url, "x"), 5, "sends us to 'ftp://h/', where we cannot go")
     with Script(lambda peer: (peer.read_request(), peer.send(
             f"HTTP/1.1 301 M\r\nLocation: {server.ws}\r\nContent-Length: 0\r\n\r\n".encode()),
             peer.drain()), tls=True) as script:
         ends(wsecho("-L", script.url, "x"), 5, "which is not encrypted")
+
+
+@test("a redirect that does not say where to says so, with and without -L")
+def _():
+    for words in ((), ("-L",)):
+        with Script(lambda peer: (peer.read_request(), peer.send(
+                b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"), peer.drain())) as script:
+            ends(wsecho(*words, script.url, "x"), 5,
+                 "answered 302 Found, without a Location: it does not say where to go$")
+
+
+@test("-L: JSON shows where it led to, and no URL shows a password")
+def _():
+    def url_of(*words):
+        line = wsecho("-j", *words, "x").expect(0).out.decode().splitlines()[0]
+        return json.loads(line)["url"]
+
+    with sends_to(server.ws + "/there") as script:
+        equal(url_of("-L", script.url), server.ws + "/there", "the URL")
+    equal(url_of(server.ws), server.ws, "the URL")
+    equal(url_of(server.ws.replace("//", "//joe:secret@")), server.ws, "the URL")
+
+
+@test("401: who gave credentials is told that they are refused, also behind a redirect")
+def _():
+    def refuse(peer):
+        peer.read_request()
+        peer.send(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n")
+        peer.drain()
+
+    token = scratch() / "refused-token"
+    token.write_text("token\n")
+    for words in (("-u", "joe:x"), ("--bearer-file", token), ("-H", "authorization: Basic eA==")):
+        with Script(refuse) as script:
+            ends(wsecho(*words, script.url, "x"), 5,
+                 "answered 401 No: the credentials that were given are refused$")
+    with Script(refuse) as script, sends_to(script.url) as first:
+        ends(wsecho("-L", "-u", "joe:x", first.url, "x"), 5,
+             "answered 401 No: --user NAME, or --bearer-file FILE$")
 
 
 @test("-L takes no secret to another host or port, but Origin and subprotocols")
@@ -527,6 +575,8 @@ def _():
             equal(client.stdout.readline(), b"one\n", "the first reply")
             match(r"was lost \(1006\): trying again in 0\.\d s$",
                   client.stderr.readline().decode().rstrip("\n"))
+            equal(client.stderr.readline().decode(),
+                  f"wsecho: connected again to {script.url}\n", "what it says")
             client.stdin.write(b"two\n")
             equal(client.stdout.readline(), b"two\n", "the second reply")
             finish(client).expect(0)
@@ -546,6 +596,25 @@ def _():
     ends(wsecho("--reconnect", server.ws + "/?status=403", "x"), 5, "answered 403")
     done = wsecho("--reconnect", "--echo", server.ws).expect(2)
     match("'--echo' and '--reconnect' exclude each other", done.err)
+
+
+@test("--reconnect ends at once, with 6, if the input ends while there is no connection")
+def _():
+    def serve(peer):
+        peer.accept()
+        peer.send_frame(TEXT, peer.read_frame().payload)
+        peer.send_close(1011)
+        peer.drain()
+
+    with Script(serve) as script:
+        with started(*client_command("--reconnect=60s", "-j", script.url)) as client:
+            client.stdin.write(b"one\n")
+            match(r"closed with 1011: trying again", client.stderr.readline().decode())
+            script.listener.close()
+            done = finish(client).expect(6)
+    match(r"(?s)^(wsecho: \S+ refused: trying again in .*\n)*wsecho: \S+ closed with 1011\n$",
+          done.err)
+    equal(done.out.count(b'"event":"close"'), 1, f"the events of the close in {done.out}")
 
 
 @test("--reconnect ends when the server closes with 1000, and by a signal")

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 
-from peer import CLOSE, PING, TEXT, Script, close_payload
+from peer import CLOSE, PING, TEXT, Script, close_payload, header
 from support import (DEADLINE, Server, client_command, ends, equal, finish, main, match, run,
                      started, test, wsecho)
 
@@ -96,6 +96,23 @@ def _():
         match("--close-ok", done.err)
 
 
+@test("6: the server does not answer our Close, within 5 seconds or --timeout")
+def _():
+    deaf = URL + "/?close-reply=none"
+    ends(wsecho("-t", "300ms", deaf, "x"), 6, r"did not answer the Close within 0\.3 s$", b"x\n")
+    ends(wsecho(deaf, "x"), 6, r"did not answer the Close within 5 s$", b"x\n")
+    done = wsecho("-t", "300ms", "-1", "-v", deaf, "x").expect(0, b"x\n")
+    match(r"(?m)^\* \S+ did not answer the Close within 0\.3 s$", done.err)
+    equal(wsecho("-t", "300ms", "-1", deaf, "x").expect(0, b"x\n").err, "", "what is said")
+
+
+@test("--count: 7 if --wait is over before, whether or not the server answers the Close")
+def _():
+    for path in ("", "/?close-reply=none"):
+        ends(wsecho("-t", "300ms", "-w", "50ms", "--count", "3", URL + path, "x"), 7,
+             "time-out: 1 of 3 messages came$", b"x\n")
+
+
 @test("--close says with what code and reason we close")
 def _():
     for words, payload in (((), close_payload(1000)),
@@ -109,7 +126,10 @@ def _():
         with Script(serve) as script:
             wsecho(*words, "-w", "0", script.url, "x").expect(0, b"")
         equal(script.result, payload, "the Close")
-    for text in ("", "x", "1005", "1006", "1000x", "999", "4001:" + "x" * 124):
+    for code in ("1004", "1005", "1006", "1015", "1006:reason"):
+        done = wsecho("--close", code, URL, "x").expect(2, b"")
+        match(f"'--close': the code {code[:4]} is reserved and is never sent", done.err)
+    for text in ("", "x", "1000x", "1006x", "999", "4001:" + "x" * 124):
         done = wsecho("--close", text, URL, "x").expect(2, b"")
         match("--close", done.err)
 
@@ -300,12 +320,12 @@ def _():
     def slow_reader(peer):
         peer.accept()
         length, piece = 0, b"x"
-        while length < 8_000_000:
+        while length < len(header(TEXT, 8_000_000)) + 8_000_000:
             piece = peer.sock.recv(200_000)
             length += len(piece)
             gone.wait(0.05)
         peer.send_frame(TEXT, b"thanks")
-        peer.drain()
+        peer.send_frame(CLOSE, peer.until_close().payload)
 
     with Script(slow_reader) as script:
         script.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)

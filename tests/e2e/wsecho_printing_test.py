@@ -151,6 +151,22 @@ def events(out):
     return found
 
 
+@test("... without blanks at the ends of lines")
+def _():
+    def serve(peer):
+        peer.accept()
+        peer.send_frame(PING)
+        equal(peer.read_frame().opcode, PONG, "the answer")
+        peer.send_close(1000)
+        peer.until_close()
+
+    with Script(serve) as script:
+        lines = wsecho("-vv", "-N", script.url).expect(0).err.splitlines()
+    for line in ("< ping", "> pong", "< close 1000"):
+        equal(line in lines, True, f"that {line!r} is in {lines}")
+    equal([line for line in lines if line != line.rstrip()], [], "the lines that end in blanks")
+
+
 @test("--json: open, message, ping, pong, close, end, one object a line")
 def _():
     frames = (TEXT, "größer\0".encode()), (BINARY, b"\0\xff"), (PING, b"hb")

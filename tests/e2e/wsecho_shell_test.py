@@ -4,8 +4,9 @@
 import os
 import pathlib
 import signal
+import termios
 
-from peer import CLOSE, PING, PONG, close_payload
+from peer import CLOSE, PING, PONG, Script, close_payload
 from screen import CTRL, HOME, LEFT, PROMPT, Talker, Terminal, at_terminal, leave, ready
 from support import DEADLINE, Server, client_command, equal, main, match, test
 
@@ -31,6 +32,23 @@ def _():
         terminal.shows(f"wsecho: the connection to {talker.url[5:]} was lost (1006)")
 
 
+@test("-v says once where it is connected, and how the server closed; -L where that was")
+def _():
+    def send_on(peer):
+        peer.read_request()
+        peer.send(f"HTTP/1.1 302 F\r\nLocation: {URL}/x\r\nContent-Length: 0\r\n\r\n".encode())
+        peer.drain()
+
+    with at_terminal("-v", URL) as terminal:
+        ready(terminal)
+        leave(terminal)
+        terminal.wait(f"* closed by {URL[5:]}: 1000")
+        equal(terminal.text().count("closed by"), 1, "how often it says so")
+    with Script(send_on) as script, at_terminal("-L", script.url) as terminal:
+        leave(ready(terminal))
+        terminal.wait(f"connected to {URL}/x (plain)")
+
+
 @test("replies are not waited for: Ctrl-D closes at once, and what still comes is printed")
 def _():
     with Talker() as talker, at_terminal(talker.url) as terminal:
@@ -43,6 +61,32 @@ def _():
         talker.closes(1000)
         terminal.expect(0)
         terminal.shows("< answer", f"closed by {talker.url[5:]}: 1000")
+
+
+@test("... also with --count and --expect: what did not come is told, status 6 and 8")
+def _():
+    for words, status, told in ((("--count", "3"), 6, "wsecho: 1 of 3 messages came"),
+                                (("--expect", "never"), 8, "wsecho: no message matched 'never'")):
+        with at_terminal("-t", "0", *words, URL) as terminal:
+            ready(terminal)
+            terminal.type("one\r")
+            terminal.shows("< one", PROMPT)
+            terminal.type(CTRL["D"])
+            terminal.expect(status)
+            terminal.wait(told)
+
+
+@test("Ctrl-D while --reconnect waits ends it at once, with 6")
+def _():
+    with Talker() as talker, at_terminal("--reconnect=60s", talker.url) as terminal:
+        ready(terminal)
+        talker.listener.close()
+        talker.closes(1011, b"gone")
+        talker.over.set()
+        terminal.wait("closed with 1011: gone: trying again")
+        terminal.shows(PROMPT)
+        terminal.type(CTRL["D"])
+        terminal.expect(6)
 
 
 @test("Ctrl-C, SIGTERM, SIGHUP: a Close, the terminal as it was, and the end by the signal")
@@ -134,6 +178,32 @@ def _():
         terminal.wait("status 0")
 
 
+@test("Ctrl-Z at the question for a password: fg asks again, and what is typed is not shown")
+def _():
+    with shell("-u", "me", URL, columns=200) as terminal:
+        terminal.wait("wsecho: password for me:")
+        terminal.type("half")
+        terminal.type(CTRL["Z"])
+        terminal.wait(lambda lines: "Stopped" in "".join(lines) and lines[-1] == "$", "the shell")
+        terminal.type("fg\r")
+        terminal.wait(lambda lines: "".join(lines).count("password for me:") == 2, "the question")
+        equal(bool(terminal.get_modes()[3] & termios.ECHO), False, "that it is shown")
+        terminal.type("secret\r")
+        ready(terminal)
+        equal("secret" in terminal.text(), False, "that it is shown")
+        leave_by_c(terminal)
+
+
+@test("... Ctrl-C there ends it by the signal, and the terminal is as it was")
+def _():
+    with at_terminal("-u", "me", URL) as terminal:
+        terminal.wait("wsecho: password for me:")
+        terminal.type(CTRL["Z"])
+        terminal.wait(lambda _: not terminal.get_modes()[3] & termios.ECHO, "that it goes on")
+        terminal.type(CTRL["C"])
+        terminal.expect(-signal.SIGINT)
+
+
 @test("Ctrl-Z without a shell that could bring it back changes nothing")
 def _():
     with Talker() as talker, at_terminal(talker.url) as terminal:
@@ -164,10 +234,11 @@ def _():
         leave_by_c(terminal, talker)
 
 
-def leave_by_c(terminal, talker):
+def leave_by_c(terminal, talker=None):
     terminal.type(CTRL["C"])
-    talker.hears(close_payload(1000), CLOSE)
-    talker.closes(1000)
+    if talker:
+        talker.hears(close_payload(1000), CLOSE)
+        talker.closes(1000)
     terminal.shows("$")
     terminal.type("echo status $?\r")
     terminal.wait("status 130")
