@@ -260,7 +260,8 @@ void ws_watch_mark(struct ws *ws);
 
 /* input.c: frames from the peer. Loop's stack. */
 void ws_input(struct ws *ws, const uint8_t *data, size_t length);
-void ws_input_forget(struct ws *ws); /* the message that is being read */
+void ws_input_forget(struct ws *ws);  /* the message that is being read */
+void ws_input_control(struct ws *ws); /* input_control.c: the control frame is whole */
 
 /*
  * Another capacity for a message that is being read. 0; or the code to fail with, and the reason: a
