@@ -227,9 +227,10 @@ def _():
 def _():
     wsecho("-u", "joe:secret", plain("/private"), "x").expect(0, b"x\n")
     wsecho(plain("/private").replace("//", "//joe:secret@"), "x").expect(0, b"x\n")
-    for words in ([], ["-u", "joe:wrong"]):
+    for words, cure in (([], "--user NAME"),
+                        (["-u", "joe:wrong"], "the credentials that were given are refused")):
         ends(wsecho(*words, plain("/private"), "x"), 5,
-             'answered 401 Unauthorized, WWW-Authenticate: Basic realm="a realm": --user NAME')
+             f'answered 401 Unauthorized, WWW-Authenticate: Basic realm="a realm": {cure}')
     ends(wsecho(plain("/forbidden"), "x"), 5,
          'answered 403 Forbidden; it says "the token has expired"$')
     ends(wsecho(plain("/page"), "x"), 5, "answered 200 OK: not a WebSocket server at this path.$")
