@@ -37,13 +37,13 @@ put_question(void)
         (void)!write(asked.fd, asked.question, strlen(asked.question));
 }
 
-static void take_signal(int number);
+static void note_signal(int number);
 
 /* Those that are ignored, as nohup(1) does with SIGHUP, stay so. */
 static void
 watch_signal(int number)
 {
-        struct sigaction action = {.sa_handler = take_signal,
+        struct sigaction action = {.sa_handler = note_signal,
                                    .sa_flags = SA_RESTART | SA_NODEFER |
                                                (number == SIGCONT ? 0 : (int)SA_RESETHAND)};
 
@@ -53,7 +53,7 @@ watch_signal(int number)
 
 /* A handler: it calls only what signal-safety(7) lists. */
 static void
-take_signal(int number)
+note_signal(int number)
 {
         int saved = errno;
 
@@ -72,7 +72,7 @@ take_signal(int number)
 
 /* The mask is what it was before. */
 static void
-watch_signals(sigset_t *mask)
+mind_signals(sigset_t *mask)
 {
         sigset_t set;
 
@@ -105,7 +105,7 @@ read_secretly(FILE *terminal)
                 return NULL;
         asked.quiet = asked.before;
         asked.quiet.c_lflag &= ~(tcflag_t)ECHO;
-        watch_signals(&mask);
+        mind_signals(&mask);
         tcsetattr(asked.fd, TCSAFLUSH, &asked.quiet);
         put_question();
         if (getline(&line, &size, terminal) <= 0) {

@@ -83,7 +83,7 @@ what_has_no_function_aborts(void **state)
 
 /* Tasks that are gone. */
 
-static struct aw_task *
+static async struct aw_task *
 joined_task(void)
 {
         struct aw_task *task = aw_spawn("gone", give, NUMBER(1));
@@ -95,19 +95,19 @@ joined_task(void)
 static async int
 join_again(NOTHING)
 {
-        return await(aw_join(joined_task()));
+        return await(aw_join(await(joined_task())));
 }
 
 static async int
 wait_for_it_again(NOTHING)
 {
-        return await(aw_wait_for(joined_task(), AW_NEVER));
+        return await(aw_wait_for(await(joined_task()), AW_NEVER));
 }
 
 static async int
 gather_it_again(NOTHING)
 {
-        struct aw_task *tasks[] = {joined_task()};
+        struct aw_task *tasks[] = {await(joined_task())};
 
         return await(aw_gather(tasks, 1, NULL));
 }
@@ -115,20 +115,20 @@ gather_it_again(NOTHING)
 static async int
 detach_it_then(NOTHING)
 {
-        aw_task_detach(joined_task());
+        aw_task_detach(await(joined_task()));
         return 0;
 }
 
 static async int
 cancel_it_then(NOTHING)
 {
-        return aw_cancel(joined_task());
+        return aw_cancel(await(joined_task()));
 }
 
 static async int
 look_at_its_result_then(NOTHING)
 {
-        return aw_task_result(joined_task());
+        return aw_task_result(await(joined_task()));
 }
 
 static async int
