@@ -295,16 +295,25 @@ def _():
     path = scratch() / "closed.sock"
     words = [WSECHOD, "--listen", f"unix:{path}", "--log-level", "debug"]
     with subprocess.Popen(["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', *words]) as process:
-        eventually(path.exists, "it listens")
-        with Peer(f"unix:{path}") as peer, Peer(f"unix:{path}") as other:
-            peer.echoes()
-            other.send(frame(TEXT, rsv=1))
-            other.expect_close(1002)
-            other.expect_end()
-            peer.echoes()
-            peer.finish()
-        process.terminate()
-        equal(process.wait(20), 0, "the status")
+        try:
+            # The file is there a moment before the socket listens.
+            eventually(lambda: listens(path), "it listens")
+            with Peer(f"unix:{path}") as peer, Peer(f"unix:{path}") as other:
+                peer.echoes()
+                other.send(frame(TEXT, rsv=1))
+                other.expect_close(1002)
+                other.expect_end()
+                peer.echoes()
+                peer.finish()
+            process.terminate()
+            equal(process.wait(20), 0, "the status")
+        finally:
+            process.kill()
+
+
+def listens(path):
+    with socket.socket(socket.AF_UNIX) as sock:
+        return sock.connect_ex(str(path)) == 0
 
 
 # Loops, levels, watches.
