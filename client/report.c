@@ -28,6 +28,10 @@ struct report {
         int64_t begin, last;                      /* nanoseconds */
         double ms[TIMES];                         /* or -1 */
 
+        char *early; /* lines of frames, each with its NUL, until the opening was told */
+        size_t early_length;
+        bool told;
+
         char *pending; /* lines of JSON */
         size_t pending_length;
         bool opened; /* they come after that */
@@ -109,6 +113,7 @@ see_step(void *argument, enum ws_step step, const char *text)
                         tell_lines("* ", text);
                 break;
         case WS_STEP_REQUEST:
+                report->told = false;
                 if (tells)
                         tell_lines("> ", text);
                 break;
@@ -144,41 +149,73 @@ frame_name(unsigned opcode)
         return names[opcode & 15] == NULL ? "reserved" : names[opcode & 15];
 }
 
-/* The code is not for the eyes. */
+/* To a text that is not longer than PENDING_MAX. */
 static void
-tell_frame(const struct ws_frame *frame)
+append(char **text, size_t *length, const char *more, size_t size)
+{
+        char *larger = *length + size <= PENDING_MAX ? realloc(*text, *length + size) : NULL;
+
+        if (larger == NULL)
+                return;
+        *text = larger;
+        memcpy(larger + *length, more, size);
+        *length += size;
+}
+
+/* What is told of a frame, to be freed. The bytes of the code are not for the eyes. */
+static char *
+frame_line(const struct ws_frame *frame)
 {
         const char *mark = frame->sent ? ">" : "<", *more = frame->final ? "" : ", more follows";
         size_t skip = frame->opcode == 8 && frame->length >= 2 ? 2 : 0;
+        char *line = NULL;
+        int length;
 
         if (skip > 0)
-                client_tell("%s close %u%s%.*s", mark,
-                            (unsigned)frame->payload[0] << 8 | frame->payload[1],
-                            frame->length > skip ? " " : "", (int)(frame->length - skip),
-                            (const char *)frame->payload + skip);
+                length = asprintf(&line, "%s close %u%s%.*s", mark,
+                                  (unsigned)frame->payload[0] << 8 | frame->payload[1],
+                                  frame->length > skip ? " " : "", (int)(frame->length - skip),
+                                  (const char *)frame->payload + skip);
         else if (frame->payload != NULL)
-                client_tell("%s %s%s%.*s", mark, frame_name(frame->opcode),
-                            frame->length > 0 ? ": " : "", (int)frame->length,
-                            (const char *)frame->payload);
+                length = asprintf(&line, "%s %s%s%.*s", mark, frame_name(frame->opcode),
+                                  frame->length > 0 ? ": " : "", (int)frame->length,
+                                  (const char *)frame->payload);
         else
-                client_tell("%s %s, %" PRIu64 " bytes%s", mark, frame_name(frame->opcode),
-                            frame->length, more);
+                length = asprintf(&line, "%s %s, %" PRIu64 " bytes%s", mark,
+                                  frame_name(frame->opcode), frame->length, more);
+        return length == -1 ? NULL : line;
+}
+
+/*
+ * A server may send frames in the segment of its response: they are told when it was told that the
+ * connection is open.
+ */
+static void
+tell_frame(struct report *report, const struct ws_frame *frame)
+{
+        char *line = frame_line(frame);
+
+        if (line == NULL || report->told)
+                client_tell("%s", line == NULL ? "out of memory" : line);
+        else
+                append(&report->early, &report->early_length, line, strlen(line) + 1);
+        free(line);
+}
+
+static void
+tell_early(struct report *report)
+{
+        for (size_t at = 0; at < report->early_length; at += strlen(report->early + at) + 1)
+                client_tell("%s", report->early + at);
+        report->early_length = 0;
+        report->told = true;
 }
 
 static void
 add_pending(struct report *report, char *line)
 {
-        size_t length = line == NULL ? 0 : strlen(line);
-        char *larger;
-
-        if (length > 0 && report->pending_length + length <= PENDING_MAX) {
-                larger = realloc(report->pending, report->pending_length + length);
-                if (larger != NULL) {
-                        report->pending = larger;
-                        memcpy(larger + report->pending_length, line, length);
-                        report->pending_length += length;
-                }
-        }
+        if (line != NULL)
+                append(&report->pending, &report->pending_length, line, strlen(line));
         free(line);
         aw_event_set(&report->more);
 }
@@ -192,7 +229,7 @@ see_frame(void *argument, const struct ws_frame *frame)
         json_t *event;
 
         if (printing->verbose > 1 || (ping && printing->ping_pong))
-                tell_frame(frame);
+                tell_frame(report, frame);
         if (!printing->json || !ping)
                 return;
         event = json_event(frame_name(frame->opcode));
@@ -231,6 +268,7 @@ report_free(struct report *report)
         free(report->response);
         free(report->body);
         json_decref(report->faults);
+        free(report->early);
         free(report->pending);
         free(report);
 }
@@ -316,6 +354,7 @@ report_open(struct report *report, struct printer *printer, const struct ws *ws,
                 if (extension != NULL)
                         client_tell("* extension %s", extension);
         }
+        tell_early(report);
         if (!report->options->printing.json)
                 return;
         event = json_event("open");

@@ -111,13 +111,13 @@ class Peer(Wire):
         """The server's side: the request line and the fields, as they came."""
         return self.read_until(b"\r\n\r\n").split("\r\n")
 
-    def accept(self, *more):
-        """The server's side of the opening handshake; returns the request's lines."""
+    def accept(self, *more, then=b""):
+        """Answers the opening handshake, with more behind it; returns the request's lines."""
         lines = self.read_request()
         key = next(line.partition(": ")[2] for line in lines if line.startswith("Sec-WebSocket-K"))
         self.send("\r\n".join(["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket",
                                "Connection: Upgrade", f"Sec-WebSocket-Accept: {accept_of(key)}",
-                               *more, "", ""]).encode())
+                               *more, "", ""]).encode() + then)
         return lines
 
     # Frames.

@@ -149,27 +149,30 @@ class Talker(Script):
     def __init__(self):
         super().__init__(self.talk)
         self.opened, self.over = threading.Event(), threading.Event()
-        self.peer = None
+        self.accepted = None
 
     def talk(self, peer):
         peer.accept()
-        self.peer = peer
+        self.accepted = peer
         self.opened.set()
         self.over.wait(DEADLINE)
 
+    @property
+    def peer(self):
+        """The connection. The client may have seen its opening before this side has."""
+        assert self.opened.wait(DEADLINE), "nobody connected"
+        return self.accepted
+
     def says(self, text, opcode=TEXT):
-        self.opened.wait(DEADLINE)
         self.peer.send_frame(opcode, text if isinstance(text, bytes) else text.encode())
 
     def hears(self, payload, opcode=TEXT):
-        self.opened.wait(DEADLINE)
         came = self.peer.read_frame()
         equal((came.opcode, came.payload),
               (opcode, payload if isinstance(payload, bytes) else payload.encode()), "what came")
 
     def closes(self, code, reason=b""):
         """Answers the client's Close, or is answered."""
-        self.opened.wait(DEADLINE)
         self.peer.send_close(code, reason)
 
     def __exit__(self, *raised):

@@ -8,7 +8,7 @@ import re
 import signal
 import tty
 
-from peer import BINARY, CLOSE, PING, PONG, TEXT, Script
+from peer import BINARY, CLOSE, PING, PONG, TEXT, Script, close_payload
 from support import (DEADLINE, Server, client_command, equal, finish, main, match, started, test,
                      wsecho)
 
@@ -101,7 +101,19 @@ def _():
               ["< ping: you?\\x1b", "< pong: unasked", "> pong: you?\\x1b"], "what it tells")
     with saying((TEXT, b"x")) as script:
         done = listen(script, "-vv").expect(0, b"x\n")
-        match(r"\n< text, 1 bytes\n< close 1000 bye\n(.*\n)*> close 1000", done.err)
+        match(r"\n\* subprotocol chat\n< text, 1 bytes\n< close 1000 bye\n(.*\n)*> close 1000",
+              done.err)
+
+
+@test("-vv tells of the opening first, also when frames come in the segment of the response")
+def _():
+    def serve(peer):
+        peer.accept(then=peer.frame(TEXT, b"x") + peer.frame(CLOSE, close_payload(1000, b"bye")))
+        equal(peer.read_frame().opcode, CLOSE, "what the client answers")
+    with Script(serve) as script:
+        done = wsecho("-N", "-vv", script.url).expect(0, b"x\n")
+        match(r"\n\* open after [^\n]* ms\n< text, 1 bytes\n< close 1000 bye\n(.*\n)*> close 1000",
+              done.err)
 
 
 @test("-q says nothing, whatever goes wrong; the status tells")
