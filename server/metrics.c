@@ -31,15 +31,21 @@ value_at(const struct metrics_row *row, struct metrics *metrics, size_t index)
 }
 
 void
-metrics_use(struct metrics *given)
+metrics_forget(struct metrics *given)
 {
         size_t i, j;
 
-        block = given;
         for (i = 0; i < metrics_rows; i++)
                 for (j = 0; metrics_table[i].type == METRICS_GAUGE && j < metrics_table[i].count;
                      j++)
-                        *value_at(&metrics_table[i], block, j) = 0;
+                        *value_at(&metrics_table[i], given, j) = 0;
+}
+
+void
+metrics_use(struct metrics *given)
+{
+        block = given;
+        metrics_forget(block);
         found = *block;
 }
 
@@ -107,6 +113,8 @@ metrics_event(enum ws_event event, const struct ws_info *info)
                 count_opened(info);
                 break;
         case WS_EVENT_ENDED:
+                if (info->limit != WS_LIMIT_NONE)
+                        block->limits[info->limit - 1]++;
                 if (info->opened != 0)
                         count_closed(info);
                 else
@@ -117,6 +125,20 @@ metrics_event(enum ws_event event, const struct ws_info *info)
                 block->refused[metrics_reason_named("descriptors")]++;
                 break;
         }
+}
+
+void
+metrics_limit(enum metrics_limit limit)
+{
+        block->limits[limit]++;
+}
+
+void
+metrics_turned_away(void)
+{
+        block->accepted++;
+        block->refused[metrics_reason_named("busy")]++;
+        metrics_limit(METRICS_MAX_CONNECTIONS);
 }
 
 /* Looking up. */

@@ -72,14 +72,7 @@ static const struct aw_opt options_table[] = {
          .argument = "MODE",
          .help = "who may connect to a Unix socket, octal as for chmod (by the umask)",
          .offset = FIELD(socket_mode)},
-        {.name = "max-memory",
-         .kind = AW_OPT_SIZE,
-         .argument = "SIZE",
-         .help = "over it refuse large messages with 1013, new connections with 503 (a quarter of "
-                 "the machine's memory)",
-         .offset = FIELD(max_memory),
-         .minimum = (uint64_t)1 << 20,
-         .maximum = (uint64_t)1 << 50},
+        LIMIT_ROWS(FIELD(limits)),
         {.name = "test",
          .kind = AW_OPT_CHOICE,
          .argument = "off|safe|all",
@@ -225,6 +218,7 @@ check(const struct aw_opt_program *said, const struct server_options *options, i
         static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                     "0123456789!#$%&'*+-.^_`|~";
         struct ws_deflate_options deflate;
+        uint64_t rate, burst;
 
         if (operands > 0)
                 return aw_opt_usage_error(said, "unexpected argument '%s'", argv[1]);
@@ -254,15 +248,15 @@ check(const struct aw_opt_program *said, const struct server_options *options, i
         if (options_workers(options->workers) == 0)
                 return aw_opt_usage_error(said, "--workers: '%s' is neither auto nor from 1 to %d",
                                           options->workers, WORKERS_MAX);
+        if (limit_parse_rate(options->limits.rate_per_address, &rate, &burst) == -1)
+                return aw_opt_usage_error(said,
+                                          "--rate-per-address: '%s' is neither RATE nor "
+                                          "RATE:BURST, of at most %u a second",
+                                          options->limits.rate_per_address,
+                                          (unsigned)LIMIT_RATE_MAX);
         if (options->worker_timeout > 0 && options->worker_timeout < 100 * AW_MILLISECOND)
                 return aw_opt_usage_error(said, "--worker-timeout must be 0 or at least 100ms");
         return AW_OPT_RUN;
-}
-
-static uint64_t
-quarter_of_memory(void)
-{
-        return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE) / 4;
 }
 
 enum aw_opt_status
@@ -276,7 +270,7 @@ options_parse(int argc, char **argv, struct server_options *options,
 
         *options = (struct server_options){
                 .max_message = (uint64_t)16 << 20,
-                .max_memory = quarter_of_memory(),
+                .limits = limit_defaults(),
                 .subprotocol = "first",
                 .compress = "shared",
                 .compress_level = WS_DEFLATE_LEVEL,

@@ -8,12 +8,13 @@
 #include "await/task.h"
 #include "await/tls.h"
 #include "cli/opt.h"
+#include "limit.h"
 
 struct server_options {
         struct aw_opt_strings listen; /* URLs; none: SERVER_URL */
         const char *cert, *key;       /* files, PEM; NULL: a certificate made at start */
         uint64_t max_message;
-        uint64_t max_memory;     /* bytes */
+        struct limit_options limits;
         const char *subprotocol; /* first, none, or a name */
         const char *compress;    /* off, shared, context, context:BITS */
         uint64_t compress_level, compress_min;

@@ -62,7 +62,7 @@ ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping)
         struct ws_out *out = &ws->out;
         struct ws_buffer *pong = out->pong;
 
-        if (out->pongs > WS_QUEUE_HIGH && pong != NULL && pong->header == 0) {
+        if (out->pongs > ws_queue_high(ws) && pong != NULL && pong->header == 0) {
                 pong->length = ping->length;
                 memcpy(pong->data, ping->data, ping->length);
                 return;
@@ -207,7 +207,7 @@ ws_output_send_part(struct ws *ws, size_t *most)
                 if ((size_t)taken == left)
                         output_done(ws);
         }
-        if (ws->out.outbox.bytes <= WS_QUEUE_LOW)
+        if (ws->out.outbox.bytes <= ws_queue_low(ws))
                 aw_wake_all(&ws->senders);
 }
 
@@ -222,6 +222,6 @@ ws_output_send(struct ws *ws)
         }
         if (messages)
                 ws->out.messages_end = aw_transport_written(ws->transport);
-        if (ws->senders.first != NULL && ws->out.outbox.bytes <= WS_QUEUE_LOW)
+        if (ws->senders.first != NULL && ws->out.outbox.bytes <= ws_queue_low(ws))
                 aw_wake_all(&ws->senders);
 }

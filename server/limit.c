@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who is refused when is known with the head of the request: then an answer can be sent, and behind
+ * a proxy the real address is known. What comes before is bounded by the time for a handshake and by
+ * a reserve of connections over --max-connections; who is over that as well is turned away with what
+ * can be said at once, and costs nothing.
+ *
+ * A handshake is counted first, and then compared, so that two workers never let one too many in.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "limit.h"
+
+#include "await/log.h"
+#include "metrics.h"
+#include "shared.h"
+
+/* Connections over --max-connections that may be there to be told so. */
+#define RESERVE_LEAST 16
+#define RESERVE_MOST  1024
+
+static struct {
+        struct shared *shared;
+        struct worker_block *block;
+        unsigned worker;
+        const struct limit_options *options;
+        bool pending; /* a handshake was let in and counted, and is not open yet */
+        bool addressed;
+        uint64_t key; /* its address */
+} mine;
+
+/* Options. */
+
+static uint64_t
+quarter_of_memory(void)
+{
+        return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE) / 4;
+}
+
+struct limit_options
+limit_defaults(void)
+{
+        return (struct limit_options){
+                .rate_per_address = "0",
+                .handshake_timeout = 10 * AW_SECOND,
+                .idle_timeout = 3600 * AW_SECOND,
+                .ping_interval = 20 * AW_SECOND,
+                .ping_timeout = 20 * AW_SECOND,
+                .max_buffer = WS_BUFFER_MAX,
+                .max_memory = quarter_of_memory(),
+        };
+}
+
+int
+limit_parse_rate(const char *text, uint64_t *rate, uint64_t *burst)
+{
+        char first[24];
+        size_t length = strcspn(text, ":");
+
+        if (length >= sizeof(first))
+                return -1;
+        memcpy(first, text, length);
+        first[length] = '\0';
+        if (aw_opt_number(first, rate) == -1 || *rate > LIMIT_RATE_MAX)
+                return -1;
+        *burst = 2 * *rate;
+        if (text[length] == ':' && (aw_opt_number(text + length + 1, burst) == -1 || *burst == 0))
+                return -1;
+        return *burst > 2 * LIMIT_RATE_MAX ? -1 : 0;
+}
+
+void
+limit_use(struct shared *shared, unsigned worker, const struct limit_options *options)
+{
+        mine.shared = shared;
+        mine.block = &shared->workers[worker];
+        mine.worker = worker;
+        mine.options = options;
+        ws_share_memory(shared->memory, shared->count, worker);
+}
+
+/* Counting. */
+
+/* All workers' connections: those that are WebSockets, or all that were accepted. */
+static uint64_t
+sum_connections(bool open)
+{
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < mine.shared->count; i++)
+                sum += open ? atomic_load(&mine.shared->workers[i].open)
+                            : atomic_load(&mine.shared->workers[i].accepted);
+        return sum;
+}
+
+static void
+forget_address(const char *peer)
+{
+        uint64_t key;
+
+        if (addresses_key(mine.shared->addresses, peer, &key))
+                addresses_remove(mine.shared->addresses, mine.worker, key);
+}
+
+/* Something else was answered than 101. */
+static void
+undo_pending(void)
+{
+        if (!mine.pending)
+                return;
+        mine.pending = false;
+        atomic_fetch_sub(&mine.block->open, 1);
+        if (mine.addressed)
+                addresses_remove(mine.shared->addresses, mine.worker, mine.key);
+}
+
+static void
+count_pending(const struct ws_request *request)
+{
+        mine.pending = true;
+        mine.addressed = addresses_key(mine.shared->addresses, request->peer, &mine.key);
+        atomic_fetch_add(&mine.block->open, 1);
+        if (mine.addressed)
+                addresses_add(mine.shared->addresses, mine.worker, mine.key);
+}
+
+void
+limit_event(enum ws_event event, const struct ws_info *info)
+{
+        if (mine.shared == NULL || event == WS_EVENT_TURNED_AWAY)
+                return;
+        /* A handshake becomes open, or not, before anything else happens. */
+        if (event == WS_EVENT_OPENED)
+                mine.pending = false;
+        else
+                undo_pending();
+        if (event == WS_EVENT_ACCEPTED)
+                atomic_fetch_add(&mine.block->accepted, 1);
+        if (event != WS_EVENT_ENDED)
+                return;
+        atomic_fetch_sub(&mine.block->accepted, 1);
+        if (info->opened == 0)
+                return;
+        atomic_fetch_sub(&mine.block->open, 1);
+        forget_address(info->peer);
+}
+
+/* Refusing. */
+
+static uint64_t
+reserve(uint64_t max)
+{
+        uint64_t part = max / 8;
+
+        return part < RESERVE_LEAST ? RESERVE_LEAST : part > RESERVE_MOST ? RESERVE_MOST : part;
+}
+
+static bool
+limit_admit(void *argument)
+{
+        uint64_t max = mine.options->max_connections;
+
+        (void)argument;
+        if (max == 0 || sum_connections(false) < max + reserve(max))
+                return true;
+        aw_log_limited(AW_LOG_INFO,
+                       "a connection was turned away: there are --max-connections, and "
+                       "those that are told so");
+        metrics_turned_away();
+        return false;
+}
+
+void
+limit_listen(struct ws_listen_options *listening)
+{
+        const struct limit_options *options = mine.options;
+
+        listening->admit = limit_admit;
+        listening->handshake_timeout = options->handshake_timeout;
+        listening->idle_timeout = options->idle_timeout;
+        listening->ping_interval = options->ping_interval;
+        listening->ping_timeout = options->ping_timeout;
+        listening->max_lifetime = options->max_lifetime;
+        listening->max_message_rate = options->max_message_rate;
+        listening->max_buffer = options->max_buffer;
+}
+
+/* What each is told. A token of the slowest rate comes within a second. */
+static const char *const in_a_second[] = {"Retry-After: 1"};
+static const char *const in_a_while[] = {"Retry-After: 5"};
+
+static const struct {
+        enum metrics_limit limit;
+        int status;
+        const char *const *retry;
+        const char *why, *body;
+} refusals[] = {
+        {METRICS_RATE_PER_ADDRESS, 429, in_a_second,
+         "more handshakes from its address than --rate-per-address",
+         "429 Too Many Requests: too many connections a second from this address\n"},
+        {METRICS_MAX_PER_ADDRESS, 429, in_a_while,
+         "more connections from its address than --max-per-address",
+         "429 Too Many Requests: too many connections from this address: close some\n"},
+        {METRICS_MAX_CONNECTIONS, 503, in_a_while, "more connections than --max-connections",
+         "503 Service Unavailable: the server has no room for another connection: try again "
+         "later\n"},
+};
+#define REFUSALS (sizeof(refusals) / sizeof(refusals[0]))
+
+/* Whether the handshake that was counted last is over it. */
+static bool
+is_over(enum metrics_limit limit)
+{
+        const struct limit_options *options = mine.options;
+        uint64_t rate, burst;
+
+        switch (limit) {
+        case METRICS_RATE_PER_ADDRESS:
+                return mine.addressed &&
+                       limit_parse_rate(options->rate_per_address, &rate, &burst) == 0 &&
+                       rate > 0 &&
+                       !addresses_allow(mine.shared->addresses, mine.key, rate, burst,
+                                        aw_loop_now());
+        case METRICS_MAX_PER_ADDRESS:
+                return mine.addressed && options->max_per_address > 0 &&
+                       addresses_count(mine.shared->addresses, mine.key) > options->max_per_address;
+        default:
+                return options->max_connections > 0 &&
+                       sum_connections(true) > options->max_connections;
+        }
+}
+
+bool
+limit_answer(const struct ws_request *request, struct ws_answer *answer)
+{
+        size_t i = 0;
+
+        undo_pending();
+        if (!request->upgrade)
+                return false;
+        count_pending(request);
+        while (i < REFUSALS && !is_over(refusals[i].limit))
+                i++;
+        if (i == REFUSALS)
+                return false;
+        undo_pending();
+        metrics_limit(refusals[i].limit);
+        *answer = (struct ws_answer){.status = refusals[i].status,
+                                     .fields = refusals[i].retry,
+                                     .field_count = 1,
+                                     .why = refusals[i].why,
+                                     .body = refusals[i].body};
+        return true;
+}
