@@ -6,7 +6,7 @@
  * It is bounded, whatever peers do: 1 MiB, and 512 KiB for each worker. An address is not kept; it
  * has two places of 65,536 in each table, by a hash with a secret key, and the lower of the two
  * counts is taken. So an address is never counted too low, and too high only where others share both
- * of its places: with 10,000 addresses about one in forty has one other's connections added to its
+ * of its places: with 10,000 addresses about one in fifty has one other's connections added to its
  * own.
  *
  * Nothing is locked, so a worker that is killed leaves no lock behind; and each counts connections
