@@ -206,10 +206,10 @@ quote = '$(subst ','\'',$(1))'
 
 # The packages that are missing: all goals need what it takes to build, some need more. Who builds
 # and installs has packages installed by nobody but himself; who runs or tests wants to see it run.
-installing := deps run demo test asan loops tsan prometheus lint check-all page-% conformance bench% %/tested
+installing := deps run demo test asan loops tsan prometheus soak neighbours lint check-all page-% conformance bench% %/tested
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
-		build $(if $(filter test %/tested page-% bench% conformance,$(MAKECMDGOALS)),test \
+		build $(if $(filter test %/tested page-% bench% conformance soak neighbours,$(MAKECMDGOALS)),test \
 		$(if $(filter true,$(CI)),peers)) \
 		$(if $(filter page-%,$(MAKECMDGOALS)),page) \
 		$(if $(filter prometheus,$(MAKECMDGOALS)),prometheus) \
@@ -284,6 +284,14 @@ asan: ## run the tests under AddressSanitizer, UBSan and LeakSanitizer
 prometheus: | deps ## scrape wsechod with a real Prometheus, and check the dashboard's queries
 	+@$(MAKE) test suite='$(wildcard tests/monitor/*_test.py)'
 
+# For minutes rather than seconds, so CI runs each for one: see check-all.
+duration := 600
+soak: $(programs) build/certs/localhost.pem ## 2,000 mixed clients, workers killed, reloads: duration=600 seconds
+	@DURATION=$(duration) $(in_tests) tests/run -v -t $$(($(duration) + 120)) tests/soak/soak_test.py
+
+neighbours: $(programs) build/certs/localhost.pem ## attacks beside clients that behave well, and what these notice
+	@$(in_tests) tests/run -v -t 600 tests/soak/neighbours_test.py
+
 # The first of the back ends is the one that `test` runs the programs on.
 loops: ## run the tests of both programs on the other back ends, libuv and poll
 	+@$(MAKE) test suite='$(foreach loop,uv poll,$(addprefix $(loop):,$(E2E) $(INTEROP)))'
@@ -309,6 +317,8 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 	+@$(MAKE) loops
 	+@$(MAKE) prometheus
 	+@$(MAKE) page-test
+	+@$(MAKE) soak duration=60
+	+@$(MAKE) neighbours
 	+@$(MAKE) asan
 	+@$(MAKE) tsan
 	+@$(MAKE) FLAVOUR=clang all examples && $(MAKE) FLAVOUR=clang test
@@ -415,6 +425,6 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all deps run demo examples certs test asan loops tsan prometheus lint check-all page-test page-picture distro \
+.PHONY: all deps run demo examples certs test asan loops tsan prometheus soak neighbours lint check-all page-test page-picture distro \
 	conformance bench bench-await bench-await-instructions bench-instructions \
 	install uninstall clean help FORCE

@@ -113,6 +113,7 @@ metrics_event(enum ws_event event, const struct ws_info *info)
                 count_opened(info);
                 break;
         case WS_EVENT_ENDED:
+                block->tls_errors += info->tls_failed;
                 if (info->limit != WS_LIMIT_NONE)
                         block->limits[info->limit - 1]++;
                 if (info->opened != 0)
