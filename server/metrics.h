@@ -34,7 +34,7 @@ struct metrics {
         uint64_t responses[METRICS_CLASSES];
         uint64_t received_closes[METRICS_CODES], sent_closes[METRICS_CODES];
         uint64_t tls[METRICS_VERSIONS][2]; /* the second of two: resumed */
-        uint64_t tls_errors; /* sessions that broke, in their handshakes or later */
+        uint64_t tls_errors;               /* sessions that broke, in their handshakes or later */
         struct aw_histogram handshake, lifetime;
 
         /* The rest is looked up: see metrics_sample(). */

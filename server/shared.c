@@ -15,8 +15,8 @@ shared_create(size_t workers)
         size_t memory = metrics + workers * sizeof(struct metrics);
         size_t addresses = (memory + workers * sizeof(uint64_t) + 63) / 64 * 64;
         size_t size = addresses + addresses_size(workers);
-        struct shared *shared =
-                mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        struct shared *shared = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                                     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         int error;
 
         if (shared == MAP_FAILED)

@@ -265,7 +265,7 @@ struct ws_connect_options {
          * A peer of which nothing was heard for this long (microseconds) is sent a Ping, and if
          * nothing is heard for `ping_timeout` either (0: as long again) the connection is dropped,
          * as if it had been lost. Anything that comes counts, and so does that it takes what we
-         * send. 0: no pings.
+         * send; while it is not read from, only that. 0: no pings.
          */
         aw_time ping_interval, ping_timeout;
         /* What is offered. A server may decline; see ws_extension(). */
@@ -386,7 +386,7 @@ struct ws_listen_options {
          * A peer of which nothing was heard for this long (microseconds) is sent a Ping, and if
          * nothing is heard for `ping_timeout` either (0: as long again) the connection is dropped,
          * as if it had been lost. Anything that comes counts, and so does that it takes what we
-         * send. 0: no pings.
+         * send; while it is not read from, only that. 0: no pings.
          */
         aw_time ping_interval, ping_timeout;
 
