@@ -5,7 +5,6 @@
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
-
 #include <uv.h>
 
 #include "options.h"
