@@ -8,7 +8,7 @@
  * A handshake is counted first, and then compared, so that two workers never let one too many in.
  */
 #include <string.h>
-#include <unistd.h>
+#include <uv.h>
 
 #include "limit.h"
 
@@ -32,10 +32,13 @@ static struct {
 
 /* Options. */
 
+/* Of the machine, or of what a container may have. */
 static uint64_t
 quarter_of_memory(void)
 {
-        return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE) / 4;
+        uint64_t all = uv_get_total_memory(), granted = uv_get_constrained_memory();
+
+        return (granted > 0 && granted < all ? granted : all) / 4;
 }
 
 struct limit_options

@@ -92,7 +92,8 @@ struct limit_options {
         {                                                                                          \
                 .name = "max-memory", .kind = AW_OPT_SIZE, .argument = "SIZE",                     \
                 .help = "of all workers together: over it refuse large messages with 1013, new "   \
-                        "connections with 503 (a quarter of the machine's memory)",                \
+                        "connections with 503 (a quarter of the machine's memory, or the "         \
+                        "container's)",                                                            \
                 .offset = (at) + offsetof(struct limit_options, max_memory),                       \
                 .minimum = (uint64_t)1 << 20, .maximum = (uint64_t)1 << 50                         \
         }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line. */
-#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "options.h"
 
@@ -200,13 +200,10 @@ options_socket_mode(const char *text)
 unsigned
 options_workers(const char *text)
 {
-        cpu_set_t cores;
         uint64_t number;
 
         if (strcmp(text, "auto") == 0)
-                return sched_getaffinity(0, sizeof(cores), &cores) == -1
-                               ? 1
-                               : (unsigned)CPU_COUNT(&cores);
+                return uv_available_parallelism();
         return aw_opt_number(text, &number) == -1 || number > WORKERS_MAX ? 0 : (unsigned)number;
 }
 
