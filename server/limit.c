@@ -213,7 +213,7 @@ static const struct {
 
 /* Whether the handshake that was counted last is over it. */
 static bool
-is_over(enum metrics_limit limit)
+is_one_too_many(enum metrics_limit limit)
 {
         const struct limit_options *options = mine.options;
         uint64_t rate, burst;
@@ -243,7 +243,7 @@ limit_answer(const struct ws_request *request, struct ws_answer *answer)
         if (!request->upgrade)
                 return false;
         count_pending(request);
-        while (i < REFUSALS && !is_over(refusals[i].limit))
+        while (i < REFUSALS && !is_one_too_many(refusals[i].limit))
                 i++;
         if (i == REFUSALS)
                 return false;
