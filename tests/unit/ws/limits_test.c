@@ -210,11 +210,14 @@ a_peer_that_reads_nothing_does_not_outlive_its_time(NOTHING)
         struct ws *ws;
         int fd = await(raw_client(listener, &ws, 4096));
         struct aw_task *task = aw_spawn("echo", echo_in_task, ws);
-        size_t size = ws_frame_build(data, WS_OP_BINARY, 50000, (const uint8_t *)RAW_MASK) + 50000;
+        size_t size = ws_frame_build(data, WS_OP_BINARY, 50000, (const uint8_t *)RAW_MASK) + 50000,
+               sent = 0;
+        ssize_t more;
 
         while (!is_paused(ws) && test_failures == 0) {
-                if (send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)size)
-                        break;
+                more = send(fd, data + sent % size, size - sent % size,
+                            MSG_DONTWAIT | MSG_NOSIGNAL);
+                sent += more > 0 ? (size_t)more : 0;
                 await(aw_sleep(0));
         }
         await(clock_advance(LIFE));
