@@ -291,7 +291,7 @@ soak: $(programs) build/certs/localhost.pem ## 2,000 mixed clients, workers kill
 	@DURATION=$(duration) $(in_tests) tests/run -v -t $$(($(duration) + 120)) tests/soak/soak_test.py
 
 neighbours: $(programs) build/certs/localhost.pem ## attacks beside clients that behave well, and what these notice
-	@$(in_tests) tests/run -v -t 600 tests/soak/neighbours_test.py
+	@$(in_tests) tests/run -v -t 1200 tests/soak/neighbours_test.py
 
 # The first of the back ends is the one that `test` runs the programs on.
 loops: ## run the tests of both programs on the other back ends, libuv and poll

@@ -312,12 +312,5 @@ async def half_closing(crowd):
     await asyncio.sleep(random.random() * 5)
 
 
-async def silent(crowd):
-    """Open, and nothing more."""
-    async with crowd.link() as link:
-        while True:
-            await link.read_frame()
-
-
 def now():
     return time.monotonic()

@@ -65,7 +65,7 @@ def attack(server, kind, count):
     """That many attackers, once they are there; they are gone after the block."""
     with subprocess.Popen([sys.executable, ATTACK, kind, server.wss, server.ws, str(count)],
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        timer = threading.Timer(6 * DEADLINE, process.kill)
+        timer = threading.Timer(15 * DEADLINE, process.kill)
         timer.start()
         try:
             equal(process.stdout.readline(), b"ready\n", "what the attack says")
@@ -74,6 +74,10 @@ def attack(server, kind, count):
             timer.cancel()
             process.stdin.close()
             process.wait(DEADLINE)
+
+
+def is_shown(metrics, wanted):
+    return all(metrics[name] >= least // MANY for name, least in wanted.items())
 
 
 def declare(title, kind, count, options, shown):
@@ -92,9 +96,7 @@ def declare(title, kind, count, options, shown):
                 watcher.start()
                 try:
                     ratio, attacked, normal = beside(server, quiet)
-                    for name, least in shown.items():
-                        eventually(lambda: server.look()[name] >= least // MANY,  # pylint: disable=all
-                                   f"{name} is {least}")
+                    eventually(lambda: is_shown(server.look(), shown), f"the metrics show {shown}")
                 finally:
                     stop.set()
                     watcher.join()
