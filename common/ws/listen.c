@@ -255,9 +255,11 @@ ws_listener_close(struct ws_listener *listener)
         if (listener == NULL)
                 return;
         if (listener->accepting > 0)
-                aw_log_abort("ws_listener_close() while a task waits in ws_accept()");
+                aw_log_abort("ws_listener_close() while a task waits in ws_accept() or "
+                             "ws_listener_wait()");
         ws_listener_drain(listener);
         drop_unaccepted(listener);
+        ws_decision_forget(listener);
         ws_server_forget(listener);
         aw_tls_context_unref(listener->tls);
         free(listener);
