@@ -112,7 +112,8 @@ keep_opened(struct listener *listener, struct listener_slot *slot, struct ws_lis
                 ws_listener_close(opened);
         if (slot->count == 0 || url != NULL)
                 return no_memory();
-        listener->shared = listener->kind != SOCKET_OWN || file_of(listener) != NULL;
+        listener->shared =
+                listener->kind != SOCKET_OWN || strncmp(listener->addresses[0], "unix:", 5) == 0;
         if (file_of(listener) != NULL && listener->kind != SOCKET_LENT &&
             lstat(file_of(listener), &status) == 0) {
                 listener->device = status.st_dev;

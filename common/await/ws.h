@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "api.h"
 #include "connect.h"
@@ -290,7 +291,8 @@ enum ws_sharing {
 
 struct ws_listen_options {
         /*
-         * wss://HOST:PORT, ws://HOST:PORT, unix:/PATH or ws+unix:/PATH. Port 0: any that is free.
+         * wss://HOST:PORT, ws://HOST:PORT, unix:/PATH or ws+unix:/PATH, unix:@NAME for an abstract
+         * socket. Port 0: any that is free.
          * HOST "*" or empty: all addresses of the machine. There is no path behind it.
          */
         const char *url;
@@ -326,8 +328,10 @@ struct ws_listen_options {
         /* What is agreed to, if a client offers it. */
         struct ws_deflate_options deflate;
 
-        /* Of a Unix socket: who may connect, as chmod(2); 0: by the umask. */
+        /* Of a Unix socket's file: who may connect, as chmod(2); 0: by the umask. */
         unsigned socket_mode;
+        /* And whose it is besides; 0: the process's group. */
+        gid_t socket_group;
 
         enum ws_sharing sharing;
 

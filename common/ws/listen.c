@@ -188,6 +188,7 @@ ws_listen(const struct ws_listen_options *options, struct aw_error *error)
         listener->accept_last = &listener->accept_first;
         ws_listener_update(listener, options);
         listener->ports.socket_mode = options->socket_mode;
+        listener->ports.socket_group = options->socket_group;
         listener->ports.accepted = ws_server_begin;
         listener->ports.owner = listener;
         listener->ports.sharing = (enum aw_sharing)options->sharing;
