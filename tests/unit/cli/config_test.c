@@ -392,6 +392,7 @@ who_asks_for_help_needs_no_file(void **state)
         release(STDOUT_FILENO, stdout, out, text, sizeof(text));
         assert_int_equal(status, AW_OPT_DONE);
         assert_string_equal(complaint, "");
+        forget(&r);
 }
 
 int
