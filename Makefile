@@ -94,6 +94,8 @@ cmocka_libs = $(call once,cmocka_libs,pkg-config --libs cmocka)
 # Of the programs: the library does not need it.
 jansson_cflags = $(call once,jansson_cflags,pkg-config --cflags jansson)
 jansson_libs = $(call once,jansson_libs,pkg-config --libs jansson)
+# Of wsechod alone: hashes of passwords.
+crypt_libs = $(call once,crypt_libs,pkg-config --libs libcrypt)
 # Of wsecho alone: lines at a terminal.
 edit_cflags = $(call once,edit_cflags,pkg-config --cflags libedit)
 edit_libs = $(call once,edit_libs,pkg-config --libs libedit)
@@ -143,7 +145,7 @@ $(BUILD)/wsechod: $(server_o) $(OBJ)/common.a
 $(OBJ)/server/page/files.o: $(wildcard server/page/*.html server/page/*.css server/page/*.js)
 $(BUILD)/wsecho: $(client_o) $(OBJ)/common.a
 $(BUILD)/wsbench: $(wsbench_o) $(OBJ)/common.a
-$(BUILD)/wsechod: private extra = $(jansson_libs)
+$(BUILD)/wsechod: private extra = $(jansson_libs) $(crypt_libs)
 $(BUILD)/wsecho: private extra = $(jansson_libs) $(edit_libs)
 $(BUILD)/wsbench: private extra = $(jansson_libs) -lm
 $(client_o): private extra = $(jansson_cflags) $(edit_cflags)
@@ -164,7 +166,7 @@ wraps = $(patsubst %,-Wl$(comma)--wrap=%,\
 	$(shell sed -n 's:^/\* Wraps\: \(.*\)\. \*/$$:\1:p' $(@:$(BUILD)/tests/%=tests/unit/%.c)))
 $(unit): private extra = $(cmocka_libs) $(wraps)
 $(wsbench_unit): private extra += $(OBJ)/common.a $(jansson_libs) -lm
-$(filter $(BUILD)/tests/server/%,$(unit)): private extra += $(OBJ)/common.a $(jansson_libs)
+$(filter $(BUILD)/tests/server/%,$(unit)): private extra += $(OBJ)/common.a $(jansson_libs) $(crypt_libs)
 # Without libFuzzer they replay inputs made beforehand.
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY

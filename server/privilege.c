@@ -58,6 +58,13 @@ warn_of_file(const char *path, const char *user)
                        path, user, strerror(errno));
 }
 
+static void
+warn_of_files(const struct aw_opt_strings *paths, const char *user)
+{
+        for (size_t i = 0; i < paths->count; i++)
+                warn_of_file(paths->items[i], user);
+}
+
 int
 privilege_drop(const struct server_options *options)
 {
@@ -67,8 +74,11 @@ privilege_drop(const struct server_options *options)
                 user = find_user(options->user);
                 if (user == NULL || become(user) == -1)
                         return -1;
-                warn_of_file(options->cert, options->user);
-                warn_of_file(options->key, options->user);
+                warn_of_files(&options->tls_settings.cert, options->user);
+                warn_of_files(&options->tls_settings.key, options->user);
+                warn_of_files(&options->tls_settings.ocsp, options->user);
+                warn_of_file(options->tls_settings.client_ca, options->user);
+                warn_of_file(options->access.basic_auth, options->user);
                 warn_of_file(options->config.path, options->user);
         }
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)

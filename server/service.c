@@ -11,7 +11,6 @@
 #include "await/log.h"
 #include "await/signals.h"
 #include "await/task_wait.h"
-#include "certificate.h"
 #include "cli/dump.h"
 #include "detach.h"
 #include "notify.h"
@@ -182,9 +181,10 @@ service_open(struct service *service)
         struct server_options *options = &service->options;
         int pidfile = service->inherited.pidfile, status;
 
-        if (open_access_log(options) == -1 ||
-            certificate_load(options, speaks_tls(service)) == -1 || open_shared(service) == -1)
+        if (open_access_log(options) == -1 || tls_load(options, speaks_tls(service)) == -1 ||
+            access_load(options) == -1 || open_shared(service) == -1)
                 return 1;
+        tls_warn(options);
         block_signals();
         status = service_loop(options, open_sockets, service);
         if (status != 0)
@@ -211,8 +211,8 @@ service_check(struct service *service)
         int status;
 
         if ((options->user != NULL && privilege_check(options->user) == -1) ||
-            certificate_load(options, speaks_tls(service)) == -1 ||
-            certificate_check(options) == -1)
+            tls_load(options, speaks_tls(service)) == -1 || tls_check(options) == -1 ||
+            access_load(options) == -1)
                 return 1;
         status = service_loop(options, check_sockets, options);
         if (status == 0)

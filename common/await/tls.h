@@ -30,6 +30,10 @@ struct aw_tls_context;
 AW_API struct aw_tls_context *aw_tls_context_server(const char *cert_file, const char *key_file,
                                                     struct aw_error *error);
 
+/* Another one with the first certificate of this one, for new settings. NULL and *error on failure. */
+AW_API struct aw_tls_context *aw_tls_context_again(const struct aw_tls_context *context,
+                                                   struct aw_error *error);
+
 /*
  * What else a server may want, before the context's first session. 0; or -1 with errno and *error,
  * as above, and then the context is good for nothing but aw_tls_context_unref().

@@ -65,28 +65,54 @@ aw_tls_identities_free(struct aw_tls_context *context)
         free(context->identities);
 }
 
-struct aw_tls_context *
-aw_tls_context_server(const char *cert_file, const char *key_file, struct aw_error *error)
+/* A context whose first certificate is still to come. */
+static struct aw_tls_context *
+create_server(struct aw_error *error)
 {
         struct aw_tls_context *context = aw_tls_context_create(TLS_server_method(), true, error);
-        int result;
 
         if (context == NULL)
                 return NULL;
         SSL_CTX_set_alpn_select_cb(context->ssl, select_protocol, NULL);
         SSL_CTX_set_num_tickets(context->ssl, 1);
         SSL_CTX_up_ref(context->ssl);
-        result = add_identity(context, context->ssl, error);
-        if (result == 0 && cert_file == NULL && key_file == NULL)
-                result = aw_tls_certificate_make(context->ssl, error);
-        else if (result == 0)
-                result = aw_tls_certificate_load(context->ssl, cert_file, key_file, error);
-        if (result == -1) {
+        if (add_identity(context, context->ssl, error) == 0)
+                return context;
+        aw_tls_context_unref(context);
+        return NULL;
+}
+
+struct aw_tls_context *
+aw_tls_context_server(const char *cert_file, const char *key_file, struct aw_error *error)
+{
+        struct aw_tls_context *context = create_server(error);
+        bool none = cert_file == NULL && key_file == NULL;
+
+        if (context != NULL &&
+            (none ? aw_tls_certificate_make(context->ssl, error)
+                  : aw_tls_certificate_load(context->ssl, cert_file, key_file, error)) == -1) {
                 aw_tls_context_unref(context);
                 return NULL;
         }
         ERR_clear_error();
         return context;
+}
+
+struct aw_tls_context *
+aw_tls_context_again(const struct aw_tls_context *context, struct aw_error *error)
+{
+        STACK_OF(X509) *chain = NULL;
+        struct aw_tls_context *again = create_server(error);
+
+        if (again == NULL)
+                return NULL;
+        SSL_CTX_get0_chain_certs(context->ssl, &chain);
+        if (SSL_CTX_use_cert_and_key(again->ssl, SSL_CTX_get0_certificate(context->ssl),
+                                     SSL_CTX_get0_privatekey(context->ssl), chain, 1) == 1)
+                return again;
+        aw_tls_context_unref(again);
+        aw_tls_error_set(error, EINVAL, "OpenSSL: %s", aw_tls_error_reason());
+        return NULL;
 }
 
 /* Whether a client that asks for the name takes the certificate. */

@@ -452,6 +452,29 @@ an_ocsp_response_goes_with_its_certificate(void **state)
 }
 
 static void
+a_certificate_stays_when_the_settings_change(void **state)
+{
+        struct aw_tls_context *first = any_server(), *client = insecure_client(), *second;
+        char one[AW_TLS_FINGERPRINT_SIZE], other[AW_TLS_FINGERPRINT_SIZE];
+        struct aw_error error;
+
+        (void)state;
+        second = aw_tls_context_again(first, &error);
+        assert_non_null(second);
+        assert_int_equal(aw_tls_context_fingerprint(first, one), 0);
+        assert_int_equal(aw_tls_context_fingerprint(second, other), 0);
+        assert_string_equal(one, other);
+        assert_done(aw_tls_context_restrict(second, "1.3", NULL, &error), &error);
+        /* A client has none that could stay. */
+        assert_null(aw_tls_context_again(client, &error));
+        assert_int_equal(error.kind, AW_ERROR_CERTIFICATE);
+        assert_no_errors();
+        aw_tls_context_unref(first);
+        aw_tls_context_unref(second);
+        aw_tls_context_unref(client);
+}
+
+static void
 a_server_speaks_what_it_is_told_to(void **state)
 {
         struct aw_tls_context *server = any_server();
@@ -493,6 +516,7 @@ main(void)
                 cmocka_unit_test(sessions_resume_only_where_the_same_is_demanded),
                 cmocka_unit_test(a_session_does_not_outlive_the_clients_certificate),
                 cmocka_unit_test(an_ocsp_response_goes_with_its_certificate),
+                cmocka_unit_test(a_certificate_stays_when_the_settings_change),
                 cmocka_unit_test(a_server_speaks_what_it_is_told_to),
         };
 
