@@ -19,8 +19,8 @@ tls_settings_check(const struct aw_opt_program *said, const struct server_option
         if (settings->cert.count != settings->key.count)
                 return aw_opt_value_error(said, &options->config, more ? "cert" : "key",
                                           list->items[list->count - 1],
-                                          "--cert and --key go together: %s --%s is missing",
-                                          list->count > 1 ? "a" : "the", more ? "key" : "cert");
+                                          "--cert and --key go together: %s--%s is missing",
+                                          list->count > 1 ? "a " : "", more ? "key" : "cert");
         if (settings->ocsp.count > 0 && settings->cert.count == 0)
                 return aw_opt_value_error(said, &options->config, "ocsp-file",
                                           settings->ocsp.items[0],
