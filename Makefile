@@ -208,13 +208,14 @@ quote = '$(subst ','\'',$(1))'
 
 # The packages that are missing: all goals need what it takes to build, some need more. Who builds
 # and installs has packages installed by nobody but himself; who runs or tests wants to see it run.
-installing := deps run demo test asan loops tsan prometheus lint check-all page-% conformance bench% %/tested
+installing := deps run demo test asan loops tsan prometheus testssl lint check-all page-% conformance bench% %/tested
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
 		build $(if $(filter test %/tested page-% bench% conformance,$(MAKECMDGOALS)),test \
 		$(if $(filter true,$(CI)),peers)) \
 		$(if $(filter page-%,$(MAKECMDGOALS)),page) \
 		$(if $(filter prometheus,$(MAKECMDGOALS)),prometheus) \
+		$(if $(filter testssl,$(MAKECMDGOALS)),testssl) \
 		$(if $(filter lint,$(MAKECMDGOALS)),lint) $(if $(filter bench%,$(MAKECMDGOALS)),bench)
 
 # Running.
@@ -286,6 +287,10 @@ asan: ## run the tests under AddressSanitizer, UBSan and LeakSanitizer
 prometheus: | deps ## scrape wsechod with a real Prometheus, and check the dashboard's queries
 	+@$(MAKE) test suite='$(wildcard tests/monitor/*_test.py)'
 
+# It takes a minute or two.
+testssl: | deps ## let testssl.sh look at the server's TLS
+	+@$(MAKE) test suite='$(wildcard tests/tls/*_test.py)' limit=300
+
 # The first of the back ends is the one that `test` runs the programs on.
 loops: ## run the tests of both programs on the other back ends, libuv and poll
 	+@$(MAKE) test suite='$(foreach loop,uv poll,$(addprefix $(loop):,$(E2E) $(INTEROP)))'
@@ -310,6 +315,7 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 	+@$(MAKE) $(BUILD)/tested
 	+@$(MAKE) loops
 	+@$(MAKE) prometheus
+	+@$(MAKE) testssl
 	+@$(MAKE) page-test
 	+@$(MAKE) asan
 	+@$(MAKE) tsan
@@ -417,6 +423,6 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all deps run demo examples certs test asan loops tsan prometheus lint check-all page-test page-picture distro \
+.PHONY: all deps run demo examples certs test asan loops tsan prometheus testssl lint check-all page-test page-picture distro \
 	conformance bench bench-await bench-await-instructions bench-instructions \
 	install uninstall clean help FORCE
