@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line. */
 #include <grp.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -9,14 +8,12 @@
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "options.h"
 
-#include "admin.h"
 #include "await/log.h"
 #include "await/tls.h"
-
-#define WORKERS_MAX 1024
 
 #define FIELD(name) offsetof(struct server_options, name)
 
@@ -78,7 +75,7 @@ static const struct aw_opt options_table[] = {
          .kind = AW_OPT_SIZE,
          .argument = "SIZE",
          .help = "over it refuse large messages with 1013, new connections with 503 (a quarter of "
-                 "the machine's memory)",
+                 "the machine's memory, or the container's)",
          .offset = FIELD(max_memory),
          .minimum = (uint64_t)1 << 20,
          .maximum = (uint64_t)1 << 50},
@@ -210,14 +207,13 @@ options_socket_mode(const char *text)
 unsigned
 options_workers(const char *text)
 {
-        cpu_set_t cores;
         uint64_t number;
 
         if (strcmp(text, "auto") == 0)
-                return sched_getaffinity(0, sizeof(cores), &cores) == -1
-                               ? 1
-                               : (unsigned)CPU_COUNT(&cores);
-        return aw_opt_number(text, &number) == -1 || number > WORKERS_MAX ? 0 : (unsigned)number;
+                return uv_available_parallelism();
+        return aw_opt_number(text, &number) == -1 || number > OPTIONS_WORKERS_MAX
+                       ? 0
+                       : (unsigned)number;
 }
 
 gid_t
@@ -247,83 +243,21 @@ options_refuse_value(const struct server_options *options, const char *name, con
         free(sentence);
 }
 
-/* With the place where the value was said. */
-#define refuse(name, ...)                                                                          \
-        aw_opt_value_error(said, &options->config, (name), NULL, "--" name ": " __VA_ARGS__)
-
-/* How messages go. */
-static enum aw_opt_status
-check_messages(const struct aw_opt_program *said, const struct server_options *options)
-{
-        /* What may stand in a name (RFC 9110 section 5.6.2). */
-        static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                    "0123456789!#$%&'*+-.^_`|~";
-        struct ws_deflate_options deflate;
-
-        if (options->subprotocol[0] == '\0' ||
-            options->subprotocol[strspn(options->subprotocol, token)] != '\0')
-                return refuse("subprotocol", "'%s' is no subprotocol's name", options->subprotocol);
-        if (ws_deflate_parse(options->compress, &deflate) == -1)
-                return refuse("compress",
-                              "'%s' is not off, shared, context, or context:BITS with 9 to 15",
-                              options->compress);
-        return AW_OPT_RUN;
-}
-
-/* Where it listens, and for whom. */
-static enum aw_opt_status
-check_sockets(const struct aw_opt_program *said, const struct server_options *options)
-{
-        bool file = options_has_scheme(options, "unix:") || options_has_scheme(options, "ws+unix:");
-
-        if (options->socket_mode != NULL && options_socket_mode(options->socket_mode) == 0)
-                return refuse("socket-mode", "'%s' is not an octal mode from 1 to 777",
-                              options->socket_mode);
-        if (options->socket_mode != NULL && !file)
-                return refuse("socket-mode", "no --listen names a Unix socket");
-        if (options->socket_group != NULL && options_socket_group(options->socket_group) == 0)
-                return refuse("socket-group", "there is no group '%s' but root's",
-                              options->socket_group);
-        if (options->socket_group != NULL && !file)
-                return refuse("socket-group", "no --listen names a Unix socket");
-        if (options->admin != NULL && !admin_is_url(options->admin))
-                return refuse("admin", "'%s' is neither http://HOST:PORT nor unix:/PATH",
-                              options->admin);
-        return AW_OPT_RUN;
-}
-
-static enum aw_opt_status
-check_processes(const struct aw_opt_program *said, const struct server_options *options)
-{
-        if (options_workers(options->workers) == 0)
-                return refuse("workers", "'%s' is neither auto nor from 1 to %d", options->workers,
-                              WORKERS_MAX);
-        if (options->worker_timeout > 0 && options->worker_timeout < 100 * AW_MILLISECOND)
-                return refuse("worker-timeout", "it must be 0 or at least 100ms");
-        return AW_OPT_RUN;
-}
-
 static enum aw_opt_status
 check(const struct aw_opt_program *said, const struct server_options *options, int operands,
       char **argv)
 {
-        static enum aw_opt_status (*const groups[])(const struct aw_opt_program *said,
-                                                    const struct server_options *options) = {
-                tls_settings_check, access_settings_check, check_messages, check_sockets,
-                check_processes};
-        enum aw_opt_status status = AW_OPT_RUN;
-
-        if (operands > 0)
-                return aw_opt_usage_error(said, "unexpected argument '%s'", argv[1]);
-        for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]) && status == AW_OPT_RUN; i++)
-                status = groups[i](said, options);
-        return status;
+        return operands > 0 ? aw_opt_usage_error(said, "unexpected argument '%s'", argv[1])
+                            : options_check(said, options);
 }
 
+/* Of the machine, or of what a container may have. */
 static uint64_t
 quarter_of_memory(void)
 {
-        return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE) / 4;
+        uint64_t all = uv_get_total_memory(), granted = uv_get_constrained_memory();
+
+        return (granted > 0 && granted < all ? granted : all) / 4;
 }
 
 enum aw_opt_status

@@ -57,7 +57,15 @@ void options_clear(struct server_options *options);
 /* Whether a URL to listen on, or the default one, begins with this ("wss:"); without case. */
 bool options_has_scheme(const struct server_options *options, const char *scheme);
 
+/*
+ * options_check.c: what is wrong with what was read, which is said, and with its place. AW_OPT_RUN:
+ * nothing.
+ */
+enum aw_opt_status options_check(const struct aw_opt_program *said,
+                                 const struct server_options *options);
+
 /* How many workers that is, on this machine; 0: it is no such number. */
+#define OPTIONS_WORKERS_MAX 1024
 unsigned options_workers(const char *text);
 
 /* Logs which of the options that hold until the end have changed. */

@@ -52,7 +52,7 @@ FOREIGN = [
     ("openssl/*", "common/tls/* common/ws/* server/behave/digest.c server/auth*.c "
      "server/passwords.c tests/*"),
     ("ev.h", "common/loop/ev.c"),
-    ("uv.h", "common/loop/uv.c"),
+    ("uv.h", "common/loop/uv.c server/options.c"),
     ("zlib.h", "common/ws/codec.c tests/*"),
     ("crypt.h", "server/passwords.*"),
     ("jansson.h", "client/* server/*"),
