@@ -12,6 +12,7 @@
 
 #include "options.h"
 
+#include "await/deflate.h"
 #include "await/log.h"
 #include "await/tls.h"
 
