@@ -70,7 +70,7 @@ auth_close(struct auth *auth)
 
 /* The place where the field is kept, and its digest; NULL: that cannot be found out. */
 static unsigned char *
-place_of(const struct auth *auth, const char *field, unsigned char digest[AUTH_DIGEST])
+remembered_place(const struct auth *auth, const char *field, unsigned char digest[AUTH_DIGEST])
 {
         unsigned length = 0;
 
@@ -88,7 +88,7 @@ static bool
 is_remembered(const struct auth *auth, const char *field)
 {
         unsigned char digest[AUTH_DIGEST];
-        const unsigned char *place = place_of(auth, field, digest);
+        const unsigned char *place = remembered_place(auth, field, digest);
 
         return place != NULL && CRYPTO_memcmp(place, digest, AUTH_DIGEST) == 0;
 }
@@ -96,7 +96,7 @@ is_remembered(const struct auth *auth, const char *field)
 static void
 remember(const struct auth *auth, const char *field)
 {
-        unsigned char digest[AUTH_DIGEST], *place = place_of(auth, field, digest);
+        unsigned char digest[AUTH_DIGEST], *place = remembered_place(auth, field, digest);
 
         if (place != NULL)
                 memcpy(place, digest, AUTH_DIGEST);
@@ -117,7 +117,7 @@ field_of(const struct ws_request *request)
 
 /* Takes "Basic BASE64" apart into user and password, which lie in `out`; NULL: it is none. */
 static char *
-decode(const char *field, char out[CREDENTIALS_MAX + 3])
+decode_credentials(const char *field, char out[CREDENTIALS_MAX + 3])
 {
         static const char digits[] =
                 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -150,7 +150,7 @@ auth_look(struct auth *auth, const struct ws_request *request, struct ws_answer 
 
         if (auth->passwords == NULL)
                 return AUTH_IN;
-        right = field != NULL && decode(field, credentials) != NULL;
+        right = field != NULL && decode_credentials(field, credentials) != NULL;
         OPENSSL_cleanse(credentials, sizeof(credentials));
         if (!right)
                 return refuse_login(answer);
@@ -194,7 +194,7 @@ prepare(const struct auth *auth, const char *field)
 
         if (check == NULL)
                 return NULL;
-        check->password = decode(field, check->credentials);
+        check->password = decode_credentials(field, check->credentials);
         if (auth->passwords != NULL && check->password != NULL)
                 check->known = passwords_find(auth->passwords, check->credentials, check->hash);
         return check;

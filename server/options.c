@@ -249,7 +249,7 @@ check(const struct aw_opt_program *said, const struct server_options *options, i
       char **argv)
 {
         return operands > 0 ? aw_opt_usage_error(said, "unexpected argument '%s'", argv[1])
-                            : options_check(said, options);
+                            : options_verify(said, options);
 }
 
 /* Of the machine, or of what a container may have. */

@@ -58,10 +58,10 @@ void options_clear(struct server_options *options);
 bool options_has_scheme(const struct server_options *options, const char *scheme);
 
 /*
- * options_check.c: what is wrong with what was read, which is said, and with its place. AW_OPT_RUN:
+ * options_verify.c: what is wrong with what was read, which is said, and with its place. AW_OPT_RUN:
  * nothing.
  */
-enum aw_opt_status options_check(const struct aw_opt_program *said,
+enum aw_opt_status options_verify(const struct aw_opt_program *said,
                                  const struct server_options *options);
 
 /* How many workers that is, on this machine; 0: it is no such number. */

@@ -58,7 +58,7 @@ hash_wrong(const char *hash)
 
 /* What is wrong with the line, or NULL. */
 static const char *
-take_line(struct passwords *passwords, char *line)
+take_user(struct passwords *passwords, char *line)
 {
         char *colon = strchr(line, ':'), *hash = colon == NULL ? NULL : colon + 1;
         struct entry *entries;
@@ -86,7 +86,7 @@ take_line(struct passwords *passwords, char *line)
 
 /* Takes all lines. False, with the sentence. */
 static bool
-take_lines(struct passwords *passwords, FILE *in, const char *path,
+take_users(struct passwords *passwords, FILE *in, const char *path,
            char sentence[PASSWORDS_SENTENCE])
 {
         char line[LINE_LENGTH];
@@ -99,7 +99,7 @@ take_lines(struct passwords *passwords, FILE *in, const char *path,
                         wrong = "the line is too long";
                 line[length] = '\0';
                 if (wrong == NULL && line[0] != '\0' && line[0] != '#')
-                        wrong = take_line(passwords, line);
+                        wrong = take_user(passwords, line);
                 if (wrong != NULL)
                         snprintf(sentence, PASSWORDS_SENTENCE, "%.400s:%d: %s", path, number,
                                  wrong);
@@ -122,7 +122,7 @@ passwords_read(const char *path, char sentence[PASSWORDS_SENTENCE])
         if (passwords == NULL)
                 snprintf(sentence, PASSWORDS_SENTENCE, "cannot read '%.400s': %s", path,
                          strerror(errno));
-        else if (!take_lines(passwords, in, path, sentence)) {
+        else if (!take_users(passwords, in, path, sentence)) {
                 passwords_free(passwords);
                 passwords = NULL;
         }

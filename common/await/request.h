@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Requests that come to a listener, and how its handler answers them, at once or later: see
- * ws_listen_options in ws.h.
+ * ws_listen_options in ws.h. A request belongs to the library, what an answer points to to the
+ * handler.
  */
 #ifndef AW_REQUEST_H
 #define AW_REQUEST_H

@@ -95,21 +95,21 @@ aw_opt_value_error(const struct aw_opt_program *program, const struct aw_opt_con
 /* The environment. */
 
 static enum aw_opt_status
-out_of_memory(const struct aw_opt_program *program)
+lacks_memory(const struct aw_opt_program *program)
 {
         fprintf(stderr, "%s: out of memory\n", program->name);
         return AW_OPT_FAILED;
 }
 
 static enum aw_opt_status
-take_value(const struct aw_opt_program *placed, struct aw_opt_config *config,
+keep_value(const struct aw_opt_program *placed, struct aw_opt_config *config,
            const struct aw_opt *option, const char *text, void *values)
 {
         enum aw_opt_status status = aw_opt_store(placed, option, text, values);
 
         if (status == AW_OPT_RUN &&
             aw_opt_note_origin(config, option, text, AW_OPT_ENVIRONMENT) == -1)
-                return out_of_memory(placed);
+                return lacks_memory(placed);
         return status;
 }
 
@@ -125,12 +125,12 @@ take_words(const struct aw_opt_program *placed, struct aw_opt_config *config,
         if (copies != NULL)
                 config->copies = copies;
         if (rest == NULL)
-                return out_of_memory(placed);
+                return lacks_memory(placed);
         /* The configuration now owns the copy. */
         config->copies[config->copy_count++] = rest;
         while (status == AW_OPT_RUN && (word = strsep(&rest, SPACE)) != NULL)
                 if (*word != '\0')
-                        status = take_value(placed, config, option, word, values);
+                        status = keep_value(placed, config, option, word, values);
         return status;
 }
 
@@ -156,7 +156,7 @@ take_flag(const struct aw_opt_program *placed, struct aw_opt_config *config,
 
         if (truth == -1)
                 return aw_opt_usage_error(placed, "this is a switch: 1 or 0, not '%s'", text);
-        return truth == 0 ? AW_OPT_RUN : take_value(placed, config, option, NULL, values);
+        return truth == 0 ? AW_OPT_RUN : keep_value(placed, config, option, NULL, values);
 }
 
 const char *
@@ -187,7 +187,7 @@ aw_opt_take_environment(const struct aw_opt_program *program, struct aw_opt_conf
                 return take_flag(&placed, config, option, text, values);
         if (option->kind == AW_OPT_STRINGS)
                 return take_words(&placed, config, option, text, values);
-        return take_value(&placed, config, option, text, values);
+        return keep_value(&placed, config, option, text, values);
 }
 
 void

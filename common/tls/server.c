@@ -124,7 +124,7 @@ is_for(const struct aw_tls_identity *identity, const char *name)
 }
 
 static bool
-show(SSL *ssl, const struct aw_tls_identity *identity)
+show_identity(SSL *ssl, const struct aw_tls_identity *identity)
 {
         STACK_OF(X509) *chain = NULL;
 
@@ -150,7 +150,7 @@ choose_identity(SSL *ssl, void *argument)
                 if (!chosen)
                         SSL_certs_clear(ssl);
                 chosen = true;
-                if (!show(ssl, &context->identities[i]))
+                if (!show_identity(ssl, &context->identities[i]))
                         return 0;
         }
         return 1;

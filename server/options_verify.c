@@ -31,7 +31,7 @@ check_messages(const struct aw_opt_program *said, const struct server_options *o
 
 /* Where it listens, and for whom. */
 static enum aw_opt_status
-check_sockets(const struct aw_opt_program *said, const struct server_options *options)
+check_listening(const struct aw_opt_program *said, const struct server_options *options)
 {
         bool file = options_has_scheme(options, "unix:") || options_has_scheme(options, "ws+unix:");
 
@@ -63,11 +63,11 @@ check_processes(const struct aw_opt_program *said, const struct server_options *
 }
 
 enum aw_opt_status
-options_check(const struct aw_opt_program *said, const struct server_options *options)
+options_verify(const struct aw_opt_program *said, const struct server_options *options)
 {
         static enum aw_opt_status (*const groups[])(const struct aw_opt_program *said,
                                                     const struct server_options *options) = {
-                tls_settings_check, access_settings_check, check_messages, check_sockets,
+                tls_settings_check, access_settings_check, check_messages, check_listening,
                 check_processes};
         enum aw_opt_status status = AW_OPT_RUN;
 
