@@ -62,7 +62,7 @@ bool options_has_scheme(const struct server_options *options, const char *scheme
  * nothing.
  */
 enum aw_opt_status options_verify(const struct aw_opt_program *said,
-                                 const struct server_options *options);
+                                  const struct server_options *options);
 
 /* How many workers that is, on this machine; 0: it is no such number. */
 #define OPTIONS_WORKERS_MAX 1024
