@@ -58,7 +58,7 @@ hash_wrong(const char *hash)
 
 /* What is wrong with the line, or NULL. */
 static const char *
-take_entry(struct passwords *passwords, char *line)
+take_account(struct passwords *passwords, char *line)
 {
         char *colon = strchr(line, ':'), *hash = colon == NULL ? NULL : colon + 1;
         struct entry *entries;
@@ -86,8 +86,8 @@ take_entry(struct passwords *passwords, char *line)
 
 /* Takes all lines. False, with the sentence. */
 static bool
-take_entries(struct passwords *passwords, FILE *in, const char *path,
-             char sentence[PASSWORDS_SENTENCE])
+take_accounts(struct passwords *passwords, FILE *in, const char *path,
+              char sentence[PASSWORDS_SENTENCE])
 {
         char line[LINE_LENGTH];
         const char *wrong = NULL;
@@ -99,7 +99,7 @@ take_entries(struct passwords *passwords, FILE *in, const char *path,
                         wrong = "the line is too long";
                 line[length] = '\0';
                 if (wrong == NULL && line[0] != '\0' && line[0] != '#')
-                        wrong = take_entry(passwords, line);
+                        wrong = take_account(passwords, line);
                 if (wrong != NULL)
                         snprintf(sentence, PASSWORDS_SENTENCE, "%.400s:%d: %s", path, number,
                                  wrong);
@@ -122,7 +122,7 @@ passwords_read(const char *path, char sentence[PASSWORDS_SENTENCE])
         if (passwords == NULL)
                 snprintf(sentence, PASSWORDS_SENTENCE, "cannot read '%.400s': %s", path,
                          strerror(errno));
-        else if (!take_entries(passwords, in, path, sentence)) {
+        else if (!take_accounts(passwords, in, path, sentence)) {
                 passwords_free(passwords);
                 passwords = NULL;
         }
