@@ -7,6 +7,7 @@
  *
  * A handshake is counted first, and then compared, so that two workers never let one too many in.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
@@ -20,14 +21,20 @@
 #define RESERVE_LEAST 16
 #define RESERVE_MOST  1024
 
+/* One that has been counted. */
+struct pending {
+        struct pending *next;
+        const struct ws *ws;
+        bool addressed;
+        uint64_t key; /* its address */
+};
+
 static struct {
         struct shared *shared;
         struct worker_block *block;
         unsigned worker;
         const struct limit_options *options;
-        bool pending; /* a handshake was let in and counted, and is not open yet */
-        bool addressed;
-        uint64_t key; /* its address */
+        struct pending *pending; /* the handshakes that were let in, and are not open yet */
 } mine;
 
 /* Options. */
@@ -98,55 +105,69 @@ sum_connections(bool open)
 }
 
 static void
-forget_address(const char *peer)
+count(const struct pending *one)
 {
-        uint64_t key;
-
-        if (addresses_key(mine.shared->addresses, peer, &key))
-                addresses_remove(mine.shared->addresses, mine.worker, key);
-}
-
-/* Something else was answered than 101. */
-static void
-undo_pending(void)
-{
-        if (!mine.pending)
-                return;
-        mine.pending = false;
-        atomic_fetch_sub(&mine.block->open, 1);
-        if (mine.addressed)
-                addresses_remove(mine.shared->addresses, mine.worker, mine.key);
-}
-
-static void
-count_pending(const struct ws_request *request)
-{
-        mine.pending = true;
-        mine.addressed = addresses_key(mine.shared->addresses, request->peer, &mine.key);
         atomic_fetch_add(&mine.block->open, 1);
-        if (mine.addressed)
-                addresses_add(mine.shared->addresses, mine.worker, mine.key);
+        if (one->addressed)
+                addresses_add(mine.shared->addresses, mine.worker, one->key);
+}
+
+static void
+uncount(const struct pending *one)
+{
+        atomic_fetch_sub(&mine.block->open, 1);
+        if (one->addressed)
+                addresses_remove(mine.shared->addresses, mine.worker, one->key);
+}
+
+/* What it is counted under. */
+static void
+find_address(struct pending *one, const char *peer)
+{
+        one->addressed = addresses_key(mine.shared->addresses, peer, &one->key);
+}
+
+/* Of the few that are between their answer and its being sent; or NULL. The caller's. */
+static struct pending *
+take_pending(const struct ws *ws)
+{
+        struct pending **at = &mine.pending, *found;
+
+        while (*at != NULL && (*at)->ws != ws)
+                at = &(*at)->next;
+        found = *at;
+        if (found != NULL)
+                *at = found->next;
+        return found;
+}
+
+/* It was open, or something else was answered than 101, or it was lost before that. */
+static void
+count_ended(const struct ws *ws, const struct ws_info *info)
+{
+        struct pending open, *pending = take_pending(ws);
+
+        atomic_fetch_sub(&mine.block->accepted, 1);
+        if (info->opened != 0) {
+                find_address(&open, info->peer);
+                uncount(&open);
+        } else if (pending != NULL) {
+                uncount(pending);
+        }
+        free(pending);
 }
 
 void
-limit_event(enum ws_event event, const struct ws_info *info)
+limit_event(enum ws_event event, const struct ws *ws, const struct ws_info *info)
 {
-        if (mine.shared == NULL || event == WS_EVENT_TURNED_AWAY)
+        if (mine.shared == NULL)
                 return;
-        /* A handshake becomes open, or not, before anything else happens. */
-        if (event == WS_EVENT_OPENED)
-                mine.pending = false;
-        else
-                undo_pending();
         if (event == WS_EVENT_ACCEPTED)
                 atomic_fetch_add(&mine.block->accepted, 1);
-        if (event != WS_EVENT_ENDED)
-                return;
-        atomic_fetch_sub(&mine.block->accepted, 1);
-        if (info->opened == 0)
-                return;
-        atomic_fetch_sub(&mine.block->open, 1);
-        forget_address(info->peer);
+        else if (event == WS_EVENT_OPENED)
+                free(take_pending(ws));
+        else if (event == WS_EVENT_ENDED)
+                count_ended(ws, info);
 }
 
 /* Refusing. */
@@ -211,48 +232,78 @@ static const struct {
 };
 #define REFUSALS (sizeof(refusals) / sizeof(refusals[0]))
 
-/* Whether the handshake that was counted last is over it. */
-static bool
-is_one_too_many(enum metrics_limit limit)
-{
-        const struct limit_options *options = mine.options;
-        uint64_t rate, burst;
-
-        switch (limit) {
-        case METRICS_RATE_PER_ADDRESS:
-                return mine.addressed &&
-                       limit_parse_rate(options->rate_per_address, &rate, &burst) == 0 &&
-                       rate > 0 &&
-                       !addresses_allow(mine.shared->addresses, mine.key, rate, burst,
-                                        aw_loop_now());
-        case METRICS_MAX_PER_ADDRESS:
-                return mine.addressed && options->max_per_address > 0 &&
-                       addresses_count(mine.shared->addresses, mine.key) > options->max_per_address;
-        default:
-                return options->max_connections > 0 &&
-                       sum_connections(true) > options->max_connections;
-        }
-}
-
-bool
-limit_answer(const struct ws_request *request, struct ws_answer *answer)
+static void
+refuse_handshake(enum metrics_limit limit, struct ws_answer *answer)
 {
         size_t i = 0;
 
-        undo_pending();
-        if (!request->upgrade)
-                return false;
-        count_pending(request);
-        while (i < REFUSALS && !is_one_too_many(refusals[i].limit))
+        while (refusals[i].limit != limit)
                 i++;
-        if (i == REFUSALS)
-                return false;
-        undo_pending();
-        metrics_limit(refusals[i].limit);
+        metrics_limit(limit);
+        if (answer->done != NULL)
+                answer->done(answer);
         *answer = (struct ws_answer){.status = refusals[i].status,
                                      .fields = refusals[i].retry,
                                      .field_count = 1,
                                      .why = refusals[i].why,
                                      .body = refusals[i].body};
+}
+
+bool
+limit_rate(const struct ws_request *request, struct ws_answer *answer)
+{
+        uint64_t key, rate, burst;
+
+        if (!request->upgrade ||
+            limit_parse_rate(mine.options->rate_per_address, &rate, &burst) == -1 || rate == 0 ||
+            !addresses_key(mine.shared->addresses, request->peer, &key) ||
+            addresses_allow(mine.shared->addresses, key, rate, burst, aw_loop_now()))
+                return false;
+        refuse_handshake(METRICS_RATE_PER_ADDRESS, answer);
         return true;
+}
+
+static bool
+is_too_many_of_address(const struct pending *one)
+{
+        uint64_t max = mine.options->max_per_address;
+
+        return max > 0 && one->addressed && addresses_count(mine.shared->addresses, one->key) > max;
+}
+
+static bool
+is_too_many(void)
+{
+        uint64_t max = mine.options->max_connections;
+
+        return max > 0 && sum_connections(true) > max;
+}
+
+void
+limit_count(const struct ws_request *request, struct ws_answer *answer)
+{
+        struct pending *one;
+        struct ws_info info;
+        bool crowded;
+
+        ws_info(request->ws, &info);
+        /* It may have been lost while a task decided. */
+        if (!request->upgrade || answer->status != 101 || info.ended != 0)
+                return;
+        one = malloc(sizeof(*one));
+        if (one == NULL) {
+                refuse_handshake(METRICS_MAX_CONNECTIONS, answer);
+                return;
+        }
+        *one = (struct pending){.next = mine.pending, .ws = request->ws};
+        find_address(one, request->peer);
+        count(one);
+        crowded = is_too_many_of_address(one);
+        if (!crowded && !is_too_many()) {
+                mine.pending = one;
+                return;
+        }
+        uncount(one);
+        free(one);
+        refuse_handshake(crowded ? METRICS_MAX_PER_ADDRESS : METRICS_MAX_CONNECTIONS, answer);
 }

@@ -112,12 +112,15 @@ void limit_use(struct shared *shared, unsigned worker, const struct limit_option
 void limit_listen(struct ws_listen_options *listening);
 
 /*
- * A handler's part: refuses a handshake that is one too many. True if it did. Otherwise it is counted
- * until it ends, or comes to nothing.
+ * A handler's part. The first is for each request, before anything that costs more: true if it is
+ * refused, for its address makes too many handshakes. The second is for an answer that is settled:
+ * a WebSocket that is one too many is refused instead; otherwise it is counted until it ends, or
+ * comes to nothing.
  */
-bool limit_answer(const struct ws_request *request, struct ws_answer *answer);
+bool limit_rate(const struct ws_request *request, struct ws_answer *answer);
+void limit_count(const struct ws_request *request, struct ws_answer *answer);
 
 /* What happens to connections: see struct ws_watch. */
-void limit_event(enum ws_event event, const struct ws_info *info);
+void limit_event(enum ws_event event, const struct ws *ws, const struct ws_info *info);
 
 #endif

@@ -14,10 +14,15 @@ const char *const metrics_code_names[METRICS_CODES] = {
         "1000", "1001", "1002", "1003", "1004", "1005", "1006",      "1007",      "1008", "1009",
         "1010", "1011", "1012", "1013", "1014", "1015", "3000-3999", "4000-4999", "other"};
 
-const char *const metrics_reason_names[METRICS_REASONS] = {
-        "tls",       "timeout",   "gone",      "descriptors", "bad_request",
-        "login",     "forbidden", "not_found", "method",      "upgrade_required",
-        "too_large", "busy",      "limited",   "ending",      "other"};
+const char *const metrics_reason_names[METRICS_REASONS] = {"tls",         "client_certificate",
+                                                           "origin",      "timeout",
+                                                           "gone",        "descriptors",
+                                                           "bad_request", "login",
+                                                           "forbidden",   "not_found",
+                                                           "method",      "upgrade_required",
+                                                           "too_large",   "busy",
+                                                           "limited",     "ending",
+                                                           "other"};
 
 /* Options. The first are enum ws_limit, the others enum metrics_limit. */
 const char *const metrics_limit_names[METRICS_LIMITS] = {
@@ -125,6 +130,12 @@ const struct metrics_row metrics_table[] = {
         {.name = "tls_errors_total",
          .help = "TLS sessions that broke, in their handshakes or later.",
          AT(tls_errors)},
+        {.name = "certificate_expiry_time_seconds",
+         .help = "When the first of the certificates expires, since unix epoch in seconds.",
+         .type = METRICS_GAUGE,
+         .microseconds = true,
+         .earliest = true,
+         AT(certificate_expiry)},
         {.name = "handshake_seconds",
          .help = "From when a connection was accepted to when it was a WebSocket, TLS included.",
          .type = METRICS_HISTOGRAM,
@@ -218,6 +229,10 @@ metrics_reason_index(const struct ws_info *info)
                         {503, "busy"}};
         size_t i;
 
+        if (info->client_refused)
+                return metrics_reason_named("client_certificate");
+        if (info->foreign_origin)
+                return metrics_reason_named("origin");
         for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
                 if (refusals[i].status == info->status)
                         return metrics_reason_named(refusals[i].reason);

@@ -105,6 +105,8 @@ observe_describe(const struct ws_info *info)
         if (info->tls != NULL) {
                 observe_set_text(object, "tls", info->tls, NAME_MAX);
                 json_object_set_new(object, "resumed", json_boolean(info->resumed));
+                observe_set_text(object, "server_name", info->server_name, NAME_MAX);
+                observe_set_text(object, "client", info->client_subject, NAME_MAX);
         }
         return object;
 }
@@ -121,7 +123,7 @@ observe_event(void *argument, enum ws_event event, const struct ws *ws)
         }
         ws_info(ws, &info);
         metrics_event(event, &info);
-        limit_event(event, &info);
+        limit_event(event, ws, &info);
         if (event == WS_EVENT_ENDED && access_log_is_open())
                 access_log_write(observe_describe(&info));
 }
