@@ -298,7 +298,7 @@ neighbours: $(programs) build/certs/localhost.pem ## attacks beside clients that
 
 # It takes a minute or two.
 testssl: | deps ## let testssl.sh look at the server's TLS
-	+@$(MAKE) test suite='$(wildcard tests/tls/*_test.py)' limit=300
+	+@$(MAKE) test suite='$(wildcard tests/tls/*_test.py)' limit=660
 
 # The first of the back ends is the one that `test` runs the programs on.
 loops: ## run the tests of both programs on the other back ends, libuv and poll

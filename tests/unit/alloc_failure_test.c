@@ -436,10 +436,13 @@ ask(struct ws *ws)
         return error == 0 ? 0 : -1;
 }
 
+typedef void request_handler(const struct ws_request *request, struct ws_answer *answer,
+                             void *argument);
+
 static async int
-talk(NOTHING)
+talk_as_decided(request_handler *handler)
 {
-        struct ws_listen_options here = {.url = "ws://127.0.0.1:0"};
+        struct ws_listen_options here = {.url = "ws://127.0.0.1:0", .handler = handler};
         struct ws_listener *listener = await(ws_listen(&here, NULL));
         struct ws_connect_options there = {.url = NULL};
         struct aw_task *task = NULL;
@@ -467,6 +470,35 @@ talk(NOTHING)
         test_log_find("memory");
         errno = error == EPIPE || error == EPROTO || error == ECONNRESET ? ENOMEM : error;
         return error == 0 ? 0 : -1;
+}
+
+static async int
+talk(NOTHING)
+{
+        return await(talk_as_decided(NULL));
+}
+
+static async void
+decide_nothing(const struct ws_request *request, struct ws_answer *answer, void *argument)
+{
+        (void)request;
+        (void)answer;
+        (void)argument;
+        await(aw_sleep(0));
+}
+
+static void
+leave_it_to_a_task(const struct ws_request *request, struct ws_answer *answer, void *argument)
+{
+        (void)request;
+        (void)argument;
+        answer->later = decide_nothing;
+}
+
+static async int
+talk_after_a_decision(NOTHING)
+{
+        return await(talk_as_decided(leave_it_to_a_task));
 }
 
 static async int
@@ -561,6 +593,7 @@ main(void)
                 without_memory(connect_streams),
                 without_memory(run_a_program),
                 without_memory(talk),
+                without_memory(talk_after_a_decision),
         };
         const char *loop = getenv("AW_TEST_LOOP");
 
