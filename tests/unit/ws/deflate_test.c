@@ -462,9 +462,9 @@ inflate_a_bomb(struct pair *pair, bool stands)
                         held_bytes(pair->server) > most_held ? held_bytes(pair->server) : most_held;
                 before = now;
         }
-        /* A kilobyte more is begun before the share is used up, and sums of turns are seen. */
+        /* A step more is begun before the share is used up, and sums of turns are seen. */
         clock_stands = false;
-        expect(most <= 2 * (WS_DEFLATE_BYTES + 1032 * 1024));
+        expect(most <= 2 * (MIB + 128 * 1024));
         expect(most_held < WS_CONNECTION_MAX(16 * MIB));
         expect_int(await(ws_receive(pair->server, &message, SOON)), 0);
         expect_message(&message, WS_BINARY, zeros, 16 * MIB);
