@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Wraps: malloc calloc realloc mmap mremap. */
 /* Memory runs out while messages are compressed and inflated, at the first request, the second, ... */
-#include <stdarg.h>
 #include <sys/mman.h>
 
 #include "unit/ws/raw.h"
@@ -73,7 +72,7 @@ __wrap_mremap(void *address, size_t before, size_t length, int flags, ...)
 
 static size_t number; /* of the request that fails */
 
-enum { LENGTH = 9 << 20 };
+enum { LENGTH = 5 << 20, NOISE = 256 << 10 };
 static uint8_t data[LENGTH];
 
 /* A received message goes back once more, as it is. Each step may fail, and then says ENOMEM, or ends. */
@@ -110,7 +109,7 @@ run_out(enum ws_deflate_mode mode)
 
         /* Bytes that need a large buffer, and others. */
         for (size_t i = 0; i < LENGTH; i++)
-                data[i] = i < LENGTH / 2 ? 'x' : (uint8_t)(i * 2654435761u >> 13);
+                data[i] = i < LENGTH - NOISE ? 'x' : (uint8_t)(i * 2654435761u >> 13);
         ran_out = true;
         for (number = 0; ran_out; number++) {
                 ran_out = false;
