@@ -190,6 +190,22 @@ leave_codec(struct squeeze *squeeze, bool good)
                 ws_codec_release(squeeze->codec);
 }
 
+/*
+ * A message that stands alone needs no window beyond its own length. zlib clears a table for each one,
+ * which goes with the window: 64 KiB for the largest.
+ */
+static unsigned
+window_bits(const struct squeeze *squeeze)
+{
+        static const unsigned kinds[] = {11, 13};
+        unsigned most = squeeze->ws->deflate->agreed.send_bits;
+
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && may_give_up(squeeze); i++)
+                if (squeeze->message->length <= (size_t)1 << kinds[i] && kinds[i] < most)
+                        return kinds[i];
+        return most;
+}
+
 /* 0, and the buffer or none; or -1 with errno, and the connection may be freed. */
 static int
 squeeze_run(struct squeeze *squeeze, uint8_t opcode, aw_time deadline)
@@ -200,7 +216,7 @@ squeeze_run(struct squeeze *squeeze, uint8_t opcode, aw_time deadline)
 
         squeeze->codec = deflate->deflater;
         if (squeeze->codec == NULL)
-                squeeze->codec = ws_codec_deflater(deflate->agreed.send_bits, deflate->level);
+                squeeze->codec = ws_codec_deflater(window_bits(squeeze), deflate->level);
         if (squeeze->codec == NULL)
                 return -1;
         /* It is ours now. */
