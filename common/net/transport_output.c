@@ -15,6 +15,7 @@
 #define DIRECT_SIZE ((size_t)4 << 10)    /* so much is encrypted from where it is */
 #define WRITE_SIZE  ((size_t)256 << 10)  /* bytes for one write of the kernel's, about */
 #define TAIL_SIZE   ((size_t)16 << 10)   /* so little goes out with the write before */
+#define LARGE_SIZE  ((size_t)64 << 10)   /* over so much waits for its turn, if many send */
 #define TURN_SIZE   ((size_t)1088 << 10) /* bytes in a turn: a message of 1 MiB fits */
 
 /* Output. */
@@ -222,9 +223,15 @@ share_use(struct aw_transport *transport)
 static void
 gather_cut(struct aw_transport *transport)
 {
+        bool enough;
+
         gather_stop(transport);
         gather_start(transport);
-        if (transport->begun ? share_use(transport) : !share_begin(transport))
+        if (!transport->begun)
+                enough = !share_begin(transport);
+        else
+                enough = transport->share > transport->counted && share_use(transport);
+        if (enough)
                 transport->share = transport->counted = TURN_SIZE;
 }
 
@@ -347,13 +354,13 @@ aw_transport_write(struct aw_transport *transport, const uint8_t *data, size_t l
 {
         struct aw_transport *before;
         size_t done = length;
-        bool large = length > AW_TRANSPORT_WHOLE;
+        bool large = length > LARGE_SIZE;
 
         if (transport->phase < PHASE_OPEN || transport->out != WAY_OPEN)
                 aw_log_abort("aw_transport_write(): the transport is not open");
         if (transport->broken || transport->socket.closing)
                 return -1;
-        if (large && aw_transport_full(transport)) {
+        if (length > AW_TRANSPORT_WHOLE && aw_transport_full(transport)) {
                 output_wait(transport);
                 return 0;
         }

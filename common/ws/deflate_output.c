@@ -197,7 +197,7 @@ leave_codec(struct squeeze *squeeze, bool good)
 static unsigned
 window_bits(const struct squeeze *squeeze)
 {
-        static const unsigned kinds[] = {11, 13};
+        static const unsigned kinds[] = {11, 13, 14};
         unsigned most = squeeze->ws->deflate->agreed.send_bits;
 
         for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && may_give_up(squeeze); i++)
