@@ -309,7 +309,7 @@ turn_ends(struct aw_loop *loop)
 
 /* Before the kernel is asked what is ready. */
 static void
-look(struct aw_loop *loop)
+ask_kernel(struct aw_loop *loop)
 {
         loop->looks++;
         if (loop->slow >= 0)
@@ -369,7 +369,7 @@ need_not_poll(struct aw_loop *loop)
                 return true;
         if (!loop->busy)
                 return false;
-        look(loop);
+        ask_kernel(loop);
         return aw_socket_serve_set(loop);
 }
 
@@ -379,7 +379,7 @@ poll_once(struct aw_loop *loop, bool wait)
         if (need_not_poll(loop))
                 return;
         loop->unpolled = 0;
-        look(loop);
+        ask_kernel(loop);
         loop->backend->poll(loop, poll_until(loop, wait));
         loop->woken = false;
 }
