@@ -4,7 +4,8 @@
 #
 #   CC CFLAGS CPPFLAGS LDFLAGS LDLIBS   the compiler and what it is given besides our own flags
 #   PREFIX DESTDIR                      where `make install` installs, and below which root
-#   FLAVOUR                             release, debug, clang, asan or tsan: each has its directory
+#   FLAVOUR                             release, debug, clang, asan, tsan, fuzz or coverage: each
+#                                       has its directory
 #   V=1                                 show commands, and all that the tests print
 
 VERSION := 0.1.0
@@ -15,8 +16,10 @@ PREFIX ?= /usr/local
 OBJCOPY ?= objcopy
 # Debian's modules for Python belong to Debian's Python.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
-ifeq ($(FLAVOUR) $(origin CC),clang default)
+ifneq ($(filter clang fuzz,$(FLAVOUR)),)
+ifeq ($(origin CC),default)
 CC := clang
+endif
 endif
 export CC CPPFLAGS PYTHON
 export PYTHONDONTWRITEBYTECODE := 1
@@ -71,6 +74,8 @@ OBJ := $(BUILD)/obj
 optimise.debug := -O0 -g3
 optimise.asan := -O1 -g
 optimise.tsan := -O1 -g
+optimise.fuzz := -O1 -g
+optimise.coverage := -O0 -g
 CFLAGS ?= $(or $(optimise.$(FLAVOUR)),-O2 -g)
 # _FORTIFY_SOURCE warns where nothing is optimised.
 harden := -fstack-protector-strong \
@@ -81,7 +86,9 @@ flavour.clang := $(harden)
 flavour.debug := -fno-omit-frame-pointer
 flavour.asan := $(sanitize) -fsanitize=address,undefined
 flavour.tsan := $(sanitize) -fsanitize=thread
-$(if $(flavour.$(FLAVOUR)),,$(error FLAVOUR is release, debug, clang, asan or tsan))
+flavour.fuzz := $(sanitize) -fsanitize=address,undefined,fuzzer-no-link
+flavour.coverage := --coverage -fprofile-update=atomic
+$(if $(flavour.$(FLAVOUR)),,$(error FLAVOUR is release, debug, clang, asan, tsan, fuzz or coverage))
 
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wcast-qual -Wvla $(if $(filter true,$(CI)),-Werror)
@@ -161,13 +168,16 @@ wsbench_unit := $(filter $(BUILD)/tests/bench/%,$(unit))
 $(wsbench_unit): $(filter-out %/main.o,$(wsbench_o))
 # A test may stand between the library and functions of the C library, and says so: "Wraps: NAMES".
 wraps = $(patsubst %,-Wl$(comma)--wrap=%,\
-	$(shell sed -n 's:^/\* Wraps\: \(.*\)\. \*/$$:\1:p' $(@:$(BUILD)/tests/%=tests/unit/%.c)))
+	$(shell sed -n 's:^/\* Wraps\: \(.*\)\. \*/$$:\1:p' \
+	$(wildcard $(@:$(BUILD)/tests/%=tests/unit/%.c) $(@:$(BUILD)/tests/%=tests/fuzz/%.c))))
 $(unit): private extra = $(cmocka_libs) $(wraps)
 $(wsbench_unit): private extra += $(OBJ)/common.a $(jansson_libs) -lm
 $(filter $(BUILD)/tests/server/%,$(unit)): private extra += $(OBJ)/common.a $(jansson_libs)
-# Without libFuzzer they replay inputs made beforehand.
-$(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
-$(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY
+# A fuzzer takes what it needs of the programs. Without libFuzzer it replays its corpus.
+$(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/programs.a $(OBJ)/common.a
+$(if $(filter fuzz,$(FLAVOUR)),,$(fuzz): $(OBJ)/tests/fuzz/replay.o)
+$(fuzz): private extra = $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer) $(jansson_libs) $(edit_libs) -lm $(wraps)
+$(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = $(jansson_cflags) $(edit_cflags)
 
 $(programs) $(examples) $(scenarios) $(benches) $(unit) $(fuzz):
 	@mkdir -p $(@D)
@@ -175,6 +185,10 @@ $(programs) $(examples) $(scenarios) $(benches) $(unit) $(fuzz):
 
 # All of the library, for our own programs.
 $(OBJ)/common.a: $(common_o) $(cli_o)
+	@rm -f $@ && $(AR) rcs $@ $^
+
+# All but what makes programs of them.
+$(OBJ)/programs.a: $(server_parts_o) $(filter-out %/main.o,$(client_o) $(wsbench_o))
 	@rm -f $@ && $(AR) rcs $@ $^
 
 # One object, in which only what is marked AW_API is still global.
