@@ -78,7 +78,9 @@ optimise.fuzz := -O1 -g
 optimise.coverage := -O0 -g
 CFLAGS ?= $(or $(optimise.$(FLAVOUR)),-O2 -g)
 # _FORTIFY_SOURCE warns where nothing is optimised.
-harden := -fstack-protector-strong \
+# Shadow stacks (the other half of -fcf-protection) know nothing of tasks' stacks.
+harden := -fstack-protector-strong -fstack-clash-protection \
+	$(if $(filter x86_64,$(shell uname -m)),-fcf-protection=branch) \
 	$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 sanitize := -fno-sanitize-recover=all -fno-omit-frame-pointer
 flavour.release := $(harden)
@@ -220,14 +222,16 @@ quote = '$(subst ','\'',$(1))'
 
 # The packages that are missing: all goals need what it takes to build, some need more. Who builds
 # and installs has packages installed by nobody but himself; who runs or tests wants to see it run.
-installing := deps run demo test asan loops tsan prometheus lint check-all page-% conformance bench% %/tested
+# Each has a group of packages of its name.
+alone := prometheus lint fuzz analyze valgrind coverage
+installing := deps run demo test asan loops tsan prometheus lint check-all page-% conformance bench% %/tested \
+	$(alone) fuzzed
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
 		build $(if $(filter test %/tested page-% bench% conformance,$(MAKECMDGOALS)),test \
 		$(if $(filter true,$(CI)),peers)) \
 		$(if $(filter page-%,$(MAKECMDGOALS)),page) \
-		$(if $(filter prometheus,$(MAKECMDGOALS)),prometheus) \
-		$(if $(filter lint,$(MAKECMDGOALS)),lint) $(if $(filter bench%,$(MAKECMDGOALS)),bench)
+		$(filter $(alone),$(MAKECMDGOALS)) $(if $(filter bench%,$(MAKECMDGOALS)),bench)
 
 # Running.
 
@@ -255,13 +259,14 @@ suite.debug := $(suite.release)
 suite.clang := $(cases)
 suite.asan := $(cases) $(ORACLE) $(BENCH_TESTS) $(E2E)
 suite.tsan := $(addprefix $(BUILD)/tests/,$(THREADS))
+suite.coverage := $(cases) $(ORACLE) $(E2E)
 suite := $(suite.$(FLAVOUR))
 # In CI nothing may be skipped, but for what cannot be under a sanitizer.
 strict := $(and $(filter true,$(CI)),$(filter release,$(FLAVOUR)),--strict)
-limit := $(if $(filter asan tsan,$(FLAVOUR)),180,60)
+limit := $(if $(filter asan tsan coverage,$(FLAVOUR)),180,60)
 in_tests = env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) CERTS=build/certs \
 	NODE_PATH=$(call quote,$(CURDIR)/build/npm/node_modules) $(PYTHON)
-run_tests = $(in_tests) tests/run $(V:%=-v) $(strict) -t $(limit) $(suite) && touch $(BUILD)/tested
+run_tests = $(in_tests) tests/run $(V:%=-v) $(strict) -t $(limit) $(if $(under),--under $(call quote,$(under))) $(suite) && touch $(BUILD)/tested
 tested := $(programs) $(library) $(examples) build/certs/localhost.pem \
 	$(filter $(BUILD)/%,$(subst :, ,$(suite))) \
 	$(if $(filter $(BENCH_TESTS),$(suite)),$(BUILD)/bench/limit) \
@@ -302,6 +307,30 @@ prometheus: | deps ## scrape wsechod with a real Prometheus, and check the dashb
 loops: ## run the tests of both programs on the other back ends, libuv and poll
 	+@$(MAKE) test suite='$(foreach loop,uv poll,$(addprefix $(loop):,$(E2E) $(INTEROP)))'
 
+fuzz: | deps ## run the fuzzers, two at once: time=60 (seconds for each), only="http url"
+	+@$(MAKE) FLAVOUR=fuzz fuzzed
+
+fuzzed: $(fuzz)
+	@tests/fuzz/run --time $(or $(time),60) --work $(BUILD)/corpus \
+		$(if $(only),$(only:%=$(BUILD)/tests/%_fuzz),$(fuzz))
+
+analyze: | deps ## look for faults with gcc -fanalyzer and cppcheck
+	@FLAGS=$(call quote,$(language)) $(PYTHON) tests/lint/analyze.py
+
+# The first of the back ends alone.
+valgrind: | deps ## run the unit tests under Valgrind's memcheck
+	+@$(MAKE) test limit=600 under='valgrind -q --error-exitcode=99 --leak-check=full \
+		--errors-for-leak-kinds=definite --show-leak-kinds=definite --suppressions=tests/valgrind.supp' \
+		suite='$(filter-out ev:% uv:% poll:% %_fuzz,$(cases)) $(filter ev:%,$(cases))'
+
+hardening: $(programs) $(library) ## verify how the programs and the library were built
+	@$(PYTHON) tests/lint/hardening.py $(programs) $(library)
+
+coverage: | deps ## tell how much of the code the tests run; it fails below 90 %
+	@mkdir -p build/coverage && find build/coverage -name '*.gcda' -delete
+	+@$(MAKE) FLAVOUR=coverage test
+	@$(PYTHON) tests/lint/coverage.py build/coverage/obj
+
 tsan: ## run the tests of threads under ThreadSanitizer
 	+@$(MAKE) FLAVOUR=tsan test
 
@@ -317,7 +346,7 @@ page-picture: $(browsing) ## make the README's picture anew, server/page/page.pn
 lint: $(library) ## check format, style, borders, awaits and exported symbols
 	@BUILD=$(BUILD) FLAGS=$(call quote,$(language)) tests/lint/run
 
-check-all: ## everything: tests on each back end, lint, sanitizers, clang, examples, demo
+check-all: ## everything: tests on each back end, analysis, sanitizers, fuzzers, clang, demo
 	+@$(MAKE) lint
 	+@$(MAKE) $(BUILD)/tested
 	+@$(MAKE) loops
@@ -325,6 +354,11 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 	+@$(MAKE) page-test
 	+@$(MAKE) asan
 	+@$(MAKE) tsan
+	+@$(MAKE) analyze
+	+@$(MAKE) hardening
+	+@$(MAKE) valgrind
+	+@$(MAKE) coverage
+	+@$(MAKE) fuzz
 	+@$(MAKE) FLAVOUR=clang all examples && $(MAKE) FLAVOUR=clang test
 	+@$(MAKE) examples demo
 
@@ -429,6 +463,6 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all deps run demo examples certs test asan loops tsan prometheus lint check-all page-test page-picture distro \
+.PHONY: all deps run demo examples certs fuzz fuzzed analyze valgrind hardening coverage test asan loops tsan prometheus lint check-all page-test page-picture distro \
 	conformance bench bench-await bench-await-instructions bench-instructions \
 	install uninstall clean help FORCE

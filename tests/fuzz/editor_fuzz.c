@@ -98,8 +98,8 @@ open_editor(struct keys *keys)
 static void
 check_keys(const wchar_t *text, size_t length)
 {
-        static struct keys keys = {.max = LINE_MAX_LENGTH, .end_of_file = 4,
-                                   .complete = command_complete};
+        static struct keys keys = {
+                .max = LINE_MAX_LENGTH, .end_of_file = 4, .complete = command_complete};
         static EditLine *el;
         int count;
 

@@ -160,8 +160,8 @@ check_field(struct fuzz_input fields)
         int length;
 
         if (strlen(field) < TEXT_MAX && ws_handshake_field_problem(field) == NULL) {
-                length = snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s\r\nA: b\r\n\r\n",
-                                  field);
+                length =
+                        snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s\r\nA: b\r\n\r\n", field);
                 CHECK(aw_http_parse_request(text, (size_t)length, &head) == AW_HTTP_OK);
                 CHECK(head.field_count == 2);
         }

@@ -27,7 +27,7 @@ struct outcome {
         unsigned code; /* of the Close frame that is due */
         int error;
         unsigned peer_code;
-        char peer_reason[WS_FRAME_CONTROL_MAX];
+        char peer_reason[WS_FRAME_CONTROL_MAX - 1]; /* with a NUL */
 };
 
 struct setting {
@@ -58,8 +58,7 @@ nobody(struct ws *ws)
 static struct ws *
 open_connection(const struct setting *setting, int fd)
 {
-        static const struct ws_role role = {
-                .established = nobody, .head = nobody, .lost = nobody};
+        static const struct ws_role role = {.established = nobody, .head = nobody, .lost = nobody};
         static const struct ws_deflate_agreed agreed = {
                 .send_bits = 15, .receive_bits = 15, .receive_context = true};
         static const struct ws_deflate_options options = {.mode = WS_DEFLATE_CONTEXT};
@@ -145,7 +144,7 @@ read_pieces(const struct setting *setting, struct fuzz_input input)
         outcome.code = ws->order.code;
         outcome.error = ws->in.error;
         outcome.peer_code = ws->peer_close.code;
-        memcpy(outcome.peer_reason, ws->peer_close.reason, sizeof(outcome.peer_reason));
+        strcpy(outcome.peer_reason, ws->peer_close.reason);
         close_connection(ws);
         close(fds[1]);
         CHECK(ws_memory() == before);
@@ -278,7 +277,7 @@ check_same(const struct outcome *one, const struct outcome *other, bool compress
         CHECK(compressed ? (one->code == 0) == (other->code == 0) : one->code == other->code);
         if (!failed) {
                 CHECK(one->peer_code == other->peer_code);
-                CHECK(memcmp(one->peer_reason, other->peer_reason, WS_FRAME_CONTROL_MAX) == 0);
+                CHECK(strcmp(one->peer_reason, other->peer_reason) == 0);
         }
 }
 

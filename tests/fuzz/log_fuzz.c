@@ -44,7 +44,8 @@ check_escape(const uint8_t *data, size_t size, const char *keep, size_t room)
         CHECK(used == size && strlen(whole) == length);
         check_shown(whole, length, keep);
         while (done < size) {
-                piece = aw_log_escape(data + done, size - done, keep, pieces + written, room, &used);
+                piece = aw_log_escape(data + done, size - done, keep, pieces + written, room,
+                                      &used);
                 CHECK(used > 0 && piece < room);
                 done += used;
                 written += piece;

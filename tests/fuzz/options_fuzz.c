@@ -122,8 +122,8 @@ parse_bench(struct words *words)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        static void (*const parsers[])(struct words *words) = {parse_server, parse_client,
-                                                               parse_bench};
+        static void (*const parsers[])(struct words * words) = {parse_server, parse_client,
+                                                                parse_bench};
         static FILE *nowhere;
         struct fuzz_input input = {data, size}, line;
         size_t which = fuzz_byte(&input) % 3;

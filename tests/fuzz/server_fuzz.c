@@ -63,9 +63,9 @@ static void
 open_service(void)
 {
         static char url[120];
-        static char *words[] = {"wsechod", "--listen",      url,    "--test",      "safe",
-                                "--log-level", "error",    "--loop", "poll", "--max-message", "64K",
-                                "--slow-task", "0",         NULL};
+        static char *words[] = {"wsechod",     "--listen",    url,      "--test", "safe",
+                                "--log-level", "error",       "--loop", "poll",   "--max-message",
+                                "64K",         "--slow-task", "0",      NULL};
 
         snprintf(path, sizeof(path), "/tmp/wsechod-fuzz.%d", (int)getpid());
         snprintf(url, sizeof(url), "unix:%s", path);

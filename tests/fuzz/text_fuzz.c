@@ -163,7 +163,7 @@ check_sizes(const char *text)
 }
 
 static void (*const rows[])(const char *text) = {
-        check_size,    check_duration, check_number, check_hex,   check_base64, check_percent,
+        check_size,    check_duration, check_number,  check_hex,   check_base64, check_percent,
         check_deflate, check_mode,     check_workers, check_admin, check_sizes,
 };
 

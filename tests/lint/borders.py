@@ -53,7 +53,7 @@ FOREIGN = [
     ("ev.h", "common/loop/ev.c"),
     ("uv.h", "common/loop/uv.c"),
     ("zlib.h", "common/ws/codec.c tests/*"),
-    ("jansson.h", "client/* server/*"),
+    ("jansson.h", "client/* server/* tests/fuzz/*"),
     ("histedit.h", "client/editor.c client/history.* client/keys.*"),
     ("idn2.h", "common/net/idna.c"),
     ("cmocka.h", "tests/unit/*"),

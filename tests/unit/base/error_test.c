@@ -80,7 +80,8 @@ a_sentence_is_text_whatever_it_quotes(void **state)
         char longer[sizeof(error.text) + 1] = "";
 
         (void)state;
-        aw_error_set(&error, AW_ERROR_HANDSHAKE, EPROTO, "it says '%s'", "\033[31m\n\xff \xc3\xa4\\");
+        aw_error_set(&error, AW_ERROR_HANDSHAKE, EPROTO, "it says '%s'",
+                     "\033[31m\n\xff \xc3\xa4\\");
         assert_string_equal(error.text, "it says '\\x1b[31m\\x0a\\xff \xc3\xa4\\'");
         /* No character is cut in two. */
         while (strlen(longer) + 2 < sizeof(longer))
