@@ -260,7 +260,8 @@ suite.debug := $(suite.release)
 suite.clang := $(cases)
 suite.asan := $(cases) $(ORACLE) $(BENCH_TESTS) $(E2E)
 suite.tsan := $(addprefix $(BUILD)/tests/,$(THREADS))
-suite.coverage := $(cases) $(ORACLE) $(E2E)
+# What is installed is nobody's to count.
+suite.coverage := $(cases) $(ORACLE) $(filter-out %/install_test.py,$(E2E))
 suite := $(suite.$(FLAVOUR))
 # In CI nothing may be skipped, but for what cannot be under a sanitizer.
 strict := $(and $(filter true,$(CI)),$(filter release,$(FLAVOUR)),--strict)

@@ -4,8 +4,8 @@
 
 Usage: coverage.py OBJECTS [--missing] (the folder of the objects; --missing lists the lines)
 
-It fails if fewer than 90 % of the lines of common/ or of server/ have run. What a process that was
-killed has run is not counted.
+It fails if fewer than 90 % of the lines of common/ or of server/ have run. What a process has run
+that was killed, or ended by _exit(2) as all of the forker's do, is not counted.
 """
 
 import collections
