@@ -319,10 +319,12 @@ fuzzed: $(fuzz)
 analyze: | deps ## look for faults with gcc -fanalyzer and cppcheck
 	@FLAGS=$(call quote,$(language)) $(PYTHON) tests/lint/analyze.py
 
+memcheck := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+	--show-leak-kinds=definite
+
 # The first of the back ends alone.
 valgrind: | deps ## run the unit tests under Valgrind's memcheck
-	+@$(MAKE) test limit=600 under='valgrind -q --error-exitcode=99 --leak-check=full \
-		--errors-for-leak-kinds=definite --show-leak-kinds=definite' \
+	+@$(MAKE) test limit=600 under=$(call quote,$(memcheck)) \
 		suite='$(filter-out ev:% uv:% poll:% %_fuzz,$(cases)) $(filter ev:%,$(cases))'
 
 hardening: $(programs) $(library) ## verify how the programs and the library were built

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Tests of the tests' own tools: tests/run, await.py and borders.py. Prints TAP."""
 
-import importlib
+import importlib.machinery
+import importlib.util
 import os
 import shlex
 import subprocess
@@ -343,6 +344,16 @@ def lines_that_ran_are_counted_by_folder():
         # f(1) leaves four of nine lines out; !f(0) and !f(0) leave out the one for yes.
         assert any("all of common/" in line and "5 of      9" in line for line in said), said
         assert any("all of server/" in line and "8 of      9" in line for line in said), said
+
+
+def a_line_of_a_corpus_is_what_was_found():
+    path = os.path.join(HERE, os.pardir, "fuzz", "run")
+    loader = importlib.machinery.SourceFileLoader("fuzz_run", path)
+    fuzz = importlib.util.module_from_spec(importlib.util.spec_from_loader("fuzz_run", loader))
+    loader.exec_module(fuzz)
+    every = bytes(range(256)) + b'\\x41"\\\\'
+    assert fuzz.unquoted(fuzz.quoted(every)) == every
+    assert "\n" not in fuzz.quoted(every) and fuzz.quoted(every).isascii()
 
 
 def main():
