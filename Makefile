@@ -103,6 +103,8 @@ cmocka_libs = $(call once,cmocka_libs,pkg-config --libs cmocka)
 # Of the programs: the library does not need it.
 jansson_cflags = $(call once,jansson_cflags,pkg-config --cflags jansson)
 jansson_libs = $(call once,jansson_libs,pkg-config --libs jansson)
+# Of wsechod alone: hashes of passwords.
+crypt_libs = $(call once,crypt_libs,pkg-config --libs libcrypt)
 # Of wsecho alone: lines at a terminal.
 edit_cflags = $(call once,edit_cflags,pkg-config --cflags libedit)
 edit_libs = $(call once,edit_libs,pkg-config --libs libedit)
@@ -152,7 +154,7 @@ $(BUILD)/wsechod: $(server_o) $(OBJ)/common.a
 $(OBJ)/server/page/files.o: $(wildcard server/page/*.html server/page/*.css server/page/*.js)
 $(BUILD)/wsecho: $(client_o) $(OBJ)/common.a
 $(BUILD)/wsbench: $(wsbench_o) $(OBJ)/common.a
-$(BUILD)/wsechod: private extra = $(jansson_libs)
+$(BUILD)/wsechod: private extra = $(jansson_libs) $(crypt_libs)
 $(BUILD)/wsecho: private extra = $(jansson_libs) $(edit_libs)
 $(BUILD)/wsbench: private extra = $(jansson_libs) -lm
 $(client_o): private extra = $(jansson_cflags) $(edit_cflags)
@@ -174,11 +176,11 @@ wraps = $(patsubst %,-Wl$(comma)--wrap=%,\
 	$(wildcard $(@:$(BUILD)/tests/%=tests/unit/%.c) $(@:$(BUILD)/tests/%=tests/fuzz/%.c))))
 $(unit): private extra = $(cmocka_libs) $(wraps)
 $(wsbench_unit): private extra += $(OBJ)/common.a $(jansson_libs) -lm
-$(filter $(BUILD)/tests/server/%,$(unit)): private extra += $(OBJ)/common.a $(jansson_libs)
+$(filter $(BUILD)/tests/server/%,$(unit)): private extra += $(OBJ)/common.a $(jansson_libs) $(crypt_libs)
 # A fuzzer takes what it needs of the programs. Without libFuzzer it replays its corpus.
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/programs.a $(OBJ)/common.a
 $(if $(filter fuzz,$(FLAVOUR)),,$(fuzz): $(OBJ)/tests/fuzz/replay.o)
-$(fuzz): private extra = $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer) $(jansson_libs) $(edit_libs) -lm $(wraps)
+$(fuzz): private extra = $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer) $(jansson_libs) $(crypt_libs) $(edit_libs) -lm $(wraps)
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = $(jansson_cflags) $(edit_cflags)
 
 $(programs) $(examples) $(scenarios) $(benches) $(unit) $(fuzz):
@@ -223,8 +225,8 @@ quote = '$(subst ','\'',$(1))'
 # The packages that are missing: all goals need what it takes to build, some need more. Who builds
 # and installs has packages installed by nobody but himself; who runs or tests wants to see it run.
 # Each has a group of packages of its name.
-alone := prometheus lint fuzz analyze valgrind coverage
-installing := deps run demo test asan loops tsan prometheus lint check-all page-% deploy-test conformance bench% %/tested \
+alone := prometheus testssl lint fuzz analyze valgrind coverage
+installing := deps run demo test asan loops tsan check-all page-% deploy-test conformance bench% %/tested \
 	$(alone) fuzzed
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
@@ -305,6 +307,10 @@ asan: ## run the tests under AddressSanitizer, UBSan and LeakSanitizer
 prometheus: | deps ## scrape wsechod with a real Prometheus, and check the dashboard's queries
 	+@$(MAKE) test suite='$(wildcard tests/monitor/*_test.py)'
 
+# It takes a minute or two.
+testssl: | deps ## let testssl.sh look at the server's TLS
+	+@$(MAKE) test suite='$(wildcard tests/tls/*_test.py)' limit=300
+
 # The first of the back ends is the one that `test` runs the programs on.
 loops: ## run the tests of both programs on the other back ends, libuv and poll
 	+@$(MAKE) test suite='$(foreach loop,uv poll,$(addprefix $(loop):,$(E2E) $(INTEROP)))'
@@ -365,6 +371,7 @@ check-all: ## everything: tests on each back end, analysis, sanitizers, fuzzers,
 	+@$(MAKE) $(BUILD)/tested
 	+@$(MAKE) loops
 	+@$(MAKE) prometheus
+	+@$(MAKE) testssl
 	+@$(MAKE) page-test
 	+@$(MAKE) deploy-test
 	+@$(MAKE) asan
@@ -478,6 +485,6 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all deps run demo examples certs fuzz fuzzed analyze valgrind hardening coverage test asan loops tsan prometheus lint check-all page-test page-picture deploy-test distro \
+.PHONY: all deps run demo examples certs fuzz fuzzed analyze valgrind hardening coverage test asan loops tsan prometheus testssl lint check-all page-test page-picture deploy-test distro \
 	conformance bench bench-await bench-await-instructions bench-instructions \
 	install uninstall clean help FORCE
