@@ -4,6 +4,8 @@
  * says which row; the rest is the text.
  */
 #include <inttypes.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "admin.h"
 #include "await/deflate.h"
@@ -13,6 +15,7 @@
 #include "codec.h"
 #include "fuzz.h"
 #include "listener.h"
+#include "passwords.h"
 
 const unsigned fuzz_inputs = 100000;
 
@@ -162,9 +165,30 @@ check_sizes(const char *text)
         CHECK(sizes_pick(&sizes, UINT64_MAX) <= sizes.max);
 }
 
+/* A file of users and hashes. */
+static void
+check_passwords(const char *text)
+{
+        char path[40], sentence[PASSWORDS_SENTENCE] = "", hash[PASSWORDS_HASH] = "";
+        int fd = memfd_create("passwords", MFD_CLOEXEC);
+        struct passwords *passwords;
+
+        CHECK(fd != -1 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        passwords = passwords_read(path, sentence);
+        close(fd);
+        CHECK((passwords == NULL) == (sentence[0] != '\0'));
+        if (passwords == NULL)
+                return;
+        /* Nobody has no name; what is copied is somebody's hash. */
+        CHECK(!passwords_find(passwords, "", hash));
+        CHECK(hash[0] == '$' && strstr(text, hash) != NULL);
+        passwords_free(passwords);
+}
+
 static void (*const rows[])(const char *text) = {
         check_size,    check_duration, check_number,  check_hex,   check_base64, check_percent,
-        check_deflate, check_mode,     check_workers, check_admin, check_sizes,
+        check_deflate, check_mode,     check_workers, check_admin, check_sizes,  check_passwords,
 };
 
 int
