@@ -159,6 +159,7 @@ check_confirm(const struct behave_plan *plan)
 static void
 check_shown(const char *target)
 {
+        static const struct behave_value request_itself = {.kind = BEHAVE_WORD, .text = "request"};
         static const struct ws nobody;
         struct ws_request *request = request_for(target);
         json_t *shown;
@@ -168,7 +169,7 @@ check_shown(const char *target)
                 return;
         request->peer = "peer";
         request->ws = &nobody;
-        text = behave_show(request);
+        text = behave_show(request, &request_itself);
         CHECK(text != NULL);
         shown = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
         CHECK(shown != NULL);

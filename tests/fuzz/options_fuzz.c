@@ -8,11 +8,12 @@
  */
 #include "await/deflate.h"
 #include "fuzz.h"
-#include "options.h"
-
-/* Those of the server have the same name. */
-#undef OPTIONS_H
 #include "listener.h"
+
+/* The client's have the names of the server's. */
+#undef OPTIONS_H
+#undef TLS_ROWS
+#include "options.h"
 
 /* Of wsbench, whose table is its own. */
 int wsbench_main(int argc, char **argv);
@@ -75,7 +76,6 @@ parse_server(struct words *words)
 
                 workers = options_workers(options.workers);
                 CHECK(workers > 0);
-                CHECK((options.cert == NULL) == (options.key == NULL));
                 CHECK(ws_deflate_parse(options.compress, &deflate) == 0);
                 CHECK(options.worker_timeout == 0 || options.worker_timeout >= 100000);
         }
