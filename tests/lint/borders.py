@@ -55,7 +55,7 @@ FOREIGN = [
     ("uv.h", "common/loop/uv.c server/limit.c server/options.c"),
     ("zlib.h", "common/ws/codec.c tests/*"),
     ("crypt.h", "server/passwords.*"),
-    ("jansson.h", "client/* server/*"),
+    ("jansson.h", "client/* server/* tests/fuzz/*"),
     ("histedit.h", "client/editor.c client/history.* client/keys.*"),
     ("idn2.h", "common/net/idna.c"),
     ("cmocka.h", "tests/unit/*"),

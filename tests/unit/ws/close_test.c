@@ -324,6 +324,7 @@ a_client_waits_for_the_server_to_end_the_connection(struct pair *pair)
         connect_start(&connecting, url);
         fd = await(raw_server(listener, "101 Switching Protocols", ""));
         expect_int(await(aw_join(connecting.task)), 0);
+        clock_stop();
         task = close_start(&(struct closing){connecting.ws, WS_NORMAL, NULL});
         await(raw_read_all(fd, frame, 8));
         expect(frame[0] == 0x88 && frame[1] == 0x82);
@@ -331,6 +332,7 @@ a_client_waits_for_the_server_to_end_the_connection(struct pair *pair)
         await(idle_turns());
         await(clock_advance(1990 * AW_MILLISECOND));
         expect(!aw_task_done(task));
+        clock_go_on();
         close(fd);
         expect_int(await(aw_join(task)), 0);
         close(listener);
@@ -344,11 +346,13 @@ an_end_that_does_not_come_is_waited_for_two_seconds(struct pair *pair)
         int fd = await(raw_client(pair->listener, &server, 0));
         struct aw_task *task = close_start(&(struct closing){server, WS_NORMAL, NULL});
 
+        clock_stop();
         raw_expect_close(fd, 1000);
         raw_frame(fd, 0x88, RAW_MASK, "\x03\xe8", 2);
         await(raw_expect_end(fd));
         await(clock_advance(1900 * AW_MILLISECOND));
         expect(!aw_task_done(task));
+        clock_go_on();
         await(clock_advance(200 * AW_MILLISECOND));
         expect_int(await(aw_join(task)), 0);
         close(fd);
@@ -364,9 +368,11 @@ an_answer_that_does_not_come_is_waited_for_five_seconds(struct pair *pair)
         int fd = await(raw_client(pair->listener, &server, 0));
         struct aw_task *task = close_start(&(struct closing){server, WS_NORMAL, NULL});
 
+        clock_stop();
         raw_expect_close(fd, 1000);
         await(clock_advance(4900 * AW_MILLISECOND));
         expect(!aw_task_done(task));
+        clock_go_on();
         await(clock_advance(200 * AW_MILLISECOND));
         expect_error(await(aw_join(task)), ETIMEDOUT);
         await(raw_expect_end(fd));

@@ -63,6 +63,25 @@ what_breaks_the_protocol_closes_with_1002_or_1007(struct pair *pair)
         return 0;
 }
 
+/* Whether it comes in the same read or in a later one. */
+static async int
+a_close_frame_behind_a_fault_does_not_hide_it(struct pair *pair)
+{
+        static const char bytes[] = "\x81\x81\0\0\0\0\xff\x88\x82\0\0\0\0\x03\xe8";
+        struct ws *server;
+        struct ws_message message;
+        int fd = await(raw_client(pair->listener, &server, 0));
+
+        clock_ahead += AW_SECOND;
+        raw_send(fd, bytes, sizeof(bytes) - 1);
+        expect_error(await(ws_receive(server, &message, SOON)), EPROTO);
+        expect_log("invalid UTF-8");
+        raw_expect_close(fd, 1007);
+        expect_int(await(ws_close(server, WS_NORMAL, NULL)), 0);
+        close(fd);
+        return 0;
+}
+
 static async int
 a_client_refuses_frames_with_a_mask(struct pair *pair)
 {
@@ -194,6 +213,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 on_pair(a_bad_close_frame_is_refused),
                 on_pair(what_breaks_the_protocol_closes_with_1002_or_1007),
+                on_pair(a_close_frame_behind_a_fault_does_not_hide_it),
                 on_pair(a_client_refuses_frames_with_a_mask),
                 on_pair(what_was_wrong_is_told_after_the_end_as_well),
                 on_pair(an_answer_within_a_refused_frame_is_heard),
