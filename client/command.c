@@ -207,18 +207,23 @@ command_run(struct session *session, char *line)
 }
 
 const wchar_t *
-command_complete(const wchar_t *text, size_t length)
+command_complete(const wchar_t *text, size_t length, char choices[KEYS_CHOICES_SIZE])
 {
         const wchar_t *rest = NULL;
+        size_t found = 0, used = 0;
 
-        if (length < 2 || text[0] != L'/')
-                return length > 0 && text[0] == L'/' ? NULL : L"\t";
+        choices[0] = '\0';
+        if (length == 0 || text[0] != L'/')
+                return L"\t";
         for (size_t i = 0; i < COMMANDS; i++) {
                 if (wcsncmp(text + 1, commands[i].wide_name, length - 1) != 0)
                         continue;
-                if (rest != NULL)
-                        return NULL;
+                found++;
                 rest = commands[i].wide_name + length - 1;
+                used += (size_t)snprintf(choices + used, KEYS_CHOICES_SIZE - used, "%s/%s",
+                                         used == 0 ? "" : "  ", commands[i].name);
         }
-        return rest;
+        if (found == 1)
+                choices[0] = '\0';
+        return found == 1 ? rest : NULL;
 }

@@ -297,11 +297,18 @@ complain(const char *why)
         client_say("%s", why);
 }
 
+static void
+tell(const char *line)
+{
+        client_tell("%s", line);
+}
+
 struct terminal *
 terminal_open(const struct client_options *options)
 {
         struct terminal *terminal = calloc(1, sizeof(*terminal));
-        struct editor_options editor = {.complete = command_complete, .complain = complain};
+        struct editor_options editor = {
+                .complete = command_complete, .complain = complain, .tell = tell};
 
         if (terminal != NULL) {
                 terminal->options = options;
