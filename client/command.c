@@ -18,12 +18,15 @@
 static async int
 run_ping(struct session *session, char *text)
 {
-        if (terminal_ping(session->terminal, text) == 0)
+        if (session->reconnecting)
+                errno = EPIPE;
+        else if (terminal_ping(session->terminal, text) == 0)
                 return 0;
-        if (errno == EPIPE)
+        if (errno == EPIPE && session->options->connection.reconnect == 0)
                 return -1;
-        client_say("/ping: %s",
-                   errno == EMSGSIZE ? "a Ping has at most 125 bytes" : strerror(errno));
+        client_say("/ping: %s", errno == EPIPE      ? "there is no connection"
+                                : errno == EMSGSIZE ? "a Ping has at most 125 bytes"
+                                                    : strerror(errno));
         return 0;
 }
 
@@ -148,8 +151,11 @@ run_stats(struct session *session, char *text)
                     " message%s, %" PRIu64 " bytes",
                     session->sent, session->sent == 1 ? "" : "s", session->bytes_sent,
                     session->received, session->received == 1 ? "" : "s", session->bytes_received);
-        client_tell("connected to %s for %.1f s", ws_peer(session->ws),
-                    (double)terminal_age(session->terminal) / (double)AW_SECOND);
+        if (session->reconnecting)
+                client_tell("not connected");
+        else
+                client_tell("connected to %s for %.1f s", ws_peer(session->ws),
+                            (double)terminal_age(session->terminal) / (double)AW_SECOND);
         return 0;
 }
 

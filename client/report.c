@@ -218,10 +218,30 @@ report_create(const struct client_options *options)
         report->options = options;
         report->observer =
                 (struct ws_observer){.step = see_step, .frame = see_frame, .argument = report};
-        report->begin = report->last = now_ns();
+        report->begin = now_ns();
+        report_start(report);
+        return report;
+}
+
+static void
+forget_connection(struct report *report)
+{
+        free(report->address);
+        free(report->secure);
+        free(report->response);
+        free(report->body);
+        json_decref(report->faults);
+        report->address = report->secure = report->response = report->body = NULL;
+        report->faults = NULL;
+}
+
+void
+report_start(struct report *report)
+{
+        forget_connection(report);
+        report->last = now_ns();
         for (int i = 0; i < TIMES; i++)
                 report->ms[i] = -1;
-        return report;
 }
 
 void
@@ -229,11 +249,7 @@ report_free(struct report *report)
 {
         if (report == NULL)
                 return;
-        free(report->address);
-        free(report->secure);
-        free(report->response);
-        free(report->body);
-        json_decref(report->faults);
+        forget_connection(report);
         free(report->early);
         free(report->pending);
         free(report);
@@ -280,6 +296,19 @@ report_pings(struct report *report, struct printer *printer)
                         break;
         }
         return 0;
+}
+
+async void
+report_reconnect(struct report *report, struct printer *printer, const char *why, int64_t pause)
+{
+        json_t *event;
+
+        if (!report->options->printing.json)
+                return;
+        event = json_event("reconnect");
+        json_object_set_new(event, "wait", json_real((double)pause / AW_SECOND));
+        json_object_set_new(event, "reason", json_any_text(why, strlen(why)));
+        await(print_json(report, printer, json_line(event)));
 }
 
 static void

@@ -215,6 +215,9 @@ print_what_comes(void *argument)
         struct session *session = argument;
         struct ws_message message;
 
+        /* Who cannot connect has said why, and the session has failed, or somebody wants to leave. */
+        if (session->ws == NULL && await(reconnect_first(session)) == -1)
+                return 0;
         do {
                 while (await(ws_receive(session->ws, &message, AW_NEVER)) == 0)
                         if (await(take_message(session, &message)) == -1)
@@ -237,6 +240,8 @@ has_progress(struct session *session)
         struct ws_traffic traffic;
         bool progress;
 
+        if (session->ws == NULL)
+                return false;
         ws_traffic(session->ws, &traffic);
         progress = traffic.received != session->traffic.received ||
                    traffic.sent != session->traffic.sent;
@@ -401,7 +406,8 @@ session_run(struct session *session)
         enum client_status status;
         struct aw_timeout timeout;
 
-        if (await(reconnect_first(session)) == -1)
+        session->reconnecting = session->reported = reconnect_is_early(session);
+        if (!session->reconnecting && await(reconnect_first(session)) == -1)
                 return session->failed ? session->status : CLIENT_LOCAL;
         session_set_close(session, session->options->ending.code, session->options->ending.reason);
         if (session->terminal != NULL && terminal_begin(session->terminal, session) == -1)
@@ -415,6 +421,7 @@ session_run(struct session *session)
         if (!session->reported)
                 await(report_close(session->report, session->printer, session->ws));
         aw_timeout_exit(&timeout, 0);
-        await(leave_server(session));
+        if (session->ws != NULL)
+                await(leave_server(session));
         return status;
 }

@@ -17,7 +17,7 @@ struct session {
         const struct client_options *options;
         struct connector *connector;
         async int (*way)(void *session); /* of sending: one of those below */
-        struct ws *ws;
+        struct ws *ws;                   /* NULL: there was none yet, and `reconnecting` is true */
         struct printer *printer;
         struct report *report;
         struct terminal *terminal; /* or NULL */
