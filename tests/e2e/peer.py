@@ -291,3 +291,13 @@ def after_accept(*actions):
         return peer.until_close()
 
     return Script(function)
+
+
+def told(peer):
+    """A server's function: the lines of the request, after which it echoes up to the Close."""
+    lines = peer.accept()
+    while (came := peer.read_frame()).opcode != CLOSE:
+        peer.send_frame(came.opcode, came.payload)
+    peer.send_frame(CLOSE, came.payload)
+    peer.drain()
+    return lines

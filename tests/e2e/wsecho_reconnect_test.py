@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""wsecho when the connection is lost, or not there yet."""
+
+import signal
+import socket
+
+from peer import TEXT, Script, after_accept
+from support import (Server, client_command, ends, equal, finish, main, match, run, started, test,
+                     wsecho)
+
+server = Server()
+
+
+@test("--reconnect keeps the input, says so, and goes on where the connection was lost")
+def _():
+    seen = []
+
+    def serve(peer):
+        peer.accept()
+        came = peer.read_frame()
+        seen.append(came.payload)
+        peer.send_frame(TEXT, came.payload)
+        if len(seen) == 1:
+            return  # with a FIN: our direction would still take something
+        peer.until_close()
+        peer.send_close()
+
+    with Script(serve, connections=2) as script:
+        with started(*client_command("--reconnect=100ms", script.url)) as client:
+            client.stdin.write(b"one\n")
+            equal(client.stdout.readline(), b"one\n", "the first reply")
+            match(r"was lost \(1006\): trying again in 0\.\d s$",
+                  client.stderr.readline().decode().rstrip("\n"))
+            equal(client.stderr.readline().decode(),
+                  f"wsecho: connected again to {script.url}\n", "what it says")
+            client.stdin.write(b"two\n")
+            equal(client.stdout.readline(), b"two\n", "the second reply")
+            finish(client).expect(0)
+    equal(seen, [b"one", b"two"], "what came")
+
+
+@test("--reconnect waits for a server that is not there yet, and does not for what stays wrong")
+def _():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with started(*client_command("--reconnect=50ms", f"ws://127.0.0.1:{port}", "x")) as client:
+        match("refused: trying again in", client.stderr.readline().decode())
+        match("refused: trying again in", client.stderr.readline().decode())
+        with Server(listen=(f"ws://127.0.0.1:{port}",), cert=False):
+            finish(client).expect(0, b"x\n")
+    ends(run(client_command()[0], "--reconnect", server.wss, "x"), 4, "is not trusted")
+    ends(wsecho("--reconnect", server.ws + "/?status=403", "x"), 5, "answered 403")
+    done = wsecho("--reconnect", "--echo", server.ws).expect(2)
+    match("'--echo' and '--reconnect' exclude each other", done.err)
+
+
+@test("--reconnect ends at once, with 6, if the input ends while there is no connection")
+def _():
+    def serve(peer):
+        peer.accept()
+        peer.send_frame(TEXT, peer.read_frame().payload)
+        peer.send_close(1011)
+        peer.drain()
+
+    with Script(serve) as script:
+        with started(*client_command("--reconnect=60s", "-j", script.url)) as client:
+            client.stdin.write(b"one\n")
+            match(r"closed with 1011: trying again", client.stderr.readline().decode())
+            script.listener.close()
+            done = finish(client).expect(6)
+    match(r"(?s)^(wsecho: \S+ refused: trying again in .*\n)*wsecho: \S+ closed with 1011\n$",
+          done.err)
+    equal(done.out.count(b'"event":"close"'), 1, f"the events of the close in {done.out}")
+
+
+@test("--reconnect ends when the server closes with 1000, and by a signal")
+def _():
+    with after_accept(lambda peer: peer.send_close(1000)) as script:
+        wsecho("--reconnect", "-N", script.url).expect(0)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with started(*client_command("--reconnect", f"ws://127.0.0.1:{port}", "x")) as client:
+        client.stderr.readline()
+        client.send_signal(signal.SIGTERM)
+        equal(client.wait(20), -signal.SIGTERM, "the status")
+
+
+@test("--reconnect tells how many messages had no reply, and does not wait for these")
+def _():
+    def serve(peer):
+        peer.accept()
+        came = peer.read_frame()
+        if came.payload == b"one":
+            peer.reset()
+            return
+        peer.send_frame(TEXT, came.payload)
+        peer.until_close()
+        peer.send_close()
+
+    with Script(serve, connections=2) as script:
+        with started(*client_command("--reconnect=100ms", script.url)) as client:
+            client.stdin.write(b"one\n")
+            match("1006., with 1 messages not replied to: trying again",
+                  client.stderr.readline().decode())
+            client.stdin.write(b"two\n")
+            equal(client.stdout.readline(), b"two\n", "the reply")
+            finish(client).expect(0)
+
+
+@test("--ping-interval finds out that a server is gone, and --ping-timeout when")
+def _():
+    with Script(lambda peer: (peer.accept(), peer.drain())) as script:
+        done = wsecho("--ping-interval", "50ms", "--ping-timeout", "50ms", "-t", "0", "-N",
+                      script.url)
+        ends(done, 6, r"was lost \(1006\)")
+    # One that answers stays.
+    wsecho("--ping-interval", "20ms", "--ping-timeout", "10s", server.ws + "/?delay=300ms",
+           "x").expect(0, b"x\n")
+
+
+main(threads=6)
