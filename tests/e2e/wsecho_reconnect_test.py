@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: MIT
 """wsecho when the connection is lost, or not there yet."""
 
+import json
 import signal
 import socket
 
-from peer import TEXT, Script, after_accept
+from peer import CLOSE, TEXT, Script, after_accept, close_payload
+from screen import CTRL, LEFT, PROMPT, Talker, at_terminal, leave
 from support import (Server, client_command, ends, equal, finish, main, match, run, started, test,
                      wsecho)
 
 server = Server()
+
+
+def free_port():
+    """A port where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
 
 
 @test("--reconnect keeps the input, says so, and goes on where the connection was lost")
@@ -116,6 +124,102 @@ def _():
     # One that answers stays.
     wsecho("--ping-interval", "20ms", "--ping-timeout", "10s", server.ws + "/?delay=300ms",
            "x").expect(0, b"x\n")
+
+
+@test("--json has an event for each attempt that is to come, with its reason and pause, and times anew")
+def _():
+    with Script(lambda peer: (peer.accept(), peer.read_frame(), peer.reset())) as script:
+        with started(*client_command("--reconnect=200ms", "-j", script.url)) as client:
+            client.stdin.write(b"one\n")
+            events = []
+            while not events or events[-1]["event"] != "reconnect":
+                events.append(json.loads(client.stdout.readline()))
+            equal([event["event"] for event in events], ["open", "reconnect"], "the events")
+            match(r"was lost \(1006\), with 1 messages not replied to$", events[1]["reason"])
+            equal(0.1 <= events[1]["wait"] <= 0.2, True, f"that {events[1]} has half to all of 0.2 s")
+            script.listener.close()
+            with Talker(port=script.port) as talker:
+                while events[-1]["event"] != "open":
+                    events.append(json.loads(client.stdout.readline()))
+                equal(events[-1]["ms"].keys(), {"tcp", "http", "name"}, "the times")
+                client.stdin.close()
+                talker.hears(close_payload(1000), CLOSE)
+                talker.closes(1000)
+                equal(client.wait(20), 0, "the status")
+
+
+# At a terminal.
+
+
+@test("there is a prompt before there is a connection, and what is typed goes as soon as there is one")
+def _():
+    port = free_port()
+    with at_terminal("--reconnect=50ms", f"ws://127.0.0.1:{port}", columns=200) as terminal:
+        terminal.wait(f"wsecho: cannot connect to 127.0.0.1:{port}: Connection refused: trying again")
+        terminal.shows(PROMPT)
+        for line, told in (("/stats", "not connected"), ("/ping", "wsecho: /ping: there is no connec")):
+            terminal.type(line + "\r")
+            terminal.wait(told)
+        terminal.type("half a mess" + LEFT * 4)
+        terminal.shows("> half a mess")
+        with Talker(port=port) as talker:
+            talker.says("welcome")
+            terminal.shows(f"connected to ws://127.0.0.1:{port} (plain). Ctrl-D closes, Ctrl-C quits.",
+                           "< welcome", "> half a mess")
+            terminal.type("X\r")
+            talker.hears("half a Xmess")
+            leave(terminal, talker)
+
+
+@test("... lines that were ended before, too, in order")
+def _():
+    port = free_port()
+    with at_terminal("--reconnect=50ms", f"ws://127.0.0.1:{port}", columns=200) as terminal:
+        terminal.shows(PROMPT)
+        terminal.type("first\rsecond\r")
+        terminal.wait("> first")
+        with Talker(port=port) as talker:
+            talker.hears("first")
+            talker.hears("second")
+            terminal.shows("> second", PROMPT)
+            leave(terminal, talker)
+
+
+@test("a lost connection leaves the line that is being typed; Enter keeps it for the next connection")
+def _():
+    with Talker() as first, at_terminal("--reconnect=50ms", first.url, columns=200) as terminal:
+        terminal.wait("Ctrl-D closes")
+        terminal.type("half")
+        terminal.shows("> half")
+        first.listener.close()
+        first.closes(1011, b"gone")
+        first.over.set()
+        terminal.wait("closed with 1011: gone: trying again in")
+        terminal.shows("> half")
+        terminal.type(" a line\r")
+        terminal.wait("> half a line")
+        with Talker(port=first.port) as second:
+            second.hears("half a line")
+            second.says("here")
+            terminal.shows("< here", PROMPT)
+            terminal.wait(f"wsecho: connected again to {first.url}")
+            leave(terminal, second)
+
+
+@test("before there is a connection Ctrl-D ends with 3, Ctrl-C by the signal; what stays wrong ends it")
+def _():
+    for key, status in ((CTRL["D"], 3), (CTRL["C"], -signal.SIGINT)):
+        with at_terminal("--reconnect=60s", f"ws://127.0.0.1:{free_port()}") as terminal:
+            terminal.wait("trying again in")
+            terminal.shows(PROMPT)
+            terminal.type(key)
+            terminal.expect(status)
+            equal("wsecho: there was no connection yet" in terminal.text(), status == 3,
+                  "that it says so")
+    with at_terminal("--reconnect", server.ws + "/?status=403") as terminal:
+        terminal.expect(5)
+        terminal.wait("answered 403")
+        equal(PROMPT in terminal.lines(), False, "that a prompt is left")
 
 
 main(threads=6)

@@ -4,6 +4,7 @@
 import json
 
 from peer import Script, told
+from screen import PROMPT, Talker, at_terminal, leave, ready
 from support import Server, ends, equal, main, scratch, test, wsecho
 
 server = Server()
@@ -123,6 +124,28 @@ def _():
     with Script(serve, connections=2) as script:
         wsecho("-L", "-H", "X-Key: mine", script.url, "x").expect(0, b"x\n")
     equal("X-Key: mine" in script.result, True, f"that {script.result} has the field")
+
+
+@test("-L at a terminal: it is connected to where it was sent, and lines go there")
+def _():
+    with Talker() as talker, sends_to(talker.url + "/there") as script:
+        with at_terminal("-L", script.url) as terminal:
+            ready(terminal)
+            terminal.shows(f"connected to {talker.url}/there (plain). Ctrl-D closes, Ctrl-C quits.",
+                           PROMPT)
+            terminal.type("hello\r")
+            talker.hears("hello")
+            talker.says("welcome")
+            terminal.shows("> hello", "< welcome", PROMPT)
+            leave(terminal, talker)
+
+
+@test("a redirect at a terminal without -L: the sentence, status 5, and no prompt")
+def _():
+    with sends_to("ws://h/") as script, at_terminal(script.url, columns=200) as terminal:
+        terminal.expect(5)
+        terminal.shows(f"wsecho: {script.url[5:]} answered 302 Found, Location: ws://h/: use -L")
+        equal(len(terminal.lines()), 1, "the lines on the screen")
 
 
 main(threads=6)
