@@ -23,6 +23,13 @@ def _():
         wsecho(url, "hello").expect(0, b"hello\n")
 
 
+@test("a name may end in a dot, which is no part of the one that TLS asks for and verifies")
+def _():
+    wsecho(f"ws://localhost.:{PORT}", "x").expect(0, b"x\n")
+    for words in ((), ("--resolve", f"localhost.:{WSS_PORT}:127.0.0.1")):
+        wsecho(*words, f"wss://LocalHost.:{WSS_PORT}", "x").expect(0, b"x\n")
+
+
 @test("-c URL is the URL, and then all operands are messages")
 def _():
     wsecho("-c", server.ws, "one", "two").expect(0, b"one\ntwo\n")
