@@ -67,10 +67,12 @@ def tinyproxy():
 
 @once
 def squid():
-    """With a user. Its worker is another user than root, so its files are in a place for all."""
+    """With a user. Where root starts it, it goes on as another user, who has to find its files."""
     port, place = free_port(), scratch() / "squid"
-    place.mkdir(mode=0o755)
-    scratch().chmod(0o755)
+    place.mkdir()
+    for folder in (place, scratch(), scratch().parent):
+        if folder.owner() == place.owner() and folder.stat().st_mode & 0o5 != 0o5:
+            folder.chmod(0o755)
     secret = run("openssl", "passwd", "-apr1", "secret").expect(0).out.decode()
     (place / "users").write_text(f"joe:{secret}")
     (place / "squid.conf").write_text(f"""
