@@ -246,8 +246,9 @@ class Script:
     """A server for clients to talk to: runs a function on each connection, in a thread."""
 
     def __init__(self, function, tls=False, connections=1, host="127.0.0.1", port=0):
-        self.listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host
-                                             else socket.AF_INET)
+        # A port that is given is one that the test holds.
+        self.listener = socket.create_server((host, port), reuse_port=port != 0,
+                                             family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.listener.settimeout(DEADLINE)
         self.port = self.listener.getsockname()[1]
         name = f"[{host}]" if ":" in host else host

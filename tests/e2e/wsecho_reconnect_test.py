@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """wsecho when the connection is lost, or not there yet."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -13,10 +14,18 @@ from support import (Server, client_command, ends, equal, finish, main, match, r
 server = Server()
 
 
-def free_port():
-    """A port where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
+@contextlib.contextmanager
+def held_port():
+    """A port where nobody listens, and which nobody else gets while servers come and go there."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+def trying(port, **more):
+    """At a terminal that is high enough for all attempts, which are not too many."""
+    return at_terminal("--reconnect=500ms", f"ws://127.0.0.1:{port}", columns=200, rows=200, **more)
 
 
 @test("--reconnect keeps the input, says so, and goes on where the connection was lost")
@@ -128,7 +137,8 @@ def _():
 
 @test("--json has an event for each attempt that is to come, with its reason and pause, and times anew")
 def _():
-    with Script(lambda peer: (peer.accept(), peer.read_frame(), peer.reset())) as script:
+    with held_port() as port, \
+            Script(lambda peer: (peer.accept(), peer.read_frame(), peer.reset()), port=port) as script:
         with started(*client_command("--reconnect=200ms", "-j", script.url)) as client:
             client.stdin.write(b"one\n")
             events = []
@@ -138,7 +148,7 @@ def _():
             match(r"was lost \(1006\), with 1 messages not replied to$", events[1]["reason"])
             equal(0.1 <= events[1]["wait"] <= 0.2, True, f"that {events[1]} has half to all of 0.2 s")
             script.listener.close()
-            with Talker(port=script.port) as talker:
+            with Talker(port=port) as talker:
                 while events[-1]["event"] != "open":
                     events.append(json.loads(client.stdout.readline()))
                 equal(events[-1]["ms"].keys(), {"tcp", "http", "name"}, "the times")
@@ -153,8 +163,7 @@ def _():
 
 @test("there is a prompt before there is a connection, and what is typed goes as soon as there is one")
 def _():
-    port = free_port()
-    with at_terminal("--reconnect=50ms", f"ws://127.0.0.1:{port}", columns=200) as terminal:
+    with held_port() as port, trying(port) as terminal:
         terminal.wait(f"wsecho: cannot connect to 127.0.0.1:{port}: Connection refused: trying again")
         terminal.shows(PROMPT)
         for line, told in (("/stats", "not connected"), ("/ping", "wsecho: /ping: there is no connec")):
@@ -173,8 +182,7 @@ def _():
 
 @test("... lines that were ended before, too, in order")
 def _():
-    port = free_port()
-    with at_terminal("--reconnect=50ms", f"ws://127.0.0.1:{port}", columns=200) as terminal:
+    with held_port() as port, trying(port) as terminal:
         terminal.shows(PROMPT)
         terminal.type("first\rsecond\r")
         terminal.wait("> first")
@@ -187,7 +195,7 @@ def _():
 
 @test("a lost connection leaves the line that is being typed; Enter keeps it for the next connection")
 def _():
-    with Talker() as first, at_terminal("--reconnect=50ms", first.url, columns=200) as terminal:
+    with held_port() as port, Talker(port=port) as first, trying(port) as terminal:
         terminal.wait("Ctrl-D closes")
         terminal.type("half")
         terminal.shows("> half")
@@ -198,7 +206,7 @@ def _():
         terminal.shows("> half")
         terminal.type(" a line\r")
         terminal.wait("> half a line")
-        with Talker(port=first.port) as second:
+        with Talker(port=port) as second:
             second.hears("half a line")
             second.says("here")
             terminal.shows("< here", PROMPT)
@@ -209,7 +217,7 @@ def _():
 @test("before there is a connection Ctrl-D ends with 3, Ctrl-C by the signal; what stays wrong ends it")
 def _():
     for key, status in ((CTRL["D"], 3), (CTRL["C"], -signal.SIGINT)):
-        with at_terminal("--reconnect=60s", f"ws://127.0.0.1:{free_port()}") as terminal:
+        with held_port() as port, trying(port) as terminal:
             terminal.wait("trying again in")
             terminal.shows(PROMPT)
             terminal.type(key)
