@@ -298,7 +298,7 @@ complain(const char *why)
 }
 
 static void
-tell(const char *line)
+tell_asked(const char *line)
 {
         client_tell("%s", line);
 }
@@ -308,7 +308,7 @@ terminal_open(const struct client_options *options)
 {
         struct terminal *terminal = calloc(1, sizeof(*terminal));
         struct editor_options editor = {
-                .complete = command_complete, .complain = complain, .tell = tell};
+                .complete = command_complete, .complain = complain, .tell = tell_asked};
 
         if (terminal != NULL) {
                 terminal->options = options;
