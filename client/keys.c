@@ -148,12 +148,13 @@ static unsigned char
 complete(EditLine *el, wint_t key)
 {
         const LineInfoW *line = el_wline(el);
+        struct keys *keys = keys_of(el);
         const wchar_t *rest =
-                keys_of(el)->complete(line->buffer, (size_t)(line->cursor - line->buffer));
+                keys->complete(line->buffer, (size_t)(line->cursor - line->buffer), keys->choices);
 
         (void)key;
         if (rest == NULL)
-                return CC_ERROR;
+                return keys->choices[0] == '\0' ? CC_ERROR : CC_NORM;
         el_winsertstr(el, rest);
         return CC_REFRESH;
 }

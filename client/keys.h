@@ -7,14 +7,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define KEYS_CHOICES_SIZE 256
+
+/*
+ * What to add to the text before the cursor, or NULL: then `choices` may say what could follow.
+ * Borrowed.
+ */
+typedef const wchar_t *keys_complete(const wchar_t *text, size_t length,
+                                     char choices[KEYS_CHOICES_SIZE]);
+
 /* libedit's client data. */
 struct keys {
         void *editor;        /* whose they are */
         size_t max;          /* characters of a line, at most */
         wchar_t end_of_file; /* the terminal's character for that */
-        /* What to add to the text before the cursor, or NULL. */
-        const wchar_t *(*complete)(const wchar_t *text, size_t length);
-        const char *complaint; /* to be told when the line is on the screen again; or NULL */
+        keys_complete *complete;
+        /* To be told when the line is on the screen again: */
+        const char *complaint;           /* or NULL */
+        char choices[KEYS_CHOICES_SIZE]; /* or "" */
 };
 
 /*

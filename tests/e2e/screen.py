@@ -146,8 +146,8 @@ CTRL = {letter: chr(ord(letter) & 31) for letter in "ABCDEFKLNPQRSUVWYZ\\"}
 class Talker(Script):
     """A server on whose side of the connection the test itself speaks."""
 
-    def __init__(self):
-        super().__init__(self.talk)
+    def __init__(self, port=0):
+        super().__init__(self.talk, port=port)
         self.opened, self.over = threading.Event(), threading.Event()
         self.accepted = None
 
