@@ -58,7 +58,7 @@ INTEROP := $(sort $(wildcard tests/interop/*_test.sh tests/interop/*_test.py))
 # The library beside asyncio; it does all back ends by itself.
 ORACLE := tests/oracle/oracle_test.py
 BENCH_TESTS := $(sort $(wildcard tests/bench/*_test.py))
-TOOLS := $(sort $(wildcard tests/lint/*_test.sh tests/lint/*_test.py))
+TOOLS := $(sort $(wildcard tests/lint/*_test.sh tests/lint/*_test.py tests/mutation/*_test.py))
 
 PUBLIC := $(wildcard common/await/*.h)
 MAN := $(wildcard common/man/*.3 client/*.1 client/bench/*.1 server/*.8)
@@ -206,10 +206,10 @@ quote = '$(subst ','\'',$(1))'
 
 # The packages that are missing: all goals need what it takes to build, some need more. Who builds
 # and installs has packages installed by nobody but himself; who runs or tests wants to see it run.
-installing := deps run demo test asan loops tsan prometheus lint check-all page-% conformance bench% %/tested
+installing := deps run demo test asan loops tsan prometheus lint check-all page-% conformance mutation bench% %/tested
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
-		build $(if $(filter test %/tested page-% bench% conformance,$(MAKECMDGOALS)),test \
+		build $(if $(filter test %/tested page-% bench% conformance mutation,$(MAKECMDGOALS)),test \
 		$(if $(filter true,$(CI)),peers)) \
 		$(if $(filter page-%,$(MAKECMDGOALS)),page) \
 		$(if $(filter prometheus,$(MAKECMDGOALS)),prometheus) \
@@ -263,7 +263,7 @@ test: $(tested) ## run all tests; V=1 shows all that they print
 
 # The same for those who do not mind if nothing has changed since.
 $(BUILD)/tested: $(tested) $(wildcard tests/run tests/e2e/* tests/oracle/* tests/interop/* tests/lint/* \
-	tests/bench/*_test.py)
+	tests/bench/*_test.py tests/mutation/*)
 	@$(run_tests)
 
 build/certs/localhost.pem: | deps
@@ -316,6 +316,11 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 
 distro: ## run the tests on a bare Debian, as root: release=trixie, where=/var/tmp (1 GB)
 	+@tests/distro $(release) $(where)
+
+# In a copy of the tree, which has all mutants of the sample built in: see tests/mutation.
+mutation: | deps ## see what the tests notice: count=200, seed=1, only=common/ws, minutes=60
+	@$(PYTHON) tests/mutation/run.py $(count:%=--count %) $(seed:%=--seed %) $(only:%=--only %) \
+		$(minutes:%=--minutes %) $(again:%=--again %) $(sanitize:%=--sanitize) $(cases) $(ORACLE) $(E2E)
 
 # What its peers in C++ and Go need may not be here: they are skipped then, with a word.
 judged := $(programs) $(lws_peers) build/npm/stamp build/certs/localhost.pem
@@ -416,5 +421,5 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 .PHONY: all deps run demo examples certs test asan loops tsan prometheus lint check-all page-test page-picture distro \
-	conformance bench bench-await bench-await-instructions bench-instructions \
+	conformance mutation bench bench-await bench-await-instructions bench-instructions \
 	install uninstall clean help FORCE

@@ -369,6 +369,7 @@ def _():
             check_echo(log.wait("listening on (.*)")[0][1])
             process.terminate()
             equal(process.wait(20), 0, "the status")
+            log.text()
             equal(len(log.find("warning: the event loop is poll.*libwebsockets-evlib-ev")), count,
                   f"the number of warnings with {choice}")
 
