@@ -340,6 +340,16 @@ note(int *error, bool failed)
                 *error = errno;
 }
 
+/* The same of what says in a sentence why it failed. */
+static void
+note_why(int *error, bool failed, struct aw_error *why)
+{
+        note(error, failed);
+        if (failed)
+                expect(why->kind != AW_ERROR_NONE && why->text[0] != '\0');
+        *why = (struct aw_error){.kind = AW_ERROR_NONE};
+}
+
 /* A line through a pipe, and through a file, which may take a thread. */
 static async int
 use_streams(NOTHING)
@@ -384,18 +394,19 @@ connect_streams(NOTHING)
         char address[32];
         struct aw_stream_connect_options there = {.address = address};
         struct aw_stream_listen_options here = {.address = "127.0.0.1:0"};
-        struct aw_stream_listener *listener = await(aw_stream_listen(&here, NULL));
+        struct aw_error why = {.kind = AW_ERROR_NONE};
+        struct aw_stream_listener *listener = await(aw_stream_listen(&here, &why));
         struct aw_stream *stream;
         int error = 0, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-        note(&error, listener == NULL);
+        note_why(&error, listener == NULL, &why);
         aw_stream_listener_close(listener);
         expect_int(bind(fd, (struct sockaddr *)&bound, size), 0);
         expect_int(listen(fd, 1), 0);
         expect_int(getsockname(fd, (struct sockaddr *)&bound, &size), 0);
         snprintf(address, sizeof(address), "127.0.0.1:%u", ntohs(bound.sin_port));
-        stream = await(aw_stream_connect(&there, NULL, AW_NEVER));
-        note(&error, stream == NULL);
+        stream = await(aw_stream_connect(&there, &why, AW_NEVER));
+        note_why(&error, stream == NULL, &why);
         if (stream != NULL)
                 note(&error, await(aw_stream_write(stream, "line\n", 5, AW_NEVER)) == -1 ||
                                      await(aw_stream_flush(stream, AW_NEVER)) == -1);
@@ -440,21 +451,22 @@ static async int
 talk(NOTHING)
 {
         struct ws_listen_options here = {.url = "ws://127.0.0.1:0"};
-        struct ws_listener *listener = await(ws_listen(&here, NULL));
+        struct aw_error why = {.kind = AW_ERROR_NONE};
+        struct ws_listener *listener = await(ws_listen(&here, &why));
         struct ws_connect_options there = {.url = NULL};
         struct aw_task *task = NULL;
         struct ws *ws = NULL;
         int error = 0;
 
-        note(&error, listener == NULL);
+        note_why(&error, listener == NULL, &why);
         if (error == 0) {
                 there.url = ws_listener_url(listener, 0);
                 task = aw_spawn("echo", echo_once, listener);
                 note(&error, task == NULL);
         }
         if (error == 0) {
-                ws = await(ws_connect(&there, NULL, AW_NEVER));
-                note(&error, ws == NULL);
+                ws = await(ws_connect(&there, &why, AW_NEVER));
+                note_why(&error, ws == NULL, &why);
         }
         if (ws != NULL)
                 note(&error, await(ask(ws)) == -1);
@@ -475,12 +487,13 @@ run_a_program(NOTHING)
         static const char *const words[] = {"cat", NULL};
         struct aw_process_options options = {
                 .argv = words, .input = {.kind = AW_STDIO_PIPE}, .output = {.kind = AW_STDIO_PIPE}};
-        struct aw_process *process = aw_process_start(&options, NULL);
+        struct aw_error why = {.kind = AW_ERROR_NONE};
+        struct aw_process *process = aw_process_start(&options, &why);
         struct aw_process_status status;
         char *line;
         int error = 0;
 
-        note(&error, process == NULL);
+        note_why(&error, process == NULL, &why);
         if (process == NULL)
                 return -1;
         note(&error,
