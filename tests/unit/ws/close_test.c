@@ -87,6 +87,7 @@ a_reason_is_cut_at_a_character(struct pair *pair)
         await(expect_seen(pair, WS_NORMAL, text, 0, WS_NORMAL, cut));
         await(expect_seen(pair, WS_NORMAL, "\xff", 0, WS_NORMAL, ""));
         await(expect_seen(pair, WS_NORMAL, "so far\xc3", 0, WS_NORMAL, "so far"));
+        await(expect_seen(pair, WS_NORMAL, "so far\xff, and not on", 0, WS_NORMAL, "so far"));
         await(expect_seen(pair, WS_NORMAL, "", 0, WS_NORMAL, ""));
         return 0;
 }
