@@ -5,12 +5,13 @@ that input and output can be."""
 import fcntl
 import os
 import pty
+import resource
 import signal
 import socket
 import subprocess
 
 from peer import BINARY, TEXT, Script
-from support import (BUILD, ROOT, Server, certificates, client_command, equal, finish, main, match,
+from support import (BUILD, ROOT, WSECHO, Server, certificates, client_command, equal, finish, main, match,
                      memory_counts, memory_of, run, scratch, sentence, started, test, wsecho)
 
 SOCKET = scratch() / "server.sock"
@@ -350,6 +351,21 @@ def _():
             equal(client.stdout.readline(), b"one\n")
             client.send_signal(number)
             equal(client.wait(20), -number, "the status")
+
+
+@test("without enough descriptors it says what could not be had, with whatever back end, and ends")
+def _():
+    said = set()
+    for loop in ("ev", "uv", "poll"):
+        # With less libev ends the program by itself.
+        for most in range(7, 20):
+            done = run(WSECHO, "--loop", loop, server.ws, "x",
+                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (most, most)))
+            if done.status in (0, 127):  # the dynamic linker wants some too
+                continue
+            equal(done.status in (1, 3), True, f"that {done.status} is the right status with {most}")
+            said.add(match("^(event loop '[a-z]*'|standard output|cannot connect)", sentence(done.err))[1])
+    equal({"event loop 'uv'", "standard output", "cannot connect"} <= said, True, f"that {said} are all")
 
 
 @test("its memory does not grow with the number of lines, also if nobody reads its output")

@@ -133,10 +133,8 @@ what_was_wrong_is_told_after_the_end_as_well(struct pair *pair)
                 bool drained;
         } wrong[] = {
                 {"\xc1\x80\0\0\0\0", 6, EPROTO, "reserved bits", false},
-                {"\x82\xff\0\0\0\1\0\0\0\0\0\0\0\0", 14, EMSGSIZE, "closing with 1009",
-                 false},
-                {"\x82\xff\0\0\0\1\0\0\0\0\0\0\0\0", 14, EMSGSIZE, "closing with 1009",
-                 true},
+                {"\x82\xff\0\0\0\1\0\0\0\0\0\0\0\0", 14, EMSGSIZE, "closing with 1009", false},
+                {"\x82\xff\0\0\0\1\0\0\0\0\0\0\0\0", 14, EMSGSIZE, "closing with 1009", true},
         };
         struct linger reset = {.l_onoff = 1, .l_linger = 0};
         struct ws *server;
