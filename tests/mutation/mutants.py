@@ -210,7 +210,7 @@ def changes(site):
         yield "jump", *whole, "continue" if first.text == "break" else "break"
     elif site.kind == "return" and len(tokens) > 1:
         value = "".join(token.text for token in tokens[1:])
-        for other in {"0": ["-1"], "-1": ["0"], "true": [], "false": []}.get(value, ["0"]):
+        for other in {"0": ["-1"], "-1": ["0"], "true": [], "false": [], "NULL": []}.get(value, ["0"]):
             yield "returned value", tokens[1].start, last.end, other
     elif site.kind == "statement":
         plain = [token.text for token in tokens]

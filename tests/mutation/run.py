@@ -45,17 +45,16 @@ def sources():
                 yield name
 
 
-def choose(only, count, seed, lines):
-    """The sample: as many of each room as the square root of its size says; or all of the lines."""
+def choose(only, count, seed, is_wanted):
+    """The sample: as many of each room as the square root of its size says; or all that is wanted."""
     rooms = {}
     for path in sources():
         if any(path == part or path.startswith(part.rstrip("/") + "/") for part in only):
             rooms.setdefault(room_of(path), []).extend(mutants_of(path, (ROOT / path).read_text()))
     if not rooms:
         raise Failure(f"nothing to mutate in {' '.join(only)}")
-    if lines is not None:
-        chosen = [mutant for found in rooms.values() for mutant in found if mutant.key()[:2] in lines]
-        return number_all(chosen)
+    if is_wanted:
+        return number_all([mutant for found in rooms.values() for mutant in found if is_wanted(mutant)])
     weights = {room: len(found) ** 0.5 for room, found in rooms.items()}
     chosen = []
     for room, found in rooms.items():
@@ -71,12 +70,18 @@ def number_all(mutants):
     return mutants
 
 
-def lines_of(path):
-    """What a file names as "path: text of the line", one in a line; None without a file."""
-    if path is None:
-        return None
-    pairs = (line.partition(": ") for line in pathlib.Path(path).read_text().splitlines() if line)
-    return {(name, " ".join(text.split())) for name, _, text in pairs}
+def wanted(lines, again):
+    """Says which mutants are in a file of lines, "path: text", or were not noticed in a report; None
+    if neither is given."""
+    if lines:
+        pairs = (line.partition(": ") for line in pathlib.Path(lines).read_text().splitlines() if line)
+        named = {(name, " ".join(text.split())) for name, _, text in pairs}
+        return lambda mutant: mutant.key()[:2] in named
+    if again:
+        left = {tuple(entry["key"]) for entry in json.loads(pathlib.Path(again).read_text())
+                if entry["result"] in ("survived", "not reached", "not run")}
+        return lambda mutant: mutant.key() in left
+    return None
 
 
 def equivalents():
@@ -86,10 +91,13 @@ def equivalents():
         if line and not line.startswith("#"):
             entry.append(line)
         elif entry:
-            path, old, new, *reason = entry
-            if not (old.startswith("- ") and new.startswith("+") and reason):
+            path, *rest = entry
+            lines = {sign: " ".join(" ".join(line[2:] for line in rest if line[0] == sign).split())
+                     for sign in "-+"}
+            reason = " ".join(line for line in rest if line[0] not in "-+")
+            if not reason:
                 raise Failure(f"equivalent.txt: an entry is a path, '- old', '+ new' and a reason: {entry}")
-            known[path, " ".join(old[2:].split()), " ".join(new[2:].split())] = " ".join(reason)
+            known[(path, lines["-"], lines["+"]) if lines["-"] else path] = reason
             entry = []
     return known
 
@@ -103,14 +111,10 @@ class Run:
         self.lock = threading.Lock()
         self.place = ROOT / options.place
         self.mutants = choose(options.only or ROOMS, options.count, options.seed,
-                              lines_of(options.lines))
-        if options.again:
-            survivors = {tuple(entry["key"]) for entry in json.loads(pathlib.Path(options.again).read_text())
-                         if entry["result"] in ("survived", "not reached")}
-            self.mutants = [mutant for mutant in self.mutants if mutant.key() in survivors]
+                              wanted(options.lines, options.again))
         known = equivalents()
         for mutant in self.mutants:
-            mutant.why = known.get(mutant.key(), "")
+            mutant.why = known.get(mutant.key(), known.get(mutant.path, ""))
             mutant.result = "equivalent" if mutant.why else "not run"
         self.suite = [name for name in options.suite if not name.endswith(BUILDING)]
         self.reached, self.seconds = {}, {}
