@@ -277,6 +277,24 @@ use_executors(NOTHING)
         return result;
 }
 
+static ssize_t
+do_nothing(const void *request, size_t length, void *reply, size_t size)
+{
+        (void)request, (void)length, (void)reply, (void)size;
+        return 0;
+}
+
+static async int
+make_processes(NOTHING)
+{
+        static aw_process_function *const table[] = {do_nothing};
+        struct aw_process_pool_options options = {
+                .functions = table, .function_count = 1, .max_workers = 1};
+        struct aw_executor *pool = await(aw_process_pool_create(&options));
+
+        return pool == NULL ? -1 : await(aw_executor_shutdown(pool, false));
+}
+
 static void
 ignore(void *argument)
 {
@@ -569,6 +587,7 @@ main(void)
                 without_memory(fill_a_queue),
                 without_memory(join_a_group),
                 without_memory(use_executors),
+                without_memory(make_processes),
                 without_memory(open_much),
                 without_memory(use_streams),
                 without_memory(connect_streams),
