@@ -161,7 +161,7 @@ class Mutant:
     """A change of the text from start to end in a file, within a site."""
 
     def __init__(self, path, source, site, operator, start, end, text):
-        self.path, self.site, self.operator = path, site, operator
+        self.path, self.source, self.site, self.operator = path, source, site, operator
         self.start, self.end, self.text = start, end, text
         self.line = source.count("\n", 0, start) + 1
         begin = source.rfind("\n", 0, start) + 1

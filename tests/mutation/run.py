@@ -183,7 +183,7 @@ class Run:
             return False
         again, _, _ = self.tree.test(name, limit, flavour, MUTANT=str(mutant.number))
         if again == "passed":
-            self.log(f"{name} failed once only with mutant {mutant.number}")
+            self.log(f"{name} {how} only once with mutant {mutant.number}\n{said[-1500:]}")
             return False
         mutant.result = "killed" if how == "failed" else "time-out"
         mutant.by = name if flavour == "release" else f"{flavour}: {name}"

@@ -32,7 +32,7 @@ def environment(**more):
 
 
 class Tree:
-    """The copy. `flavours` are those in which it is built."""
+    """The copy."""
 
     def __init__(self, place, log):
         self.place, self.log = pathlib.Path(place), log
@@ -65,7 +65,9 @@ class Tree:
         paths = {mutant.path for mutant in mutants}
         for path in paths:
             inside = [mutant for mutant in mutants if mutant.path == path and mutant.compiles]
-            source = with_mutants((ROOT / path).read_text(), inside)
+            # As it was when they were chosen: somebody may go on working.
+            original = next(mutant.source for mutant in mutants if mutant.path == path)
+            source = with_mutants(original, inside)
             self.write(path, source.encode())
 
     def make(self, suite, flavour, most):
