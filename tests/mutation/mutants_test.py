@@ -73,7 +73,7 @@ def every_mutant_can_be_chosen_in_one_program():
         with open(f"{place}/a.c", "w", encoding="utf-8") as file:
             file.write("#include <stdbool.h>\n" + with_mutants(SOURCE, mutants))
         subprocess.run([*os.environ.get("CC", "cc").split(), "-w", f"-DMUTATION_MAX={len(mutants)}", "-include",
-                        HERE / "mutation.h", "-o", f"{place}/a", f"{place}/a.c", HERE / "mutation.c"],
+                        HERE / "mutation.h", "-iquote", HERE.parent, "-o", f"{place}/a", f"{place}/a.c", HERE / "mutation.c"],
                        check=True)
         reached = f"{place}/reached"
         with open(reached, "wb") as file:

@@ -10,6 +10,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "mutation/mutation.h"
+
+#ifndef MUTATION_MAX
+#define MUTATION_MAX 1
+#endif
+
 static unsigned char nowhere[MUTATION_MAX];
 int mutation_chosen = -1;
 unsigned char *mutation_reached = nowhere;
@@ -27,8 +33,8 @@ mutation_begin(void)
         fd = syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
         if (fd == -1)
                 return;
-        shared = syscall(SYS_mmap, NULL, sizeof(nowhere), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-                         0);
+        shared =
+                syscall(SYS_mmap, NULL, sizeof(nowhere), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (shared != -1)
                 mutation_reached = (unsigned char *)shared;
         syscall(SYS_close, fd);

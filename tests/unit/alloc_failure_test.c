@@ -583,16 +583,11 @@ int
 main(void)
 {
         const struct CMUnitTest tests[] = {
-                without_memory(gather_tasks),
-                without_memory(fill_a_queue),
-                without_memory(join_a_group),
-                without_memory(use_executors),
-                without_memory(make_processes),
-                without_memory(open_much),
-                without_memory(use_streams),
-                without_memory(connect_streams),
-                without_memory(run_a_program),
-                without_memory(talk),
+                without_memory(gather_tasks),   without_memory(fill_a_queue),
+                without_memory(join_a_group),   without_memory(use_executors),
+                without_memory(make_processes), without_memory(open_much),
+                without_memory(use_streams),    without_memory(connect_streams),
+                without_memory(run_a_program),  without_memory(talk),
         };
         const char *loop = getenv("AW_TEST_LOOP");
 
