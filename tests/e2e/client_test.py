@@ -11,7 +11,7 @@ import socket
 import subprocess
 
 from peer import BINARY, TEXT, Script
-from support import (BUILD, ROOT, WSECHO, Server, certificates, client_command, equal, finish, main, match,
+from support import (BUILD, ROOT, SANITIZED, WSECHO, Server, Skip, certificates, client_command, equal, finish, main, match,
                      memory_counts, memory_of, run, scratch, sentence, started, test, wsecho)
 
 SOCKET = scratch() / "server.sock"
@@ -355,6 +355,8 @@ def _():
 
 @test("without enough descriptors it says what could not be had, with whatever back end, and ends")
 def _():
+    if SANITIZED:
+        raise Skip("libwebsockets leaves handles in libuv's loop, which cannot be freed then")
     said = set()
     for loop in ("ev", "uv", "poll"):
         # With less libev ends the program by itself.
