@@ -11,8 +11,9 @@ import socket
 import subprocess
 
 from peer import BINARY, TEXT, Script
-from support import (BUILD, ROOT, SANITIZED, WSECHO, Server, Skip, certificates, client_command, equal, finish, main, match,
-                     memory_counts, memory_of, run, scratch, sentence, started, test, wsecho)
+from support import (BUILD, ROOT, SANITIZED, WSECHO, Server, Skip, certificates, client_command,
+                     equal, finish, main, match, memory_counts, memory_of, run, scratch, sentence,
+                     started, test, wsecho)
 
 SOCKET = scratch() / "server.sock"
 server = Server(listen=("wss://127.0.0.1:0", "ws://127.0.0.1:0", f"unix:{SOCKET}"))
