@@ -346,7 +346,7 @@ def _():
             equal(len(quiet.log.find("^wsechod: listening on ws://127.0.0.1:[0-9]+$")), 2,
                   f"the number of addresses with {level}")
             if level in ("error", "warning"):
-                equal(len(quiet.log.lines), 2, f"the number of lines with {level}")
+                equal(quiet.log.text().count("\n"), 2, f"the number of lines with {level}")
 
 
 @test("--loop auto warns if there is only poll, and says which package is missing")
