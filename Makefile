@@ -61,7 +61,7 @@ INTEROP := $(sort $(wildcard tests/interop/*_test.sh tests/interop/*_test.py))
 # The library beside asyncio; it does all back ends by itself.
 ORACLE := tests/oracle/oracle_test.py
 BENCH_TESTS := $(sort $(wildcard tests/bench/*_test.py))
-TOOLS := $(sort $(wildcard tests/lint/*_test.sh tests/lint/*_test.py))
+TOOLS := $(sort $(wildcard tests/lint/*_test.sh tests/lint/*_test.py tests/mutation/*_test.py))
 
 PUBLIC := $(wildcard common/await/*.h)
 MAN := $(wildcard common/man/*.3 client/*.1 client/bench/*.1 server/*.8)
@@ -226,11 +226,11 @@ quote = '$(subst ','\'',$(1))'
 # and installs has packages installed by nobody but himself; who runs or tests wants to see it run.
 # Each has a group of packages of its name.
 alone := prometheus testssl lint fuzz analyze valgrind coverage
-installing := deps run demo test asan loops tsan soak neighbours check-all page-% deploy-test conformance bench% %/tested \
+installing := deps run demo test asan loops tsan soak neighbours check-all page-% deploy-test conformance mutation bench% %/tested \
 	$(alone) fuzzed
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
-		build $(if $(filter test %/tested page-% deploy-test bench% conformance soak neighbours,$(MAKECMDGOALS)),test \
+		build $(if $(filter test %/tested page-% deploy-test bench% conformance mutation soak neighbours,$(MAKECMDGOALS)),test \
 		$(if $(filter true,$(CI)),peers)) \
 		$(if $(filter page-%,$(MAKECMDGOALS)),page) \
 		$(if $(filter deploy-test,$(MAKECMDGOALS)),prometheus deploy) \
@@ -286,7 +286,7 @@ test: $(tested) ## run all tests; V=1 shows all that they print
 
 # The same for those who do not mind if nothing has changed since.
 $(BUILD)/tested: $(tested) $(wildcard tests/run tests/e2e/* tests/oracle/* tests/interop/* tests/lint/* \
-	tests/bench/*_test.py)
+	tests/bench/*_test.py tests/mutation/*)
 	@$(run_tests)
 
 build/certs/localhost.pem: | deps
@@ -397,6 +397,11 @@ check-all: ## everything: tests on each back end, analysis, sanitizers, fuzzers,
 distro: ## run the tests on a bare Debian, as root: release=trixie, where=/var/tmp (1 GB)
 	+@tests/distro $(release) $(where)
 
+# In a copy of the tree, which has all mutants of the sample built in: see tests/mutation.
+mutation: | deps ## see what the tests notice: count=200, seed=1, only=common/ws, minutes=60
+	@$(PYTHON) tests/mutation/run.py $(count:%=--count %) $(seed:%=--seed %) $(only:%=--only %) \
+		$(minutes:%=--minutes %) $(again:%=--again %) $(with:%=--%) $(cases) $(ORACLE) $(E2E)
+
 # What its peers in C++ and Go need may not be here: they are skipped then, with a word.
 judged := $(programs) $(lws_peers) build/npm/stamp build/certs/localhost.pem
 
@@ -497,5 +502,5 @@ help: ## list the targets
 
 .PHONY: all deps run demo examples certs fuzz fuzzed analyze valgrind hardening coverage test asan loops tsan prometheus testssl soak neighbours lint check-all page-test \
 	page-picture deploy-test distro \
-	conformance bench bench-await bench-await-instructions bench-instructions \
+	conformance mutation bench bench-await bench-await-instructions bench-instructions \
 	install uninstall clean help FORCE

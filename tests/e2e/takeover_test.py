@@ -272,7 +272,12 @@ def _():
         log.text()
 
 
-@test("SIGTERM while the successor starts ends both")
+def is_pending(pid, number):
+    shown = match(r"ShdPnd:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]
+    return int(shown, 16) >> (number - 1) & 1
+
+
+@test("SIGTERM while the successor starts ends both; a second SIGUSR2 starts no other one")
 def _():
     copy = scratch() / "slow"
     for workers in ("1", "2"):
@@ -285,10 +290,17 @@ def _():
             copy.chmod(0o755)
             process.send_signal(signal.SIGUSR2)
             pid = int(log.wait(r"^here is (\d+)$")[0][1])
+            # Who asks once more has been heard already.
+            process.send_signal(signal.SIGUSR2)
+            eventually(lambda: not is_pending(process.pid, signal.SIGUSR2), "the signal is taken")
+            process.send_signal(signal.SIGUSR1)
+            log.wait("^main ", int(workers))
             process.terminate()
             equal(process.wait(DEADLINE), 0, "the status")
             gone(pid)
             log.text()
+            equal(len(log.find("^here is")), 1, "the number of successors")
+            equal(len(log.find(r"^ *takeover \(")), int(workers == "1"), "the tasks that see to it")
         copy.unlink()
 
 

@@ -44,7 +44,7 @@ ROOMS = {
 
 # What else may be included, by folder: the programs and the tests by their own names.
 OTHERS = {"server": "await base cli ws behave", "client": "await base cli",
-          "tests": "await unit bench oracle behave " + " ".join(ROOMS)}
+          "tests": "await unit bench mutation oracle behave " + " ".join(ROOMS)}
 
 # Headers of other libraries, and the files that may include them.
 FOREIGN = [

@@ -153,8 +153,11 @@ open_and_close(struct pair *pair)
         await(aw_join(connecting.task));
         until_none = ALL;
         test_log_find("");
-        if (connecting.ws == NULL)
+        if (connecting.ws == NULL) {
+                expect(connecting.error.kind != AW_ERROR_NONE &&
+                       connecting.error.kind != AW_ERROR_TIMEOUT);
                 return 0;
+        }
         server = await(ws_accept(pair->listener, SOON));
         expect(ws_extension(connecting.ws) != NULL);
         expect_int(await(ws_send_text(connecting.ws, "aaaaaaaaaaaaaaaaaaaaaaaa", SOON)), 0);
