@@ -48,23 +48,28 @@
  * aw_async and aw_await are the same. AW_NO_KEYWORDS, defined before the headers are included, leaves
  * only those: for C++ with <future>, and where another library has members of these names (libuv,
  * libev).
+ *
+ * The text of each call is in the program, for dumps and warnings. AW_NO_CALL_TEXT, defined before
+ * the headers are included, leaves it out; file and line stay.
  */
+#ifdef AW_NO_CALL_TEXT
+#define AW_SITE_(text) __FILE__ ":" AW_STRING(__LINE__)
+#else
+#define AW_SITE_(text) __FILE__ ":" AW_STRING(__LINE__) ": " text
+#endif
 #define aw_async
 #ifdef AW_LIBRARY
 #define aw_await(...) (__VA_ARGS__)
 #else
 #define aw_await(...)                                                                              \
-        AW_AWAIT_(__FILE__ ":" AW_STRING(__LINE__) ": " #__VA_ARGS__,                              \
-                  AW_JOIN(aw_await_, __COUNTER__), __VA_ARGS__)
+        AW_AWAIT_(AW_SITE_(#__VA_ARGS__), AW_JOIN(aw_await_, __COUNTER__), __VA_ARGS__)
 #endif
 #ifndef AW_NO_KEYWORDS
 #define async aw_async
 #ifdef AW_LIBRARY
 #define await(...) (__VA_ARGS__)
 #else
-#define await(...)                                                                                 \
-        AW_AWAIT_(__FILE__ ":" AW_STRING(__LINE__) ": " #__VA_ARGS__,                              \
-                  AW_JOIN(aw_await_, __COUNTER__), __VA_ARGS__)
+#define await(...) AW_AWAIT_(AW_SITE_(#__VA_ARGS__), AW_JOIN(aw_await_, __COUNTER__), __VA_ARGS__)
 #endif
 #endif
 
@@ -211,6 +216,12 @@ AW_API aw_async int aw_join(struct aw_task *task);
  *     aw_timeout_enter(&timeout, aw_loop_now() + AW_SECOND);
  *     result = await(something());
  *     result = aw_timeout_exit(&timeout, result);
+ *
+ * A function that returns a pointer is timed so:
+ *
+ *     found = await(find());
+ *     if (aw_timeout_exit(&timeout, found == NULL ? -1 : 0) == -1)
+ *             return NULL;
  *
  * exit takes the result and errno of what was timed, and gives them back, except that ECANCELED
  * becomes ETIMEDOUT if it was this timeout that cancelled and nobody else did; another error stays

@@ -4,6 +4,7 @@
 
 #include "await/task.h"
 
+#include "await/error.h"
 #include "await/log.h"
 #include "coro/coro.h"
 #include "loop/turn.h"
@@ -19,7 +20,7 @@
 const char *
 aw_task_site(const struct aw_task *task)
 {
-        return task->here.site == NULL ? "none" : task->here.site;
+        return task->here.site == NULL ? "a call without await()" : task->here.site;
 }
 
 void
@@ -35,7 +36,7 @@ aw_task_abort(const struct aw_task *task, const char *did, const char *what, con
 const char *
 aw_task_error_text(const struct aw_task *task)
 {
-        return task->mute ? "it returned -1 and set no errno" : strerror(task->error);
+        return task->mute ? "it returned -1 and set no errno" : aw_error_text(task->error);
 }
 
 void
@@ -61,10 +62,11 @@ abort_freed(const char *name)
 {
         const struct aw_task *self = aw_scheduler.current;
 
-        aw_log_abort("%s%s%s was joined or detached before, and is used again, by task '%s' at %s",
+        aw_log_abort("%s%s%s was joined or detached before, and is used again, by %s%s%s%s",
                      name == NULL ? "a task" : "task '", name == NULL ? "" : name,
-                     name == NULL ? "" : "'", aw_task_name(self),
-                     self == NULL ? "none" : aw_task_site(self));
+                     name == NULL ? "" : "'", self == NULL ? "a callback" : "task '",
+                     self == NULL ? "" : self->name, self == NULL ? "" : "' at ",
+                     self == NULL ? "" : aw_task_site(self));
 }
 
 /*

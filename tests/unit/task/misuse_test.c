@@ -199,6 +199,42 @@ a_task_that_is_gone_is_not_taken_for_the_next_ones(void **state)
                             "tests/unit/task/misuse_test.c:");
 }
 
+static struct aw_task *left_behind;
+
+static void
+cancel_in_a_callback(void *argument)
+{
+        aw_cancel(left_behind);
+        (void)argument;
+}
+
+static async int
+use_it_in_a_callback(NOTHING)
+{
+        struct aw_handle handle = {.state = 0};
+
+        left_behind = await(joined_task());
+        aw_call_soon(&handle, cancel_in_a_callback, NULL);
+        await(yield(2));
+        return 0;
+}
+
+/* The await() is forgotten, so nobody knows the line. */
+static async int
+join_oneself_without_await(NOTHING)
+{
+        return aw_join(aw_task_current());
+}
+
+static void
+what_has_no_place_is_told_of_all_the_same(void **state)
+{
+        (void)state;
+        test_aborts(use_it_in_a_callback, "and is used again, by a callback");
+        test_aborts(join_oneself_without_await,
+                    "task 'main' joins itself, at a call without await()");
+}
+
 /* Two loops. */
 
 static async int
@@ -354,6 +390,7 @@ main(void)
                 cmocka_unit_test(what_has_no_function_aborts),
                 cmocka_unit_test(a_task_that_is_gone_is_told_of_with_its_name_and_the_place),
                 cmocka_unit_test(a_task_that_is_gone_is_not_taken_for_the_next_ones),
+                cmocka_unit_test(what_has_no_place_is_told_of_all_the_same),
                 cmocka_unit_test(waiting_where_a_task_of_another_loop_waits_aborts),
                 cmocka_unit_test(timeouts_that_are_left_crosswise_abort),
                 on_loop(a_group_may_overlap_a_timeout),
