@@ -8,7 +8,7 @@
 #define FAR      3 /* so many letters wrong are another word */
 
 static size_t
-least(size_t a, size_t b)
+lesser(size_t a, size_t b)
 {
         return a < b ? a : b;
 }
@@ -30,10 +30,10 @@ distance(const char *a, size_t length_a, const char *b, size_t length_b)
 
                 row[0] = i;
                 for (size_t k = 1; k <= length_b; k++) {
-                        row[k] = least(least(before[k], row[k - 1]) + 1,
-                                       before[k - 1] + (a[i - 1] != b[k - 1]));
+                        row[k] = lesser(lesser(before[k], row[k - 1]) + 1,
+                                        before[k - 1] + (a[i - 1] != b[k - 1]));
                         if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1])
-                                row[k] = least(row[k], earlier[k - 2] + 1);
+                                row[k] = lesser(row[k], earlier[k - 2] + 1);
                 }
         }
         return rows[length_a % 3][length_b];
@@ -62,7 +62,7 @@ aw_opt_nearest(const struct aw_opt_program *program, const char *word, size_t le
                         name = option->name;
                 else if (wrong == best)
                         name = NULL;
-                best = least(best, wrong);
+                best = lesser(best, wrong);
         }
         return name;
 }
