@@ -65,6 +65,28 @@ aw_error_clear(struct aw_error *error)
                 *error = (struct aw_error){.kind = AW_ERROR_NONE};
 }
 
+/* What the system says of these is about its own calls. */
+const char *
+aw_error_text(int number)
+{
+        switch (number) {
+        case ETIMEDOUT:
+                return "the time has run out";
+        case ECANCELED:
+                return "it was cancelled";
+        case EPIPE:
+                return "the other side has closed";
+        case EPROTO:
+                return "the peer broke the protocol";
+        case EMSGSIZE:
+                return "it is too large";
+        case ESHUTDOWN:
+                return "this side is going away";
+        default:
+                return strerror(number);
+        }
+}
+
 const char *
 aw_error_kind_name(enum aw_error_kind kind)
 {

@@ -389,6 +389,17 @@ def _():
         run(*compiler, *pkg_config("--cflags", "await"), "-fsyntax-only", source).expect(0)
 
 
+@test("without the calls' texts only file and line of each await are in the program")
+def _():
+    for before, there in (("", True), ("#define AW_NO_CALL_TEXT\n", False)):
+        source = write("sites.c", before + TASKS)
+        target = f"{source}.o"
+        run(*CC, *CFLAGS, *pkg_config("--cflags", "await"), "-c", "-o", target, source).expect(0)
+        text = pathlib.Path(target).read_bytes()
+        equal(b": aw_gather(tasks" in text, there, "that the text of a call is in the object")
+        match(rb"sites\.c:\d+\0" if not there else rb"sites\.c:\d+: ", text)
+
+
 if shutil.which("gdb") and not SANITIZED:
     @test("gdb tells of the tasks, and where each waits")
     def _():

@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 
 from peer import BINARY, TEXT, Peer, header, request
@@ -270,6 +271,28 @@ def _():
         process.terminate()
         equal(process.wait(DEADLINE), 0, "the status")
         log.text()
+
+
+@test("a successor that never tells and does not end is ended, and holds nobody up")
+def _():
+    for workers in ("1", "2"):
+        copy = scratch() / f"mute{workers}"
+        shutil.copy(BUILD / "wsechod", copy)
+        with started(copy, *command("--workers", workers)[1:], "-l", *PLAIN) as process:
+            log = Log(process.stderr)
+            url = log.wait("listening on (.*)")[0][1]
+            copy.unlink()
+            copy.write_text(f"#!{sys.executable}\nimport os, time\nos.closerange(3, 1000)\n"
+                            "time.sleep(1000)\n")
+            copy.chmod(0o755)
+            process.send_signal(signal.SIGUSR2)
+            log.wait(r"the new server, process \d+, was ended by signal 9: this one goes on")
+            with Peer(url) as peer:
+                peer.echoes()
+                peer.send_close(1000)
+            process.terminate()
+            equal(process.wait(DEADLINE), 0, "the status")
+            log.text()
 
 
 def is_pending(pid, number):

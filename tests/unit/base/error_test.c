@@ -119,10 +119,24 @@ each_kind_has_a_name(void **state)
         assert_string_equal(aw_error_kind_name((enum aw_error_kind)1000), "unknown");
 }
 
+/* Whoever receives has sent nothing. */
+static void
+each_error_of_a_task_is_called_by_what_it_means(void **state)
+{
+        static const int ours[] = {ETIMEDOUT, ECANCELED, EPIPE, EPROTO, EMSGSIZE, ESHUTDOWN};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+                assert_string_not_equal(aw_error_text(ours[i]), strerror(ours[i]));
+        assert_string_equal(aw_error_text(ESHUTDOWN), "this side is going away");
+        assert_string_equal(aw_error_text(ENOENT), strerror(ENOENT));
+}
+
 int
 main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(each_error_of_a_task_is_called_by_what_it_means),
                 cmocka_unit_test(kind_number_and_sentence_are_kept),
                 cmocka_unit_test(the_kind_may_follow_from_the_number),
                 cmocka_unit_test(null_is_allowed_and_errno_is_set_all_the_same),

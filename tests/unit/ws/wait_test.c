@@ -213,6 +213,59 @@ draining_ends_a_sender_whose_peer_takes_nothing(struct pair *pair)
         return 0;
 }
 
+static async int
+flood_and_close(void *ws)
+{
+        await(flood_patiently(ws));
+        trace(errno == ESHUTDOWN ? "given up" : strerror(errno));
+        return await(ws_close(ws, WS_NORMAL, NULL));
+}
+
+/* It has had its five seconds, and does not get them again for its Close frame. */
+static async int
+closing_waits_no_longer_for_a_peer_that_was_given_up(struct pair *pair)
+{
+        struct waiting waiting = await(wait_in(pair, flood_and_close));
+
+        ws_listener_drain(pair->listener);
+        await(idle_turns());
+        await(clock_advance(6 * AW_SECOND));
+        await(idle_turns());
+        expect_trace("given up");
+        expect(!aw_task_done(waiting.task));
+        await(clock_advance(AW_SECOND + AW_MILLISECOND));
+        await(idle_turns());
+        expect(aw_task_done(waiting.task));
+        expect_error(await(aw_join(waiting.task)), ETIMEDOUT);
+        close(waiting.fd);
+        return 0;
+}
+
+/* If it takes things after all it has as long as any other. */
+static async int
+closing_waits_for_a_peer_that_reads_after_all(struct pair *pair)
+{
+        struct waiting waiting = await(wait_in(pair, flood_and_close));
+        static uint8_t data[200000];
+        size_t got = 0;
+
+        ws_listener_drain(pair->listener);
+        await(idle_turns());
+        await(clock_advance(6 * AW_SECOND));
+        await(idle_turns());
+        while (got < sizeof(data))
+                got += (size_t)await(raw_read(waiting.fd, data, sizeof(data) - got));
+        await(idle_turns());
+        await(clock_advance(AW_SECOND + AW_MILLISECOND));
+        await(clock_advance(3 * AW_SECOND));
+        expect_trace("given up");
+        expect(!aw_task_done(waiting.task));
+        aw_cancel(waiting.task);
+        expect_error(await(aw_join(waiting.task)), ECANCELED);
+        close(waiting.fd);
+        return 0;
+}
+
 /* The deadline of its own is looked at as ever. */
 static async int
 a_sender_in_a_drain_times_out_or_is_cancelled(struct pair *pair)
@@ -329,6 +382,8 @@ main(void)
                  (void *)the_end_of_tls_alone_ends_whoever_waits_in_it},
                 on_pair(one_that_was_just_woken_ends_too),
                 on_pair(draining_ends_a_sender_whose_peer_takes_nothing),
+                on_pair(closing_waits_no_longer_for_a_peer_that_was_given_up),
+                on_pair(closing_waits_for_a_peer_that_reads_after_all),
                 on_pair(a_sender_in_a_drain_times_out_or_is_cancelled),
                 on_pair(who_leaves_a_chat_takes_nobody_along),
                 on_pair(one_that_is_cancelled_at_the_same_time_is_cancelled),
