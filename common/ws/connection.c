@@ -74,6 +74,7 @@ connection_free(struct ws *ws)
         aw_handle_cancel(&ws->alive.timer);
         free(ws->head);
         ws_request_free(ws->request);
+        ws_peer_forget(ws);
         free(ws->subprotocol);
         ws_input_forget(ws);
         ws_queue_clear(&ws->in.inbox);

@@ -113,7 +113,8 @@ ws_response_send(struct ws *ws, const struct ws_answer *answer, bool without_bod
         FILE *out = open_memstream(&text, &size);
 
         ws->seen.status = answer->status;
-        ws_watch_end(ws, WS_SIDE_SERVER, aw_http_reason(answer->status));
+        ws_watch_end(ws, WS_SIDE_SERVER,
+                     answer->reason != NULL ? answer->reason : aw_http_reason(answer->status));
         if (out == NULL) {
                 aw_transport_close(ws->transport);
                 return;

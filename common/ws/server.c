@@ -8,7 +8,6 @@
 
 #include "await/log.h"
 #include "base/memory.h"
-#include "net/resolve.h"
 #include "ws/deflate_private.h"
 #include "ws/listener_private.h"
 #include "ws/raw_private.h"
@@ -129,9 +128,10 @@ answer_request(struct ws *ws, const struct aw_http_head *head, struct ws_answer 
         } else if (answer->status == 101) {
                 accept_handshake(ws, head, answer);
         } else {
-                if (ws->request->upgrade || answer->body == not_for_us)
-                        aw_log_limited(AW_LOG_INFO, "%s: refused with %d", ws->peer,
-                                       answer->status);
+                if (ws->request->upgrade || answer->body == not_for_us || answer->reason != NULL)
+                        aw_log_limited(AW_LOG_INFO, "%s: refused with %d%s%s", ws->peer,
+                                       answer->status, answer->reason == NULL ? "" : ": ",
+                                       answer->reason == NULL ? "" : answer->reason);
                 ws_response_send(ws, answer, is_head(head));
         }
         if (answer->done != NULL)
@@ -183,6 +183,7 @@ server_request(struct ws *ws, const struct aw_http_head *head)
                 ws_response_refuse(ws, 500, "out of memory", is_head(head));
                 return;
         }
+        ws_peer_forwarded(ws);
         ws->request->secure = aw_transport_tls(ws->transport) != NULL;
         ws->request->peer = ws->peer;
         ws->request->ws = ws;
@@ -239,6 +240,7 @@ server_lost(struct ws *ws)
 {
         if (ws->listener == NULL)
                 return;
+        ws_peer_lost(ws);
         /* It may have been the last of the handshakes that ws_accept() waits for. */
         if (ws->listener->stopped)
                 aw_wake_all(&ws->listener->acceptors);
@@ -324,7 +326,7 @@ ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address)
                 errno = ENOMEM;
                 return -1;
         }
-        aw_address_format(address, ws->peer, sizeof(ws->peer));
+        ws_peer_set(ws, address);
         ws->alive.interval = listener->ping_interval;
         ws->alive.timeout = listener->ping_timeout;
         ws->role = &server_role;
@@ -340,5 +342,6 @@ ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address)
         server_link(listener, ws);
         ws_watch_event(ws, WS_EVENT_ACCEPTED);
         aw_call_later(&ws->late, WS_HANDSHAKE_TIME, handshake_late, ws);
+        ws_peer_begin(ws);
         return 0;
 }

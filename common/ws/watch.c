@@ -179,6 +179,7 @@ ws_info(const struct ws *ws, struct ws_info *info)
                 .tls = seen->tls,
                 .resumed = seen->resumed,
                 .status = seen->status,
+                .proxy_fault = seen->proxy_fault,
                 .accepted = seen->accepted,
                 .opened = seen->opened,
                 .ended = seen->ended,
