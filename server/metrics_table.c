@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "metrics.h"
+#include "networks.h"
 
 #define AT(member) .count = 1, .offset = offsetof(struct metrics, member)
 #define EACH(member, name, names)                                                                  \
@@ -15,9 +16,10 @@ const char *const metrics_code_names[METRICS_CODES] = {
         "1010", "1011", "1012", "1013", "1014", "1015", "3000-3999", "4000-4999", "other"};
 
 const char *const metrics_reason_names[METRICS_REASONS] = {
-        "tls",       "timeout",   "gone",      "descriptors", "bad_request",
-        "login",     "forbidden", "not_found", "method",      "upgrade_required",
-        "too_large", "busy",      "ending",    "other"};
+        "tls",          "timeout",   "gone",      "descriptors", "bad_request",
+        "login",        "forbidden", "not_found", "method",      "upgrade_required",
+        "too_large",    "busy",      "ending",    "denied",      "proxy_untrusted",
+        "proxy_header", "other"};
 
 static const char *const types[] = {"text", "binary"};
 static const char *const classes[METRICS_CLASSES] = {"2xx", "3xx", "4xx", "5xx"};
@@ -198,8 +200,14 @@ metrics_reason_index(const struct ws_info *info)
         } refusals[] = {{400, "bad_request"}, {401, "login"},  {403, "forbidden"},
                         {404, "not_found"},   {405, "method"}, {426, "upgrade_required"},
                         {431, "too_large"},   {503, "busy"}};
+        static const char *const proxy_faults[] = {
+                [WS_PROXY_UNTRUSTED] = "proxy_untrusted", [WS_PROXY_WRONG] = "proxy_header"};
         size_t i;
 
+        if (info->proxy_fault != WS_PROXY_RIGHT)
+                return metrics_reason_named(proxy_faults[info->proxy_fault]);
+        if (info->why == networks_denied)
+                return metrics_reason_named("denied");
         for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
                 if (refusals[i].status == info->status)
                         return metrics_reason_named(refusals[i].reason);

@@ -72,6 +72,7 @@ static const struct aw_opt options_table[] = {
          .argument = "MODE",
          .help = "who may connect to a Unix socket, octal as for chmod (by the umask)",
          .offset = FIELD(socket_mode)},
+        NETWORKS_ROWS(FIELD(networks)),
         {.name = "max-memory",
          .kind = AW_OPT_SIZE,
          .argument = "SIZE",
@@ -218,8 +219,7 @@ options_workers(const char *text)
 }
 
 static enum aw_opt_status
-check(const struct aw_opt_program *said, const struct server_options *options, int operands,
-      char **argv)
+check(const struct aw_opt_program *said, struct server_options *options, int operands, char **argv)
 {
         /* What may stand in a name (RFC 9110 section 5.6.2). */
         static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -251,6 +251,8 @@ check(const struct aw_opt_program *said, const struct server_options *options, i
                 return aw_opt_usage_error(
                         said, "--admin: '%s' is neither http://HOST:PORT nor unix:/PATH",
                         options->admin);
+        if (networks_check(&options->networks, said) == -1)
+                return AW_OPT_USAGE;
         if (options_workers(options->workers) == 0)
                 return aw_opt_usage_error(said, "--workers: '%s' is neither auto nor from 1 to %d",
                                           options->workers, WORKERS_MAX);
@@ -309,6 +311,7 @@ options_clear(struct server_options *options)
 {
         aw_tls_context_unref(options->tls);
         aw_opt_strings_free(&options->listen);
+        networks_clear(&options->networks);
         aw_opt_config_free(&options->config);
 }
 

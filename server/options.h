@@ -8,6 +8,7 @@
 #include "await/task.h"
 #include "await/tls.h"
 #include "cli/opt.h"
+#include "networks.h"
 
 struct server_options {
         struct aw_opt_strings listen; /* URLs; none: SERVER_URL */
@@ -18,6 +19,7 @@ struct server_options {
         const char *compress;    /* off, shared, context, context:BITS */
         uint64_t compress_level, compress_min;
         const char *socket_mode; /* octal, or NULL */
+        struct networks_options networks;
         const char *test;        /* which behaviours: off, safe or all */
         const char *loop;        /* the back end */
         const char *admin;       /* URL, or NULL */

@@ -58,7 +58,8 @@ handle_request(const struct ws_request *request, struct ws_answer *answer, void 
 {
         struct worker *worker = argument;
 
-        if (!page_file(request, answer, &worker->page) &&
+        if (!networks_refuse(&worker->service->options.networks, request, answer) &&
+            !page_file(request, answer, &worker->page) &&
             !behave_answer(&worker->behave, request, answer))
                 page_answer(request, answer, &worker->page);
 }

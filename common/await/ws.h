@@ -349,11 +349,14 @@ struct ws_answer {
         const char *content_type;
         const char *body; /* NULL: none. HEAD gets its length only */
         size_t length;    /* bytes of the body; 0: it is terminated */
+        /*
+         * Of a request that is refused: why, for the log and ws_info(). A literal. NULL: what the
+         * status is called.
+         */
+        const char *why;
         /* Called when all of it has been copied; frees what the handler allocated. NULL: nothing */
         void (*done)(struct ws_answer *answer);
         void *data; /* for `done` */
-        /* Why, for the log and ws_info(): a literal without a full stop. NULL: the status says it. */
-        const char *reason;
 };
 
 #define WS_ORIGIN_SELF "self"

@@ -158,7 +158,7 @@ ws_peer_begin(struct ws *ws)
 void
 ws_peer_lost(struct ws *ws)
 {
-        if (!ws->awaits_header || ws->seen.late || ws->seen.ended_by == WS_SIDE_SERVER)
+        if (!ws->awaits_header || ws->seen.ended_by == WS_SIDE_SERVER)
                 return;
         ws->awaits_header = false;
         ws->seen.proxy_fault = WS_PROXY_WRONG;

@@ -114,7 +114,7 @@ ws_response_send(struct ws *ws, const struct ws_answer *answer, bool without_bod
 
         ws->seen.status = answer->status;
         ws_watch_end(ws, WS_SIDE_SERVER,
-                     answer->reason != NULL ? answer->reason : aw_http_reason(answer->status));
+                     answer->why != NULL ? answer->why : aw_http_reason(answer->status));
         if (out == NULL) {
                 aw_transport_close(ws->transport);
                 return;

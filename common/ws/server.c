@@ -128,10 +128,10 @@ answer_request(struct ws *ws, const struct aw_http_head *head, struct ws_answer 
         } else if (answer->status == 101) {
                 accept_handshake(ws, head, answer);
         } else {
-                if (ws->request->upgrade || answer->body == not_for_us || answer->reason != NULL)
-                        aw_log_limited(AW_LOG_INFO, "%s: refused with %d%s%s", ws->peer,
-                                       answer->status, answer->reason == NULL ? "" : ": ",
-                                       answer->reason == NULL ? "" : answer->reason);
+                if (ws->request->upgrade || answer->body == not_for_us || answer->why != NULL)
+                        aw_log_limited(
+                                AW_LOG_INFO, "%s: refused with %d: %s", ws->peer, answer->status,
+                                answer->why != NULL ? answer->why : aw_http_reason(answer->status));
                 ws_response_send(ws, answer, is_head(head));
         }
         if (answer->done != NULL)
