@@ -132,6 +132,16 @@ static const struct aw_opt options_table[] = {
          .argument = "FILE",
          .help = "write the number of the process to a file, which is locked while it runs",
          .offset = FIELD(pidfile)},
+        {.name = "takeover",
+         .kind = AW_OPT_FLAG,
+         .help = "take the sockets over from the server that runs with this --pidfile, if one does",
+         .offset = FIELD(takeover)},
+        {.name = "takeover-timeout",
+         .kind = AW_OPT_DURATION,
+         .argument = "TIME",
+         .help = "give a new server up that does not serve by then (60s)",
+         .offset = FIELD(takeover_timeout),
+         .minimum = 100000},
         {.name = "user",
          .kind = AW_OPT_STRING,
          .argument = "NAME",
@@ -253,6 +263,9 @@ check(const struct aw_opt_program *said, struct server_options *options, int ope
                         options->admin);
         if (networks_check(&options->networks, said) == -1)
                 return AW_OPT_USAGE;
+        if (options->takeover && options->pidfile == NULL)
+                return aw_opt_usage_error(said, "--takeover: --pidfile is missing, which says from "
+                                                "which server");
         if (options_workers(options->workers) == 0)
                 return aw_opt_usage_error(said, "--workers: '%s' is neither auto nor from 1 to %d",
                                           options->workers, WORKERS_MAX);
@@ -292,6 +305,7 @@ options_parse(int argc, char **argv, struct server_options *options,
                 .worker_timeout = 10 * AW_SECOND,
                 .ticket_rotation = 3600 * AW_SECOND,
                 .drain_timeout = 8 * AW_SECOND,
+                .takeover_timeout = 60 * AW_SECOND,
         };
         said.complain = complain;
         if (words == NULL) {

@@ -20,11 +20,11 @@ struct server_options {
         uint64_t compress_level, compress_min;
         const char *socket_mode; /* octal, or NULL */
         struct networks_options networks;
-        const char *test;        /* which behaviours: off, safe or all */
-        const char *loop;        /* the back end */
-        const char *admin;       /* URL, or NULL */
-        const char *access_log;  /* file, "-", or NULL */
-        const char *log_format;  /* text or json */
+        const char *test;       /* which behaviours: off, safe or all */
+        const char *loop;       /* the back end */
+        const char *admin;      /* URL, or NULL */
+        const char *access_log; /* file, "-", or NULL */
+        const char *log_format; /* text or json */
         const char *log_level;
         struct aw_opt_config config;
         const char *workers;     /* auto, or a number: see options_workers() */
@@ -32,6 +32,8 @@ struct server_options {
         int64_t ticket_rotation; /* microseconds */
         int64_t drain_timeout, drain_delay;
         bool daemon;
+        bool takeover;
+        int64_t takeover_timeout;   /* microseconds */
         const char *pidfile, *user; /* or NULL */
         bool check;
         int64_t slow_task;          /* microseconds; 0: off */

@@ -209,7 +209,7 @@ watch_worker(struct worker *worker)
         const struct listeners *listeners = &worker->service->listeners;
 
         page_watch(&worker->page, worker->listeners, worker->count);
-        if (access_log_start() == -1) {
+        if (access_log_start(worker->number == 0) == -1) {
                 aw_log(AW_LOG_ERROR, "--access-log: %s", strerror(errno));
                 return -1;
         }
