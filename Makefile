@@ -206,13 +206,14 @@ quote = '$(subst ','\'',$(1))'
 
 # The packages that are missing: all goals need what it takes to build, some need more. Who builds
 # and installs has packages installed by nobody but himself; who runs or tests wants to see it run.
-installing := deps run demo test asan loops tsan prometheus lint check-all page-% conformance bench% %/tested
+installing := deps run demo test asan loops tsan prometheus lint check-all page-% deploy-test conformance bench% %/tested
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
-		build $(if $(filter test %/tested page-% bench% conformance,$(MAKECMDGOALS)),test \
+		build $(if $(filter test %/tested page-% deploy-test bench% conformance,$(MAKECMDGOALS)),test \
 		$(if $(filter true,$(CI)),peers)) \
 		$(if $(filter page-%,$(MAKECMDGOALS)),page) \
-		$(if $(filter prometheus,$(MAKECMDGOALS)),prometheus) \
+		$(if $(filter prometheus deploy-test,$(MAKECMDGOALS)),prometheus) \
+		$(if $(filter deploy-test,$(MAKECMDGOALS)),deploy) \
 		$(if $(filter lint,$(MAKECMDGOALS)),lint) $(if $(filter bench%,$(MAKECMDGOALS)),bench)
 
 # Running.
@@ -297,6 +298,16 @@ browsing := $(programs) build/certs/localhost.pem build/npm/stamp
 page-test: $(browsing) ## test the page in Chromium; its pictures are then in build/page
 	@$(in_tests) tests/run $(V:%=-v) $(strict) -t 300 tests/page/page_test.py
 
+build/npm-deploy/stamp: tests/deploy/package.json tests/deploy/kubernetes.mjs | deps
+	@mkdir -p $(@D) && cp $^ $(@D)
+	@echo '  NPM  $(@D)'
+	@cd $(@D) && npm install --no-progress --no-audit --no-fund --no-package-lock >log 2>&1 || \
+		{ cat log >&2; exit 1; }
+	@touch $@
+
+deploy-test: $(programs) build/npm-deploy/stamp ## check what server/deploy/ has for containers
+	@$(in_tests) tests/run $(V:%=-v) $(strict) -t 120 tests/deploy/deploy_test.py
+
 page-picture: $(browsing) ## make the README's picture anew, server/page/page.png
 	@$(in_tests) tests/page/page_test.py --picture server/page/page.png
 
@@ -309,6 +320,7 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 	+@$(MAKE) loops
 	+@$(MAKE) prometheus
 	+@$(MAKE) page-test
+	+@$(MAKE) deploy-test
 	+@$(MAKE) asan
 	+@$(MAKE) tsan
 	+@$(MAKE) FLAVOUR=clang all examples && $(MAKE) FLAVOUR=clang test
@@ -415,6 +427,6 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all deps run demo examples certs test asan loops tsan prometheus lint check-all page-test page-picture distro \
+.PHONY: all deps run demo examples certs test asan loops tsan prometheus lint check-all page-test page-picture deploy-test distro \
 	conformance bench bench-await bench-await-instructions bench-instructions \
 	install uninstall clean help FORCE

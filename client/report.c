@@ -151,7 +151,7 @@ frame_name(unsigned opcode)
 
 /* To a text that is not longer than PENDING_MAX. */
 static void
-append(char **text, size_t *length, const char *more, size_t size)
+keep_more(char **text, size_t *length, const char *more, size_t size)
 {
         char *larger = *length + size <= PENDING_MAX ? realloc(*text, *length + size) : NULL;
 
@@ -198,7 +198,7 @@ tell_frame(struct report *report, const struct ws_frame *frame)
         if (line == NULL || report->told)
                 client_tell("%s", line == NULL ? "out of memory" : line);
         else
-                append(&report->early, &report->early_length, line, strlen(line) + 1);
+                keep_more(&report->early, &report->early_length, line, strlen(line) + 1);
         free(line);
 }
 
@@ -215,7 +215,7 @@ static void
 add_pending(struct report *report, char *line)
 {
         if (line != NULL)
-                append(&report->pending, &report->pending_length, line, strlen(line));
+                keep_more(&report->pending, &report->pending_length, line, strlen(line));
         free(line);
         aw_event_set(&report->more);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line. */
-#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "options.h"
 
@@ -77,7 +77,7 @@ static const struct aw_opt options_table[] = {
          .kind = AW_OPT_SIZE,
          .argument = "SIZE",
          .help = "over it refuse large messages with 1013, new connections with 503 (a quarter of "
-                 "the machine's memory)",
+                 "the machine's memory, or the container's)",
          .offset = FIELD(max_memory),
          .minimum = (uint64_t)1 << 20,
          .maximum = (uint64_t)1 << 50},
@@ -218,13 +218,10 @@ options_socket_mode(const char *text)
 unsigned
 options_workers(const char *text)
 {
-        cpu_set_t cores;
         uint64_t number;
 
         if (strcmp(text, "auto") == 0)
-                return sched_getaffinity(0, sizeof(cores), &cores) == -1
-                               ? 1
-                               : (unsigned)CPU_COUNT(&cores);
+                return uv_available_parallelism();
         return aw_opt_number(text, &number) == -1 || number > WORKERS_MAX ? 0 : (unsigned)number;
 }
 
@@ -274,10 +271,13 @@ check(const struct aw_opt_program *said, struct server_options *options, int ope
         return AW_OPT_RUN;
 }
 
+/* Of the machine, or of what a container may have. */
 static uint64_t
 quarter_of_memory(void)
 {
-        return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE) / 4;
+        uint64_t all = uv_get_total_memory(), granted = uv_get_constrained_memory();
+
+        return (granted > 0 && granted < all ? granted : all) / 4;
 }
 
 enum aw_opt_status

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "await/log.h"
 #include "loop/private.h"
@@ -70,6 +71,11 @@ create_context(struct aw_loop *loop)
                 .uid = (uid_t)-1,
         };
 
+        /* Without it libwebsockets frees what it has not set, and the process dies of that. */
+        if (access("/dev/urandom", R_OK) == -1) {
+                aw_log(AW_LOG_ERROR, "/dev/urandom: %s; libwebsockets needs it", strerror(errno));
+                return -1;
+        }
         if (loop->backend->open(loop, &info, &loop->foreign) == -1)
                 return -1;
         loop->context = lws_create_context(&info);

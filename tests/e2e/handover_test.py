@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 
 from peer import Peer
@@ -31,7 +30,13 @@ def succeeding(pidfile, *options, before=(), listen=PLAIN):
     urls = [word for url in listen for word in ("--listen", url)]
     with started(*before, *command("--takeover", "--pidfile", pidfile, "--drain-timeout", "4s",
                                    *options, *urls), stdout=subprocess.DEVNULL) as process:
-        yield process, Log(process.stderr)
+        log = Log(process.stderr)
+        try:
+            yield process, log
+        finally:
+            # A successor that is left would have the pipe as well.
+            process.kill()
+            log.text()
 
 
 def old_server(pidfile, *options, **more):
@@ -116,6 +121,7 @@ def _():
                 with succeeding(pidfile) as (third, third_log):
                     has_number(pidfile, third.pid)
                     gone(pid)
+                    log.text()
                     end(third, third_log)
             else:
                 end(new, log)
@@ -226,7 +232,7 @@ def _():
                 equal(new.wait(DEADLINE), 1, "the status")
         # The signal comes to where nobody waits any more.
         eventually(lambda: pidfile.read_text() != f"{old.process.pid}\n", "a successor")
-        old.wait()
+        equal(old.process.wait(DEADLINE), 0, "the status")
         pid = int(pidfile.read_text())
         os.kill(pid, signal.SIGSTOP)
         with succeeding(pidfile) as (new, log):
@@ -271,6 +277,7 @@ def _():
                 with Peer(url) as peer:
                     peer.echoes()
             stop_by_pid(int(pidfile.read_text()))
+            log.text()
 
 
 @test("--daemon --takeover: the new server is in the background, and the old one knows its number")

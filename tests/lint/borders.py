@@ -51,7 +51,7 @@ FOREIGN = [
     ("libwebsockets.h", "common/loop/*.c tests/bench/* tests/interop/*"),
     ("openssl/*", "common/tls/* common/ws/* server/behave/digest.c server/authority.c tests/*"),
     ("ev.h", "common/loop/ev.c"),
-    ("uv.h", "common/loop/uv.c"),
+    ("uv.h", "common/loop/uv.c server/options.c"),
     ("zlib.h", "common/ws/codec.c tests/*"),
     ("jansson.h", "client/* server/*"),
     ("histedit.h", "client/editor.c client/history.* client/keys.*"),

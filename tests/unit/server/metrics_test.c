@@ -326,11 +326,10 @@ a_connection_that_is_refused_has_a_reason(void **state)
         assert_refused((struct ws_info){.tls_failed = true, .ended_by = WS_SIDE_CLIENT}, "tls");
         assert_refused((struct ws_info){.late = true, .ended_by = WS_SIDE_SERVER}, "timeout");
         assert_refused((struct ws_info){.status = 403, .why = networks_denied}, "denied");
-        assert_refused((struct ws_info){.proxy_fault = WS_PROXY_UNTRUSTED,
-                                        .ended_by = WS_SIDE_SERVER},
-                       "proxy_untrusted");
-        assert_refused((struct ws_info){.proxy_fault = WS_PROXY_WRONG,
-                                        .ended_by = WS_SIDE_CLIENT},
+        assert_refused(
+                (struct ws_info){.proxy_fault = WS_PROXY_UNTRUSTED, .ended_by = WS_SIDE_SERVER},
+                "proxy_untrusted");
+        assert_refused((struct ws_info){.proxy_fault = WS_PROXY_WRONG, .ended_by = WS_SIDE_CLIENT},
                        "proxy_header");
         assert_refused((struct ws_info){.ended_by = WS_SIDE_CLIENT}, "gone");
         assert_refused((struct ws_info){.ended_by = WS_SIDE_SERVER}, "ending");
