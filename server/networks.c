@@ -58,10 +58,12 @@ networks_set(const struct networks_options *options, struct ws_listen_options *l
 {
         const char *field = options->forwarded == NULL ? "x-forwarded-for" : options->forwarded;
 
-        listening->trusted = options->believed.items;
-        listening->trusted_count = options->believed.count;
-        listening->forwarded = strcmp(field, "off") == 0 ? NULL : field;
-        listening->proxy_protocol = options->proxy_protocol;
+        listening->trust = (struct ws_trust){
+                .networks = options->believed.items,
+                .count = options->believed.count,
+                .forwarded = strcmp(field, "off") == 0 ? NULL : field,
+                .proxy_protocol = options->proxy_protocol,
+        };
 }
 
 /* The narrower network says it. */

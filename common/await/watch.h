@@ -57,7 +57,7 @@ enum ws_side {
         WS_SIDE_SERVER,
 };
 
-/* What was wrong with the header of the PROXY protocol that was due: see struct ws_listen_options. */
+/* What was wrong with the header of the PROXY protocol that was due: see struct ws_trust. */
 enum ws_proxy_fault {
         WS_PROXY_RIGHT,     /* nothing, or none was due */
         WS_PROXY_UNTRUSTED, /* who connected is not trusted to send one */

@@ -26,7 +26,7 @@
 #include "connect.h"
 #include "deflate.h"
 #include "error.h"
-#include "network.h"
+#include "peer.h"
 #include "task.h"
 
 struct aw_tls_context;
@@ -169,20 +169,8 @@ struct ws_traffic {
 };
 AW_API void ws_traffic(const struct ws *ws, struct ws_traffic *traffic);
 
-/*
- * The peer, for logs: "127.0.0.1:40312", "[::1]:40312", "unix"; "192.0.2.7" or "2001:db8::7" if a
- * proxy has not told its port. Of a listener's connection it is who ws_peer_address() is.
- */
+/* The peer, for logs: "127.0.0.1:40312", "[::1]:40312", "unix"; "::1" if its port is not known. */
 AW_API const char *ws_peer(const struct ws *ws);
-
-/*
- * The address of the peer of a listener's connection: of who connected; or, if that is one whom the
- * listener trusts, of the client that it speaks for, from when it has said so: before TLS (the PROXY
- * protocol) or in the request. So a handler and ws_accept() get the client. AF_INET, also for an
- * address that is mapped into IPv6, AF_INET6, or AF_UNIX without a path. Port 0: it is not known. The
- * connection's, as long as it is there. NULL for a client's.
- */
-AW_API const struct sockaddr *ws_peer_address(const struct ws *ws);
 
 /*
  * The subprotocol that both sides agreed on (section 1.9), or NULL. The connection's, as long as it
@@ -399,29 +387,7 @@ struct ws_listen_options {
         const char *const *origins;
         size_t origin_count;
 
-        /*
-         * Load balancers and proxies that say for whom they connect, and are believed: see
-         * ws_peer_address(). Borrowed for as long as the listener listens.
-         */
-        const struct aw_network *trusted;
-        size_t trusted_count;
-
-        /*
-         * The field in which they say it in a request, of the two the one that they write or add to:
-         * "X-Forwarded-For", or "Forwarded" (RFC 7239). The other may be the client's own words. The
-         * last entry that is not itself trusted is the peer; one that is "unknown", hidden or wrong
-         * ends the search, and so does the 32nd: the peer is then the entry behind it, or who
-         * connected. NULL: in none. Borrowed likewise.
-         */
-        const char *forwarded;
-
-        /*
-         * Every connection begins with a header of the PROXY protocol, version 1 or 2, before TLS.
-         * Who is not trusted is dropped at once; who sends no header, a wrong one, or one of more
-         * than 4096 bytes (version 1: 107), likewise. It has the time of the handshake to come. One
-         * that tells no address (LOCAL, UNKNOWN, UNSPEC) leaves who connected.
-         */
-        bool proxy_protocol;
+        struct ws_trust trust; /* in load balancers: see peer.h */
 
         /*
          * The subprotocol for a client that offers some. NULL: the first that it offers; "": none;

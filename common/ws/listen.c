@@ -157,10 +157,7 @@ ws_listener_update(struct ws_listener *listener, const struct ws_listen_options 
         listener->drain_time = options->drain_time;
         listener->origins = options->origins;
         listener->origin_count = options->origin_count;
-        listener->trusted = options->trusted;
-        listener->trusted_count = options->trusted_count;
-        listener->forwarded = options->forwarded;
-        listener->proxy_protocol = options->proxy_protocol;
+        listener->trust = options->trust;
         listener->handler = options->handler;
         listener->argument = options->argument;
         if (listener->tls == NULL || options->tls == NULL)

@@ -19,10 +19,7 @@ struct ws_listener {
         aw_time ping_interval, ping_timeout;
         const char *const *origins;
         size_t origin_count;
-        const struct aw_network *trusted;
-        size_t trusted_count;
-        const char *forwarded;
-        bool proxy_protocol;
+        struct ws_trust trust;
         const char *subprotocol;
         struct ws_deflate_options deflate; /* these as in ws_listen_options */
         void (*handler)(const struct ws_request *request, struct ws_answer *answer, void *argument);

@@ -67,9 +67,9 @@ ws_peer_address(const struct ws *ws)
 static bool
 is_trusted(const struct ws *ws)
 {
-        const struct ws_listener *listener = ws->listener;
+        const struct ws_trust *trust = &ws->listener->trust;
 
-        return aw_network_find(listener->trusted, listener->trusted_count, &ws->address.any) != -1;
+        return aw_network_find(trust->networks, trust->count, &ws->address.any) != -1;
 }
 
 /* The PROXY protocol. */
@@ -144,7 +144,7 @@ take_header(void *owner, const uint8_t *data, size_t length)
 void
 ws_peer_begin(struct ws *ws)
 {
-        if (!ws->listener->proxy_protocol)
+        if (!ws->listener->trust.proxy_protocol)
                 return;
         if (!is_trusted(ws)) {
                 refuse(ws, WS_PROXY_UNTRUSTED,
@@ -177,7 +177,7 @@ ws_peer_forget(struct ws *ws)
 void
 ws_peer_forwarded(struct ws *ws)
 {
-        const char *name = ws->listener->forwarded;
+        const char *name = ws->listener->trust.forwarded;
         struct ws_forwarded forwarded;
         struct sockaddr_storage address;
         int hops = 0;

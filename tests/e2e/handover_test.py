@@ -198,28 +198,46 @@ ssize_t send(int fd, const void *data, size_t length, int flags)
             equal(pidfile.read_text(), f"{old.process.pid}\n", "the number")
 
 
-@test("a successor that never serves is ended, and its server goes on; a second SIGUSR2 is told of it")
+def with_silent_successor(*options):
+    """A server on one and on two workers, and the number of a successor that says nothing."""
+
+    def declare_it(function):
+        for workers in ("1", "2"):
+            copy = scratch() / f"silent-{next(COUNT)}"
+            shutil.copy(BUILD / "wsechod", copy)
+            with started(copy, *command("--workers", workers, *options)[1:], "-l", *PLAIN) as process:
+                log = Log(process.stderr)
+                url = log.wait("listening on (.*)")[0][1]
+                copy.unlink()
+                copy.write_text("#!/bin/sh\necho here is $$ >&2\nexec sleep 1000\n")
+                copy.chmod(0o755)
+                process.send_signal(signal.SIGUSR2)
+                pid = int(log.wait(r"^here is (\d+)$")[0][1])
+                function(process, log, pid)
+                gone(pid)
+                with Peer(url) as peer:
+                    peer.echoes()
+                end(process, log)
+
+    return declare_it
+
+
+@test("a successor that never serves is ended in time, and its server goes on")
 def _():
-    for workers in ("1", "2"):
-        copy = scratch() / f"never-{workers}"
-        shutil.copy(BUILD / "wsechod", copy)
-        with started(copy, *command("--workers", workers, "--takeover-timeout", "2s")[1:], "-l",
-                     *PLAIN) as process:
-            log = Log(process.stderr)
-            url = log.wait("listening on (.*)")[0][1]
-            copy.unlink()
-            copy.write_text("#!/bin/sh\necho here is $$ >&2\nexec sleep 1000\n")
-            copy.chmod(0o755)
-            process.send_signal(signal.SIGUSR2)
-            pid = int(log.wait(r"^here is (\d+)$")[0][1])
-            process.send_signal(signal.SIGUSR2)
-            log.wait("SIGUSR2 is ignored: a new server is starting already")
-            log.wait(rf"the new server, process {pid}, took too long to start, and was killed: this "
-                     "one goes on")
-            gone(pid)
-            with Peer(url) as peer:
-                peer.echoes()
-            end(process, log)
+    @with_silent_successor("--takeover-timeout", "500ms")
+    def _(_process, log, pid):
+        log.wait(rf"the new server, process {pid}, took too long to start, and was killed: this one "
+                 "goes on")
+
+
+@test("while a successor starts, another SIGUSR2 is ignored, and that is said")
+def _():
+    @with_silent_successor()
+    def _(process, log, pid):
+        process.send_signal(signal.SIGUSR2)
+        log.wait("SIGUSR2 is ignored: a new server is starting already, and does not serve yet")
+        os.kill(pid, signal.SIGKILL)
+        log.wait(rf"the new server, process {pid}, was ended by signal 9: this one goes on")
 
 
 @test("a server that does not answer is named; others who come to where it should change nothing")

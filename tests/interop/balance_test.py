@@ -34,7 +34,7 @@ class Backend:
 
     def start(self, url):
         self.server = Server("--pidfile", self.pidfile, "--subprotocol", self.name, "--trusted",
-                             "127.0.0.1", "--trusted", "unix", "--drain-delay", "1s",
+                             "127.0.0.1", "--trusted", "unix", "--drain-delay", "1500ms",
                              "--drain-timeout", "4s", *self.options, listen=(url,),
                              cert=url.startswith("wss:"))
         self.url = self.server.urls[0]
@@ -227,6 +227,7 @@ defaults
   mode {mode}
   option redispatch
   timeout connect 5s
+  timeout check 5s
   timeout client 1h
   timeout server 1h
   {'option forwardfor' if mode == 'http' else ''}

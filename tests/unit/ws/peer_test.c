@@ -40,8 +40,8 @@ listen_for(struct ws_listen_options options, const char *one, const char *other)
         expect_int(aw_network_parse(one, &trusted[0], NULL), 0);
         if (other != NULL)
                 expect_int(aw_network_parse(other, &trusted[1], NULL), 0);
-        options.trusted = trusted;
-        options.trusted_count = other == NULL ? 1 : 2;
+        options.trust.networks = trusted;
+        options.trust.count = other == NULL ? 1 : 2;
         options.watch = &watch;
         if (options.url == NULL)
                 options.url = ANY_PORT;
@@ -54,8 +54,8 @@ listen_for(struct ws_listen_options options, const char *one, const char *other)
 static async struct ws_listener *
 listen_for_headers(void)
 {
-        return await(listen_for((struct ws_listen_options){.proxy_protocol = true}, "127.0.0.0/8",
-                                NULL));
+        return await(listen_for((struct ws_listen_options){.trust.proxy_protocol = true},
+                                "127.0.0.0/8", NULL));
 }
 
 /* That the peer of the next connection is this one, and that it echoes; then it goes. */
@@ -198,7 +198,7 @@ static async int
 who_is_not_trusted_is_dropped_whatever_it_sends(NOTHING)
 {
         struct ws_listener *listener = await(listen_for(
-                (struct ws_listen_options){.proxy_protocol = true}, "192.0.2.0/24", "unix"));
+                (struct ws_listen_options){.trust.proxy_protocol = true}, "192.0.2.0/24", "unix"));
 
         expect_refused(listener, HEADER RAW_REQUEST, strlen(HEADER RAW_REQUEST), WS_PROXY_UNTRUSTED,
                        "refused: it is not among those who are trusted");
@@ -275,7 +275,7 @@ tls_begins_behind_the_header(NOTHING)
                 .options = {.tls = aw_tls_context_client(NULL, true, NULL)}};
         struct ws_listener *listener = await(listen_for(
                 (struct ws_listen_options){
-                        .url = "wss://127.0.0.1:0", .tls = server, .proxy_protocol = true},
+                        .url = "wss://127.0.0.1:0", .tls = server, .trust.proxy_protocol = true},
                 "127.0.0.1", NULL));
         struct balancer balancer;
         struct aw_task *passing;
@@ -311,7 +311,7 @@ static async void
 test_expect_forwarded(const char *field, const char *fields, const char *peer, int line)
 {
         struct ws_listener *listener = await(listen_for(
-                (struct ws_listen_options){.forwarded = field}, "127.0.0.0/8", "10.0.0.0/8"));
+                (struct ws_listen_options){.trust.forwarded = field}, "127.0.0.0/8", "10.0.0.0/8"));
         int fd = raw_connect(ws_listener_url(listener, 0), 0);
         char request[4096];
         struct ws *ws;
@@ -374,9 +374,10 @@ the_field_that_nobody_asked_for_is_a_clients(NOTHING)
 static async int
 a_client_that_a_header_names_is_not_believed(NOTHING)
 {
-        struct ws_listener *listener = await(listen_for(
-                (struct ws_listen_options){.proxy_protocol = true, .forwarded = "X-Forwarded-For"},
-                "127.0.0.0/8", NULL));
+        struct ws_listener *listener =
+                await(listen_for((struct ws_listen_options){.trust.proxy_protocol = true,
+                                                            .trust.forwarded = "X-Forwarded-For"},
+                                 "127.0.0.0/8", NULL));
         int fd = raw_connect(ws_listener_url(listener, 0), 0);
         char request[1024];
 
@@ -402,7 +403,7 @@ a_handler_knows_the_peer_and_may_say_why_it_refuses(NOTHING)
         char seen[64] = "", head[4096];
         struct ws_listener *listener = await(listen_for(
                 (struct ws_listen_options){
-                        .proxy_protocol = true, .handler = refuse_all, .argument = seen},
+                        .trust.proxy_protocol = true, .handler = refuse_all, .argument = seen},
                 "127.0.0.0/8", NULL));
         int fd = raw_connect(ws_listener_url(listener, 0), 0);
 
