@@ -94,6 +94,8 @@ cmocka_libs = $(call once,cmocka_libs,pkg-config --libs cmocka)
 # Of the programs: the library does not need it.
 jansson_cflags = $(call once,jansson_cflags,pkg-config --cflags jansson)
 jansson_libs = $(call once,jansson_libs,pkg-config --libs jansson)
+# Of wsechod alone: hashes of passwords.
+crypt_libs = $(call once,crypt_libs,pkg-config --libs libcrypt)
 # Of wsecho alone: lines at a terminal.
 edit_cflags = $(call once,edit_cflags,pkg-config --cflags libedit)
 edit_libs = $(call once,edit_libs,pkg-config --libs libedit)
@@ -143,7 +145,7 @@ $(BUILD)/wsechod: $(server_o) $(OBJ)/common.a
 $(OBJ)/server/page/files.o: $(wildcard server/page/*.html server/page/*.css server/page/*.js)
 $(BUILD)/wsecho: $(client_o) $(OBJ)/common.a
 $(BUILD)/wsbench: $(wsbench_o) $(OBJ)/common.a
-$(BUILD)/wsechod: private extra = $(jansson_libs)
+$(BUILD)/wsechod: private extra = $(jansson_libs) $(crypt_libs)
 $(BUILD)/wsecho: private extra = $(jansson_libs) $(edit_libs)
 $(BUILD)/wsbench: private extra = $(jansson_libs) -lm
 $(client_o): private extra = $(jansson_cflags) $(edit_cflags)
@@ -164,7 +166,7 @@ wraps = $(patsubst %,-Wl$(comma)--wrap=%,\
 	$(shell sed -n 's:^/\* Wraps\: \(.*\)\. \*/$$:\1:p' $(@:$(BUILD)/tests/%=tests/unit/%.c)))
 $(unit): private extra = $(cmocka_libs) $(wraps)
 $(wsbench_unit): private extra += $(OBJ)/common.a $(jansson_libs) -lm
-$(filter $(BUILD)/tests/server/%,$(unit)): private extra += $(OBJ)/common.a $(jansson_libs)
+$(filter $(BUILD)/tests/server/%,$(unit)): private extra += $(OBJ)/common.a $(jansson_libs) $(crypt_libs)
 # Without libFuzzer they replay inputs made beforehand.
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY
@@ -206,7 +208,7 @@ quote = '$(subst ','\'',$(1))'
 
 # The packages that are missing: all goals need what it takes to build, some need more. Who builds
 # and installs has packages installed by nobody but himself; who runs or tests wants to see it run.
-installing := deps run demo test asan loops tsan prometheus lint check-all page-% deploy-test conformance bench% %/tested
+installing := deps run demo test asan loops tsan prometheus testssl lint check-all page-% deploy-test conformance bench% %/tested
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
 		build $(if $(filter test %/tested page-% deploy-test bench% conformance,$(MAKECMDGOALS)),test \
@@ -214,6 +216,7 @@ deps: ## install the packages that are missing to build
 		$(if $(filter page-%,$(MAKECMDGOALS)),page) \
 		$(if $(filter prometheus deploy-test,$(MAKECMDGOALS)),prometheus) \
 		$(if $(filter deploy-test,$(MAKECMDGOALS)),deploy) \
+		$(if $(filter testssl,$(MAKECMDGOALS)),testssl) \
 		$(if $(filter lint,$(MAKECMDGOALS)),lint) $(if $(filter bench%,$(MAKECMDGOALS)),bench)
 
 # Running.
@@ -285,6 +288,10 @@ asan: ## run the tests under AddressSanitizer, UBSan and LeakSanitizer
 prometheus: | deps ## scrape wsechod with a real Prometheus, and check the dashboard's queries
 	+@$(MAKE) test suite='$(wildcard tests/monitor/*_test.py)'
 
+# It takes a minute or two.
+testssl: | deps ## let testssl.sh look at the server's TLS
+	+@$(MAKE) test suite='$(wildcard tests/tls/*_test.py)' limit=300
+
 # The first of the back ends is the one that `test` runs the programs on.
 loops: ## run the tests of both programs on the other back ends, libuv and poll
 	+@$(MAKE) test suite='$(foreach loop,uv poll,$(addprefix $(loop):,$(E2E) $(INTEROP)))'
@@ -319,6 +326,7 @@ check-all: ## everything: tests on each back end, lint, sanitizers, clang, examp
 	+@$(MAKE) $(BUILD)/tested
 	+@$(MAKE) loops
 	+@$(MAKE) prometheus
+	+@$(MAKE) testssl
 	+@$(MAKE) page-test
 	+@$(MAKE) deploy-test
 	+@$(MAKE) asan
@@ -427,6 +435,6 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all deps run demo examples certs test asan loops tsan prometheus lint check-all page-test page-picture deploy-test distro \
+.PHONY: all deps run demo examples certs test asan loops tsan prometheus testssl lint check-all page-test page-picture deploy-test distro \
 	conformance bench bench-await bench-await-instructions bench-instructions \
 	install uninstall clean help FORCE

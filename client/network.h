@@ -56,7 +56,7 @@ struct tls_options {
                 {.name = "unix-socket",                                                            \
                  .kind = AW_OPT_STRING,                                                            \
                  .argument = "PATH",                                                               \
-                 .help = "connect to this Unix socket, whatever the URL says",                     \
+                 .help = "connect to this Unix socket, or @NAME, whatever the URL says",           \
                  .offset = (at) + offsetof(struct network_options, unix_socket),                   \
                  .seldom = true},                                                                  \
                 {.name = "resolve",                                                                \

@@ -23,7 +23,7 @@ struct lines {
 };
 
 static struct access_log {
-        const char *path; /* NULL: not open */
+        char *path; /* NULL: not open */
         bool json, tells;
         pthread_t thread;
         bool started;
@@ -152,16 +152,21 @@ open_log_file(const char *path)
 }
 
 int
-access_log_open(const char *path, bool json)
+access_log_open(const char *path, const char *place, bool json)
 {
+        /* The option's text may go with a reload. */
+        access_log.path = strdup(path);
         access_log.fd = open_log_file(path);
         access_log.waiting = malloc(sizeof(*access_log.waiting));
         access_log.taken = malloc(sizeof(*access_log.taken));
-        if (access_log.fd == -1 || access_log.waiting == NULL || access_log.taken == NULL) {
-                aw_log(AW_LOG_ERROR, "--access-log: cannot write to %s: %s%s", path,
+        if (access_log.fd == -1 || access_log.waiting == NULL || access_log.taken == NULL ||
+            access_log.path == NULL) {
+                aw_log(AW_LOG_ERROR, "%s--access-log: cannot write to %s: %s%s", place, path,
                        strerror(errno), errno == ENXIO ? ": nobody reads it" : "");
                 free(access_log.waiting);
                 free(access_log.taken);
+                free(access_log.path);
+                access_log.path = NULL;
                 if (access_log.fd != -1)
                         close(access_log.fd);
                 return -1;
@@ -170,7 +175,6 @@ access_log_open(const char *path, bool json)
         access_log.reopen = access_log.ending = access_log.torn = false;
         access_log.untold = atomic_load(&access_log.lost);
         access_log.json = json;
-        access_log.path = path;
         return 0;
 }
 
@@ -358,7 +362,6 @@ access_log_close(void)
                                "the access log %s takes no more: its last lines "
                                "are lost",
                                access_log.path);
-                        access_log.path = NULL;
                         return;
                 }
         }
@@ -367,6 +370,7 @@ access_log_close(void)
         close(access_log.fd);
         free(access_log.waiting);
         free(access_log.taken);
+        free(access_log.path);
         access_log.path = NULL;
         access_log.started = false;
 }

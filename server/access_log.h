@@ -15,9 +15,10 @@
 
 /*
  * Opens the file to append to it, or standard output for "-". 0, or -1 after having logged why. With
- * `json` each line is an object, else NAME=VALUE, where texts are written as in JSON.
+ * `json` each line is an object, else NAME=VALUE, where texts are written as in JSON. `place` is that
+ * of the option, or "".
  */
-int access_log_open(const char *path, bool json);
+int access_log_open(const char *path, const char *place, bool json);
 
 /*
  * Begins to write, after what else may fork. 0, or -1 with errno. Does nothing if none is open. Of

@@ -78,7 +78,11 @@ url_of(int fd, const char *name)
         int length = -1;
 
         getsockname(fd, (struct sockaddr *)&address, &size);
-        if (address.ss_family == AF_UNIX)
+        if (address.ss_family == AF_UNIX && local->sun_path[0] == '\0')
+                length = asprintf(&url, "unix:@%.*s",
+                                  (int)(size - offsetof(struct sockaddr_un, sun_path)) - 1,
+                                  local->sun_path + 1);
+        else if (address.ss_family == AF_UNIX)
                 length = asprintf(&url, "unix:%s", local->sun_path);
         else if (address.ss_family == AF_INET)
                 length = asprintf(&url, "%s://%s:%u", scheme,

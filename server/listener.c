@@ -47,6 +47,11 @@ listener_options(const struct server_options *options)
                 .max_message = options->max_message,
                 .subprotocol = subprotocol_of(options),
                 .deflate = deflate_of(options),
+                .origins = options->access.origins.items,
+                .origin_count = options->access.origins.count,
+                .socket_group = options->socket_group == NULL
+                                        ? 0
+                                        : options_socket_group(options->socket_group),
                 .socket_mode = options->socket_mode == NULL
                                        ? 0
                                        : options_socket_mode(options->socket_mode),
@@ -68,11 +73,18 @@ file_of(const struct listener *listener)
 
 /* How a listener came to nothing, as an exit status. */
 static int
-failed(const struct listener *listener, const struct aw_error *error)
+failed(enum socket_kind kind, const char *url, const struct server_options *options,
+       const struct aw_error *error)
 {
+        bool admin = kind == SOCKET_ADMIN;
+
+        /* The option's own text knows where it was said. */
+        for (size_t i = 0; i < options->listen.count; i++)
+                if (strcmp(options->listen.items[i], url) == 0)
+                        url = options->listen.items[i];
         if (error->kind != AW_ERROR_CANCELLED)
-                aw_log(AW_LOG_ERROR, "%s%s", listener->kind == SOCKET_ADMIN ? "--admin: " : "",
-                       error->text);
+                options_refuse_value(options, admin ? "admin" : "listen", url, "%s%s",
+                                     admin ? "--admin: " : "", error->text);
         return error->kind == AW_ERROR_USAGE ? 2 : 1;
 }
 
@@ -115,7 +127,8 @@ keep_opened(struct listener *listener, struct listener_slot *slot, struct ws_lis
                 ws_listener_close(opened);
         if (slot->count == 0 || url != NULL)
                 return no_memory();
-        listener->shared = listener->kind != SOCKET_OWN || file_of(listener) != NULL;
+        listener->shared =
+                listener->kind != SOCKET_OWN || strncmp(listener->addresses[0], "unix:", 5) == 0;
         if (file_of(listener) != NULL && listener->kind != SOCKET_LENT &&
             lstat(file_of(listener), &status) == 0) {
                 listener->device = status.st_dev;
@@ -137,11 +150,15 @@ open_first(struct listener *listener, const struct server_options *options)
                 return no_memory();
         wanted.url = listener->url;
         wanted.sharing = listener->kind == SOCKET_ADMIN ? WS_SHARING_NONE : WS_SHARING_FIRST;
-        wanted.socket_mode = listener->kind == SOCKET_ADMIN ? 0 : wanted.socket_mode;
+        if (listener->kind == SOCKET_ADMIN) {
+                wanted.socket_mode = 0;
+                wanted.socket_group = 0;
+        }
         wanted.descriptors = slot->fds;
         wanted.descriptor_count = (size_t)slot->count;
         opened = await(ws_listen(&wanted, &error));
-        return opened == NULL ? failed(listener, &error) : keep_opened(listener, slot, opened);
+        return opened == NULL ? failed(listener->kind, listener->url, options, &error)
+                              : keep_opened(listener, slot, opened);
 }
 
 /* Another worker's sockets, with the same ports. */
@@ -158,7 +175,7 @@ open_next(struct listener *listener, const struct server_options *options)
                 wanted.url = listener->addresses[i];
                 opened = await(ws_listen(&wanted, &error));
                 if (opened == NULL)
-                        return failed(listener, &error);
+                        return failed(listener->kind, listener->url, options, &error);
                 if (ws_listener_release(opened, slot->fds + slot->count) != 1) {
                         ws_listener_close(opened);
                         return no_memory();
@@ -268,7 +285,7 @@ listeners_check(const struct server_options *options)
         for (size_t i = 0; i < options->listen.count; i++) {
                 wanted.url = options->listen.items[i];
                 if (await(ws_listen_check(&wanted, &error)) == -1)
-                        return failed(&(struct listener){.url = NULL}, &error);
+                        return failed(SOCKET_OWN, wanted.url, options, &error);
         }
         return 0;
 }

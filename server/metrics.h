@@ -14,7 +14,7 @@
 #include "await/watch.h"
 
 #define METRICS_CODES    19 /* of Close frames: see metrics_code_names */
-#define METRICS_REASONS  17 /* why connections are refused: see metrics_reason_names */
+#define METRICS_REASONS  19 /* why connections are refused: see metrics_reason_names */
 #define METRICS_CLASSES  4  /* of HTTP status: 2xx to 5xx */
 #define METRICS_VERSIONS 2  /* of TLS: 1.2 and 1.3 */
 
@@ -34,8 +34,9 @@ struct metrics {
         uint64_t tasks, stack_space, slow_tasks;
         uint64_t connection_memory, message_memory, resident_memory;
         uint64_t log_lost, log_left_out, access_log_lost;
-        uint64_t cpu_time;   /* microseconds */
-        uint64_t start_time; /* microseconds since 1970 */
+        uint64_t cpu_time;           /* microseconds */
+        uint64_t start_time;         /* microseconds since 1970 */
+        uint64_t certificate_expiry; /* likewise; 0: there is none */
 } __attribute__((aligned(64)));
 
 /*

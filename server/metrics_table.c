@@ -16,10 +16,10 @@ const char *const metrics_code_names[METRICS_CODES] = {
         "1010", "1011", "1012", "1013", "1014", "1015", "3000-3999", "4000-4999", "other"};
 
 const char *const metrics_reason_names[METRICS_REASONS] = {
-        "tls",          "timeout",   "gone",      "descriptors", "bad_request",
-        "login",        "forbidden", "not_found", "method",      "upgrade_required",
-        "too_large",    "busy",      "ending",    "denied",      "proxy_untrusted",
-        "proxy_header", "other"};
+        "tls",         "client_certificate", "origin",       "timeout",   "gone",
+        "descriptors", "bad_request",        "login",        "forbidden", "not_found",
+        "method",      "upgrade_required",   "too_large",    "busy",      "ending",
+        "denied",      "proxy_untrusted",    "proxy_header", "other"};
 
 static const char *const types[] = {"text", "binary"};
 static const char *const classes[METRICS_CLASSES] = {"2xx", "3xx", "4xx", "5xx"};
@@ -110,6 +110,12 @@ const struct metrics_row metrics_table[] = {
         {.name = "tls_handshakes_total",
          .labels = "version=\"1.3\"",
          EACH(tls[1], "resumed", truths)},
+        {.name = "certificate_expiry_time_seconds",
+         .help = "When the first of the certificates expires, since unix epoch in seconds.",
+         .type = METRICS_GAUGE,
+         .microseconds = true,
+         .earliest = true,
+         AT(certificate_expiry)},
         {.name = "handshake_seconds",
          .help = "From when a connection was accepted to when it was a WebSocket, TLS included.",
          .type = METRICS_HISTOGRAM,
@@ -208,6 +214,10 @@ metrics_reason_index(const struct ws_info *info)
                 return metrics_reason_named(proxy_faults[info->proxy_fault]);
         if (info->why == networks_denied)
                 return metrics_reason_named("denied");
+        if (info->client_refused)
+                return metrics_reason_named("client_certificate");
+        if (info->foreign_origin)
+                return metrics_reason_named("origin");
         for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
                 if (refusals[i].status == info->status)
                         return metrics_reason_named(refusals[i].reason);

@@ -10,8 +10,8 @@ const char networks_denied[] = "its network is denied";
 
 /* The networks of one option. */
 static int
-read_list(const struct aw_opt_program *said, const char *name, const struct aw_opt_strings *texts,
-          struct networks_list *list)
+read_list(const struct aw_opt_program *said, const struct aw_opt_config *config, const char *name,
+          const struct aw_opt_strings *texts, struct networks_list *list)
 {
         struct aw_error error = {.text = "out of memory"};
 
@@ -21,23 +21,28 @@ read_list(const struct aw_opt_program *said, const char *name, const struct aw_o
                 list->count++;
         if (list->items != NULL && list->count == texts->count)
                 return 0;
-        aw_opt_usage_error(said, "--%s: %s", name, error.text);
+        aw_opt_value_error(said, config, name,
+                           list->items == NULL ? NULL : texts->items[list->count], "--%s: %s", name,
+                           error.text);
         return -1;
 }
 
 int
-networks_check(struct networks_options *options, const struct aw_opt_program *said)
+networks_check(struct networks_options *options, const struct aw_opt_config *config,
+               const struct aw_opt_program *said)
 {
-        if (read_list(said, "allow", &options->allow, &options->allowed) == -1 ||
-            read_list(said, "deny", &options->deny, &options->denied) == -1 ||
-            read_list(said, "trusted", &options->trusted, &options->believed) == -1)
+        const char *name = options->proxy_protocol ? "proxy-protocol" : "forwarded";
+
+        if (read_list(said, config, "allow", &options->allow, &options->allowed) == -1 ||
+            read_list(said, config, "deny", &options->deny, &options->denied) == -1 ||
+            read_list(said, config, "trusted", &options->trusted, &options->believed) == -1)
                 return -1;
         if (options->believed.count > 0 || (!options->proxy_protocol && options->forwarded == NULL))
                 return 0;
-        aw_opt_usage_error(said,
-                           "--%s says how load balancers tell for whom they connect: name "
-                           "those that are believed with --trusted",
-                           options->proxy_protocol ? "proxy-protocol" : "forwarded");
+        aw_opt_value_error(said, config, name, options->proxy_protocol ? NULL : options->forwarded,
+                           "--%s says how load balancers tell for whom they connect: name those "
+                           "that are believed with --trusted",
+                           name);
         return -1;
 }
 
@@ -77,18 +82,11 @@ may_come(const struct networks_options *options, const struct sockaddr *address)
         return allows == -1 && denies == -1 ? allowed->count == 0 : allows > denies;
 }
 
-static bool
-is_health(const struct ws_request *request)
-{
-        return !request->upgrade && (strcmp(request->path, "/-/healthz") == 0 ||
-                                     strcmp(request->path, "/-/readyz") == 0);
-}
-
 bool
 networks_refuse(const struct networks_options *options, const struct ws_request *request,
                 struct ws_answer *answer)
 {
-        if (may_come(options, ws_peer_address(request->ws)) || is_health(request))
+        if (may_come(options, ws_peer_address(request->ws)))
                 return false;
         *answer = (struct ws_answer){
                 .status = 403,

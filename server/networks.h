@@ -58,7 +58,8 @@ struct networks_options {
  * Reads the networks, and looks whether the options go together. 0, or -1 after having told that to
  * the program; to be freed in any case.
  */
-int networks_check(struct networks_options *options, const struct aw_opt_program *said);
+int networks_check(struct networks_options *options, const struct aw_opt_config *config,
+                   const struct aw_opt_program *said);
 void networks_clear(struct networks_options *options);
 
 /* What of struct ws_listen_options they settle; borrowed from the options. */
@@ -67,10 +68,7 @@ void networks_set(const struct networks_options *options, struct ws_listen_optio
 /* Why ws_info() says that one was refused who may not come. */
 extern const char networks_denied[];
 
-/*
- * Refuses a request that comes from where none may, but for /-/healthz and /-/readyz, which load
- * balancers ask for in their own name. True: *answer is settled.
- */
+/* Refuses a request that comes from where none may. True: *answer is settled. */
 bool networks_refuse(const struct networks_options *options, const struct ws_request *request,
                      struct ws_answer *answer);
 

@@ -104,6 +104,8 @@ observe_describe(const struct ws_info *info)
         if (info->tls != NULL) {
                 observe_set_text(object, "tls", info->tls, NAME_MAX);
                 json_object_set_new(object, "resumed", json_boolean(info->resumed));
+                observe_set_text(object, "server_name", info->server_name, NAME_MAX);
+                observe_set_text(object, "client", info->client_subject, NAME_MAX);
         }
         return object;
 }

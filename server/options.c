@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line. */
+#include <grp.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -9,11 +12,9 @@
 
 #include "options.h"
 
-#include "admin.h"
+#include "await/deflate.h"
 #include "await/log.h"
 #include "await/tls.h"
-
-#define WORKERS_MAX 1024
 
 #define FIELD(name) offsetof(struct server_options, name)
 
@@ -22,19 +23,13 @@ static const struct aw_opt options_table[] = {
          .letter = 'l',
          .kind = AW_OPT_STRINGS,
          .argument = "URL",
-         .help = "listen on wss://HOST:PORT, ws://HOST:PORT or unix:/PATH; may be repeated; host * "
+         .help = "listen on wss://HOST:PORT, ws://HOST:PORT, unix:/PATH or unix:@NAME; may be "
+                 "repeated; "
+                 "host * "
                  "is all addresses, port 0 a free one (" SERVER_URL ")",
          .offset = FIELD(listen)},
-        {.name = "cert",
-         .kind = AW_OPT_STRING,
-         .argument = "FILE",
-         .help = "certificate chain, PEM (a self-signed one is made at start)",
-         .offset = FIELD(cert)},
-        {.name = "key",
-         .kind = AW_OPT_STRING,
-         .argument = "FILE",
-         .help = "the certificate's private key, PEM",
-         .offset = FIELD(key)},
+        TLS_ROWS(FIELD(tls_settings)),
+        ACCESS_ROWS(FIELD(access)),
         {.name = "max-message",
          .kind = AW_OPT_SIZE,
          .argument = "SIZE",
@@ -72,6 +67,11 @@ static const struct aw_opt options_table[] = {
          .argument = "MODE",
          .help = "who may connect to a Unix socket, octal as for chmod (by the umask)",
          .offset = FIELD(socket_mode)},
+        {.name = "socket-group",
+         .kind = AW_OPT_STRING,
+         .argument = "GROUP",
+         .help = "the group of a Unix socket's file (the server's)",
+         .offset = FIELD(socket_group)},
         NETWORKS_ROWS(FIELD(networks)),
         {.name = "max-memory",
          .kind = AW_OPT_SIZE,
@@ -187,9 +187,10 @@ static const struct aw_opt_program program = {
         .synopsis = "[options]",
         .summary = "A secure WebSocket echo server: sends back every message that it gets.",
         .options = options_table,
+        .environment = "WSECHOD_",
         .epilogue =
                 "SIGTERM, SIGINT or SIGQUIT closes all connections and ends the server, a\n"
-                "second one at once; SIGHUP reloads the certificate and the options, and reopens\n"
+                "second one at once; SIGHUP reloads the certificates and the options, and reopens\n"
                 "the access log; SIGUSR1 prints its tasks; SIGUSR2 starts the program anew,\n"
                 "which takes over.",
 };
@@ -222,53 +223,50 @@ options_workers(const char *text)
 
         if (strcmp(text, "auto") == 0)
                 return uv_available_parallelism();
-        return aw_opt_number(text, &number) == -1 || number > WORKERS_MAX ? 0 : (unsigned)number;
+        return aw_opt_number(text, &number) == -1 || number > OPTIONS_WORKERS_MAX
+                       ? 0
+                       : (unsigned)number;
+}
+
+gid_t
+options_socket_group(const char *text)
+{
+        const struct group *group = getgrnam(text);
+        uint64_t number;
+
+        if (group != NULL)
+                return group->gr_gid;
+        return aw_opt_number(text, &number) == -1 || number > INT32_MAX ? 0 : (gid_t)number;
+}
+
+void
+options_refuse_value(const struct server_options *options, const char *name, const char *value,
+                     const char *format, ...)
+{
+        char place[AW_OPT_PLACE_SIZE], *sentence;
+        va_list arguments;
+
+        va_start(arguments, format);
+        if (vasprintf(&sentence, format, arguments) == -1)
+                sentence = NULL;
+        va_end(arguments);
+        aw_log(AW_LOG_ERROR, "%s%s", aw_opt_place(&options->config, name, value, place),
+               sentence == NULL ? "out of memory" : sentence);
+        free(sentence);
 }
 
 static enum aw_opt_status
 check(const struct aw_opt_program *said, struct server_options *options, int operands, char **argv)
 {
-        /* What may stand in a name (RFC 9110 section 5.6.2). */
-        static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                    "0123456789!#$%&'*+-.^_`|~";
-        struct ws_deflate_options deflate;
+        enum aw_opt_status status;
 
         if (operands > 0)
                 return aw_opt_usage_error(said, "unexpected argument '%s'", argv[1]);
-        if ((options->cert == NULL) != (options->key == NULL))
-                return aw_opt_usage_error(said, "--cert and --key go together: --%s is missing",
-                                          options->cert == NULL ? "cert" : "key");
-        if (options->subprotocol[0] == '\0' ||
-            options->subprotocol[strspn(options->subprotocol, token)] != '\0')
-                return aw_opt_usage_error(said, "--subprotocol: '%s' is no subprotocol's name",
-                                          options->subprotocol);
-        if (ws_deflate_parse(options->compress, &deflate) == -1)
-                return aw_opt_usage_error(said,
-                                          "--compress: '%s' is not off, shared, context, or "
-                                          "context:BITS with 9 to 15",
-                                          options->compress);
-        if (options->socket_mode != NULL && options_socket_mode(options->socket_mode) == 0)
-                return aw_opt_usage_error(said,
-                                          "--socket-mode: '%s' is not an octal mode from 1 to 777",
-                                          options->socket_mode);
-        if (options->socket_mode != NULL && !options_has_scheme(options, "unix:") &&
-            !options_has_scheme(options, "ws+unix:"))
-                return aw_opt_usage_error(said, "--socket-mode: no --listen names a Unix socket");
-        if (options->admin != NULL && !admin_is_url(options->admin))
-                return aw_opt_usage_error(
-                        said, "--admin: '%s' is neither http://HOST:PORT nor unix:/PATH",
-                        options->admin);
-        if (networks_check(&options->networks, said) == -1)
-                return AW_OPT_USAGE;
-        if (options->takeover && options->pidfile == NULL)
-                return aw_opt_usage_error(said, "--takeover: --pidfile is missing, which says from "
-                                                "which server");
-        if (options_workers(options->workers) == 0)
-                return aw_opt_usage_error(said, "--workers: '%s' is neither auto nor from 1 to %d",
-                                          options->workers, WORKERS_MAX);
-        if (options->worker_timeout > 0 && options->worker_timeout < 100 * AW_MILLISECOND)
-                return aw_opt_usage_error(said, "--worker-timeout must be 0 or at least 100ms");
-        return AW_OPT_RUN;
+        status = options_verify(said, options);
+        if (status == AW_OPT_RUN &&
+            networks_check(&options->networks, &options->config, said) == -1)
+                status = AW_OPT_USAGE;
+        return status;
 }
 
 /* Of the machine, or of what a container may have. */
@@ -324,6 +322,8 @@ void
 options_clear(struct server_options *options)
 {
         aw_tls_context_unref(options->tls);
+        tls_settings_free(&options->tls_settings);
+        access_settings_free(&options->access);
         aw_opt_strings_free(&options->listen);
         networks_clear(&options->networks);
         aw_opt_config_free(&options->config);
@@ -353,6 +353,7 @@ options_warn_fixed(const struct server_options *now, const struct server_options
                 size_t offset;
         } fixed[] = {{"workers", FIELD(workers)},
                      {"socket-mode", FIELD(socket_mode)},
+                     {"socket-group", FIELD(socket_group)},
                      {"loop", FIELD(loop)},
                      {"pidfile", FIELD(pidfile)},
                      {"user", FIELD(user)},

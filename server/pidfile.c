@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -14,7 +15,7 @@
 static int
 refuse_pidfile(const struct pidfile *pidfile, const char *reason)
 {
-        aw_log(AW_LOG_ERROR, "--pidfile: '%s': %s", pidfile->path, reason);
+        aw_log(AW_LOG_ERROR, "%s--pidfile: '%s': %s", pidfile->place, pidfile->path, reason);
         return -1;
 }
 
@@ -53,11 +54,17 @@ is_at_path(const struct pidfile *pidfile)
 }
 
 int
-pidfile_open(struct pidfile *pidfile, const char *path, int fd)
+pidfile_open(struct pidfile *pidfile, const char *path, const char *place, int fd)
 {
         int result = 0;
 
-        *pidfile = (struct pidfile){.path = path, .fd = fd};
+        /* The option's text may go with a reload. */
+        *pidfile = (struct pidfile){.path = path == NULL ? NULL : strdup(path), .fd = fd};
+        snprintf(pidfile->place, sizeof(pidfile->place), "%s", place);
+        if (path != NULL && pidfile->path == NULL) {
+                aw_log(AW_LOG_ERROR, "--pidfile: %s", strerror(errno));
+                return -1;
+        }
         if (path != NULL && fd != -1 && !is_at_path(pidfile)) {
                 /* The file has another name now. */
                 close(fd);
@@ -106,5 +113,6 @@ pidfile_close(struct pidfile *pidfile, bool remove)
                 aw_log(AW_LOG_DEBUG, "'%s': %s", pidfile->path, strerror(errno));
         if (pidfile->fd != -1)
                 close(pidfile->fd);
+        free(pidfile->path);
         *pidfile = (struct pidfile){.path = NULL, .fd = -1};
 }

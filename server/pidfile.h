@@ -7,7 +7,8 @@
 #include <sys/types.h>
 
 struct pidfile {
-        const char *path; /* NULL: there is none */
+        char *path;      /* NULL: there is none */
+        char place[512]; /* where the option was said, or "" */
         int fd;
 };
 
@@ -15,7 +16,7 @@ struct pidfile {
  * Makes the file and locks it; with `fd` not -1 that is the file, whose lock another process hands
  * over. A path of NULL is no file. 0, or -1 after having logged why.
  */
-int pidfile_open(struct pidfile *pidfile, const char *path, int fd);
+int pidfile_open(struct pidfile *pidfile, const char *path, const char *place, int fd);
 
 /* Writes a process's number. 0, or -1 after having logged why. */
 int pidfile_write(const struct pidfile *pidfile, pid_t process);

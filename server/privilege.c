@@ -11,34 +11,37 @@
 #include "await/log.h"
 
 static const struct passwd *
-find_user(const char *name)
+find_user(const struct server_options *options)
 {
         const struct passwd *user;
 
         errno = 0;
-        user = getpwnam(name);
-        if (user == NULL)
-                aw_log(AW_LOG_ERROR, "--user: %s '%s'%s%s",
-                       errno == 0 ? "there is no user" : "cannot look up the user", name,
-                       errno == 0 ? "" : ": ", errno == 0 ? "" : strerror(errno));
+        user = getpwnam(options->user);
+        if (user == NULL && errno == 0)
+                options_refuse_value(options, "user", NULL, "--user: there is no user '%s'",
+                                     options->user);
+        else if (user == NULL)
+                options_refuse_value(options, "user", NULL,
+                                     "--user: cannot look up the user '%s': %s", options->user,
+                                     strerror(errno));
         return user;
 }
 
 int
-privilege_check(const char *user)
+privilege_check(const struct server_options *options)
 {
-        return find_user(user) == NULL ? -1 : 0;
+        return find_user(options) == NULL ? -1 : 0;
 }
 
 /* The order matters: who is no longer root can change neither groups nor user. */
 static int
-become(const struct passwd *user)
+become(const struct passwd *user, const struct server_options *options)
 {
         if (initgroups(user->pw_name, user->pw_gid) == -1 || setgid(user->pw_gid) == -1 ||
             setuid(user->pw_uid) == -1) {
-                aw_log(AW_LOG_ERROR, "--user: cannot become '%s': %s%s", user->pw_name,
-                       strerror(errno),
-                       errno == EPERM ? ": only root can become another user" : "");
+                options_refuse_value(options, "user", NULL, "--user: cannot become '%s': %s%s",
+                                     user->pw_name, strerror(errno),
+                                     errno == EPERM ? ": only root can become another user" : "");
                 return -1;
         }
         if (getuid() != user->pw_uid || geteuid() != user->pw_uid || getegid() != user->pw_gid ||
@@ -58,17 +61,27 @@ warn_of_file(const char *path, const char *user)
                        path, user, strerror(errno));
 }
 
+static void
+warn_of_files(const struct aw_opt_strings *paths, const char *user)
+{
+        for (size_t i = 0; i < paths->count; i++)
+                warn_of_file(paths->items[i], user);
+}
+
 int
 privilege_drop(const struct server_options *options)
 {
         const struct passwd *user = NULL;
 
         if (options->user != NULL) {
-                user = find_user(options->user);
-                if (user == NULL || become(user) == -1)
+                user = find_user(options);
+                if (user == NULL || become(user, options) == -1)
                         return -1;
-                warn_of_file(options->cert, options->user);
-                warn_of_file(options->key, options->user);
+                warn_of_files(&options->tls_settings.cert, options->user);
+                warn_of_files(&options->tls_settings.key, options->user);
+                warn_of_files(&options->tls_settings.ocsp, options->user);
+                warn_of_file(options->tls_settings.client_ca, options->user);
+                warn_of_file(options->access.basic_auth, options->user);
                 warn_of_file(options->config.path, options->user);
         }
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)

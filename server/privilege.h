@@ -6,7 +6,7 @@
 #include "options.h"
 
 /* Whether the system knows a user of this name. 0, or -1 after having logged why. */
-int privilege_check(const char *user);
+int privilege_check(const struct server_options *options);
 
 /*
  * Becomes the user of --user, with its groups, for good, if one is given; and whoever it is, no

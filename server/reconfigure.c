@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <string.h>
 #include <unistd.h>
 
 #include "reconfigure.h"
 
 #include "await/log.h"
-#include "certificate.h"
 #include "log_form.h"
 
 static void
@@ -14,29 +12,15 @@ complain_in_log(const char *sentence)
         aw_log(AW_LOG_ERROR, "SIGHUP: %s", sentence);
 }
 
-/* Without a file there is the certificate that was made at the start, and it stays. */
-static int
-reread_certificate(const struct service *service, struct server_options *fresh)
-{
-        const struct server_options *now = &service->options;
-
-        if (now->tls == NULL || (fresh->cert == NULL && now->cert == NULL)) {
-                fresh->tls = now->tls == NULL ? NULL : aw_tls_context_ref(now->tls);
-                memcpy(fresh->fingerprint, now->fingerprint, sizeof(fresh->fingerprint));
-                return 0;
-        }
-        if (certificate_load(fresh, true) == -1 || certificate_check(fresh) == -1)
-                return -1;
-        aw_tls_context_set_tickets(fresh->tls, &service->shared->tickets);
-        return 0;
-}
-
 int
 reconfigure_read(const struct service *service, struct server_options *fresh)
 {
         if (options_parse(service->argc, service->argv, fresh, complain_in_log) == AW_OPT_RUN &&
-            reread_certificate(service, fresh) == 0)
+            tls_reload(fresh, &service->options) == 0 && access_load(fresh) == 0) {
+                if (fresh->tls != NULL)
+                        aw_tls_context_set_tickets(fresh->tls, &service->shared->tickets);
                 return 0;
+        }
         options_clear(fresh);
         aw_log(AW_LOG_ERROR, "SIGHUP: nothing was reloaded: the server goes on as before");
         return -1;
@@ -60,6 +44,7 @@ reconfigure_apply(struct service *service, struct server_options *fresh)
         if (service->process == getpid()) {
                 options_warn_fixed(&old, fresh);
                 aw_log(AW_LOG_INFO, "reloaded: new connections get what is new");
+                tls_warn(fresh);
         }
         service->options = *fresh;
         *fresh = old;

@@ -11,7 +11,6 @@
 #include "await/log.h"
 #include "await/signals.h"
 #include "await/task_wait.h"
-#include "certificate.h"
 #include "cli/dump.h"
 #include "detach.h"
 #include "handover.h"
@@ -34,7 +33,8 @@ service_loop(const struct server_options *options, aw_task_function *function, v
 
         if (status != -1)
                 return status;
-        aw_log(AW_LOG_ERROR, "event loop '%s': %s", options->loop, strerror(errno));
+        options_refuse_value(options, "loop", NULL, "event loop '%s': %s", options->loop,
+                             strerror(errno));
         return 1;
 }
 
@@ -154,9 +154,12 @@ open_shared(struct service *service)
 static int
 open_access_log(const struct server_options *options)
 {
+        char place[AW_OPT_PLACE_SIZE];
+
+        aw_opt_place(&options->config, "access-log", NULL, place);
         return options->access_log == NULL
                        ? 0
-                       : access_log_open(options->access_log,
+                       : access_log_open(options->access_log, place,
                                          strcmp(options->log_format, "json") == 0);
 }
 
@@ -184,13 +187,16 @@ service_open(struct service *service)
 {
         struct server_options *options = &service->options;
         int pidfile = service->inherited.pidfile, status;
+        char place[AW_OPT_PLACE_SIZE];
 
-        if (open_access_log(options) == -1 ||
-            certificate_load(options, speaks_tls(service)) == -1 || open_shared(service) == -1)
+        if (open_access_log(options) == -1 || tls_load(options, speaks_tls(service)) == -1 ||
+            access_load(options) == -1 || open_shared(service) == -1)
                 return 1;
+        tls_warn(options);
         /* The file now owns it. Who has it locked has the ports, too, and is named. */
         service->inherited.pidfile = -1;
-        if (pidfile_open(&service->pidfile, options->pidfile, pidfile) == -1)
+        aw_opt_place(&options->config, "pidfile", NULL, place);
+        if (pidfile_open(&service->pidfile, options->pidfile, place, pidfile) == -1)
                 return 1;
         block_signals();
         status = service_loop(options, open_sockets, service);
@@ -214,9 +220,9 @@ service_check(struct service *service)
         struct server_options *options = &service->options;
         int status;
 
-        if ((options->user != NULL && privilege_check(options->user) == -1) ||
-            certificate_load(options, speaks_tls(service)) == -1 ||
-            certificate_check(options) == -1)
+        if ((options->user != NULL && privilege_check(options) == -1) ||
+            tls_load(options, speaks_tls(service)) == -1 || tls_check(options) == -1 ||
+            access_load(options) == -1)
                 return 1;
         status = service_loop(options, check_sockets, options);
         if (status == 0)

@@ -137,7 +137,7 @@ start_anew(struct takeover *takeover, const struct service *service, int ends[2]
 int
 takeover_begin(struct takeover *takeover, const struct service *service)
 {
-        const char *pidfile = service->options.pidfile;
+        const char *pidfile = service->pidfile.path;
         pid_t process = -1;
         int channel = pidfile == NULL ? -1 : handover_connect(pidfile, &process);
         int ends[2] = {-1, -1}, result = -1;

@@ -53,15 +53,40 @@ accept_connections(void *argument)
 
 /* What it serves by, which a reload changes. */
 
+/* For whoever may come in. */
+static void
+handle_guest(const struct ws_request *request, struct ws_answer *answer, struct worker *worker)
+{
+        if (!page_file(request, answer, &worker->page) &&
+            !behave_answer(&worker->behave, request, answer))
+                page_answer(request, answer, &worker->page);
+}
+
+static async void
+handle_later(const struct ws_request *request, struct ws_answer *answer, void *argument)
+{
+        struct worker *worker = argument;
+
+        if (await(auth_decide(&worker->auth, request, answer)))
+                handle_guest(request, answer, worker);
+}
+
+/* A page from elsewhere was refused already. */
 static void
 handle_request(const struct ws_request *request, struct ws_answer *answer, void *argument)
 {
         struct worker *worker = argument;
+        enum auth_verdict verdict;
 
-        if (!networks_refuse(&worker->service->options.networks, request, answer) &&
-            !page_file(request, answer, &worker->page) &&
-            !behave_answer(&worker->behave, request, answer))
-                page_answer(request, answer, &worker->page);
+        if ((!behave_is_probe(request) &&
+             networks_refuse(&worker->service->options.networks, request, answer)) ||
+            answer->status == 403)
+                return;
+        verdict = behave_is_probe(request) ? AUTH_IN : auth_look(&worker->auth, request, answer);
+        if (verdict == AUTH_IN)
+                handle_guest(request, answer, worker);
+        else if (verdict == AUTH_LATER)
+                answer->later = handle_later;
 }
 
 static struct behave_limits
@@ -93,9 +118,11 @@ worker_use_options(struct worker *worker)
         aw_time started = worker->page.started;
 
         page_close(&worker->page);
-        page_open(&worker->page, options->cert, &worker->behave);
+        page_open(&worker->page, tls_first_cert(&options->tls_settings), &worker->behave);
         if (started != 0)
                 worker->page.started = started;
+        auth_use(&worker->auth, options->access.passwords);
+        metrics_block()->certificate_expiry = (uint64_t)tls_expiry(options) * AW_SECOND;
         worker->behave.limits = limits_of(options);
         listening = listen_options(worker);
         worker->behave.deflate = listening.deflate;
@@ -249,6 +276,8 @@ start_serving(struct worker *worker)
         else if (worker->service->options.tls != NULL)
                 aw_call_later(&worker->rotate, worker->service->options.ticket_rotation,
                               rotate_tickets, worker);
+        if (worker->number == 0)
+                tls_watch_begin(&worker->dates, &worker->service->options);
         atomic_store(&worker->block->state, WORKER_SERVING);
         worker_show_life(worker);
         worker_say_ready(worker);
@@ -324,14 +353,22 @@ serve(struct worker *worker)
         return status;
 }
 
-static void
+/* Whoever still looks at a password does so with what is the worker's. */
+static async void
 close_listeners(struct worker *worker)
 {
         aw_handle_cancel(&worker->alive);
         aw_handle_cancel(&worker->rotate);
-        for (size_t i = 0; i < worker->count; i++)
+        tls_watch_end(&worker->dates);
+        for (size_t i = 0; i < worker->count; i++) {
+                ws_listener_drain(worker->listeners[i]);
+                /* A second signal may cancel this. */
+                while (await(ws_listener_wait(worker->listeners[i], AW_NEVER)) == -1)
+                        continue;
                 ws_listener_close(worker->listeners[i]);
+        }
         free(worker->listeners);
+        auth_close(&worker->auth);
 }
 
 async int
@@ -356,7 +393,7 @@ worker_run(void *argument)
         await(control_close(&worker));
         await(admin_close(&worker.admin));
         page_watch(&worker.page, NULL, 0);
-        close_listeners(&worker);
+        await(close_listeners(&worker));
         page_close(&worker.page);
         return status;
 }

@@ -4,6 +4,7 @@
 #define WORKER_PRIVATE_H
 
 #include "admin.h"
+#include "auth.h"
 #include "await/sync.h"
 #include "await/task_wait.h"
 #include "behave/behave.h"
@@ -26,6 +27,8 @@ struct worker {
         struct aw_task *takeover; /* that waits for the successor */
         struct admin admin;
         struct page page;
+        struct auth auth;
+        struct tls_watch dates; /* of certificates: the first worker's */
         struct behave_server behave;
 };
 

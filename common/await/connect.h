@@ -32,7 +32,10 @@ struct aw_connect_options {
         const char *const *connect_to;
         size_t connect_to_count;
 
-        /* Connect to this Unix socket, whatever the URL says. Without a proxy. */
+        /*
+         * Connect to this Unix socket, whatever the URL says; "@NAME" is an abstract one. Without a
+         * proxy.
+         */
         const char *unix_socket;
 
         /*

@@ -12,6 +12,7 @@
 #define AW_TLS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "api.h"
@@ -28,6 +29,42 @@ struct aw_tls_context;
  */
 AW_API struct aw_tls_context *aw_tls_context_server(const char *cert_file, const char *key_file,
                                                     struct aw_error *error);
+
+/* Another one with the first certificate of this one, for new settings. NULL and *error on failure. */
+AW_API struct aw_tls_context *aw_tls_context_again(const struct aw_tls_context *context,
+                                                   struct aw_error *error);
+
+/*
+ * What else a server may want, before the context's first session. 0; or -1 with errno and *error,
+ * as above, and then the context is good for nothing but aw_tls_context_unref().
+ *
+ * add: one more certificate, for the names that it has (wildcards included). The name that a client
+ * asks for (SNI, RFC 6066 section 3) chooses; whoever asks for none, or for one that no certificate
+ * has, gets that of aw_tls_context_server(). Several may have a name, with keys of different kinds.
+ */
+AW_API int aw_tls_context_add(struct aw_tls_context *context, const char *cert_file,
+                              const char *key_file, struct aw_error *error);
+
+/*
+ * An OCSP response in DER (RFC 6960), which clients that ask for it get with the certificate that it
+ * is for (RFC 6066 section 8), until its time is over. Refused if it is for none of them, is out of
+ * date, is not signed by the issuer, who has to be in the certificate's file, or says anything but
+ * "good". After the last certificate was added.
+ */
+AW_API int aw_tls_context_staple(struct aw_tls_context *context, const char *file,
+                                 struct aw_error *error);
+
+/*
+ * Asks clients for a certificate by one of the authorities of ca_file (PEM). One that does not
+ * stand up is refused always; with `required` so is none. Sessions resume only where the same
+ * authorities are trusted and as much is required, and while the client's certificate is valid.
+ */
+AW_API int aw_tls_context_ask_clients(struct aw_tls_context *context, const char *ca_file,
+                                      bool required, struct aw_error *error);
+
+/* As in struct aw_tls_client_options; NULL: the policy. */
+AW_API int aw_tls_context_restrict(struct aw_tls_context *context, const char *min_version,
+                                   const char *ciphers, struct aw_error *error);
 
 /*
  * For clients. ca_file: PEM, trusted instead of the system's certificates (NULL: those); a
@@ -93,9 +130,14 @@ AW_API int aw_tls_context_fingerprint(const struct aw_tls_context *context,
                                       char out[AW_TLS_FINGERPRINT_SIZE]);
 
 /*
- * Until when the server certificate is valid, in seconds since 1970; -1 with errno EINVAL for a
- * client's context.
+ * From when until when the server's certificate of this index is valid, in seconds since 1970: 0 is
+ * that of aw_tls_context_server(), and those that were added follow. 0, or -1 with errno EINVAL:
+ * there is none.
  */
+AW_API int aw_tls_context_validity(const struct aw_tls_context *context, size_t index,
+                                   int64_t *begin, int64_t *end);
+
+/* Until when the first one is; -1 with errno EINVAL for a client's context. */
 AW_API int64_t aw_tls_context_expires(const struct aw_tls_context *context);
 
 /*

@@ -74,6 +74,10 @@ struct ws_info {
         const char *subprotocol;          /* as ws_subprotocol() */
         const char *tls;                  /* "TLSv1.3"; NULL: none, or not yet */
         bool resumed;                     /* the TLS session was */
+        const char *cipher;               /* "TLS_AES_256_GCM_SHA384", or NULL */
+        const char *application;          /* what ALPN agreed on, "http/1.1", or NULL */
+        const char *server_name;          /* that the client asked for (SNI), or NULL */
+        const char *client_subject;       /* of its certificate, which was verified, or NULL */
         int status;                       /* of the HTTP response; 0: there was none yet */
         enum ws_proxy_fault proxy_fault;
 
@@ -90,8 +94,10 @@ struct ws_info {
         /* The first that ended it, and why, in words. Of a connection that goes on "". */
         enum ws_side ended_by;
         const char *why;
-        bool tls_failed; /* its TLS handshake did, or a record that came later */
-        bool late;       /* its handshakes were not complete in time */
+        bool tls_failed;     /* its TLS handshake did, or a record that came later */
+        bool client_refused; /* and that was because of the client's certificate, or for lack of it */
+        bool foreign_origin; /* the page that it came from may not connect: see ws_listen_options */
+        bool late;           /* its handshakes were not complete in time */
 
         /* Where a task waits in it: "FILE:LINE: EXPRESSION". NULL: none does. */
         const char *awaits;

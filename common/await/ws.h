@@ -21,12 +21,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "api.h"
 #include "connect.h"
 #include "deflate.h"
 #include "error.h"
 #include "peer.h"
+#include "request.h"
 #include "task.h"
 
 struct aw_tls_context;
@@ -277,76 +279,6 @@ AW_API aw_async struct ws *ws_connect(const struct ws_connect_options *options,
 
 /* Server */
 
-struct ws_field {
-        const char *name, *value;
-};
-
-/*
- * A request that came to a listener, for a WebSocket or for something else. All texts are
- * terminated and as the client wrote them: nothing is decoded. It holds up to 40 KiB, most of them
- * about 1.
- */
-struct ws_request {
-        const char *method;            /* "GET" */
-        const char *target;            /* "/chat?room=1", "http://example.com/chat", "*" */
-        const char *path;              /* "/chat"; "*" if that is the target; of CONNECT "" */
-        const char *query;             /* "room=1"; NULL if there is no '?' */
-        int minor_version;             /* of HTTP/1: 0, or 1 also for what is higher */
-        bool upgrade;                  /* a right opening handshake (section 4.2.1) */
-        bool secure;                   /* it came over TLS */
-        const char *peer;              /* as ws_peer() */
-        const struct ws *ws;           /* its connection, for ws_describe() */
-        const struct ws_field *fields; /* in their order; values without white space around them */
-        size_t field_count;
-};
-
-/*
- * The value of a field, whose name is compared without case: the first one with index 0, and with
- * 1, 2, ... those that repeat the name. NULL if there are not so many.
- */
-AW_API const char *ws_request_field(const struct ws_request *request, const char *name,
-                                    size_t index);
-
-/* Whether the client offers the subprotocol, compared with case. */
-AW_API bool ws_request_offers(const struct ws_request *request, const char *subprotocol);
-
-/*
- * The request that opened a listener's connection. The connection's, until that is freed. NULL for
- * a client's.
- */
-AW_API const struct ws_request *ws_request(const struct ws *ws);
-
-/*
- * How a request is answered. All it points to is borrowed until `done` is called, or for good if
- * that is NULL.
- */
-struct ws_answer {
-        /* 101 accepts a handshake; 200 to 599 is the status of a response that ends the matter. */
-        int status;
-        /* With 101: one that the client offers, or NULL for none. */
-        const char *subprotocol;
-        /* With 101: in place of the listener's; or NULL. */
-        const struct ws_deflate_options *deflate;
-        /*
-         * Further fields, "Name: value". Not those that the library writes: Connection, Upgrade,
-         * Sec-WebSocket-*, Date, Content-Length, Content-Type, X-Content-Type-Options.
-         */
-        const char *const *fields;
-        size_t field_count;
-        /* The rest is not for 101. NULL: "text/plain; charset=utf-8". */
-        const char *content_type;
-        const char *body; /* NULL: none. HEAD gets its length only */
-        size_t length;    /* bytes of the body; 0: it is terminated */
-        /*
-         * Of a request that is refused: why, for the log and ws_info(). A literal. NULL: what the
-         * status is called.
-         */
-        const char *why;
-        /* Called when all of it has been copied; frees what the handler allocated. NULL: nothing */
-        void (*done)(struct ws_answer *answer);
-        void *data; /* for `done` */
-};
-
 #define WS_ORIGIN_SELF "self"
 
 #define WS_ADDRESSES_MAX 16 /* that one listener may have */
@@ -360,7 +292,8 @@ enum ws_sharing {
 
 struct ws_listen_options {
         /*
-         * wss://HOST:PORT, ws://HOST:PORT, unix:/PATH or ws+unix:/PATH. Port 0: any that is free.
+         * wss://HOST:PORT, ws://HOST:PORT, unix:/PATH or ws+unix:/PATH, unix:@NAME for an abstract
+         * socket. Port 0: any that is free.
          * HOST "*" or empty: all addresses of the machine. There is no path behind it.
          */
         const char *url;
@@ -398,8 +331,10 @@ struct ws_listen_options {
         /* What is agreed to, if a client offers it. */
         struct ws_deflate_options deflate;
 
-        /* Of a Unix socket: who may connect, as chmod(2); 0: by the umask. */
+        /* Of a Unix socket's file: who may connect, as chmod(2); 0: by the umask. */
         unsigned socket_mode;
+        /* And whose it is besides; 0: the process's group. */
+        gid_t socket_group;
 
         enum ws_sharing sharing;
 
@@ -487,6 +422,12 @@ AW_API int ws_listener_release(struct ws_listener *listener, int descriptors[WS_
  * message that has begun if that comes within `drain_time`.
  */
 AW_API void ws_listener_drain(struct ws_listener *listener);
+
+/*
+ * Waits until no task decides any more whether to let somebody in; for a listener that drains, whose
+ * handler's argument is to go. 0, or -1 with errno ETIMEDOUT or ECANCELED.
+ */
+AW_API aw_async int ws_listener_wait(struct ws_listener *listener, aw_time deadline);
 
 /*
  * Drains, if that was not done, and frees the listener. Its connections may outlive it. The address

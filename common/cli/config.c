@@ -90,7 +90,8 @@ find_option(const struct aw_opt_program *program, const char *name)
 }
 
 static enum aw_opt_status
-take_config_line(const struct aw_opt_program *program, const struct line *line, void *values)
+take_config_line(const struct aw_opt_program *program, struct aw_opt_config *config,
+                 const struct line *line, int number, void *values)
 {
         const struct aw_opt *option = find_option(program, line->name);
 
@@ -101,6 +102,8 @@ take_config_line(const struct aw_opt_program *program, const struct line *line, 
         if (option->argument != NULL && line->value == NULL)
                 return aw_opt_usage_error(program, "option '--%s' needs an argument: %s",
                                           option->name, option->argument);
+        if (aw_opt_note_origin(config, option, line->value, number) == -1)
+                return cannot_read(program, config->path, strerror(ENOMEM));
         return aw_opt_store(program, option, line->value, values);
 }
 
@@ -114,21 +117,17 @@ aw_opt_read_config(const struct aw_opt_program *program, struct aw_opt_config *c
         char place[512];
 
         placed.place = place;
+        /* What some editors put in front of UTF-8. */
+        if (status == AW_OPT_RUN && strncmp(at, "\xef\xbb\xbf", 3) == 0)
+                at += 3;
         for (int number = 1; status == AW_OPT_RUN && at != NULL; number++) {
                 end = strchr(at, '\n');
                 if (end != NULL)
                         *end = '\0';
-                snprintf(place, sizeof(place), "%s:%d", config->path, number);
+                snprintf(place, sizeof(place), "%s:%d: ", config->path, number);
                 if (split_line(at, &line))
-                        status = take_config_line(&placed, &line, values);
+                        status = take_config_line(&placed, config, &line, number, values);
                 at = end == NULL ? NULL : end + 1;
         }
         return status;
-}
-
-void
-aw_opt_config_free(struct aw_opt_config *config)
-{
-        free(config->text);
-        *config = (struct aw_opt_config){.path = NULL};
 }

@@ -135,17 +135,16 @@ enum aw_opt_status
 aw_opt_usage_error(const struct aw_opt_program *program, const char *format, ...)
 {
         const char *place = program->place != NULL ? program->place : "";
-        const char *colon = program->place != NULL ? ": " : "";
         char sentence[SENTENCE_MAX];
         va_list arguments;
-        int length = snprintf(sentence, sizeof(sentence), "%s%s", place, colon);
+        int length = snprintf(sentence, sizeof(sentence), "%s", place);
 
         va_start(arguments, format);
         vsnprintf(sentence + length, sizeof(sentence) - (size_t)length, format, arguments);
         va_end(arguments);
         if (program->complain != NULL)
                 program->complain(sentence);
-        else if (program->place != NULL)
+        else if (place[0] != '\0')
                 fprintf(stderr, "%s: %s\n", program->name, sentence);
         else
                 fprintf(stderr, "%s: %s\ntry '%s --help'\n", program->name, sentence,

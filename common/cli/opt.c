@@ -25,7 +25,8 @@ struct parser {
         size_t count;
         struct option names[OPTIONS_MAX + 1]; /* of the same options */
         char letters[2 * OPTIONS_MAX + 3];
-        bool of_file[OPTIONS_MAX]; /* a list that the command line has not replaced yet */
+        struct aw_opt_config *config; /* NULL: the program has no files of options */
+        bool earlier[OPTIONS_MAX];    /* a list that what comes now has not replaced yet */
 };
 
 /* A hidden option is known only where it is written out: it is nobody's rival. */
@@ -114,14 +115,14 @@ refuse_word(const struct parser *parser, const char *word)
                                   strchr(word + 1, (char)optopt));
 }
 
-/* The lists begin anew where the command line has the word. */
+/* The lists begin anew where somebody who comes later has the word. */
 static void
 replace_list(struct parser *parser, const struct aw_opt *option)
 {
         for (size_t i = 0; i < parser->count && option->kind == AW_OPT_STRINGS; i++) {
-                if (!parser->of_file[i] || parser->options[i]->offset != option->offset)
+                if (!parser->earlier[i] || parser->options[i]->offset != option->offset)
                         continue;
-                parser->of_file[i] = false;
+                parser->earlier[i] = false;
                 aw_opt_strings_free((void *)((char *)parser->values + option->offset));
         }
 }
@@ -130,6 +131,7 @@ static enum aw_opt_status
 take_code(struct parser *parser, int code, const char *word, const char *next)
 {
         const struct aw_opt *option = option_of(parser, code == MISSING ? optopt : code);
+        const char *text;
 
         if (code == WRONG)
                 return refuse_word(parser, word);
@@ -139,8 +141,11 @@ take_code(struct parser *parser, int code, const char *word, const char *next)
         if (option == &aw_opt_builtin[AW_OPT_HELP])
                 return aw_opt_store(parser->program, option, next, parser->values);
         replace_list(parser, option);
-        return aw_opt_store(parser->program, option, optarg == NULL ? option->implied : optarg,
-                            parser->values);
+        text = optarg == NULL ? option->implied : optarg;
+        if (parser->config != NULL &&
+            aw_opt_note_origin(parser->config, option, text, AW_OPT_COMMAND_LINE) == -1)
+                return AW_OPT_FAILED;
+        return aw_opt_store(parser->program, option, text, parser->values);
 }
 
 void
@@ -164,14 +169,24 @@ free_lists(const struct parser *parser)
                         aw_opt_strings_free((void *)((char *)parser->values + option->offset));
 }
 
-/*
- * Where the command line names a file of options; NULL: nowhere, or whatever it says it is only to
- * print something.
- */
-static struct aw_opt_config *
-find_config(const struct parser *parser, int argc, char **argv)
+/* Where the table has a place for a file of options. */
+static void
+find_config(struct parser *parser)
 {
-        struct aw_opt_config *config = NULL;
+        const struct aw_opt *option = parser->program->options;
+
+        while (option->name != NULL && option->kind != AW_OPT_CONFIG)
+                option++;
+        if (option->name == NULL)
+                return;
+        parser->config = (void *)((char *)parser->values + option->offset);
+        parser->config->path = aw_opt_environment(parser->program, option);
+}
+
+/* Finds out which file the command line names. False: whatever it says, it is only to print. */
+static bool
+look_ahead(const struct parser *parser, int argc, char **argv)
+{
         const struct aw_opt *option;
         int code;
 
@@ -179,25 +194,53 @@ find_config(const struct parser *parser, int argc, char **argv)
         while ((code = getopt_long(argc, argv, parser->letters, parser->names, NULL)) != -1) {
                 option = code == OPERAND ? NULL : option_of(parser, code);
                 if (option != NULL && aw_opt_is_builtin(option))
-                        return NULL;
-                if (option == NULL || option->kind != AW_OPT_CONFIG)
-                        continue;
-                config = (void *)((char *)parser->values + option->offset);
-                config->path = optarg;
+                        return false;
+                if (option != NULL && option->kind == AW_OPT_CONFIG)
+                        parser->config->path = optarg;
         }
-        return config;
+        return true;
+}
+
+/* What was said so far gives way to what comes now. */
+static void
+begin_source(struct parser *parser)
+{
+        for (size_t i = 0; i < parser->count; i++)
+                parser->earlier[i] = parser->options[i]->kind == AW_OPT_STRINGS;
 }
 
 static enum aw_opt_status
-read_config_file(struct parser *parser, int argc, char **argv)
+read_environment(struct parser *parser)
 {
-        struct aw_opt_config *config = find_config(parser, argc, argv);
+        enum aw_opt_status status = AW_OPT_RUN;
 
-        if (config == NULL)
+        for (size_t i = 0; i < parser->count && status == AW_OPT_RUN; i++) {
+                if (aw_opt_is_builtin(parser->options[i]))
+                        continue;
+                if (aw_opt_environment(parser->program, parser->options[i]) != NULL)
+                        replace_list(parser, parser->options[i]);
+                status = aw_opt_take_environment(parser->program, parser->config,
+                                                 parser->options[i], parser->values);
+        }
+        return status;
+}
+
+/* The file, then the environment, each of which wins over what came before. */
+static enum aw_opt_status
+read_other_sources(struct parser *parser, int argc, char **argv)
+{
+        enum aw_opt_status status = AW_OPT_RUN;
+
+        find_config(parser);
+        if (parser->config == NULL || !look_ahead(parser, argc, argv))
                 return AW_OPT_RUN;
-        for (size_t i = 0; i < parser->count; i++)
-                parser->of_file[i] = parser->options[i]->kind == AW_OPT_STRINGS;
-        return aw_opt_read_config(parser->program, config, parser->values);
+        if (parser->config->path != NULL)
+                status = aw_opt_read_config(parser->program, parser->config, parser->values);
+        begin_source(parser);
+        if (status == AW_OPT_RUN)
+                status = read_environment(parser);
+        begin_source(parser);
+        return status;
 }
 
 enum aw_opt_status
@@ -211,7 +254,7 @@ aw_opt_parse(const struct aw_opt_program *program, int argc, char **argv, void *
 
         read_table(&parser, argc, argv);
         opterr = 0;
-        status = read_config_file(&parser, argc, argv);
+        status = read_other_sources(&parser, argc, argv);
         optind = 0; /* begins anew, at 1 */
         while (status == AW_OPT_RUN && code != -1) {
                 word = argc > 1 ? argv[optind == 0 ? 1 : optind] : "";

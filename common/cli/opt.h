@@ -40,10 +40,29 @@ enum aw_opt_kind {
         AW_OPT_CONFIG,
 };
 
-/* Strings of the file lie in `text`; freed by aw_opt_config_free(). */
+struct aw_opt;
+
+/* Which line of the file said something; or the environment, or the command line. */
+#define AW_OPT_ENVIRONMENT  0
+#define AW_OPT_COMMAND_LINE (-1)
+struct aw_opt_origin {
+        const struct aw_opt *option;
+        const char *value; /* NULL: of a flag */
+        int line;
+};
+
+/*
+ * Strings of the file lie in `text`, words of lists in the environment in `copies`, and what came
+ * from where in `origins`, in the order in which it was said; freed by aw_opt_config_free().
+ */
 struct aw_opt_config {
         const char *path; /* or NULL */
         char *text;
+        struct aw_opt_origin *origins;
+        size_t origin_count;
+        const char *prefix; /* of variables */
+        char **copies;
+        size_t copy_count;
 };
 
 /* Borrowed words of argv in arrays of the parser's; freed by aw_opt_strings_free(). */
@@ -100,7 +119,14 @@ struct aw_opt_program {
         const char *epilogue;
         /* Takes the sentence that says what is wrong; NULL: it goes to standard error. */
         void (*complain)(const char *sentence);
-        const char *place; /* the parser's: "FILE:LINE" */
+        /*
+         * "WSECHOD_": variables of the environment whose names begin so, and go on with an option's
+         * in capitals with _ for -, say what the file may say, and win over it; a list's words are
+         * separated by white space, a flag is 1 or 0. Empty ones say nothing. The table must have a
+         * row of kind AW_OPT_CONFIG. NULL: none.
+         */
+        const char *environment;
+        const char *place; /* the parser's: "FILE:LINE: " */
 };
 
 enum aw_opt_status {
@@ -121,8 +147,8 @@ enum aw_opt_status {
  * --name=VALUE or unique prefixes, short ones as -n VALUE, -nVALUE, grouped flags -kv; "--" ends
  * the options; options and operands mix; "-" is an operand. Operands are moved, in order, to the
  * front of argv + 1, a NULL follows them, and *operands is their count. With anything but
- * AW_OPT_RUN there are no operands, and lists of strings are empty again. A file of options that
- * was read has to be freed whatever it returns.
+ * AW_OPT_RUN there are no operands, and lists of strings are empty again. What was read of a file
+ * and the environment has to be freed whatever it returns.
  */
 enum aw_opt_status aw_opt_parse(const struct aw_opt_program *program, int argc, char **argv,
                                 void *values, int *operands);
@@ -143,7 +169,22 @@ void aw_opt_help(const struct aw_opt_program *program, bool all, FILE *out);
 enum aw_opt_status aw_opt_usage_error(const struct aw_opt_program *program, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
 
-/* Frees what was read of the file, and with it the strings. */
+/*
+ * Where a value of the option of this name comes from: "FILE:LINE: ", "VARIABLE: ", or "" if the
+ * command line or nobody said it. `value` is the string itself that lies in the option's field, or
+ * NULL for what is no string. Returns `out`.
+ */
+#define AW_OPT_PLACE_SIZE 512
+const char *aw_opt_place(const struct aw_opt_config *config, const char *name, const char *value,
+                         char out[AW_OPT_PLACE_SIZE]);
+
+/* aw_opt_usage_error() for what is wrong with such a value, with its place in front. */
+enum aw_opt_status aw_opt_value_error(const struct aw_opt_program *program,
+                                      const struct aw_opt_config *config, const char *name,
+                                      const char *value, const char *format, ...)
+        __attribute__((format(printf, 5, 6)));
+
+/* Frees what was read of the file and the environment, and with it the strings. */
 void aw_opt_config_free(struct aw_opt_config *config);
 
 /* Frees the arrays (not the words) and empties them. */

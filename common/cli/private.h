@@ -31,6 +31,17 @@ enum aw_opt_status aw_opt_read_config(const struct aw_opt_program *program,
                                       struct aw_opt_config *config, void *values);
 
 /*
+ * origin.c. note_origin: who said this; 0, or -1 with errno ENOMEM. environment: what a variable says
+ * of the option, or NULL. take_environment: stores that.
+ */
+int aw_opt_note_origin(struct aw_opt_config *config, const struct aw_opt *option, const char *value,
+                       int line);
+const char *aw_opt_environment(const struct aw_opt_program *program, const struct aw_opt *option);
+enum aw_opt_status aw_opt_take_environment(const struct aw_opt_program *program,
+                                           struct aw_opt_config *config,
+                                           const struct aw_opt *option, void *values);
+
+/*
  * value.c: checks the text (NULL for a flag) and stores what it says in the option's field, or does
  * what a built-in option says.
  */

@@ -154,7 +154,8 @@ remove_stale_socket(const struct sockaddr_un *address)
         struct stat status;
         int fd;
 
-        if (stat(address->sun_path, &status) == -1 || !S_ISSOCK(status.st_mode))
+        if (address->sun_path[0] == '\0' || stat(address->sun_path, &status) == -1 ||
+            !S_ISSOCK(status.st_mode))
                 return;
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd == -1)
@@ -174,8 +175,12 @@ settle_file(struct aw_port *port, const char *path)
 {
         struct stat status;
         unsigned mode = port->ports->socket_mode;
+        gid_t group = port->ports->socket_group;
 
-        if (lstat(path, &status) == -1 || (mode != 0 && chmod(path, (mode_t)mode) == -1))
+        if (path[0] == '@')
+                return 0;
+        if (lstat(path, &status) == -1 || (group != 0 && lchown(path, (uid_t)-1, group) == -1) ||
+            (mode != 0 && chmod(path, (mode_t)mode) == -1))
                 return -1;
         port->device = status.st_dev;
         port->inode = status.st_ino;
@@ -333,8 +338,12 @@ cure_socket(const char *path, int error)
 
         if (error == EACCES)
                 return ": this user may not write to the directory";
+        if (error == EPERM)
+                return ": only root may give it to a group that this user is not in";
         if (error != EADDRINUSE)
                 return "";
+        if (path[0] == '@')
+                return ": another process listens there";
         if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode))
                 return ": another process listens there";
         return ": the file is not a socket, so it is not replaced";

@@ -37,7 +37,7 @@ enum aw_sharing {
         AW_SHARING_JOIN,  /* with those that have it */
 };
 
-/* The caller's; zeroed but for the last six it is closed. */
+/* The caller's; zeroed but for the last seven it is closed. */
 struct aw_ports {
         struct aw_port items[AW_PORTS_MAX];
         size_t count;
@@ -47,6 +47,7 @@ struct aw_ports {
 
         bool bare;            /* `url` is to have no scheme: "127.0.0.1:7681" */
         unsigned socket_mode; /* of a Unix socket's file; 0: as the umask says */
+        gid_t socket_group;   /* likewise; 0: the process's */
         enum aw_sharing sharing;
 
         /* What a connection is told that has to be turned away; NULL: nothing. */

@@ -148,6 +148,7 @@ static int
 unix_address(const char *path, struct aw_addresses *addresses)
 {
         struct sockaddr_un *address;
+        size_t length = strlen(path);
 
         addresses->items = calloc(1, sizeof(*addresses->items));
         if (addresses->items == NULL)
@@ -156,6 +157,12 @@ unix_address(const char *path, struct aw_addresses *addresses)
         address->sun_family = AF_UNIX;
         snprintf(address->sun_path, sizeof(address->sun_path), "%s", path);
         addresses->items[0].length = sizeof(*address);
+        /* An abstract name is all that there is, with a NUL in front. */
+        if (path[0] == '@') {
+                address->sun_path[0] = '\0';
+                addresses->items[0].length =
+                        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+        }
         addresses->count = 1;
         return 0;
 }

@@ -364,8 +364,9 @@ parse_socket(struct span path, struct aw_url *url, bool listening, struct aw_err
         (void)listening;
         if (begins_with(path, "//"))
                 path = after(path, 2);
-        if (!begins_with(path, "/"))
-                return url_refuse(error, "a Unix socket is given by its absolute path");
+        if (begins_with(path, "@") ? path.length == 1 : !begins_with(path, "/"))
+                return url_refuse(error, "a Unix socket is given by its absolute path, or if it is "
+                                         "an abstract one by @NAME");
         if (path.length > AW_URL_SOCKET_MAX)
                 return url_refuse(error, "the path of the Unix socket is longer than 107 bytes");
         copy(url->socket, path);

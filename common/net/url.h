@@ -7,6 +7,8 @@
  *     unix:/SOCKET                         plain, over a Unix socket; all of it is the path
  *     ws+unix:/SOCKET[:/PATH[?QUERY]]      the same with a request target, for clients
  *
+ * SOCKET may also be @NAME, an abstract one, which has no file (unix(7)).
+ *
  * HOST is a name, an IPv4 address or an [IPv6] address. Schemes and hosts are read without case.
  * unix:///SOCKET is unix:/SOCKET.
  */
@@ -35,7 +37,8 @@ struct aw_url {
         uint16_t port;                  /* 0: to listen, any; to connect, none. Unix: 0 */
         char host[AW_URL_HOST_MAX + 1]; /* lower case, an IPv6 address without brackets; or "" */
         char zone[AW_URL_ZONE_MAX + 1]; /* of an IPv6 address, "eth0"; or "" */
-        char socket[AW_URL_SOCKET_MAX + 1]; /* of unix: and ws+unix:, otherwise "" */
+        char socket[AW_URL_SOCKET_MAX +
+                    1]; /* of unix: and ws+unix:, "/..." or "@..."; otherwise "" */
         char target[AW_URL_TARGET_MAX + 1]; /* path and query as they were given, at least "/" */
         /* For the field Host: "example.com:8443", "[::1]", no default port; Unix: "localhost". */
         char host_header[AW_URL_HOST_MAX + sizeof "[]:65535"];

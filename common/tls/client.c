@@ -80,72 +80,6 @@ read_pins(struct aw_tls_context *context, const char *text, struct aw_error *err
         }
 }
 
-/* A version's number, 0 for no bound, or -1. */
-static int
-version_of(const char *text)
-{
-        if (text == NULL)
-                return 0;
-        if (strcmp(text, "1.2") == 0)
-                return TLS1_2_VERSION;
-        return strcmp(text, "1.3") == 0 ? TLS1_3_VERSION : -1;
-}
-
-static int
-set_versions(SSL_CTX *ssl, const struct aw_tls_client_options *options, struct aw_error *error)
-{
-        int low = version_of(options->min_version), high = version_of(options->max_version);
-
-        if (low == -1 || high == -1)
-                return aw_tls_error_set(error, EINVAL, "'%.20s' is no version of TLS: 1.2 or 1.3",
-                                        low == -1 ? options->min_version : options->max_version);
-        if (high != 0 && low > high)
-                return aw_tls_error_set(error, EINVAL, "no version of TLS is from %s to %s",
-                                        options->min_version, options->max_version);
-        if ((low != 0 && SSL_CTX_set_min_proto_version(ssl, low) != 1) ||
-            SSL_CTX_set_max_proto_version(ssl, high) != 1)
-                return aw_tls_error_set(error, EINVAL, "OpenSSL: %s", aw_tls_error_reason());
-        return 0;
-}
-
-/* Appends a name, of so many bytes, to the list of those of its kind. */
-static void
-add_cipher(char *list, const char *name, size_t length)
-{
-        size_t end = strlen(list);
-
-        if (end > 0)
-                list[end++] = ':';
-        memcpy(list + end, name, length);
-        list[end + length] = '\0';
-}
-
-/* OpenSSL keeps two lists, of which each has names that the other does not know. */
-static int
-set_ciphers(SSL_CTX *ssl, const char *names, struct aw_error *error)
-{
-        char suites[1024] = "", ciphers[1024] = "";
-        size_t length;
-
-        if (names == NULL)
-                return 0;
-        if (strlen(names) >= sizeof(suites))
-                return aw_tls_error_set(error, EINVAL, "the list of ciphers is too long");
-        for (const char *at = names; *at != '\0'; at += length + (at[length] != '\0')) {
-                length = strcspn(at, ":");
-                if (length > 0)
-                        add_cipher(strncmp(at, "TLS_", 4) == 0 ? suites : ciphers, at, length);
-        }
-        if ((suites[0] == '\0' && ciphers[0] == '\0') ||
-            (suites[0] != '\0' && SSL_CTX_set_ciphersuites(ssl, suites) != 1) ||
-            (ciphers[0] != '\0' && SSL_CTX_set_cipher_list(ssl, ciphers) != 1))
-                return aw_tls_error_set(error, EINVAL,
-                                        "'%.100s' has a cipher that OpenSSL does not know: see "
-                                        "`openssl ciphers -s`",
-                                        names);
-        return 0;
-}
-
 /* Judging the server. */
 
 static bool
@@ -274,8 +208,9 @@ aw_tls_context_client_with(const struct aw_tls_client_options *options, struct a
                 aw_tls_error_set(error, ENOMEM, "OpenSSL: %s", aw_tls_error_reason());
                 goto fail;
         }
-        if (set_versions(context->ssl, options, error) == -1 ||
-            set_ciphers(context->ssl, options->ciphers, error) == -1 ||
+        if (aw_tls_policy_versions(context->ssl, options->min_version, options->max_version,
+                                   error) == -1 ||
+            aw_tls_policy_ciphers(context->ssl, options->ciphers, error) == -1 ||
             set_trust(context, options, error) == -1 ||
             set_identity(context->ssl, options, error) == -1)
                 goto fail;

@@ -8,24 +8,6 @@
 
 #include "tls/private.h"
 
-static const unsigned char alpn_protocols[] = "\x08http/1.1";
-#define ALPN_LENGTH ((unsigned)sizeof(alpn_protocols) - 1)
-
-static int
-select_protocol(SSL *ssl, const unsigned char **out, unsigned char *length,
-                const unsigned char *offered, unsigned int offered_length, void *argument)
-{
-        unsigned char *chosen;
-
-        (void)ssl;
-        (void)argument;
-        if (SSL_select_next_proto(&chosen, length, alpn_protocols, ALPN_LENGTH, offered,
-                                  offered_length) != OPENSSL_NPN_NEGOTIATED)
-                return SSL_TLSEXT_ERR_ALERT_FATAL;
-        *out = chosen;
-        return SSL_TLSEXT_ERR_OK;
-}
-
 static int
 set_policy(SSL_CTX *ssl)
 {
@@ -68,28 +50,6 @@ aw_tls_context_create(const SSL_METHOD *method, bool server, struct aw_error *er
 }
 
 struct aw_tls_context *
-aw_tls_context_server(const char *cert_file, const char *key_file, struct aw_error *error)
-{
-        struct aw_tls_context *context = aw_tls_context_create(TLS_server_method(), true, error);
-        int result;
-
-        if (context == NULL)
-                return NULL;
-        SSL_CTX_set_alpn_select_cb(context->ssl, select_protocol, NULL);
-        SSL_CTX_set_num_tickets(context->ssl, 1);
-        if (cert_file == NULL && key_file == NULL)
-                result = aw_tls_certificate_make(context->ssl, error);
-        else
-                result = aw_tls_certificate_load(context->ssl, cert_file, key_file, error);
-        if (result == -1) {
-                aw_tls_context_unref(context);
-                return NULL;
-        }
-        ERR_clear_error();
-        return context;
-}
-
-struct aw_tls_context *
 aw_tls_context_ref(struct aw_tls_context *context)
 {
         atomic_fetch_add(&context->references, 1);
@@ -102,6 +62,7 @@ aw_tls_context_unref(struct aw_tls_context *context)
         int saved_errno = errno;
 
         if (context != NULL && atomic_fetch_sub(&context->references, 1) == 1) {
+                aw_tls_identities_free(context);
                 SSL_CTX_free(context->ssl);
                 aw_tls_resume_release(&context->kept);
                 ERR_clear_error();
@@ -134,16 +95,37 @@ aw_tls_context_fingerprint(const struct aw_tls_context *context, char out[AW_TLS
         return 0;
 }
 
-int64_t
-aw_tls_context_expires(const struct aw_tls_context *context)
+static int64_t
+seconds_of(const ASN1_TIME *time)
 {
-        X509 *certificate = SSL_CTX_get0_certificate(context->ssl);
-        struct tm end;
+        struct tm tm;
 
-        if (certificate == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1) {
-                ERR_clear_error();
+        return ASN1_TIME_to_tm(time, &tm) == 1 ? timegm(&tm) : -1;
+}
+
+int
+aw_tls_context_validity(const struct aw_tls_context *context, size_t index, int64_t *begin,
+                        int64_t *end)
+{
+        const X509 *certificate =
+                index >= context->identity_count
+                        ? NULL
+                        : SSL_CTX_get0_certificate(context->identities[index].ssl);
+
+        if (certificate == NULL) {
                 errno = EINVAL;
                 return -1;
         }
-        return timegm(&end);
+        *begin = seconds_of(X509_get0_notBefore(certificate));
+        *end = seconds_of(X509_get0_notAfter(certificate));
+        ERR_clear_error();
+        return 0;
+}
+
+int64_t
+aw_tls_context_expires(const struct aw_tls_context *context)
+{
+        int64_t begin, end;
+
+        return aw_tls_context_validity(context, 0, &begin, &end) == -1 ? -1 : end;
 }

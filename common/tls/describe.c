@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a session is, in words, for those who look on. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <limits.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -117,6 +118,49 @@ bool
 aw_tls_resumed(const struct aw_tls *tls)
 {
         return SSL_session_reused(tls->ssl) == 1;
+}
+
+const char *
+aw_tls_cipher(const struct aw_tls *tls)
+{
+        return SSL_get_cipher_name(tls->ssl);
+}
+
+const char *
+aw_tls_server_name(const struct aw_tls *tls)
+{
+        return SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name);
+}
+
+/* There is only one that we agree on. */
+const char *
+aw_tls_application(const struct aw_tls *tls)
+{
+        const unsigned char *name;
+        unsigned length = 0;
+
+        SSL_get0_alpn_selected(tls->ssl, &name, &length);
+        return length == 0 ? NULL : "http/1.1";
+}
+
+char *
+aw_tls_peer_subject(const struct aw_tls *tls)
+{
+        const X509 *peer = SSL_get0_peer_certificate(tls->ssl);
+        BIO *out = peer == NULL ? NULL : BIO_new(BIO_s_mem());
+        const char *data;
+        char *text = NULL;
+        long length;
+
+        errno = peer == NULL ? 0 : ENOMEM;
+        if (out == NULL)
+                return NULL;
+        aw_tls_describe_name(out, X509_get_subject_name(peer));
+        length = BIO_get_mem_data(out, &data);
+        text = strndup(length > 0 ? data : "", length > 0 ? (size_t)length : 0);
+        BIO_free(out);
+        ERR_clear_error();
+        return text;
 }
 
 char *

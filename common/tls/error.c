@@ -43,6 +43,8 @@ static const struct sentence protocol_sentences[] = {
          AW_CAUSE_NONE},
         {SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, "a record was damaged or forged",
          AW_CAUSE_NONE},
+        {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, "the client has no certificate, and needs one",
+         AW_CAUSE_PROVE},
         {SSL_R_PROTOCOL_IS_SHUTDOWN, "this side has shut the session down", AW_CAUSE_NONE},
 };
 
@@ -175,6 +177,7 @@ explain_protocol(struct aw_tls *tls, unsigned long error)
                 find_sentence(protocol_sentences, COUNT(protocol_sentences), reason);
 
         tls->peer_sent_http = ours && reason == SSL_R_HTTP_REQUEST;
+        tls->refused_peer = ours && reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE;
         if (reason == ERR_R_MALLOC_FAILURE)
                 aw_tls_error_say(tls, AW_CAUSE_NONE, "out of memory");
         else if (ours && found != NULL)

@@ -25,11 +25,22 @@ struct aw_tls_digest {
         unsigned char bytes[32];
 };
 
+/* A server's certificate, and what goes with it. */
+struct aw_tls_identity {
+        SSL_CTX *ssl;          /* that has it: the first one's is the context's own */
+        unsigned char *staple; /* an OCSP response, or NULL */
+        size_t staple_length;
+        int64_t staple_until; /* seconds since 1970 */
+};
+
 struct aw_tls_context {
         SSL_CTX *ssl;
         atomic_uint references;
         bool server;
         struct aw_tls_kept kept;
+
+        struct aw_tls_identity *identities; /* a server's, at least one */
+        size_t identity_count;
 
         /* A client's: whom it takes. */
         bool insecure, has_fingerprint;
@@ -86,7 +97,7 @@ struct aw_tls_context *aw_tls_context_create(const SSL_METHOD *method, bool serv
                                              struct aw_error *error);
 
 /*
- * refusal.c: says why a client does not take the certificate that OpenSSL has just found wanting, in
+ * refusal.c: says why this side does not take the certificate that OpenSSL has just found wanting, in
  * words that name it.
  */
 void aw_tls_refusal_explain(struct aw_tls *tls, X509_STORE_CTX *store);
@@ -100,6 +111,15 @@ const char *aw_tls_error_reason(void);
 
 /* Sets what aw_tls_error_text() and aw_tls_refused_peer() say, from OpenSSL's error queue. */
 void aw_tls_error_explain(struct aw_tls *tls, int ssl_error);
+
+/* server.c: a server's certificates; the last of them. */
+struct aw_tls_identity *aw_tls_identity_last(const struct aw_tls_context *context);
+void aw_tls_identities_free(struct aw_tls_context *context);
+
+/* policy.c: other versions and ciphers than ours; NULL: ours. 0, or -1 and *error. */
+int aw_tls_policy_versions(SSL_CTX *ssl, const char *least, const char *most,
+                           struct aw_error *error);
+int aw_tls_policy_ciphers(SSL_CTX *ssl, const char *names, struct aw_error *error);
 
 /* Loads a certificate, its chain and its key into a server's context. 0, or -1 and *error. */
 int aw_tls_certificate_load(SSL_CTX *ssl, const char *cert_file, const char *key_file,

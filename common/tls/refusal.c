@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Why a client does not take a server's certificate, in words that name it. */
+/* Why the peer's certificate is not taken, in words that name it. */
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 #include <stdio.h>
@@ -9,6 +9,13 @@
 #include "tls/private.h"
 
 #define NAMES_MAX 4 /* of those that a certificate is for */
+
+/* Whose it is: a server goes by its name, a client has none. */
+static const char *
+peer_of(const struct aw_tls *tls)
+{
+        return tls->context->server ? "the client" : tls->host;
+}
 
 /* What was written there, up to its size. */
 static void
@@ -65,10 +72,12 @@ name_owner(const struct aw_tls *tls, int depth, const X509 *certificate, char *o
         char subject[120];
 
         print_subject_name(X509_get_subject_name(certificate), subject, sizeof(subject));
-        if (depth == 0)
+        if (depth == 0 && tls->context->server)
+                snprintf(out, size, "the client's certificate (%s)", subject);
+        else if (depth == 0)
                 snprintf(out, size, "%s's certificate", tls->host);
         else
-                snprintf(out, size, "the certificate of %s's issuer (%s)", tls->host, subject);
+                snprintf(out, size, "the certificate of %s's issuer (%s)", peer_of(tls), subject);
 }
 
 static void
@@ -91,7 +100,7 @@ say_issuer(struct aw_tls *tls, const X509 *certificate)
 
         print_subject_name(X509_get_issuer_name(certificate), issuer, sizeof(issuer));
         aw_tls_error_say(tls, AW_CAUSE_ISSUER, "the issuer of %s's certificate (%s) is not trusted",
-                         tls->host, issuer);
+                         peer_of(tls), issuer);
 }
 
 static void
@@ -101,7 +110,7 @@ say_self_signed(struct aw_tls *tls, const X509 *certificate)
 
         print_subject_name(X509_get_subject_name(certificate), subject, sizeof(subject));
         aw_tls_error_say(tls, AW_CAUSE_ISSUER,
-                         "%s's certificate (%s) is self-signed and not trusted", tls->host,
+                         "%s's certificate (%s) is self-signed and not trusted", peer_of(tls),
                          subject);
 }
 
@@ -133,12 +142,12 @@ aw_tls_refusal_explain(struct aw_tls *tls, X509_STORE_CTX *store)
                 say_date(tls, reason == X509_V_ERR_CERT_HAS_EXPIRED, depth, current);
                 break;
         case X509_V_ERR_INVALID_PURPOSE:
-                aw_tls_error_say(tls, AW_CAUSE_NONE, "%s's certificate is not meant for servers",
-                                 tls->host);
+                aw_tls_error_say(tls, AW_CAUSE_NONE, "%s's certificate is not meant for %s",
+                                 peer_of(tls), tls->context->server ? "clients" : "servers");
                 break;
         default:
-                aw_tls_error_say(tls, AW_CAUSE_NONE, "%s's certificate was refused: %s", tls->host,
-                                 X509_verify_cert_error_string(reason));
+                aw_tls_error_say(tls, AW_CAUSE_NONE, "%s's certificate was refused: %s",
+                                 peer_of(tls), X509_verify_cert_error_string(reason));
                 break;
         }
         ERR_clear_error();

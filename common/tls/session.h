@@ -105,18 +105,35 @@ enum aw_error_cause aw_tls_error_cause(const struct aw_tls *tls);
 /* True if the failure was that the peer sent a plain HTTP request. */
 bool aw_tls_peer_sent_http(const struct aw_tls *tls);
 
-/* True if the failure was this side's refusal of the peer's certificate or name. */
+/*
+ * True if the failure was this side's refusal of the peer's certificate or name; of a server also
+ * that the client has none.
+ */
 bool aw_tls_refused_peer(const struct aw_tls *tls);
 
 /*
  * One line for logs and -v: "TLSv1.3, TLS_AES_256_GCM_SHA384, CN=localhost" (the last is the
- * server's subject, on the client's side). Written to out, cut to size.
+ * peer's subject, if it showed a certificate). Written to out, cut to size.
  */
 void aw_tls_describe(const struct aw_tls *tls, char *out, size_t size);
 
 /* "TLSv1.3", for good; and whether the session goes on with the keys of an earlier one. */
 const char *aw_tls_version(const struct aw_tls *tls);
 bool aw_tls_resumed(const struct aw_tls *tls);
+
+/*
+ * The cipher suite, for good; the name that the client asked for (SNI), or NULL; what ALPN agreed on,
+ * or NULL.
+ */
+const char *aw_tls_cipher(const struct aw_tls *tls);
+const char *aw_tls_server_name(const struct aw_tls *tls);
+const char *aw_tls_application(const struct aw_tls *tls);
+
+/*
+ * The subject of the peer's certificate, "CN=alice,O=Example", terminated, for free(). A server has
+ * verified it. NULL with errno 0: it sent none; or ENOMEM.
+ */
+char *aw_tls_peer_subject(const struct aw_tls *tls);
 
 /*
  * For -v: a line with version and cipher; then for each certificate that the peer sent, the leaf

@@ -76,6 +76,8 @@ connection_free(struct ws *ws)
         ws_request_free(ws->request);
         ws_peer_forget(ws);
         free(ws->subprotocol);
+        free(ws->seen.server_name);
+        free(ws->seen.client_subject);
         ws_input_forget(ws);
         ws_queue_clear(&ws->in.inbox);
         ws_queue_clear(&ws->out.outbox);
@@ -176,6 +178,10 @@ head_input(struct ws *ws, const uint8_t *data, size_t length)
         }
         memcpy(ws->head + ws->head_length, data, length);
         ws->head_length += length;
+        if (ws->decision != NULL) {
+                ws_decision_input(ws);
+                return;
+        }
         if (!line && ws->head_length < 2 * ws->head_parsed && ws->head_length < AW_HTTP_HEAD_MAX)
                 return;
         ws->head_parsed = ws->head_length;
@@ -268,6 +274,7 @@ connection_writable(void *owner)
 {
         struct ws *ws = owner;
 
+        ws_decision_send(ws);
         if (ws->raw == NULL)
                 ws_output_send(ws);
         else
@@ -281,6 +288,7 @@ connection_closed(void *owner, int error, const char *text)
 {
         struct ws *ws = owner;
 
+        ws_decision_drop(ws);
         if (text != NULL)
                 ws->role->tls_failed(ws, text);
         ws_watch_lost(ws, error, text);

@@ -189,6 +189,7 @@ ws_listen(const struct ws_listen_options *options, struct aw_error *error)
         listener->accept_last = &listener->accept_first;
         ws_listener_update(listener, options);
         listener->ports.socket_mode = options->socket_mode;
+        listener->ports.socket_group = options->socket_group;
         listener->ports.accepted = ws_server_begin;
         listener->ports.owner = listener;
         listener->ports.sharing = (enum aw_sharing)options->sharing;
@@ -256,9 +257,11 @@ ws_listener_close(struct ws_listener *listener)
         if (listener == NULL)
                 return;
         if (listener->accepting > 0)
-                aw_log_abort("ws_listener_close() while a task waits in ws_accept()");
+                aw_log_abort("ws_listener_close() while a task waits in ws_accept() or "
+                             "ws_listener_wait()");
         ws_listener_drain(listener);
         drop_unaccepted(listener);
+        ws_decision_forget(listener);
         ws_server_forget(listener);
         aw_tls_context_unref(listener->tls);
         free(listener);

@@ -11,6 +11,7 @@
 
 #include "net/ports.h"
 #include "ws/private.h"
+#include "ws/raw_private.h"
 
 struct ws_listener {
         struct aw_ports ports;
@@ -31,7 +32,11 @@ struct ws_listener {
         struct ws *connections;
         struct ws *accept_first, **accept_last; /* open, for ws_accept() */
         struct aw_waiters acceptors;
-        unsigned accepting; /* tasks that are among them, or were just woken */
+        unsigned accepting; /* tasks that are among them or the deciders, or were just woken */
+        struct {
+                struct ws_decision *first, *last;
+        } decisions;
+        struct aw_waiters deciders; /* who waits until there are none */
 };
 
 /*
@@ -43,5 +48,19 @@ int ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address)
 
 /* The listener's connections go on without it. */
 void ws_server_forget(struct ws_listener *listener);
+
+/*
+ * Does what the answer says to a request with this head; and frees what it has, as the second does
+ * to one that is not sent.
+ */
+void ws_server_answer(struct ws *ws, const struct aw_http_head *head, struct ws_raw_answer *raw);
+void ws_server_forget_answer(struct ws_raw_answer *raw);
+
+/*
+ * decision.c. begin: a task makes it, and has what *raw had; 0, or -1 with errno ENOMEM. send: on the
+ * loop's stack, in the flush; the answer, if there is one. forget: the listener goes.
+ */
+int ws_decision_begin(struct ws *ws, struct ws_raw_answer *raw);
+void ws_decision_forget(struct ws_listener *listener);
 
 #endif

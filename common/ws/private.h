@@ -126,7 +126,9 @@ struct ws_seen {
         uint8_t skip; /* reads until one is timed */
         aw_time accepted, opened, ended;
         const char *tls; /* the version: a literal of OpenSSL's */
-        bool resumed, tls_failed, late;
+        bool resumed, tls_failed, client_refused, foreign_origin, late;
+        const char *cipher, *application; /* likewise */
+        char *server_name, *client_subject;
         int status;
         enum ws_proxy_fault proxy_fault;
         unsigned sent_close;
@@ -179,6 +181,7 @@ struct ws {
         struct ws_request *request;         /* a server's */
         bool awaits_header;                 /* of the PROXY protocol; see peer.c */
         struct ws_preface *preface;         /* what came of it; or NULL */
+        struct ws_decision *decision;       /* a task makes it: see decision.c; or NULL */
         struct ws_raw *raw;                 /* see raw.h; most have none */
         struct ws_deflate *deflate;         /* see deflate_private.h; or NULL */
         char *subprotocol;                  /* the one agreed on, or NULL */
@@ -323,6 +326,14 @@ void ws_close_queue(struct ws *ws, unsigned code, const char *reason); /* once *
 /* Likewise with any code, and messages can still be received. */
 void ws_close_queue_code(struct ws *ws, unsigned code, const char *reason);
 void ws_close_stream(struct ws *ws); /* ends the stream when all is sent, and then the connection */
+
+/*
+ * decision.c: what a task decides. Loop's stack. input: more has come meanwhile. send: it may have
+ * decided. drop: it is of no interest any more.
+ */
+void ws_decision_input(struct ws *ws);
+void ws_decision_send(struct ws *ws);
+void ws_decision_drop(struct ws *ws);
 
 /* handshake.c: the opening handshake's texts (section 4). */
 #define WS_KEY_SIZE    25 /* base64 of 16 bytes, and a NUL */

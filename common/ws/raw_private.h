@@ -10,6 +10,7 @@
 struct ws_raw_answer {
         struct ws_answer answer;
         bool held;
+        char *chosen; /* the subprotocol that it begins with, or NULL */
 };
 
 /* Takes the response that is held. 0, or -1 and the connection is dropped. */

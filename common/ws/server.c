@@ -110,17 +110,20 @@ origin_allowed(const struct ws_listener *listener, const struct ws_request *requ
 /* The answer to what is no handshake, if nobody has another one. */
 static const char not_for_us[] = "426 Upgrade Required: this is a WebSocket server\n";
 
-/* Asks the handler, and does as it says. */
-static void
-answer_request(struct ws *ws, const struct aw_http_head *head, struct ws_answer *answer)
+void
+ws_server_forget_answer(struct ws_raw_answer *raw)
 {
-        const struct ws_listener *listener = ws->listener;
-        const char *wrong = NULL;
+        if (raw->answer.done != NULL)
+                raw->answer.done(&raw->answer);
+        free(raw->chosen);
+}
 
-        if (listener->handler != NULL) {
-                listener->handler(ws->request, answer, listener->argument);
-                wrong = ws_response_wrong(ws->request, answer);
-        }
+void
+ws_server_answer(struct ws *ws, const struct aw_http_head *head, struct ws_raw_answer *raw)
+{
+        struct ws_answer *answer = &raw->answer;
+        const char *wrong = ws_response_wrong(ws->request, answer);
+
         if (wrong != NULL) {
                 aw_log(AW_LOG_ERROR, "%s: the handler's answer to %s %s cannot be sent: %s",
                        ws->peer, ws->request->method, ws->request->target, wrong);
@@ -134,25 +137,37 @@ answer_request(struct ws *ws, const struct aw_http_head *head, struct ws_answer 
                                 answer->why != NULL ? answer->why : aw_http_reason(answer->status));
                 ws_response_send(ws, answer, is_head(head));
         }
-        if (answer->done != NULL)
-                answer->done(answer);
+}
+
+/* Asks the handler, and does as it says, or as a task will say. */
+static void
+answer_request(struct ws *ws, const struct aw_http_head *head, struct ws_raw_answer *raw)
+{
+        const struct ws_listener *listener = ws->listener;
+
+        if (listener->handler != NULL)
+                listener->handler(ws->request, &raw->answer, listener->argument);
+        if (raw->answer.later == NULL)
+                ws_server_answer(ws, head, raw);
+        else if (ws_decision_begin(ws, raw) == -1)
+                ws_response_refuse(ws, 500, "out of memory", is_head(head));
+        ws_server_forget_answer(raw);
 }
 
 static void
 server_handshake(struct ws *ws, const struct aw_http_head *head)
 {
-        struct ws_raw_answer own = {.answer = {.status = 101}};
-        struct ws_answer *answer = &own.answer;
-        char *subprotocol;
+        struct ws_raw_answer raw = {.answer = {.status = 101}};
 
         ws->request->upgrade = true;
-        if (!origin_allowed(ws->listener, ws->request))
-                *answer = (struct ws_answer){.status = 403, .body = forbidden};
-        if (ws_subprotocol_choose(ws->request, ws->listener->subprotocol, &subprotocol) == 0) {
-                if (answer->status == 101)
-                        answer->subprotocol = subprotocol;
-                answer_request(ws, head, answer);
-                free(subprotocol);
+        if (!origin_allowed(ws->listener, ws->request)) {
+                ws->seen.foreign_origin = true;
+                raw.answer = (struct ws_answer){.status = 403, .body = forbidden};
+        }
+        if (ws_subprotocol_choose(ws->request, ws->listener->subprotocol, &raw.chosen) == 0) {
+                if (raw.answer.status == 101)
+                        raw.answer.subprotocol = raw.chosen;
+                answer_request(ws, head, &raw);
         } else if (errno == EINVAL) {
                 ws_response_refuse(ws, 400, "the field Sec-WebSocket-Protocol is no list of names",
                                    false);
@@ -190,7 +205,7 @@ server_request(struct ws *ws, const struct aw_http_head *head)
         if (status == 0)
                 server_handshake(ws, head);
         else
-                answer_request(ws, head, &plain.answer);
+                answer_request(ws, head, &plain);
 }
 
 static void
@@ -257,6 +272,12 @@ handshake_late(void *argument)
         struct ws *ws = argument;
 
         ws->seen.late = true;
+        if (ws->decision != NULL) {
+                ws_response_refuse(ws, 503, "the server could not decide in time: try again",
+                                   strcmp(ws->request->method, "HEAD") == 0);
+                ws_decision_drop(ws);
+                return;
+        }
         ws_watch_end(ws, WS_SIDE_SERVER, "no complete handshake in time");
         aw_log_limited(AW_LOG_INFO, "%s: no complete handshake in %d s", ws->peer,
                        (int)(WS_HANDSHAKE_TIME / AW_SECOND));
@@ -268,11 +289,17 @@ static void
 server_established(struct ws *ws)
 {
         const struct aw_tls *tls = aw_transport_tls(ws->transport);
+        const char *name;
 
         if (tls == NULL)
                 return;
+        name = aw_tls_server_name(tls);
         ws->seen.tls = aw_tls_version(tls);
         ws->seen.resumed = aw_tls_resumed(tls);
+        ws->seen.cipher = aw_tls_cipher(tls);
+        ws->seen.application = aw_tls_application(tls);
+        ws->seen.server_name = name == NULL ? NULL : strdup(name);
+        ws->seen.client_subject = aw_tls_peer_subject(tls);
         ws_watch_event(ws, WS_EVENT_SECURE);
 }
 
@@ -290,6 +317,7 @@ refuse_plain_http(struct ws *ws)
 static void
 server_tls_failed(struct ws *ws, const char *text)
 {
+        ws->seen.client_refused = aw_tls_refused_peer(aw_transport_tls(ws->transport));
         ws_watch_end(ws, WS_SIDE_CLIENT, text);
         aw_log_limited(AW_LOG_INFO, "%s: TLS: %s", ws->peer, text);
         if (aw_tls_peer_sent_http(aw_transport_tls(ws->transport)))

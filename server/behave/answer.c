@@ -260,7 +260,9 @@ answer_plain(struct behave_answering *answering)
         if (behave_find(answering->plan, BEHAVE_SHOW) != NULL) {
                 answering->answer->content_type = "application/json";
                 answering->answer->status = 200;
-                answering->answer->body = own(answering, behave_show(answering->request));
+                answering->answer->body =
+                        own(answering, behave_show(answering->request,
+                                                   behave_find(answering->plan, BEHAVE_SHOW)));
                 return true;
         }
         if (strncmp(answering->request->path, BEHAVE_CHAIN, strlen(BEHAVE_CHAIN)) != 0)
@@ -288,6 +290,13 @@ follow_plan(struct behave_answering *answering)
                 return answer_plain(answering);
         ws_raw_hold(answering->answer);
         return false;
+}
+
+bool
+behave_is_probe(const struct ws_request *request)
+{
+        return strcmp(request->path, BEHAVE_CHAIN "healthz") == 0 ||
+               strcmp(request->path, BEHAVE_CHAIN "readyz") == 0;
 }
 
 /* The paths that are no chain. */

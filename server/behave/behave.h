@@ -32,6 +32,9 @@ bool behave_answer(struct behave_server *server, const struct ws_request *reques
 struct behave *behave_create(struct behave_server *server, struct ws *ws);
 void behave_free(struct behave *behave); /* NULL does nothing; the connection is the caller's */
 
+/* Whether it is a probe of whoever watches the server: /-/healthz or /-/readyz. */
+bool behave_is_probe(const struct ws_request *request);
+
 /* Whether the client names this media type in the field Accept. */
 bool behave_likes(const struct ws_request *request, const char *type);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "await/watch.h"
 #include "base/utf8.h"
 #include "session.h"
 
@@ -51,16 +52,11 @@ write_field_list(FILE *out, const struct ws_request *request)
         fputs("]\n}\n", out);
 }
 
-char *
-behave_show(const struct ws_request *request)
+static void
+write_request(FILE *out, const struct ws_request *request)
 {
-        size_t size = 0;
-        char tls[256], *text = NULL;
-        FILE *out = open_memstream(&text, &size);
+        char tls[256];
 
-        if (out == NULL)
-                return NULL;
-        fputs("{\n", out);
         write_member(out, "method", request->method);
         write_member(out, "target", request->target);
         fprintf(out, " \"version\": \"HTTP/1.%d\",\n", request->minor_version);
@@ -69,6 +65,46 @@ behave_show(const struct ws_request *request)
         write_member(out, "tls", tls);
         fprintf(out, " \"secure\": %s,\n", request->secure ? "true" : "false");
         write_field_list(out, request);
+}
+
+/* A member that may be unknown. */
+static void
+write_known(FILE *out, const char *name, const char *value)
+{
+        if (value != NULL)
+                write_member(out, name, value);
+        else
+                fprintf(out, " \"%s\": null,\n", name);
+}
+
+static void
+write_tls(FILE *out, const struct ws_request *request)
+{
+        struct ws_info info;
+
+        ws_info(request->ws, &info);
+        write_known(out, "version", info.tls);
+        write_known(out, "cipher", info.cipher);
+        write_known(out, "application", info.application);
+        write_known(out, "server_name", info.server_name);
+        write_known(out, "client", info.client_subject);
+        fprintf(out, " \"resumed\": %s\n}\n", info.resumed ? "true" : "false");
+}
+
+char *
+behave_show(const struct ws_request *request, const struct behave_value *what)
+{
+        size_t size = 0;
+        char *text = NULL;
+        FILE *out = open_memstream(&text, &size);
+
+        if (out == NULL)
+                return NULL;
+        fputs("{\n", out);
+        if (behave_value_is(what, "tls"))
+                write_tls(out, request);
+        else
+                write_request(out, request);
         if (fclose(out) == 0)
                 return text;
         free(text);
@@ -78,10 +114,9 @@ behave_show(const struct ws_request *request)
 async int
 behave_show_request(struct behave *behave, const struct behave_value *value)
 {
-        char *text = behave_show(ws_request(behave->ws));
+        char *text = behave_show(ws_request(behave->ws), value);
         int result;
 
-        (void)value;
         if (text == NULL)
                 return -1;
         result = await(ws_send_text(behave->ws, text, AW_NEVER));

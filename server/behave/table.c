@@ -114,12 +114,12 @@ const struct behave_row behave_table[BEHAVE_ROWS] = {
 
         [BEHAVE_SHOW] = {.heading = "What the server says by itself",
                          .name = "show",
-                         .argument = "request",
+                         .argument = "WORD",
                          .example = "request",
                          .kinds = BEHAVE_WORD,
-                         .words = "request",
+                         .words = "request|tls",
                          .on_begin = behave_show_request,
-                         .help = "sends the request and what is known of the connection, as JSON, "
+                         .help = "sends the request, or what is known of the TLS session, as JSON, "
                                  "in a first message; a plain GET gets it as the page"},
         [BEHAVE_GREET] = {.name = "greet",
                           .argument = "TEXT",

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """--config: the long options from a file; what is wrong is named with its file and line."""
 
+import os
+
 from peer import BINARY, Peer
 from service import PLAIN, command
-from support import WSECHOD, Server, certificates, equal, main, match, run, scratch, test
+from support import (DEADLINE, WSECHOD, Log, Server, certificates, equal, main, match, run, scratch,
+                     started, test)
 
 path = scratch() / "wsechod.conf"
 
@@ -73,10 +76,89 @@ def _():
         refused(text, f"^wsechod: {path}{says}\n$", "--check")
 
 
-@test("what is wrong with the options together is said as of the command line")
+@test("what is found to be wrong later is named with file and line, too, whoever finds it")
 def _():
-    refused("cert /some/cert\n", "--cert and --key go together: --key is missing")
-    refused("workers many\n", "--workers: 'many' is neither auto nor from 1 to 1024")
+    for text, says in (("cert /some/cert\n", ":1: --cert and --key go together: --key is missing"),
+                       ("\nworkers many\n", ":2: --workers: 'many' is neither auto nor from 1 to"),
+                       ("workers 1\nworker-timeout 1ms\n", ":2: --worker-timeout: it must be 0 or"),
+                       ("subprotocol a,b\n", ":1: --subprotocol: 'a,b' is no subprotocol's name"),
+                       ("compress zip\n", ":1: --compress: 'zip' is not off"),
+                       ("socket-mode 9\n", ":1: --socket-mode: '9' is not an octal mode"),
+                       ("socket-mode 600\n", ":1: --socket-mode: no --listen names a Unix socket"),
+                       ("admin nowhere\n", ":1: --admin: 'nowhere' is neither"),
+                       ("# it\norigin x\n", ":2: --origin: 'x' is not SCHEME://HOST")):
+        refused(text, f"^wsechod: {path}{says}")
+        refused(text, f"^wsechod: {path}{says}", "--check")
+    # The command line is at fault for what it says itself.
+    path.write_text("workers 2\n")
+    done = run(*command("--config", path, "--workers", "many")).expect(2)
+    match("^wsechod: --workers: 'many'", done.err)
+
+
+@test("so is what the system says of it")
+def _():
+    plain = "listen ws://127.0.0.1:0\n"
+    for text, status, says in (("listen ws://nonsense.invalid:1\n", 1, ":1: cannot listen on"),
+                               (plain + "listen wss:nonsense\n", 2, ":2: '.*'"),
+                               (plain + "pidfile /no/such/file\n", 1, ":2: --pidfile: .*/no/such"),
+                               (plain + "access-log /no/such/file\n", 1, ":2: --access-log: "),
+                               (plain + "user nobody-at-all\n", 1, ":2: --user: there is no user"),
+                               (plain + "admin http://203.0.113.1:1\n", 1, ":2: --admin: cannot"),
+                               (plain + "basic-auth /no/such/file\n", 1, ":2: --basic-auth: ")):
+        path.write_text(text)
+        done = run(*command("--config", path)).expect(status)
+        match(f"wsechod: (error: )?{path}{says}", done.err)
+
+
+@test("a byte order mark in front of the file is no part of it")
+def _():
+    path.write_bytes(b"\xef\xbb\xbflisten ws://127.0.0.1:0\nworkers many\n")
+    done = run(*command("--config", path)).expect(2)
+    match(f"{path}:2: --workers", done.err)
+
+
+def with_environment(*options, **variables):
+    return run("env", *(f"WSECHOD_{name}={value}" for name, value in variables.items()),
+               *command(*options))
+
+
+@test("the environment wins over the file, and the command line over both")
+def _():
+    path.write_text("listen ws://203.0.113.1:1\nmax-message 10\n")
+    env = os.environ | {"WSECHOD_CONFIG": str(path), "WSECHOD_MAX_MESSAGE": "30",
+                        "WSECHOD_LISTEN": "ws://127.0.0.1:0 ws://127.0.0.1:0"}
+    with started(*command(), env=env) as process:
+        urls = [found[1] for found in Log(process.stderr).wait("listening on (.*)", 2)]
+        for url in urls:
+            with Peer(url) as peer:
+                peer.send_frame(BINARY, bytes(30))
+                peer.expect((BINARY, bytes(30)))
+                peer.send_frame(BINARY, bytes(31))
+                peer.expect_close(1009)
+        process.terminate()
+        equal(process.wait(DEADLINE), 0, "the status")
+    with started(*command("--listen", PLAIN[0], "--max-message", "20"), env=env) as process:
+        url = Log(process.stderr).wait("listening on (.*)")[0][1]
+        with Peer(url) as peer:
+            peer.send_frame(BINARY, bytes(21))
+            peer.expect_close(1009)
+        process.terminate()
+        equal(process.wait(DEADLINE), 0, "the status")
+
+
+@test("what is wrong in the environment is named with its variable; others' variables are left alone")
+def _():
+    for variables, says in (({"WORKERS": "many"}, "WSECHOD_WORKERS: --workers: 'many' is neither"),
+                            ({"MAX_MESSAGE": "1X"}, "WSECHOD_MAX_MESSAGE: option '--max-message' n"),
+                            ({"CHECK": "maybe"}, "WSECHOD_CHECK: this is a switch: 1 or 0, not"),
+                            ({"ORIGIN": "self nonsense"}, "WSECHOD_ORIGIN: --origin: 'nonsense' is")):
+        done = with_environment(**variables).expect(2)
+        match(f"^wsechod: {says}", done.err)
+    # Kubernetes sets some like these.
+    done = with_environment(CHECK="yes", LISTEN="ws://127.0.0.1:0", PORT="tcp://10.0.0.1:443",
+                            SERVICE_HOST="10.0.0.1", DAEMON="").expect(0)
+    match("all that can be checked without starting is right", done.err)
+    with_environment("--version", WORKERS="many").expect(0)
 
 
 @test("a file that cannot be read is named")

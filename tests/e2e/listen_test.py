@@ -2,6 +2,7 @@
 """Starting: where wsechod listens, its command line, and what it says if it cannot start."""
 
 import contextlib
+import grp
 import os
 import re
 import signal
@@ -191,6 +192,42 @@ def _():
             check_echo(server.urls[0])
 
 
+@test("--socket-group is the group of a Unix socket's file")
+def _():
+    path = scratch() / "group.sock"
+    # Root may give it to anybody, others to groups of theirs.
+    groups = ["daemon", "1"] if os.getuid() == 0 else [str(group) for group in os.getgroups() if group]
+    for group in groups:
+        wanted = int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
+        for count in ("1", "2"):
+            with Server("--socket-group", group, "--socket-mode", "660", "--workers", count,
+                        listen=(f"unix:{path}",)) as server:
+                equal((path.stat().st_gid, path.stat().st_mode & 0o7777), (wanted, 0o660), "whose it is")
+                check_echo(server.urls[0])
+    if os.getuid() == 0:
+        # Without root's power to do so nobody may give it to a group that is not his.
+        done = run("setpriv", "--bounding-set", "-chown", WSECHOD, "--socket-group", "1", "--listen",
+                   f"unix:{path}").expect(1)
+        match("Operation not permitted: only root may give it to a group", done.err)
+
+
+@test("an abstract Unix socket has no file, and every worker accepts from it")
+def _():
+    name = f"@wsechod-test-{os.getpid()}"
+    for count in ("1", "2"):
+        with Server("--workers", count, listen=(f"unix:{name}",)) as server:
+            equal(server.urls, [f"unix:{name}"])
+            for words in ((f"ws+unix:{name}:/path",), (f"unix:{name}",),
+                          ("--unix-socket", name, "ws://localhost/")):
+                wsecho(*words, "hello").expect(0, b"hello\n")
+            done = run("curl", "-s", "--abstract-unix-socket", name[1:], "http://x/-/healthz")
+            equal(done.expect(0).out, b"ok\n")
+            refuses(1, "--listen", f"unix:{name}", says="another process listens there")
+    # It is gone with the server.
+    with Server("--socket-mode", "600", listen=(f"unix:{name}",)):
+        wsecho(f"unix:{name}", "hello").expect(0, b"hello\n")
+
+
 @test("a Unix socket that is another server's by now is left to it")
 def _():
     path = scratch() / "taken.sock"
@@ -232,6 +269,9 @@ def _():
                 (["--socket-mode", "1777", "-l", "unix:/x"], "--socket-mode.*'1777'"),
                 (["--socket-mode", "", "-l", "unix:/x"], "--socket-mode.*''"),
                 (["--socket-mode", "600"], "--socket-mode: no --listen names a Unix socket"),
+                (["--socket-group", "daemon"], "--socket-group: no --listen names a Unix socket"),
+                (["--socket-group", "nobody at all", "-l", "unix:/x"], "there is no group 'nobody at"),
+                (["--socket-group", "0", "-l", "unix:/x"], "there is no group '0' but root's"),
                         (["--cert", "x"], "--key is missing"),
                         (["--key", "x"], "--cert is missing"),
                         (["--help=me"], "'--help'")):
@@ -241,7 +281,7 @@ def _():
 @test("URLs to listen on that make no sense are refused with one sentence that names them")
 def _():
     for url in ("127.0.0.1:80", "http://127.0.0.1:0", "ws://127.0.0.1:65536", "ws://127.0.0.1:x",
-                "ws://", "ws://::1:0", "ws://[::1", "unix:relative", "unix:/" + "x" * 108,
+                "ws://", "ws://::1:0", "ws://[::1", "unix:relative", "unix:@", "unix:/" + "x" * 108,
                 "ws://127.0.0.1:0/#x", "ws://127.0.0.1:0/path", "ws://127.0.0.1:0?query",
                 "ws://127.0.0.1:0/?", "ws+unix:/nonexistent:/path", "ws://**:0", ""):
         done = wsechod("--listen", url).expect(2, b"")

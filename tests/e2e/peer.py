@@ -84,9 +84,9 @@ class Peer(Wire):
 
     # HTTP.
 
-    def upgrade(self):
+    def upgrade(self, *fields):
         """The client's side of the opening handshake."""
-        self.send(request())
+        self.send(request(*fields))
         status, fields = self.read_head()
         equal(status, 101, "the status")
         equal(fields["sec-websocket-accept"], ACCEPT)

@@ -161,6 +161,28 @@ def _():
         equal(done.out, b"200", "after")
 
 
+@test("SIGHUP: files that the configuration names are the server's after it as before")
+def _():
+    for count in COUNTS:
+        folder = scratch() / f"files-{count}"
+        folder.mkdir()
+        text = f"pidfile {folder}/pid\naccess-log {folder}/log\n"
+        (folder / "config").write_text(text)
+        with Server("--config", folder / "config", "--workers", count, listen=PLAIN,
+                    cert=False) as server:
+            for times in (1, 2, 3):
+                # Elsewhere in the memory that was the last one's.
+                (folder / "config").write_text("# " + "x" * 1000 * times + "\n" + text)
+                (folder / "log").rename(folder / f"log-{times}")
+                server.signal(signal.SIGHUP)
+                server.log.wait("reloaded: ", times)
+                server.log.wait(f"reopened the access log {folder}/log$", times)
+                with Peer(server.ws) as peer:
+                    peer.echoes()
+            equal(int((folder / "pid").read_text()), server.process.pid, "the number")
+        equal((folder / "pid").exists(), False, "that the file is there")
+
+
 @test("SIGHUP: what holds until the end is warned of, once")
 def _():
     for count in COUNTS:

@@ -49,10 +49,12 @@ OTHERS = {"server": "await base cli ws behave", "client": "await base cli",
 # Headers of other libraries, and the files that may include them.
 FOREIGN = [
     ("libwebsockets.h", "common/loop/*.c tests/bench/* tests/interop/*"),
-    ("openssl/*", "common/tls/* common/ws/* server/behave/digest.c server/authority.c tests/*"),
+    ("openssl/*", "common/tls/* common/ws/* server/behave/digest.c server/auth*.c "
+     "server/passwords.c tests/*"),
     ("ev.h", "common/loop/ev.c"),
     ("uv.h", "common/loop/uv.c server/options.c"),
     ("zlib.h", "common/ws/codec.c tests/*"),
+    ("crypt.h", "server/passwords.*"),
     ("jansson.h", "client/* server/*"),
     ("histedit.h", "client/editor.c client/history.* client/keys.*"),
     ("idn2.h", "common/net/idna.c"),

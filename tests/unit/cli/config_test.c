@@ -58,8 +58,12 @@ complain(const char *sentence)
         snprintf(complaint, sizeof(complaint), "%s", sentence);
 }
 
-static const struct aw_opt_program with_file = {
-        .name = "test", .synopsis = "", .summary = "", .options = more, .complain = complain};
+static const struct aw_opt_program with_file = {.name = "test",
+                                                .synopsis = "",
+                                                .summary = "",
+                                                .options = more,
+                                                .complain = complain,
+                                                .environment = "CONFIG_TEST_"};
 
 static void
 save(const char *text, size_t length)
@@ -218,6 +222,144 @@ a_file_that_is_none_is_refused(void **state)
 }
 
 static void
+a_byte_order_mark_is_no_part_of_the_first_option(void **state)
+{
+        struct file_values r;
+
+        (void)state;
+        assert_int_equal(PARSE("\xef\xbb\xbforigin mine\n", &r), AW_OPT_RUN);
+        assert_string_equal(r.values.origin, "mine");
+        forget(&r);
+}
+
+/* Where the value of the option comes from. */
+static void
+assert_place(const struct file_values *r, const char *name, const char *value, const char *place)
+{
+        char out[AW_OPT_PLACE_SIZE];
+
+        assert_string_equal(aw_opt_place(&r->config, name, value, out), place);
+}
+
+static void
+who_finds_a_value_wrong_later_can_say_where_it_came_from(void **state)
+{
+        struct file_values r;
+        char third[200], first[200];
+
+        (void)state;
+        snprintf(first, sizeof(first), "%s:1: ", path);
+        snprintf(third, sizeof(third), "%s:3: ", path);
+        assert_int_equal(
+                PARSE("header A: 1\norigin its\nheader B: 2\nmax-message 4K\n", &r, "-o", "mine"),
+                AW_OPT_RUN);
+        assert_place(&r, "header", r.values.headers.items[0], first);
+        assert_place(&r, "header", r.values.headers.items[1], third);
+        assert_place(&r, "origin", r.values.origin, "");
+        assert_place(&r, "loop", r.values.loop, "");
+        snprintf(third, sizeof(third), "%s:4: ", path);
+        assert_place(&r, "max-message", NULL, third);
+        assert_int_equal(aw_opt_value_error(&with_file, &r.config, "max-message", NULL, "no %d", 4),
+                         AW_OPT_USAGE);
+        snprintf(first, sizeof(first), "%s:4: no 4", path);
+        assert_string_equal(complaint, first);
+        assert_int_equal(aw_opt_value_error(&with_file, &r.config, "origin", NULL, "no"),
+                         AW_OPT_USAGE);
+        assert_string_equal(complaint, "no");
+        forget(&r);
+}
+
+static void
+set_variables(const char *header, const char *origin, const char *insecure, const char *loop)
+{
+        setenv("CONFIG_TEST_HEADER", header, 1);
+        setenv("CONFIG_TEST_ORIGIN", origin, 1);
+        setenv("CONFIG_TEST_INSECURE", insecure, 1);
+        setenv("CONFIG_TEST_LOOP", loop, 1);
+}
+
+static void
+unset_variables(void)
+{
+        unsetenv("CONFIG_TEST_HEADER");
+        unsetenv("CONFIG_TEST_ORIGIN");
+        unsetenv("CONFIG_TEST_INSECURE");
+        unsetenv("CONFIG_TEST_LOOP");
+        unsetenv("CONFIG_TEST_MAX_MESSAGE");
+        unsetenv("CONFIG_TEST_CONFIG");
+}
+
+static void
+the_environment_wins_over_the_file_and_the_command_line_over_both(void **state)
+{
+        struct file_values r;
+
+        (void)state;
+        set_variables(" A:1\tB:2 ", "environment", "1", "");
+        assert_int_equal(PARSE("header C:3\norigin file\nloop ev\nmax-message 4K\n", &r),
+                         AW_OPT_RUN);
+        assert_int_equal(r.values.headers.count, 2);
+        assert_string_equal(r.values.headers.items[0], "A:1");
+        assert_string_equal(r.values.headers.items[1], "B:2");
+        assert_string_equal(r.values.origin, "environment");
+        assert_true(r.values.insecure);
+        assert_string_equal(r.values.loop, "ev");
+        assert_place(&r, "origin", r.values.origin, "CONFIG_TEST_ORIGIN: ");
+        assert_place(&r, "header", r.values.headers.items[1], "CONFIG_TEST_HEADER: ");
+        forget(&r);
+        assert_int_equal(PARSE("", &r, "-H", "D:4", "-o", "mine"), AW_OPT_RUN);
+        assert_int_equal(r.values.headers.count, 1);
+        assert_string_equal(r.values.headers.items[0], "D:4");
+        assert_string_equal(r.values.origin, "mine");
+        assert_place(&r, "origin", r.values.origin, "");
+        forget(&r);
+        unset_variables();
+}
+
+static void
+the_environment_may_name_the_file(void **state)
+{
+        struct file_values r;
+        char *words[] = {"test", NULL}, *other[] = {"test", "--config", "/dev/null", NULL};
+
+        (void)state;
+        setenv("CONFIG_TEST_CONFIG", path, 1);
+        assert_int_equal(parse("origin its\n", &r, words), AW_OPT_RUN);
+        assert_string_equal(r.values.origin, "its");
+        forget(&r);
+        assert_int_equal(parse("origin its\n", &r, other), AW_OPT_RUN);
+        assert_null(r.values.origin);
+        forget(&r);
+        unset_variables();
+}
+
+static void
+what_is_wrong_in_the_environment_is_named_with_its_variable(void **state)
+{
+        struct file_values r;
+
+        (void)state;
+        set_variables("", "", "maybe", "");
+        assert_int_equal(PARSE("", &r), AW_OPT_USAGE);
+        assert_string_equal(complaint,
+                            "CONFIG_TEST_INSECURE: this is a switch: 1 or 0, not 'maybe'");
+        forget(&r);
+        set_variables("", "", "no", "kqueue");
+        assert_int_equal(PARSE("", &r), AW_OPT_USAGE);
+        assert_string_equal(complaint, "CONFIG_TEST_LOOP: option '--loop' must be auto|ev, not "
+                                       "'kqueue'");
+        forget(&r);
+        set_variables("", "", "off", "");
+        setenv("CONFIG_TEST_MAX_MESSAGE", "1", 1);
+        assert_int_equal(PARSE("", &r), AW_OPT_USAGE);
+        assert_string_equal(complaint, "CONFIG_TEST_MAX_MESSAGE: option '--max-message' must be "
+                                       "from 125 to 1G, not '1'");
+        assert_false(r.values.insecure);
+        forget(&r);
+        unset_variables();
+}
+
+static void
 without_a_complainer_standard_error_is_told(void **state)
 {
         struct aw_opt_program loud = with_file;
@@ -250,6 +392,7 @@ who_asks_for_help_needs_no_file(void **state)
         release(STDOUT_FILENO, stdout, out, text, sizeof(text));
         assert_int_equal(status, AW_OPT_DONE);
         assert_string_equal(complaint, "");
+        forget(&r);
 }
 
 int
@@ -261,6 +404,11 @@ main(void)
                 cmocka_unit_test(an_empty_file_says_nothing),
                 cmocka_unit_test(what_is_wrong_is_named_with_file_and_line),
                 cmocka_unit_test(a_file_that_is_none_is_refused),
+                cmocka_unit_test(a_byte_order_mark_is_no_part_of_the_first_option),
+                cmocka_unit_test(who_finds_a_value_wrong_later_can_say_where_it_came_from),
+                cmocka_unit_test(the_environment_wins_over_the_file_and_the_command_line_over_both),
+                cmocka_unit_test(the_environment_may_name_the_file),
+                cmocka_unit_test(what_is_wrong_in_the_environment_is_named_with_its_variable),
                 cmocka_unit_test(without_a_complainer_standard_error_is_told),
                 cmocka_unit_test(who_asks_for_help_needs_no_file),
         };

@@ -249,6 +249,8 @@ unix_sockets_have_a_path(void **state)
                 {"ws+unix:/run/ws.sock:/", "/run/ws.sock", "/"},
                 {"ws+unix:/run/ws.sock:/a:b?c=d", "/run/ws.sock", "/a:b?c=d"},
                 {"ws+unix:///run/a@b:/x", "/run/a@b", "/x"},
+                {"unix:@wsechod", "@wsechod", "/"},
+                {"ws+unix:@wsechod:/x", "@wsechod", "/x"},
                 {"unix:/home/j\xc3\xbcrgen/s", "/home/j\xc3\xbcrgen/s", "/"},
         };
         struct aw_url url;
@@ -273,6 +275,8 @@ bad_unix_sockets_are_refused(void **state)
         assert_refused("unix:run/ws.sock", "absolute path");
         assert_refused("unix://run/ws.sock", "absolute path");
         assert_refused("ws+unix::/x", "absolute path");
+        assert_refused("unix:@", "@NAME");
+        assert_refused("ws+unix:@:/x", "@NAME");
         assert_refused("ws+unix:ws.sock", "absolute path");
         assert_refused("ws+unix:/ws.sock:x", "begins with '/'");
         assert_refused("ws+unix:/ws.sock::/x", "begins with '/'");

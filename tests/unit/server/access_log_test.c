@@ -39,7 +39,7 @@ remove_directory(void **state)
 static void
 begin(const char *name, bool json)
 {
-        assert_int_equal(access_log_open(name, json), 0);
+        assert_int_equal(access_log_open(name, "", json), 0);
         assert_true(access_log_is_open());
         assert_int_equal(access_log_start(true), 0);
 }
@@ -182,10 +182,10 @@ what_cannot_be_written_to_is_refused_at_once(void **state)
 {
         (void)state;
         test_begin();
-        assert_int_equal(access_log_open(directory, false), -1);
+        assert_int_equal(access_log_open(directory, "", false), -1);
         expect_log("--access-log: cannot write to ");
         assert_int_equal(mkfifo(path, 0600), 0);
-        assert_int_equal(access_log_open(path, false), -1);
+        assert_int_equal(access_log_open(path, "", false), -1);
         expect_log(": nobody reads it");
         unlink(path);
         test_end();

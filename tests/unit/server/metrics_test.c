@@ -324,6 +324,9 @@ a_connection_that_is_refused_has_a_reason(void **state)
         assert_int_equal(blocks[0].responses[3], 1);
         assert_refused((struct ws_info){.status = 500}, "other");
         assert_refused((struct ws_info){.tls_failed = true, .ended_by = WS_SIDE_CLIENT}, "tls");
+        assert_refused((struct ws_info){.tls_failed = true, .client_refused = true},
+                       "client_certificate");
+        assert_refused((struct ws_info){.status = 403, .foreign_origin = true}, "origin");
         assert_refused((struct ws_info){.late = true, .ended_by = WS_SIDE_SERVER}, "timeout");
         assert_refused((struct ws_info){.status = 403, .why = networks_denied}, "denied");
         assert_refused(

@@ -322,6 +322,54 @@ a_unix_socket_has_the_mode_that_was_asked_for(NOTHING)
 }
 
 static async int
+a_unix_socket_belongs_to_the_group_that_was_asked_for(NOTHING)
+{
+        /* Any group is good for root; others have theirs. */
+        gid_t group = getuid() == 0 ? 1 : getgid();
+        struct ws_listen_options options = {.socket_mode = 0660, .socket_group = group};
+        struct ws_listener *listener;
+        struct stat status;
+        char url[120];
+
+        bind_as_usual();
+        snprintf(url, sizeof(url), "unix:%s", socket_path());
+        options.url = url;
+        listener = await(ws_listen(&options, NULL));
+        if (!expect(listener != NULL))
+                return 0;
+        expect_int(stat(socket_path(), &status), 0);
+        expect_int(status.st_gid, group);
+        expect_int(status.st_mode & 07777, 0660);
+        ws_listener_close(listener);
+        return 0;
+}
+
+static async int
+an_abstract_unix_socket_has_no_file(NOTHING)
+{
+        char url[120];
+        struct ws_listen_options options = {.url = url, .socket_mode = 0600, .socket_group = 1};
+        struct connecting connecting = {.deadline = 0};
+        struct ws_listener *listener;
+        struct aw_error error;
+
+        bind_as_usual();
+        snprintf(url, sizeof(url), "unix:@port_test.%d", (int)getpid());
+        listener = await(ws_listen(&options, &error));
+        if (!test_expect(listener != NULL, __FILE__, __LINE__, "listening: %s", error.text))
+                return 0;
+        expect(strcmp(ws_listener_url(listener, 0), url) == 0);
+        expect(await(ws_listen(&options, &error)) == NULL && errno == EADDRINUSE);
+        expect(strstr(error.text, ": another process listens there") != NULL);
+        connect_start(&connecting, url);
+        ws_drop(await(ws_accept(listener, SOON)));
+        expect_int(await(aw_join(connecting.task)), 0);
+        ws_drop(connecting.ws);
+        ws_listener_close(listener);
+        return 0;
+}
+
+static async int
 a_unix_socket_of_another_listener_is_left_alone(NOTHING)
 {
         struct ws_listener *first, *second;
@@ -378,6 +426,8 @@ main(void)
                 on_loop(who_has_no_descriptors_left_does_not_try_without_end),
                 on_loop(a_listener_can_be_closed_while_it_has_no_descriptors),
                 on_loop(a_unix_socket_has_the_mode_that_was_asked_for),
+                on_loop(a_unix_socket_belongs_to_the_group_that_was_asked_for),
+                on_loop(an_abstract_unix_socket_has_no_file),
                 on_loop(a_unix_socket_of_another_listener_is_left_alone),
                 on_loop(a_file_that_is_no_socket_is_told_from_a_socket_in_use),
         };
