@@ -32,7 +32,7 @@ struct inherited {
 };
 
 /* The variable in which a server hands over: lines "socket FD SLOT KIND URL", "ready FD", "pidfile FD". */
-#define INHERIT_VARIABLE "WSECHOD_TAKEOVER"
+#define INHERIT_VARIABLE "WSECHOD_HANDED_OVER"
 
 /*
  * Reads the environment, and empties it of this. First of all: before other descriptors are opened.
