@@ -44,7 +44,7 @@ address_beside(const char *pidfile, struct sockaddr_un *address)
 }
 
 static bool
-peer_of(int fd, struct ucred *peer)
+credentials_of(int fd, struct ucred *peer)
 {
         socklen_t size = sizeof(*peer);
 
@@ -149,7 +149,7 @@ receive_line(int channel, char line[LINE_MAX], int *fd)
 }
 
 static int
-receive_all(int channel, struct inherited *inherited)
+receive_lines(int channel, struct inherited *inherited)
 {
         static const struct timeval longest = {.tv_sec = RECEIVE_TIME};
         char line[LINE_MAX];
@@ -172,7 +172,7 @@ accept_from(int listening, pid_t process)
         struct ucred peer;
         int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
 
-        if (fd != -1 && peer_of(fd, &peer) && peer.pid == process)
+        if (fd != -1 && credentials_of(fd, &peer) && peer.pid == process)
                 return fd;
         if (fd != -1)
                 close(fd);
@@ -221,7 +221,7 @@ ask_process(const char *pidfile, pid_t process, aw_time longest, struct inherite
         if (channel != -1) {
                 inherited->ready = channel;
                 inherited->asked = true;
-                result = receive_all(channel, inherited);
+                result = receive_lines(channel, inherited);
         } else if (!late) {
                 aw_log(AW_LOG_INFO,
                        "--takeover: process %ld has ended meanwhile: starting as usual",
@@ -256,7 +256,7 @@ handover_process(const struct inherited *inherited)
 {
         struct ucred peer;
 
-        return peer_of(inherited->ready, &peer) ? peer.pid : 0;
+        return credentials_of(inherited->ready, &peer) ? peer.pid : 0;
 }
 
 bool
@@ -291,7 +291,7 @@ handover_connect(const char *pidfile, pid_t *process)
                         aw_log(AW_LOG_ERROR, "SIGUSR2: %s" SUFFIX ": %s", pidfile, strerror(errno));
                         *process = 0;
                 }
-        } else if (!peer_of(fd, &peer) || (peer.uid != 0 && peer.uid != geteuid())) {
+        } else if (!credentials_of(fd, &peer) || (peer.uid != 0 && peer.uid != geteuid())) {
                 aw_log(AW_LOG_ERROR,
                        "SIGUSR2: %s" SUFFIX " is not of this user's: nothing is handed over",
                        pidfile);
@@ -306,7 +306,7 @@ handover_connect(const char *pidfile, pid_t *process)
 }
 
 static int
-send_line(int channel, const char *line, size_t length, int fd)
+send_handed(int channel, const char *line, size_t length, int fd)
 {
         union {
                 struct cmsghdr header;
@@ -314,10 +314,16 @@ send_line(int channel, const char *line, size_t length, int fd)
         } control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
                                 .cmsg_level = SOL_SOCKET,
                                 .cmsg_type = SCM_RIGHTS}};
-        struct iovec part = {.iov_base = (void *)(uintptr_t)line, .iov_len = length};
+        char copy[LINE_MAX];
+        struct iovec part = {.iov_base = copy, .iov_len = length};
         struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
         struct pollfd polled = {.fd = channel, .events = POLLOUT};
 
+        if (length >= sizeof(copy)) {
+                errno = EMSGSIZE;
+                return -1;
+        }
+        memcpy(copy, line, length);
         if (fd != -1) {
                 memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
                 message.msg_control = &control;
@@ -340,10 +346,10 @@ handover_send(int channel, const char *lines)
                 length = strcspn(lines, "\n");
                 if (sscanf(lines, "socket %d ", &fd) != 1 && sscanf(lines, "pidfile %d", &fd) != 1)
                         continue;
-                if (send_line(channel, lines, length, fd) == -1)
+                if (send_handed(channel, lines, length, fd) == -1)
                         return -1;
         }
-        return send_line(channel, END, strlen(END), -1);
+        return send_handed(channel, END, strlen(END), -1);
 }
 
 bool
@@ -367,7 +373,7 @@ handover_give_up(int channel, pid_t *process)
         shutdown(channel, SHUT_RD);
         if (handover_is_accepted(channel, process))
                 return true;
-        if (send_line(channel, NO_MORE, strlen(NO_MORE), -1) == -1)
+        if (send_handed(channel, NO_MORE, strlen(NO_MORE), -1) == -1)
                 aw_log(AW_LOG_DEBUG, "process %ld is gone: %s", (long)*process, strerror(errno));
         return false;
 }

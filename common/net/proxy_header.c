@@ -26,7 +26,7 @@ bad(struct aw_proxy_header *header, const char *wrong)
 }
 
 static size_t
-least(size_t one, size_t other)
+smaller_of(size_t one, size_t other)
 {
         return one < other ? one : other;
 }
@@ -85,7 +85,7 @@ read_addresses(const char *line, int family, struct sockaddr_storage *source)
 static enum aw_proxy_result
 parse_v1(const uint8_t *data, size_t length, struct aw_proxy_header *header)
 {
-        const uint8_t *end = memchr(data, '\n', least(length, V1_MAX));
+        const uint8_t *end = memchr(data, '\n', smaller_of(length, V1_MAX));
         const char *rest;
         char line[V1_MAX + 1];
         int family;
@@ -218,9 +218,9 @@ enum aw_proxy_result
 aw_proxy_header_parse(const uint8_t *data, size_t length, struct aw_proxy_header *header)
 {
         *header = (struct aw_proxy_header){.source = {.ss_family = AF_UNSPEC}};
-        if (memcmp(data, signature, least(length, SIGNATURE)) == 0)
+        if (memcmp(data, signature, smaller_of(length, SIGNATURE)) == 0)
                 return length < SIGNATURE ? AW_PROXY_INCOMPLETE : parse_v2(data, length, header);
-        if (memcmp(data, v1_start, least(length, strlen(v1_start))) == 0)
+        if (memcmp(data, v1_start, smaller_of(length, strlen(v1_start))) == 0)
                 return length < strlen(v1_start) ? AW_PROXY_INCOMPLETE
                                                  : parse_v1(data, length, header);
         return bad(header, data[0] == 0x16 ? "it begins with TLS, not with a PROXY header"

@@ -44,7 +44,7 @@ last_piece(const char *start, size_t length, char separator)
 
 /* Leaves out white space on both sides. */
 static const char *
-trim(const char *start, size_t *length)
+trim_entry(const char *start, size_t *length)
 {
         while (*length > 0 && (start[0] == ' ' || start[0] == '\t')) {
                 start++;
@@ -79,7 +79,7 @@ find_for(const char *start, size_t length, char out[NODE_MAX])
 {
         while (length > 0) {
                 size_t at = last_piece(start, length, ';'), size = length - at;
-                const char *pair = trim(start + at, &size);
+                const char *pair = trim_entry(start + at, &size);
 
                 if (size > 4 && strncasecmp(pair, "for=", 4) == 0)
                         return unquote(pair + 4, size - 4, out);
@@ -160,7 +160,7 @@ ws_forwarded_previous(struct ws_forwarded *forwarded, struct sockaddr_storage *a
                 }
                 at = last_piece(forwarded->start, forwarded->length, ',');
                 length = forwarded->length - at;
-                entry = trim(forwarded->start + at, &length);
+                entry = trim_entry(forwarded->start + at, &length);
                 forwarded->length = at == 0 ? 0 : at - 1;
         }
         return read_entry(forwarded, entry, length, address) ? 1 : 0;

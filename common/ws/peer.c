@@ -75,7 +75,7 @@ is_trusted(const struct ws *ws)
 /* The PROXY protocol. */
 
 static void
-refuse(struct ws *ws, enum ws_proxy_fault fault, const char *why)
+refuse_peer(struct ws *ws, enum ws_proxy_fault fault, const char *why)
 {
         ws->seen.proxy_fault = fault;
         ws_watch_end(ws, fault == WS_PROXY_UNTRUSTED ? WS_SIDE_SERVER : WS_SIDE_CLIENT, why);
@@ -97,7 +97,7 @@ end_preface(struct ws *ws, const struct aw_proxy_header *header, size_t before)
 
 /* Keeps what came until there is more. How much was there before; or -1: there is no memory. */
 static ssize_t
-keep(struct ws *ws, const uint8_t *data, size_t length)
+keep_header(struct ws *ws, const uint8_t *data, size_t length)
 {
         struct ws_preface *preface = ws->preface;
         size_t before = preface == NULL ? 0 : preface->length;
@@ -125,7 +125,7 @@ take_header(void *owner, const uint8_t *data, size_t length)
         if (ws->preface == NULL)
                 result = aw_proxy_header_parse(data, length, &header);
         if (result == AW_PROXY_INCOMPLETE) {
-                before = keep(ws, data, length);
+                before = keep_header(ws, data, length);
                 if (before == -1) {
                         aw_transport_close(ws->transport);
                         return -1;
@@ -136,7 +136,7 @@ take_header(void *owner, const uint8_t *data, size_t length)
                 return end_preface(ws, &header, (size_t)before);
         if (result == AW_PROXY_BAD) {
                 ws->awaits_header = false;
-                refuse(ws, WS_PROXY_WRONG, header.wrong);
+                refuse_peer(ws, WS_PROXY_WRONG, header.wrong);
         }
         return -1;
 }
@@ -147,8 +147,8 @@ ws_peer_begin(struct ws *ws)
         if (!ws->listener->trust.proxy_protocol)
                 return;
         if (!is_trusted(ws)) {
-                refuse(ws, WS_PROXY_UNTRUSTED,
-                       "it is not among those who are trusted to say for whom they connect");
+                refuse_peer(ws, WS_PROXY_UNTRUSTED,
+                            "it is not among those who are trusted to say for whom they connect");
                 return;
         }
         ws->awaits_header = true;
