@@ -11,6 +11,7 @@
 #include "await/log.h"
 
 #define SAMPLE_TIME AW_SECOND
+#define LAG_TIME    (SAMPLE_TIME / 10) /* a turn that takes longer is seen, whenever it comes */
 
 static struct metrics own;
 static struct metrics *block = &own;
@@ -235,17 +236,20 @@ metrics_sample(void)
 async int
 metrics_watch_loop(void *unused)
 {
-        aw_time due = aw_loop_now();
+        aw_time due = aw_loop_now(), sample = due;
 
         (void)unused;
         do {
-                metrics_sample();
-                due += SAMPLE_TIME;
+                if (due >= sample) {
+                        metrics_sample();
+                        sample = due + SAMPLE_TIME;
+                }
+                due += LAG_TIME;
                 if (await(aw_sleep_until(due)) == -1)
                         return 0;
                 aw_histogram_add(&block->lag, aw_loop_now() - due);
                 /* After a long pause it does not catch up. */
-                if (aw_loop_now() - due > SAMPLE_TIME)
+                if (aw_loop_now() - due > LAG_TIME)
                         due = aw_loop_now();
         } while (true);
 }

@@ -72,7 +72,10 @@ void metrics_turned_away(void);
 void metrics_set_listeners(struct ws_listener *const *listeners, const size_t *count);
 void metrics_sample(void);
 
-/* A task's function: does that each second, and measures how late it is, until it is cancelled. */
+/*
+ * A task's function: does that each second, and measures ten times as often how late the loop is,
+ * until it is cancelled.
+ */
 async int metrics_watch_loop(void *unused);
 
 /*

@@ -6,6 +6,7 @@
 
 #include "access_log.h"
 #include "await/log.h"
+#include "behave/target.h"
 #include "limit.h"
 #include "metrics.h"
 
@@ -48,8 +49,11 @@ set_behaviour(json_t *object, const struct ws_request *request)
 static void
 set_request(json_t *object, const struct ws_request *request)
 {
+        char *target = behave_target_public(request->target);
+
         observe_set_text(object, "method", request->method, NAME_MAX);
-        observe_set_text(object, "path", request->target, TARGET_MAX);
+        observe_set_text(object, "path", target, TARGET_MAX);
+        free(target);
         set_behaviour(object, request);
         observe_set_text(object, "agent", ws_request_field(request, "User-Agent", 0), AGENT_MAX);
 }

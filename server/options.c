@@ -193,7 +193,7 @@ options_socket_mode(const char *text)
 {
         size_t length = strspn(text, "01234567");
 
-        return text[length] == '\0' && length <= 4 && strtoul(text, NULL, 8) <= 0777
+        return length <= 4 && text[length] == '\0' && strtoul(text, NULL, 8) <= 0777
                        ? (unsigned)strtoul(text, NULL, 8)
                        : 0;
 }

@@ -225,18 +225,48 @@ open_admin_listener(struct worker *worker, const struct listener *listener)
                                        .draining = &worker->behave.draining,
                                        .metrics = service->shared->metrics,
                                        .blocks = service->workers,
+                                       .worker = worker->number,
                                        .descriptors = listener->slots[0].fds,
                                        .descriptor_count = (size_t)listener->slots[0].count,
                                        .silent = worker->number > 0 || service->serving};
         return await(admin_open(&worker->admin, service->options.admin));
 }
 
+/* Others show our figures, too. With --admin that is done anyway. */
+static int
+start_sampling(struct worker *worker)
+{
+        const struct service *service = worker->service;
+
+        if (service->workers == 1 || service->options.admin != NULL)
+                return 0;
+        metrics_set_listeners(worker->listeners, &worker->count);
+        worker->sampling = aw_spawn("metrics", metrics_watch_loop, NULL);
+        return worker->sampling == NULL ? -1 : 0;
+}
+
+static async void
+end_sampling(struct worker *worker)
+{
+        if (worker->sampling == NULL)
+                return;
+        aw_cancel(worker->sampling);
+        await(aw_join(worker->sampling));
+        metrics_set_listeners(NULL, NULL);
+}
+
 static async int
 watch_worker(struct worker *worker)
 {
-        const struct listeners *listeners = &worker->service->listeners;
+        const struct service *service = worker->service;
+        const struct listeners *listeners = &service->listeners;
 
-        page_watch(&worker->page, worker->listeners, worker->count);
+        page_watch(&worker->page, worker->listeners, worker->count, service->shared->metrics,
+                   service->workers);
+        if (start_sampling(worker) == -1) {
+                aw_log(AW_LOG_ERROR, "%s", strerror(errno));
+                return -1;
+        }
         if (access_log_start() == -1) {
                 aw_log(AW_LOG_ERROR, "--access-log: %s", strerror(errno));
                 return -1;
@@ -394,7 +424,8 @@ worker_run(void *argument)
                 status = 0;
         await(control_close(&worker));
         await(admin_close(&worker.admin));
-        page_watch(&worker.page, NULL, 0);
+        await(end_sampling(&worker));
+        page_watch(&worker.page, NULL, 0, NULL, 0);
         await(close_listeners(&worker));
         page_close(&worker.page);
         return status;

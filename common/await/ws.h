@@ -137,7 +137,8 @@ AW_API void ws_shutdown(struct ws *ws, unsigned code, const char *reason);
  * Closes (section 7) and frees the connection, whatever its state: sends a Close frame with code
  * and reason (or NULL) unless one was sent already, waits for the peer's up to 5 s, drops messages
  * that come meanwhile, and ends the TCP connection. Other tasks that wait in it get EPIPE. It is
- * freed, so they must not use it again.
+ * freed, so they must not use it again. A peer that takes what it has not got yet has longer; one
+ * for which ws_send() failed with ESHUTDOWN, and that has taken nothing since, has 1 s.
  *
  * Of the reason as much is sent as fits, 123 bytes, and is UTF-8, in whole characters. WS_NO_STATUS
  * and WS_ABNORMAL make a Close frame without code and reason, so that what one peer said can be told

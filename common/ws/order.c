@@ -86,8 +86,11 @@ ws_order_close(struct ws *ws, int error, unsigned code, const char *reason)
 {
         if (ws->in.error == 0)
                 ws->in.error = error;
-        ws->order.code = code;
-        ws->order.reason = reason;
+        /* A Close frame of the peer's that comes behind its fault does not hide that. */
+        if (ws->order.code == 0) {
+                ws->order.code = code;
+                ws->order.reason = reason;
+        }
         ws_connection_wake(ws);
         aw_call_soon(&ws->order.overdue, order_overdue, ws);
 }

@@ -104,6 +104,7 @@ struct ws_order {
 struct ws_closing {
         bool begun;             /* by ws_close() or ws_drop(): nobody else may wait in it */
         bool late;              /* the peer has had its time */
+        bool spent;             /* and, in a drain, it had had it before: it took nothing */
         struct aw_handle timer; /* looks whether it has */
         aw_time time, deadline;
         uint64_t delivered; /* what the peer had taken when that was looked at last */

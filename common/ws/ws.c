@@ -186,6 +186,8 @@ wait_for_room(struct ws *ws, aw_time deadline)
                 return -1;
         if (ws->transport != NULL && aw_transport_delivered(ws->transport) != delivered)
                 return 0;
+        ws->closing.delivered = delivered;
+        ws->closing.spent = true;
         errno = ESHUTDOWN;
         return -1;
 }
