@@ -94,15 +94,6 @@ next_character(struct editor *editor, wchar_t *out)
         return 1;
 }
 
-/* What would make the line too long is left out. */
-static bool
-fits(struct editor *editor, wchar_t c)
-{
-        const LineInfoW *line = el_wline(editor->el);
-
-        return c < L' ' || c == 0x7f || (size_t)(line->lastchar - line->buffer) < editor->keys.max;
-}
-
 /* Draws nothing before those who have hidden the line show it again, nor while nobody sees it. */
 static async int
 wait_for_turn(struct editor *editor)
@@ -144,7 +135,7 @@ get_character(EditLine *el, wchar_t *out)
         tell_later(editor);
         do
                 result = await(next_character(editor, out));
-        while (result == 1 && !fits(editor, *out));
+        while (result == 1 && !keys_fit(el, *out));
         if (result == 1 && await(wait_for_turn(editor)) == -1)
                 result = -1;
         if (result == 1)

@@ -93,7 +93,7 @@ json_add_tls(json_t *event, const char *secure)
                 return;
         }
         tls = json_object();
-        cipher = secure[version] == ',' ? secure + version + 2 : "";
+        cipher = strncmp(secure + version, ", ", 2) == 0 ? secure + version + 2 : "";
         subject = strstr(secure, mark);
         json_object_set_new(tls, "version", json_any_text(secure, version));
         json_object_set_new(tls, "cipher", json_any_text(cipher, strcspn(cipher, "\n")));

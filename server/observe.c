@@ -7,6 +7,7 @@
 #include "access_log.h"
 #include "await/log.h"
 #include "behave/target.h"
+#include "limit.h"
 #include "metrics.h"
 
 /* Bytes of texts that a client writes, escaped: together they leave room for the rest of a line. */
@@ -126,6 +127,7 @@ observe_event(void *argument, enum ws_event event, const struct ws *ws)
         }
         ws_info(ws, &info);
         metrics_event(event, &info);
+        limit_event(event, ws, &info);
         if (event == WS_EVENT_ENDED && access_log_is_open())
                 access_log_write(observe_describe(&info));
 }

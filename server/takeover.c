@@ -116,12 +116,16 @@ takeover_begin(struct takeover *takeover, const struct service *service)
         return child == -1 ? -1 : 0;
 }
 
-/* Its status, once it has ended. */
+/*
+ * Its status. The pipe ends with it, and SIGKILL changes nothing then; but one that only let go of
+ * the pipe would keep this process waiting.
+ */
 static int
-wait_for(pid_t process)
+end_now(pid_t process)
 {
         int status = 0;
 
+        kill(process, SIGKILL);
         while (waitpid(process, &status, 0) == -1 && errno == EINTR)
                 continue;
         return status;
@@ -130,11 +134,8 @@ wait_for(pid_t process)
 static void
 say_failed(pid_t process, bool late)
 {
-        int status;
+        int status = end_now(process);
 
-        if (late)
-                kill(process, SIGKILL);
-        status = wait_for(process);
         if (late)
                 aw_log(AW_LOG_ERROR,
                        "the new server, process %ld, took too long to start, and was killed: this "
@@ -176,8 +177,7 @@ takeover_cancel(struct takeover *takeover)
 {
         if (takeover->ready == -1)
                 return;
-        kill(takeover->process, SIGKILL);
-        wait_for(takeover->process);
+        end_now(takeover->process);
         close(takeover->ready);
         takeover->ready = -1;
 }

@@ -8,6 +8,7 @@
 #include "await/log.h"
 #include "await/ws.h"
 #include "echo.h"
+#include "limit.h"
 #include "metrics.h"
 #include "notify.h"
 #include "observe.h"
@@ -60,6 +61,7 @@ handle_guest(const struct ws_request *request, struct ws_answer *answer, struct 
         if (!page_file(request, answer, &worker->page) &&
             !behave_answer(&worker->behave, request, answer))
                 page_answer(request, answer, &worker->page);
+        limit_count(request, answer);
 }
 
 static async void
@@ -78,7 +80,7 @@ handle_request(const struct ws_request *request, struct ws_answer *answer, void 
         struct worker *worker = argument;
         enum auth_verdict verdict;
 
-        if (answer->status == 403)
+        if (limit_rate(request, answer) || answer->status == 403)
                 return;
         verdict = behave_is_probe(request) ? AUTH_IN : auth_look(&worker->auth, request, answer);
         if (verdict == AUTH_IN)
@@ -102,6 +104,7 @@ listen_options(struct worker *worker)
 {
         struct ws_listen_options options = listener_options(&worker->service->options);
 
+        limit_listen(&options);
         options.handler = handle_request;
         options.argument = worker;
         options.watch = observe_connections(&worker->behave.limits);
@@ -411,6 +414,7 @@ worker_run(void *argument)
         int status = 1;
 
         metrics_use(&start->service->shared->metrics[start->number]);
+        limit_use(start->service->shared, start->number, &start->service->options.limits);
         worker_use_options(&worker);
         /* Before anyone can know that it serves. */
         if (control_open(&worker) == 0 && await(open_listeners(&worker)) == 0 &&

@@ -12,6 +12,8 @@
 #include "target.h"
 #include "ws/raw.h"
 
+#define SHOWN_MAX 60 /* bytes of what is refused that the refusal shows */
+
 struct parser {
         const struct behave_limits *limits;
         struct behave_plan *plan;
@@ -76,10 +78,13 @@ decode(struct parser *parser, const char *text, size_t length, bool query)
 static int
 refuse_value(struct parser *parser, const struct behave_row *row, const char *text)
 {
-        char takes[BEHAVE_TAKES_MAX];
+        char takes[BEHAVE_TAKES_MAX], shown[SHOWN_MAX + 1];
+        size_t used;
 
         behave_value_describe(row, parser->limits, takes);
-        return turn_down(parser, 400, "%s takes %s, not '%.60s'", row->name, takes, text);
+        /* Whole characters, and no control ones. */
+        aw_log_escape(text, strlen(text), "", shown, sizeof(shown), &used);
+        return turn_down(parser, 400, "%s takes %s, not '%s'", row->name, takes, shown);
 }
 
 /* Items. */
@@ -146,7 +151,7 @@ parse_query(struct parser *parser, const char *query, bool strict)
 
                 if (id < 0 && strict && piece.length > 0)
                         return turn_down(parser, 404, "there is no behaviour '%.*s': see /-/",
-                                         name < 60 ? (int)name : 60, piece.data);
+                                         name < SHOWN_MAX ? (int)name : SHOWN_MAX, piece.data);
                 if (id >= 0 &&
                     add_item(parser, (enum behave_id)id,
                              (struct behave_piece){piece.data + skip, piece.length - skip},
@@ -189,7 +194,8 @@ parse_chain(struct parser *parser, const char *path)
                 }
                 if (id < 0)
                         return turn_down(parser, 404, "there is no behaviour '%.*s': see /-/",
-                                         segment.length < 60 ? (int)segment.length : 60,
+                                         segment.length < SHOWN_MAX ? (int)segment.length
+                                                                    : SHOWN_MAX,
                                          segment.data);
                 if (add_item(parser, (enum behave_id)id, segment, false) == -1)
                         return -1;

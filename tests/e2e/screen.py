@@ -19,7 +19,8 @@ from support import COMPLAINT, DEADLINE, client_command, equal, scratch
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": str(scratch()), "TERM": "xterm", "PS1": "$ ",
                "LC_ALL": "C.UTF-8"}
-ENVIRONMENT |= {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
+ENVIRONMENT |= {name: value for name, value in os.environ.items()
+                if name.endswith("SAN_OPTIONS") or name.startswith("MUTANT")}
 
 
 class Terminal:

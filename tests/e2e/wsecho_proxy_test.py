@@ -4,10 +4,11 @@
 import base64
 import contextlib
 import os
+import re
 import socket
 
 from peer import Script
-from support import Server, client_command, ends, equal, main, run, test, wsecho
+from support import Server, client_command, ends, equal, main, match, run, test, wsecho
 from tunnel import Tunnel
 
 server = Server()
@@ -101,6 +102,18 @@ def _():
     through(f"ws://localhost:{PORT}", {"all_proxy": nobody, "no_proxy": "x .LOCALHOST"}, used=False)
     through(server.ws, {"http_proxy": nobody}, "--noproxy", "127.0.0.1", used=False)
     through(server.ws, {"http_proxy": nobody}, "-x", "", used=False)
+
+
+@test("no_proxy: brackets of an address, a dot before a domain, the dot of the root behind a name")
+def _():
+    # Where nobody listens, the sentence says who was asked.
+    for name, url, straight in (("[::1]", "ws://[::1]:1", True), ("::1", "ws://[::1]:1", True),
+                                ("[::2]", "ws://[::1]:1", False), (".invalid", "ws://a.invalid:1", True),
+                                ("invalid", "ws://a.invalid.:1", True), ("b.invalid", "ws://a.invalid:1", False),
+                                ("a.invalid", "ws://invalid:1", False), (".", "ws://a.invalid:1", False)):
+        done = wsecho(url, "x", env=os.environ | {"all_proxy": "http://127.0.0.1:1", "no_proxy": name})
+        host = match("//(.*):1", url)[1]
+        ends(done, 3, f"cannot (connect to|resolve) {re.escape(host)}" if straight else "to the proxy 127.0.0.1:1")
 
 
 @test("through a proxy with TLS: messages of 1 MB come back, ws and wss")

@@ -8,7 +8,7 @@ import socket
 
 from peer import CLOSE, TEXT, Script, after_accept, close_payload
 from screen import CTRL, LEFT, PROMPT, Talker, at_terminal, leave
-from support import (Server, client_command, ends, equal, finish, main, match, run, started, test,
+from support import (DEADLINE, Log, Server, client_command, ends, equal, finish, main, match, run, started, test,
                      wsecho)
 
 server = Server()
@@ -54,6 +54,21 @@ def _():
             equal(client.stdout.readline(), b"two\n", "the second reply")
             finish(client).expect(0)
     equal(seen, [b"one", b"two"], "what came")
+
+
+@test("--reconnect -v tells of the end of each of the connections")
+def _():
+    def serve(peer):
+        peer.accept()
+        peer.send_close(1011)
+        peer.until_close()
+
+    with Script(serve, connections=2) as script:
+        with started(*client_command("-v", "-N", "--reconnect=50ms", script.url)) as client:
+            log = Log(client.stderr)
+            log.wait("closed by .*1011", 2)
+            client.terminate()
+            client.wait(DEADLINE)
 
 
 @test("--reconnect waits for a server that is not there yet, and does not for what stays wrong")

@@ -129,6 +129,12 @@ values_have_kinds_and_bounds(void **state)
         plan = parse("/?close=1000&after=3s", &all, &refusal);
         assert_int_equal(behave_find(plan, BEHAVE_AFTER)->kind, BEHAVE_DURATION);
         free(plan);
+        /* What is shown of a value is text. */
+        assert_refused("/?time=123456789012345678901234567890123456789012345678901234567890%c3%a4",
+                       &all, 400, "67890'");
+        assert_refused("/?time=12345678901234567890123456789012345678901234567890123456789%c3%a4",
+                       &all, 400, "6789'");
+        assert_refused("/?time=%0d%0a%1b[31m", &all, 400, "not '\\x0d\\x0a\\x1b[31m'");
         assert_asks("/?delay=60s", "delay=60s");
         assert_refused("/?delay=60001ms", &all, 400, "delay takes TIME up to 60s, not '60001ms'");
         assert_refused("/?fragment=1048577", &all, 400,
