@@ -71,6 +71,15 @@ file_of(const struct listener *listener)
         return address != NULL && strncmp(address, "unix:/", 6) == 0 ? address + 5 : NULL;
 }
 
+/* With a file or without: all workers share it. */
+static bool
+is_unix(const struct listener *listener)
+{
+        const char *address = listener->addresses[0];
+
+        return address != NULL && strncmp(address, "unix:", 5) == 0;
+}
+
 /* How a listener came to nothing, as an exit status. */
 static int
 failed(enum socket_kind kind, const char *url, const struct server_options *options,
@@ -127,8 +136,7 @@ keep_opened(struct listener *listener, struct listener_slot *slot, struct ws_lis
                 ws_listener_close(opened);
         if (slot->count == 0 || url != NULL)
                 return no_memory();
-        listener->shared =
-                listener->kind != SOCKET_OWN || strncmp(listener->addresses[0], "unix:", 5) == 0;
+        listener->shared = listener->kind != SOCKET_OWN || is_unix(listener);
         if (file_of(listener) != NULL && listener->kind != SOCKET_LENT &&
             lstat(file_of(listener), &status) == 0) {
                 listener->device = status.st_dev;

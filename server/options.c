@@ -73,14 +73,7 @@ static const struct aw_opt options_table[] = {
          .help = "the group of a Unix socket's file (the server's)",
          .offset = FIELD(socket_group)},
         NETWORKS_ROWS(FIELD(networks)),
-        {.name = "max-memory",
-         .kind = AW_OPT_SIZE,
-         .argument = "SIZE",
-         .help = "over it refuse large messages with 1013, new connections with 503 (a quarter of "
-                 "the machine's memory, or the container's)",
-         .offset = FIELD(max_memory),
-         .minimum = (uint64_t)1 << 20,
-         .maximum = (uint64_t)1 << 50},
+        LIMIT_ROWS(FIELD(limits)),
         {.name = "test",
          .kind = AW_OPT_CHOICE,
          .argument = "off|safe|all",
@@ -211,7 +204,7 @@ options_socket_mode(const char *text)
 {
         size_t length = strspn(text, "01234567");
 
-        return text[length] == '\0' && length <= 4 && strtoul(text, NULL, 8) <= 0777
+        return length <= 4 && text[length] == '\0' && strtoul(text, NULL, 8) <= 0777
                        ? (unsigned)strtoul(text, NULL, 8)
                        : 0;
 }
@@ -269,15 +262,6 @@ check(const struct aw_opt_program *said, struct server_options *options, int ope
         return status;
 }
 
-/* Of the machine, or of what a container may have. */
-static uint64_t
-quarter_of_memory(void)
-{
-        uint64_t all = uv_get_total_memory(), granted = uv_get_constrained_memory();
-
-        return (granted > 0 && granted < all ? granted : all) / 4;
-}
-
 enum aw_opt_status
 options_parse(int argc, char **argv, struct server_options *options,
               void (*complain)(const char *sentence))
@@ -289,7 +273,7 @@ options_parse(int argc, char **argv, struct server_options *options,
 
         *options = (struct server_options){
                 .max_message = (uint64_t)16 << 20,
-                .max_memory = quarter_of_memory(),
+                .limits = limit_defaults(),
                 .subprotocol = "first",
                 .compress = "shared",
                 .compress_level = WS_DEFLATE_LEVEL,

@@ -10,6 +10,7 @@
 #include "await/task.h"
 #include "await/tls.h"
 #include "cli/opt.h"
+#include "limit.h"
 #include "networks.h"
 #include "tls.h"
 
@@ -18,7 +19,7 @@ struct server_options {
         struct tls_settings tls_settings;
         struct access_settings access;
         uint64_t max_message;
-        uint64_t max_memory;     /* bytes */
+        struct limit_options limits;
         const char *subprotocol; /* first, none, or a name */
         const char *compress;    /* off, shared, context, context:BITS */
         uint64_t compress_level, compress_min;

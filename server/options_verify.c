@@ -64,13 +64,25 @@ check_processes(const struct aw_opt_program *said, const struct server_options *
         return AW_OPT_RUN;
 }
 
+static enum aw_opt_status
+check_limits(const struct aw_opt_program *said, const struct server_options *options)
+{
+        uint64_t rate, burst;
+
+        if (limit_parse_rate(options->limits.rate_per_address, &rate, &burst) == -1)
+                return refuse("rate-per-address",
+                              "'%s' is neither RATE nor RATE:BURST, of at most %u a second",
+                              options->limits.rate_per_address, (unsigned)LIMIT_RATE_MAX);
+        return AW_OPT_RUN;
+}
+
 enum aw_opt_status
 options_verify(const struct aw_opt_program *said, const struct server_options *options)
 {
         static enum aw_opt_status (*const groups[])(const struct aw_opt_program *said,
                                                     const struct server_options *options) = {
-                tls_settings_check, access_settings_check, check_messages, check_listening,
-                check_processes};
+                tls_settings_check, access_settings_check, check_messages,
+                check_listening,    check_processes,       check_limits};
         enum aw_opt_status status = AW_OPT_RUN;
 
         for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]) && status == AW_OPT_RUN; i++)

@@ -335,6 +335,8 @@ service_close(struct service *service)
         pidfile_close(&service->pidfile, owner);
         listeners_free(&service->listeners);
         access_log_close();
+        /* It stays open: the predecessor takes the pipe's end for that of this process. */
+        service->inherited.ready = -1;
         inherit_free(&service->inherited);
         /* The certificate's context knows the keys for tickets that are there. */
         options_clear(&service->options);

@@ -203,7 +203,6 @@ static void
 child_ended(struct supervisor *supervisor, unsigned number, int status)
 {
         struct child *child = &supervisor->children[number];
-        struct worker_block *block = &supervisor->service->shared->workers[number];
         pid_t pid = child->pid;
         char how[80];
 
@@ -211,7 +210,7 @@ child_ended(struct supervisor *supervisor, unsigned number, int status)
                 close(child->channel);
         child->channel = -1;
         child->pid = 0;
-        atomic_store(&block->state, WORKER_NONE);
+        shared_forget_worker(supervisor->service->shared, number);
         service_show_status(supervisor->service);
         describe_end(status, how, sizeof(how));
         if (supervisor->stopping) {

@@ -163,12 +163,16 @@ takeover_begin(struct takeover *takeover, const struct service *service)
         return result;
 }
 
-/* Its status, once it has ended. */
+/*
+ * Its status. The pipe ends with it, and SIGKILL changes nothing then; but one that only let go of
+ * the pipe would keep this process waiting.
+ */
 static int
-wait_for(pid_t process)
+end_now(pid_t process)
 {
         int status = 0;
 
+        kill(process, SIGKILL);
         while (waitpid(process, &status, 0) == -1 && errno == EINTR)
                 continue;
         return status;
@@ -185,11 +189,8 @@ say_asker_failed(pid_t process, bool late)
 static void
 say_failed(pid_t process, bool late)
 {
-        int status;
+        int status = end_now(process);
 
-        if (late)
-                kill(process, SIGKILL);
-        status = wait_for(process);
         if (late)
                 aw_log(AW_LOG_ERROR,
                        "the new server, process %ld, took too long to start, and was killed: this "
@@ -245,12 +246,10 @@ takeover_cancel(struct takeover *takeover, struct service *service)
 {
         if (takeover->ready == -1)
                 return;
-        if (takeover->asked) {
+        if (takeover->asked)
                 service->handed_over = handover_give_up(takeover->ready, &takeover->process);
-        } else {
-                kill(takeover->process, SIGKILL);
-                wait_for(takeover->process);
-        }
+        else
+                end_now(takeover->process);
         close(takeover->ready);
         takeover->ready = -1;
 }

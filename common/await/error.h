@@ -48,7 +48,7 @@ struct aw_error {
         int number; /* errno */
         int status; /* the HTTP status of a refused handshake, or 0 */
         enum aw_error_cause cause;
-        char text[320]; /* one sentence, for the user or a log; without a full stop */
+        char text[320]; /* one sentence, for the user or a log, escaped as in it; no full stop */
 };
 
 /*
@@ -63,6 +63,12 @@ AW_API int aw_error_set(struct aw_error *error, enum aw_error_kind kind, int num
 
 /* Nothing has failed. NULL does nothing. */
 AW_API void aw_error_clear(struct aw_error *error);
+
+/*
+ * strerror(3) for what task.h lists: ESHUTDOWN of a receive is no "Cannot send after transport
+ * endpoint shutdown". Good until the thread's next call of strerror(3).
+ */
+AW_API const char *aw_error_text(int number);
 
 /* "connection", "TLS", "certificate" and the like, for logs. */
 AW_API const char *aw_error_kind_name(enum aw_error_kind kind);

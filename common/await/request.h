@@ -115,7 +115,7 @@ struct ws_answer {
  * is kept, up to 16 KiB, or not read.
  *
  * The task is cancelled if the connection is lost, the listener drains, or the time for handshakes
- * is over, 10 s (then the client gets 503). Whatever it answers is not sent then, and `done` is
+ * is over (handshake_timeout; then the client gets 503). Whatever it answers is not sent then, and `done` is
  * called when it has returned. The argument must be good until then: ws_listener_wait() waits for
  * that.
  */

@@ -3,6 +3,8 @@
 #ifndef AW_SIGNALS_H
 #define AW_SIGNALS_H
 
+#include <signal.h>
+
 #include "task.h"
 
 struct aw_signals;
@@ -21,6 +23,13 @@ AW_API struct aw_signals *aw_signals_open(const int numbers[], size_t count);
 
 /* Waits for the next one. Its number, or -1 with errno ETIMEDOUT or ECANCELED. */
 AW_API aw_async int aw_signals_wait(struct aw_signals *signals, aw_time deadline);
+
+/*
+ * The same, and tells who sent it (signal.sigwaitinfo): of *info si_signo, si_code, si_pid and
+ * si_uid are set, and si_status of SIGCHLD, si_value of all others.
+ */
+AW_API aw_async int aw_signals_wait_info(struct aw_signals *signals, siginfo_t *info,
+                                         aw_time deadline);
 
 /*
  * The signals act as before; those that have come and that nobody waited for are forgotten. Nobody

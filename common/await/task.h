@@ -48,23 +48,28 @@
  * aw_async and aw_await are the same. AW_NO_KEYWORDS, defined before the headers are included, leaves
  * only those: for C++ with <future>, and where another library has members of these names (libuv,
  * libev).
+ *
+ * The text of each call is in the program, for dumps and warnings. AW_NO_CALL_TEXT, defined before
+ * the headers are included, leaves it out; file and line stay.
  */
+#ifdef AW_NO_CALL_TEXT
+#define AW_SITE_(text) __FILE__ ":" AW_STRING(__LINE__)
+#else
+#define AW_SITE_(text) __FILE__ ":" AW_STRING(__LINE__) ": " text
+#endif
 #define aw_async
 #ifdef AW_LIBRARY
 #define aw_await(...) (__VA_ARGS__)
 #else
 #define aw_await(...)                                                                              \
-        AW_AWAIT_(__FILE__ ":" AW_STRING(__LINE__) ": " #__VA_ARGS__,                              \
-                  AW_JOIN(aw_await_, __COUNTER__), __VA_ARGS__)
+        AW_AWAIT_(AW_SITE_(#__VA_ARGS__), AW_JOIN(aw_await_, __COUNTER__), __VA_ARGS__)
 #endif
 #ifndef AW_NO_KEYWORDS
 #define async aw_async
 #ifdef AW_LIBRARY
 #define await(...) (__VA_ARGS__)
 #else
-#define await(...)                                                                                 \
-        AW_AWAIT_(__FILE__ ":" AW_STRING(__LINE__) ": " #__VA_ARGS__,                              \
-                  AW_JOIN(aw_await_, __COUNTER__), __VA_ARGS__)
+#define await(...) AW_AWAIT_(AW_SITE_(#__VA_ARGS__), AW_JOIN(aw_await_, __COUNTER__), __VA_ARGS__)
 #endif
 #endif
 
@@ -134,9 +139,10 @@ typedef int aw_task_function(void *argument);
 
 /*
  * asyncio.run: makes a loop, runs main(argument) as its first task until it returns, cancels and
- * joins the tasks that are left, shuts the default executor down, and destroys the loop. Returns
- * main's result, with its errno; -1 with the errno of aw_loop_create() if there could be no loop, or
- * EINVAL if the size of stacks is out of bounds.
+ * joins the tasks that are left, shuts the default executor down, and destroys the loop. A task that
+ * goes on although it was cancelled is waited for; after 10 s it is logged, with where it waits.
+ * Returns main's result, with its errno; -1 with the errno of aw_loop_create() if there could be no
+ * loop, or EINVAL if the size of stacks is out of bounds.
  *
  * A task may call fork(2). The loop and all that is open in it stay the parent's: in the child the
  * task may exec, exit, or return to the end of aw_run(), which leaves the rest alone then; it must
@@ -210,6 +216,12 @@ AW_API aw_async int aw_join(struct aw_task *task);
  *     aw_timeout_enter(&timeout, aw_loop_now() + AW_SECOND);
  *     result = await(something());
  *     result = aw_timeout_exit(&timeout, result);
+ *
+ * A function that returns a pointer is timed so:
+ *
+ *     found = await(find());
+ *     if (aw_timeout_exit(&timeout, found == NULL ? -1 : 0) == -1)
+ *             return NULL;
  *
  * exit takes the result and errno of what was timed, and gives them back, except that ECANCELED
  * becomes ETIMEDOUT if it was this timeout that cancelled and nobody else did; another error stays

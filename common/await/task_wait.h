@@ -39,7 +39,7 @@ AW_API aw_async int aw_gather(struct aw_task *tasks[], size_t count, int results
 AW_API aw_async int aw_gather_all(struct aw_task *tasks[], size_t count, int results[],
                                   int errors[]);
 
-/* asyncio.wait: when to return. A cancellation is no exception there, so neither is it here. */
+/* asyncio.wait: when to return. As there, a cancelled task does not count as an exception. */
 enum aw_wait_when { AW_ALL_COMPLETED, AW_FIRST_COMPLETED, AW_FIRST_EXCEPTION };
 
 /*

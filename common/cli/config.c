@@ -95,8 +95,13 @@ take_config_line(const struct aw_opt_program *program, struct aw_opt_config *con
 {
         const struct aw_opt *option = find_option(program, line->name);
 
-        if (option == NULL)
-                return aw_opt_usage_error(program, "unknown option '%s'", line->name);
+        if (option == NULL) {
+                const char *meant = aw_opt_nearest(program, line->name, strlen(line->name));
+
+                return aw_opt_usage_error(program, "unknown option '%s'%s%s%s", line->name,
+                                          meant == NULL ? "" : ": did you mean '",
+                                          meant == NULL ? "" : meant, meant == NULL ? "" : "'?");
+        }
         if (option->argument == NULL && line->value != NULL)
                 return aw_opt_usage_error(program, "option '--%s' takes no argument", option->name);
         if (option->argument != NULL && line->value == NULL)

@@ -85,6 +85,16 @@ option_of(const struct parser *parser, int code)
         return NULL;
 }
 
+static enum aw_opt_status
+refuse_unknown(const struct aw_opt_program *program, const char *name, int length)
+{
+        const char *meant = aw_opt_nearest(program, name, (size_t)length);
+
+        return aw_opt_usage_error(program, "unknown option '--%.*s'%s%s%s", length, name,
+                                  meant == NULL ? "" : ": did you mean '--",
+                                  meant == NULL ? "" : meant, meant == NULL ? "" : "'?");
+}
+
 /* `name` is no option's, or the beginning of several. */
 static enum aw_opt_status
 refuse_name(const struct parser *parser, const char *name)
@@ -96,7 +106,7 @@ refuse_name(const struct parser *parser, const char *name)
                 if (strncmp(parser->names[i].name, name, (size_t)length) == 0)
                         rivals[rivals[0] != NULL] = parser->names[i].name;
         if (rivals[1] == NULL)
-                return aw_opt_usage_error(parser->program, "unknown option '--%.*s'", length, name);
+                return refuse_unknown(parser->program, name, length);
         return aw_opt_usage_error(parser->program, "option '--%.*s' may be '--%s' or '--%s'",
                                   length, name, rivals[0], rivals[1]);
 }

@@ -13,6 +13,12 @@ bool aw_opt_is_builtin(const struct aw_opt *option);
 /* The program's options, then the built-in ones; begins with and ends in NULL. */
 const struct aw_opt *aw_opt_next(const struct aw_opt_program *program, const struct aw_opt *option);
 
+/*
+ * nearest.c: the name of the option that somebody may have meant who wrote this; NULL if it is like
+ * none, or like several.
+ */
+const char *aw_opt_nearest(const struct aw_opt_program *program, const char *word, size_t length);
+
 /* completion.c: prints the script for a shell of the option's choice on standard output. */
 void aw_opt_completion(const struct aw_opt_program *program, const char *shell);
 

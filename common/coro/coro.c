@@ -48,6 +48,7 @@ static void __attribute__((noinline)) enter_watched(struct aw_coro *coro)
         fiber_leave(&pool->resumer_fiber, &coro->fiber, false);
         aw_coro_switch(&pool->resumer, coro->context);
         fiber_arrive(&pool->resumer_fiber, &coro->fiber);
+        fiber_unwatch_forked(pool->process);
 }
 
 static void __attribute__((noinline)) leave_watched(struct aw_coro *coro, bool for_good)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define AW_CORO_ASAN 1
@@ -35,6 +36,8 @@ AW_CORO_WEAK void *__tsan_get_current_fiber(void);
 AW_CORO_WEAK void *__tsan_create_fiber(unsigned flags);
 AW_CORO_WEAK void __tsan_destroy_fiber(void *fiber);
 AW_CORO_WEAK void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+AW_CORO_WEAK void AnnotateIgnoreReadsBegin(const char *file, int line);
+AW_CORO_WEAK void AnnotateIgnoreWritesBegin(const char *file, int line);
 
 #if __has_include(<valgrind/memcheck.h>)
 #include <valgrind/memcheck.h>
@@ -99,6 +102,21 @@ fiber_arrive(struct fiber *self, struct fiber *previous)
 {
         if (__sanitizer_finish_switch_fiber != NULL)
                 __sanitizer_finish_switch_fiber(self->fake_stack, &previous->low, &previous->size);
+}
+
+/*
+ * Of a process that was forked ThreadSanitizer watches only what did not fork. That would look as if
+ * it raced with the coroutine that did: the fiber that runs is not to be watched either. Once for
+ * each switch to it does no harm.
+ */
+static inline void
+fiber_unwatch_forked(pid_t process)
+{
+        if (__tsan_switch_to_fiber == NULL || AnnotateIgnoreReadsBegin == NULL ||
+            AnnotateIgnoreWritesBegin == NULL || getpid() == process)
+                return;
+        AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+        AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
 }
 
 /*

@@ -17,9 +17,10 @@
 
 #define STACKS_PER_CHUNK 64
 
-/* What the tops of stacks differ by: see cut_stack(). All still fits into the uppermost page. */
+/* What the tops of stacks differ by: see next_colour(). All still fits into the uppermost page. */
 #define COLOURS     16
 #define COLOUR_SIZE 128
+#define COLOUR_STEP 5 /* has no factor with the number of them */
 
 /* One mapping: a page with the records of its stacks, then the stacks, each above its guard. */
 struct aw_coro_chunk {
@@ -85,6 +86,7 @@ aw_coro_pool_create(size_t stack_size)
         if (pool == NULL)
                 return NULL;
         pool->watched = fiber_watched();
+        pool->process = getpid();
         pool->page = (size_t)sysconf(_SC_PAGESIZE);
         /* Where a page is 64 KiB, the guard must not be all there is. */
         pool->slot = round_up(stack_size > pool->page ? stack_size : 2 * pool->page, pool->page);
@@ -177,6 +179,17 @@ make_guard(struct aw_coro_pool *pool, char *page)
         return AW_CORO_GUARD_CANARY;
 }
 
+/*
+ * The tops of all stacks would be the same distance apart, a power of two, and so in the same few
+ * sets of the processor's caches. And what lay at the top of this one must not be mistaken for what
+ * lies there next: it is in another place each time, until all have had their turn.
+ */
+static unsigned
+next_colour(const struct aw_coro_stack *stack)
+{
+        return (stack->colour + COLOUR_STEP * COLOUR_SIZE) % (COLOURS * COLOUR_SIZE);
+}
+
 /* A stack that was never used. */
 static struct aw_coro_stack *
 cut_stack(struct aw_coro_pool *pool)
@@ -191,10 +204,6 @@ cut_stack(struct aw_coro_pool *pool)
         slot = (char *)pool->chunks + chunk_header(pool) + i * pool->slot;
         stack = &pool->chunks->stacks[i];
         stack->guard = make_guard(pool, slot);
-        /*
-         * The tops of all stacks would be the same distance apart, a power of two, and so in the
-         * same few sets of the processor's caches.
-         */
         stack->colour = i % COLOURS * COLOUR_SIZE;
         stack->low = slot + pool->page;
         stack->valgrind_id = stack_register(stack->low, slot + pool->slot);
@@ -261,6 +270,7 @@ void
 aw_coro_stack_give(struct aw_coro_pool *pool, struct aw_coro_stack *stack)
 {
         stack_close(stack->low, stack->low + pool->usable);
+        stack->colour = next_colour(stack);
         pool->live--;
         pool->warm[pool->warm_count++] = stack;
         if (pool->warm_count == AW_CORO_WARM_HIGH)

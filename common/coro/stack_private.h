@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "coro/coro.h"
 #include "coro/sanitize_private.h"
@@ -29,7 +30,7 @@ struct aw_coro_stack {
         /* The lowest usable byte; the guard page ends here. */
         char *low;
         enum aw_coro_guard guard : 8;
-        /* So many bytes at the top are left out: see cut_stack(). */
+        /* So many bytes at the top are left out: see next_colour(). */
         unsigned colour : 24;
         unsigned valgrind_id;
 };
@@ -45,7 +46,8 @@ struct aw_coro_pool {
         struct aw_coro *running;
         void *resumer;
         struct fiber resumer_fiber;
-        bool watched; /* a sanitizer is in the program */
+        bool watched;  /* a sanitizer is in the program */
+        pid_t process; /* that made it */
 
         /* Idle stacks that still have their memory; the last one given back is the last. */
         struct aw_coro_stack *warm[AW_CORO_WARM_HIGH];

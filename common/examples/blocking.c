@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A call that blocks stops every task of the loop; the loop's log says who did it. */
+#define _GNU_SOURCE
 #include <await/log.h>
 #include <await/task.h>
 #include <stdio.h>

@@ -85,6 +85,7 @@ void
 aw_transport_free(struct aw_transport *transport)
 {
         aw_handle_cancel(&transport->farewell);
+        aw_share_cancel(&transport->sending);
         aw_tls_free(transport->tls);
         aw_tls_free(transport->tls_next);
         aw_transport_forget_held(transport);

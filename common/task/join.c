@@ -46,7 +46,7 @@ aw_task_wait_done(struct aw_task *task, aw_time deadline)
                 result = aw_suspend_in(&watcher.waiters, AW_NEVER);
         self->joining = NULL;
         task->watcher = NULL;
-        return aw_task_done(task) ? 0 : result;
+        return aw_task_is_done(task) ? 0 : result;
 }
 
 int

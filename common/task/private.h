@@ -61,6 +61,7 @@ struct aw_task {
         /* These are set when it is spawned. */
         struct aw_handle ready;
         struct aw_coro *coro;
+        uintptr_t mark; /* of a task: see aw_task_check_freed() */
         aw_task_function *function;
         void *argument;
         void (*ended)(
@@ -136,8 +137,8 @@ const char *aw_task_error_text(const struct aw_task *task);
 void aw_task_free(struct aw_task *task);
 
 /*
- * Aborts if the task was freed, which is seen until its memory is used again, by another task most
- * likely.
+ * Aborts if the task was freed. The next tasks on its stack lie in other places, so that this is
+ * seen until 15 of them have come and gone.
  */
 void aw_task_check_freed(const struct aw_task *task);
 

@@ -10,6 +10,10 @@
 #include "loop/turn.h"
 #include "task/private.h"
 
+/* So long the tasks that are cancelled at the end may take before it is logged, and so many are. */
+#define PATIENCE        10 /* seconds */
+#define TOLD_AT_THE_END 8
+
 static _Thread_local struct {
         struct aw_at_exit *first, *last;
 } exits;
@@ -56,11 +60,44 @@ free_all(void)
         }
 }
 
+/* For good if one does not let itself be cancelled: then at least it is told which. */
+static void
+tell_who_goes_on(void *argument)
+{
+        struct aw_task *task = NULL;
+        int left = TOLD_AT_THE_END;
+
+        while ((task = aw_task_next(task)) != NULL && left > 0) {
+                if (task->state == AW_TASK_DONE)
+                        continue;
+                aw_log(AW_LOG_WARNING,
+                       "task '%s' was cancelled %d seconds ago, when main ended, and has not "
+                       "ended: "
+                       "it awaits at %s; an await that fails with ECANCELED should end its task",
+                       task->name, PATIENCE, aw_task_site(task));
+                left--;
+        }
+        (void)argument;
+}
+
 static void
 run_until_done(struct aw_loop *loop, const struct aw_task *task)
 {
         while (task != NULL ? task->state != AW_TASK_DONE : aw_scheduler.count > 0)
                 aw_loop_turn(loop, true);
+}
+
+/* Waits for them however long it takes, as asyncio does: nobody else could free what they own. */
+static void
+end_all(struct aw_loop *loop)
+{
+        struct aw_handle late = {.callback = NULL};
+
+        cancel_all();
+        aw_call_later(&late, PATIENCE * AW_SECOND, tell_who_goes_on, NULL);
+        run_until_done(loop, NULL);
+        aw_handle_cancel(&late);
+        free_all();
 }
 
 int
@@ -82,9 +119,7 @@ aw_run(const struct aw_loop_options *options, aw_task_function *function, void *
         if (aw_loop_is_abandoned(loop))
                 return result;
         error = errno;
-        cancel_all();
-        run_until_done(loop, NULL);
-        free_all();
+        end_all(loop);
         leave_all();
         /* One more turn lets what was closed in the last one go. */
         aw_loop_turn(loop, false);

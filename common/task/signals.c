@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -106,19 +108,46 @@ fail:
         return NULL;
 }
 
-async int
-aw_signals_wait(struct aw_signals *signals, aw_time deadline)
+static int
+take_one(struct aw_signals *signals, struct signalfd_siginfo *info, aw_time deadline)
 {
-        struct signalfd_siginfo info;
-
-        while (read(signals->fd, &info, sizeof(info)) != (ssize_t)sizeof(info)) {
+        while (read(signals->fd, info, sizeof(*info)) != (ssize_t)sizeof(*info)) {
                 if (errno != EAGAIN && errno != EINTR)
                         return -1;
                 aw_watch_pause(signals->watch, false);
                 if (aw_wait_in(&signals->waiters, deadline, NULL) == -1)
                         return -1;
         }
-        return (int)info.ssi_signo;
+        return (int)info->ssi_signo;
+}
+
+async int
+aw_signals_wait(struct aw_signals *signals, aw_time deadline)
+{
+        struct signalfd_siginfo info;
+
+        return take_one(signals, &info, deadline);
+}
+
+/* Some members share their place with others, which another kind of signal has. */
+async int
+aw_signals_wait_info(struct aw_signals *signals, siginfo_t *info, aw_time deadline)
+{
+        struct signalfd_siginfo got;
+        int number = take_one(signals, &got, deadline);
+
+        if (number == -1)
+                return -1;
+        memset(info, 0, sizeof(*info));
+        info->si_signo = number;
+        info->si_code = got.ssi_code;
+        info->si_pid = (pid_t)got.ssi_pid;
+        info->si_uid = (uid_t)got.ssi_uid;
+        if (number == SIGCHLD)
+                info->si_status = got.ssi_status;
+        else
+                info->si_value.sival_ptr = (void *)(uintptr_t)got.ssi_ptr;
+        return number;
 }
 
 void

@@ -74,8 +74,11 @@ resume_with_exceptions(struct aw_task *task)
 static void
 report_slow(const struct aw_task *task, aw_time took)
 {
-        aw_log(AW_LOG_WARNING, "Executing <Task '%s', last await at %s> took %.3f seconds",
-               task->name, aw_task_site(task), (double)took / AW_SECOND);
+        const char *site = task->here.site;
+
+        aw_log(AW_LOG_WARNING, "Executing <Task '%s', %s%s> took %.3f seconds", task->name,
+               site == NULL ? "no await yet" : "last await at ", site == NULL ? "" : site,
+               (double)took / AW_SECOND);
 }
 
 void

@@ -4,6 +4,7 @@
 
 #include "await/task.h"
 
+#include "await/error.h"
 #include "await/log.h"
 #include "coro/coro.h"
 #include "loop/turn.h"
@@ -12,10 +13,14 @@
 /* What -1 without errno counts as. */
 #define NO_ERRNO EIO
 
+/* The mark of a task, and of one that is no more: two words that nothing else in its place has. */
+#define MARK(task)  (~(uintptr_t)(task))
+#define FREED(task) (MARK(task) ^ 2)
+
 const char *
 aw_task_site(const struct aw_task *task)
 {
-        return task->here.site == NULL ? "none" : task->here.site;
+        return task->here.site == NULL ? "a call without await()" : task->here.site;
 }
 
 void
@@ -31,7 +36,7 @@ aw_task_abort(const struct aw_task *task, const char *did, const char *what, con
 const char *
 aw_task_error_text(const struct aw_task *task)
 {
-        return task->mute ? "it returned -1 and set no errno" : strerror(task->error);
+        return task->mute ? "it returned -1 and set no errno" : aw_error_text(task->error);
 }
 
 void
@@ -48,27 +53,40 @@ aw_task_free(struct aw_task *task)
         struct aw_coro *coro = task->coro;
 
         aw_task_tree_remove(task);
-        task->coro = NULL;
+        task->mark = FREED(task);
         aw_coro_destroy(coro);
 }
 
-/* To AddressSanitizer it is freed memory: nothing that it watches may look at it. */
+static __attribute__((noreturn)) void
+abort_freed(const char *name)
+{
+        const struct aw_task *self = aw_scheduler.current;
+
+        aw_log_abort("%s%s%s was joined or detached before, and is used again, by %s%s%s%s",
+                     name == NULL ? "a task" : "task '", name == NULL ? "" : name,
+                     name == NULL ? "" : "'", self == NULL ? "a callback" : "task '",
+                     self == NULL ? "" : self->name, self == NULL ? "" : "' at ",
+                     self == NULL ? "" : aw_task_site(self));
+}
+
+/*
+ * To AddressSanitizer it is freed memory: nothing that it watches may look at it. Who has been there
+ * since may have written over all of it, or the kernel has it back.
+ */
 __attribute__((no_sanitize("address"))) void
 aw_task_check_freed(const struct aw_task *task)
 {
         const volatile char *name;
         char copy[AW_TASK_NAME_SIZE] = "";
-        const struct aw_task *self = aw_scheduler.current;
 
-        if (task == NULL || task->coro != NULL)
+        if (task == NULL || task->mark == MARK(task))
                 return;
+        if (task->mark != FREED(task))
+                abort_freed(NULL);
         name = task->name;
         for (size_t i = 0; i < sizeof(copy) - 1 && name[i] != '\0'; i++)
                 copy[i] = name[i];
-        aw_log_abort("task '%s' was joined or detached before, and is used again, by task '%s' "
-                     "at %s",
-                     copy, self == NULL ? "none" : self->name,
-                     self == NULL ? "none" : aw_task_site(self));
+        abort_freed(copy);
 }
 
 /*
@@ -112,6 +130,7 @@ aw_task_spawn(const char *name, aw_task_function *function, void *argument,
         task = aw_coro_reserved(coro);
         task->ready.state = 0;
         task->coro = coro;
+        task->mark = MARK(task);
         task->function = function;
         task->argument = argument;
         task->ended = ended;
@@ -158,13 +177,15 @@ aw_task_detach(struct aw_task *task)
 const char *
 aw_task_name(const struct aw_task *task)
 {
+        aw_task_check_freed(task);
         return task == NULL ? "none" : task->name;
 }
 
 bool
 aw_task_done(const struct aw_task *task)
 {
-        return task == NULL || task->state == AW_TASK_DONE;
+        aw_task_check_freed(task);
+        return aw_task_is_done(task);
 }
 
 static inline int

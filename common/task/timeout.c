@@ -19,8 +19,8 @@ aw_timeout_enter(struct aw_timeout *timeout, aw_time when)
         struct aw_task *task = aw_task_need();
 
         /*
-         * A cancellation that is still to be delivered will be in what is timed, and counts as come
-         * in it.
+         * A cancellation that is pending now will be delivered inside the timed section, so it
+         * counts as one of that section's.
          */
         *timeout = (struct aw_timeout){.task = task, .cancels = task->cancels - task->cancel};
         aw_scope_open(task, &timeout->open, AW_SCOPE_TIMEOUT);

@@ -13,7 +13,7 @@ aw_wait_for(struct aw_task *task, aw_time deadline)
 
         /* If it is late already the task gets no turn before it is cancelled. */
         aw_task_check_freed(task);
-        late = deadline <= aw_loop_now() ? !aw_task_done(task)
+        late = deadline <= aw_loop_now() ? !aw_task_is_done(task)
                                          : aw_task_wait_done(task, deadline) == -1;
         if (late) {
                 aw_cancel(task);

@@ -77,6 +77,29 @@ read_certificate(BIO *bio, const char *path, struct aw_error *error, bool *faile
         return NULL;
 }
 
+/* A file without a certificate in PEM: what it has instead, if that can be told. */
+static int
+refuse_without(BIO *bio, const char *path, struct aw_error *error)
+{
+        const char *cure = "";
+        struct secret none = {.passphrase = NULL};
+        X509 *certificate;
+        EVP_PKEY *key;
+
+        BIO_seek(bio, 0);
+        key = PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &none);
+        BIO_seek(bio, 0);
+        certificate = key == NULL && !none.asked ? d2i_X509_bio(bio, NULL) : NULL;
+        if (key != NULL || none.asked)
+                cure = ", but a private key: have the two changed places?";
+        else if (certificate != NULL)
+                cure = " in PEM, but one in DER: 'openssl x509 -inform DER' makes PEM of it";
+        X509_free(certificate);
+        EVP_PKEY_free(key);
+        ERR_clear_error();
+        return aw_tls_error_set(error, EINVAL, "there is no certificate in '%s'%s", path, cure);
+}
+
 /* Hands the certificates of a file to `use`, which returns 0 to stop. 0, or -1 and *error. */
 static int
 each_certificate(const char *path, int (*use)(SSL_CTX *ssl, X509 *certificate, bool first),
@@ -94,15 +117,13 @@ each_certificate(const char *path, int (*use)(SSL_CTX *ssl, X509 *certificate, b
                 X509_free(certificate);
                 first = false;
         }
-        BIO_free(bio);
-        if (failed)
-                return -1;
         if (used == 0)
-                return aw_tls_error_set(error, EINVAL, "a certificate in '%s' cannot be used: %s",
-                                        path, aw_tls_error_reason());
-        if (first)
-                return aw_tls_error_set(error, EINVAL, "there is no certificate in '%s'", path);
-        return 0;
+                aw_tls_error_set(error, EINVAL, "a certificate in '%s' cannot be used: %s", path,
+                                 aw_tls_error_reason());
+        else if (first && !failed)
+                refuse_without(bio, path, error);
+        BIO_free(bio);
+        return failed || used == 0 || first ? -1 : 0;
 }
 
 static int

@@ -169,6 +169,18 @@ ws_close_stream(struct ws *ws)
         time_begin(ws, WS_LINGER_TIME);
 }
 
+/* A peer for which a sender waited in vain has one look left to begin taking things. */
+static void
+time_begin_close(struct ws *ws)
+{
+        struct ws_closing *closing = &ws->closing;
+        bool spent = closing->spent && closing->delivered == aw_transport_delivered(ws->transport);
+
+        time_begin(ws, WS_CLOSE_TIME);
+        if (spent)
+                closing->deadline = aw_loop_now() + LOOK_TIME;
+}
+
 /* Waits for the peer's Close frame. */
 static int
 wait_for_close(struct ws *ws)
@@ -176,7 +188,7 @@ wait_for_close(struct ws *ws)
         int result = 0;
 
         if (ws->out.state == WS_OUT_CLOSING)
-                time_begin(ws, WS_CLOSE_TIME);
+                time_begin_close(ws);
         while (result == 0 && ws->in.state < WS_IN_CLOSED) {
                 result = ws_connection_wait(ws, &ws->watchers, AW_NEVER);
                 if (result == 0 && ws->closing.late) {

@@ -18,11 +18,11 @@
 #define WS_LINGER_TIME    (2 * AW_SECOND)  /* for the peer's end of stream */
 
 /*
- * Bytes that may wait in either direction: at the first reading stops, and sending waits; at the
- * second they go on.
+ * Bytes that may wait in either direction, if nobody says otherwise: at the first reading stops, and
+ * sending waits; at the second they go on. See ws_queue_high().
  */
-#define WS_QUEUE_HIGH ((size_t)256 << 10)
-#define WS_QUEUE_LOW  ((size_t)64 << 10)
+#define WS_QUEUE_HIGH ((size_t)WS_BUFFER_MAX)
+#define WS_QUEUE_LOW  (WS_QUEUE_HIGH / 4)
 
 /* Bytes that our own pings take in the outbox of a connection whose peer does not read. */
 #define WS_PINGS_MAX ((size_t)64 << 10)
@@ -106,6 +106,7 @@ struct ws_order {
 struct ws_closing {
         bool begun;             /* by ws_close() or ws_drop(): nobody else may wait in it */
         bool late;              /* the peer has had its time */
+        bool spent;             /* and, in a drain, it had had it before: it took nothing */
         struct aw_handle timer; /* looks whether it has */
         aw_time time, deadline;
         uint64_t delivered; /* what the peer had taken when that was looked at last */
@@ -120,13 +121,27 @@ struct ws_alive {
         uint64_t delivered;        /* what the peer had taken at the last look */
 };
 
+/* How long it may be idle, and open; how many messages it may send: see limits.c. */
+struct ws_limits {
+        struct aw_handle timer;
+        aw_time idle, lifetime; /* 0: as long as it likes */
+        aw_time active;         /* when we last saw that messages went by */
+        uint64_t moved;         /* what had gone by then */
+        unsigned step;          /* of its end */
+        uint64_t rate;          /* frames in a second; 0: any number */
+        uint64_t counted, left; /* frames so far, and how many more we need not look at */
+        aw_time paid;           /* up to when */
+};
+
 /* What watch.h tells of a connection, besides what is elsewhere: see watch.c. */
 struct ws_seen {
         struct ws_count received, sent;
         uint8_t skip; /* reads until one is timed */
         aw_time accepted, opened, ended;
         const char *tls; /* the version: a literal of OpenSSL's */
-        bool resumed, tls_failed, client_refused, foreign_origin, late;
+        bool resumed, tls_failed, client_refused, foreign_origin;
+        enum ws_limit limit;
+        uint64_t pauses;
         const char *cipher, *application; /* likewise */
         char *server_name, *client_subject;
         int status;
@@ -155,16 +170,19 @@ struct ws {
         const struct ws_role *role;
         struct aw_transport *transport; /* NULL when it is gone */
         bool client;
-        bool app;          /* a task has it, or will get it from ws_accept() */
-        bool draining;     /* the listener is */
-        aw_time drain_end; /* by then a message that has begun must be complete */
+        bool app;                 /* a task has it, or will get it from ws_accept() */
+        bool draining;            /* the listener is, or its time is over */
+        aw_time drain_end;        /* by then a message that has begun must be complete */
+        const char *drain_reason; /* a literal, or NULL: the listener is */
         uint64_t max_message;
+        size_t max_buffer;
 
         struct ws_in in;
         struct ws_out out;
         struct ws_order order;
         struct ws_closing closing;
         struct ws_alive alive;
+        struct ws_limits limits;
 
         /*
          * Tasks that wait for a message; for room in the outbox; for a Pong; for the connection to
@@ -217,6 +235,19 @@ void ws_connection_release(struct ws *ws);
  * -1 with EPIPE (or ECANCELED), and it may be freed: return at once.
  */
 int ws_connection_wait(struct ws *ws, struct aw_waiters *waiters, aw_time deadline);
+
+/* At so many bytes reading stops and sending waits; at the second they go on. */
+static inline size_t
+ws_queue_high(const struct ws *ws)
+{
+        return ws->max_buffer;
+}
+
+static inline size_t
+ws_queue_low(const struct ws *ws)
+{
+        return ws->max_buffer / 4;
+}
 
 /* flow.c: stops and resumes reading; whether too much waits to be received. Any stack. */
 void ws_flow_update(struct ws *ws);
@@ -320,6 +351,13 @@ ws_order_next(struct ws *ws)
  */
 int ws_alive_ping(struct ws *ws);
 void ws_alive_begin(struct ws *ws);
+
+/*
+ * limits.c. Loop's stack. begin: it is open. count: what was read has been dealt with, and there is a
+ * limit for it.
+ */
+void ws_limits_begin(struct ws *ws);
+void ws_limits_count(struct ws *ws);
 
 /* close.c. Any stack. */
 void ws_close_queue(struct ws *ws, unsigned code, const char *reason); /* once */

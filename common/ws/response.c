@@ -130,7 +130,8 @@ ws_response_send(struct ws *ws, const struct ws_answer *answer, bool without_bod
 void
 ws_response_refuse(struct ws *ws, int status, const char *reason, bool without_body)
 {
-        struct ws_answer answer = {.status = status};
+        static const char *const later[] = {"Retry-After: 5"};
+        struct ws_answer answer = {.status = status, .fields = later, .field_count = status == 503};
         char *body;
 
         aw_log_limited(AW_LOG_INFO, "%s: refused with %d: %s", ws->peer, status, reason);

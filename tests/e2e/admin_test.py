@@ -149,6 +149,15 @@ def _():
         eventually(lambda: server.metrics()["wsechod_slow_tasks_total"] > 0, "a task was slow")
 
 
+@test("who wants a WebSocket of --admin is refused with 400, and told where they are")
+def _():
+    with Peer(watched.admin.replace("http:", "ws:").removesuffix("/metrics"), upgrade=False) as peer:
+        peer.send(request())
+        equal(peer.read_head()[0], 400, "the status")
+        match("WebSockets are served at --listen", peer.read_until(b"\n"))
+    watched.log.wait("refused with 400")
+
+
 @test("/tasks shows the tree as SIGUSR1 does")
 def _():
     with Peer(watched.ws) as peer:

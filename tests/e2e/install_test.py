@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 
-from support import BUILD, ROOT, SANITIZED, equal, main, match, run, scratch, test
+from support import BUILD, ROOT, SANITIZED, Skip, equal, main, match, run, scratch, test
 
 CC = shlex.split(os.environ.get("CC", "cc"))
 CFLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror"]
@@ -265,6 +265,15 @@ def _():
         match(rf"^{program} \d", run(PREFIX / "bin" / program, "--version").expect(0).out.decode())
 
 
+@test("what is installed was built with care")
+def _():
+    if "-fstack-clash-protection" not in (BUILD / "flags").read_text():
+        raise Skip("this flavour is for finding faults")
+    files = [PREFIX / "bin" / name for name in ("wsechod", "wsecho", "wsbench")]
+    run(ROOT / "tests/lint/hardening.py", *files, LIBRARY / "libawait.so",
+        LIBRARY / "libawait.a").expect(0)
+
+
 @test("the shells take the completions")
 def _():
     for name in ("wsecho", "wsechod"):
@@ -378,6 +387,17 @@ def _():
     for compiler in compilers:
         source = write("names.c", NO_KEYWORDS)
         run(*compiler, *pkg_config("--cflags", "await"), "-fsyntax-only", source).expect(0)
+
+
+@test("without the calls' texts only file and line of each await are in the program")
+def _():
+    for before, there in (("", True), ("#define AW_NO_CALL_TEXT\n", False)):
+        source = write("sites.c", before + TASKS)
+        target = f"{source}.o"
+        run(*CC, *CFLAGS, *pkg_config("--cflags", "await"), "-c", "-o", target, source).expect(0)
+        text = pathlib.Path(target).read_bytes()
+        equal(b": aw_gather(tasks" in text, there, "that the text of a call is in the object")
+        match(rb"sites\.c:\d+\0" if not there else rb"sites\.c:\d+: ", text)
 
 
 if shutil.which("gdb") and not SANITIZED:

@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 
 from peer import BINARY, Peer, header, request
@@ -240,7 +241,34 @@ def _():
         log.text()
 
 
-@test("SIGTERM while the successor starts ends both")
+@test("a successor that never tells and does not end is ended, and holds nobody up")
+def _():
+    for workers in ("1", "2"):
+        copy = scratch() / f"mute{workers}"
+        shutil.copy(BUILD / "wsechod", copy)
+        with started(copy, *command("--workers", workers)[1:], "-l", *PLAIN) as process:
+            log = Log(process.stderr)
+            url = log.wait("listening on (.*)")[0][1]
+            copy.unlink()
+            copy.write_text(f"#!{sys.executable}\nimport os, time\nos.closerange(3, 1000)\n"
+                            "time.sleep(1000)\n")
+            copy.chmod(0o755)
+            process.send_signal(signal.SIGUSR2)
+            log.wait(r"the new server, process \d+, was ended by signal 9: this one goes on")
+            with Peer(url) as peer:
+                peer.echoes()
+                peer.send_close(1000)
+            process.terminate()
+            equal(process.wait(DEADLINE), 0, "the status")
+            log.text()
+
+
+def is_pending(pid, number):
+    shown = match(r"ShdPnd:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]
+    return int(shown, 16) >> (number - 1) & 1
+
+
+@test("SIGTERM while the successor starts ends both; a second SIGUSR2 starts no other one")
 def _():
     copy = scratch() / "slow"
     for workers in ("1", "2"):
@@ -253,10 +281,17 @@ def _():
             copy.chmod(0o755)
             process.send_signal(signal.SIGUSR2)
             pid = int(log.wait(r"^here is (\d+)$")[0][1])
+            # Who asks once more has been heard already.
+            process.send_signal(signal.SIGUSR2)
+            eventually(lambda: not is_pending(process.pid, signal.SIGUSR2), "the signal is taken")
+            process.send_signal(signal.SIGUSR1)
+            log.wait("^main ", int(workers))
             process.terminate()
             equal(process.wait(DEADLINE), 0, "the status")
             gone(pid)
             log.text()
+            equal(len(log.find("^here is")), 1, "the number of successors")
+            equal(len(log.find(r"^ *takeover \(")), int(workers == "1"), "the tasks that see to it")
         copy.unlink()
 
 

@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import os
 import pathlib
+import random
 import shutil
 import socket
 import ssl
@@ -102,9 +103,13 @@ def find(name):
 
 
 def free_port():
-    """A port that is free now. These programs cannot be asked for port 0."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
+    """A port that is free now, and that the kernel gives to nobody who asks for any: these programs
+    cannot be asked for port 0."""
+    first = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(5000, max(first, 6000))
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def listens(port):
@@ -113,14 +118,15 @@ def listens(port):
     return False
 
 
-def start(port, *command, **more):
-    """A program that ends with this script; waits until it listens."""
+def start(port, *command, others=(), **more):
+    """A program that ends with this script; waits until it listens, at the others too."""
     with open(scratch() / f"log-{port}", "wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                    **more)
     atexit.register(process.wait)
     atexit.register(process.kill)
-    eventually(lambda: listens(port) or process.poll() is not None, f"{command[0]} listens")
+    eventually(lambda: all(map(listens, (port, *others))) or process.poll() is not None,
+               f"{command[0]} listens")
     if process.poll() is not None:
         raise AssertionError((scratch() / f"log-{port}").read_text())
     return port

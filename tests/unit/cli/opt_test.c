@@ -182,6 +182,11 @@ unknown_options_are_refused(void **state)
         (void)state;
         assert_refused(RUN("--nonsense=7"), "unknown option '--nonsense'");
         assert_refused(RUN("--countless"), "unknown option '--countless'");
+        assert_refused(RUN("--haeder=A: 1"), "unknown option '--haeder': did you mean '--header'?");
+        assert_refused(RUN("--headers", "A: 1"),
+                       "unknown option '--headers': did you mean '--header'?");
+        assert_refused(RUN("--versoin"), "unknown option '--versoin': did you mean '--version'?");
+        assert_refused(RUN("--hlp"), "unknown option '--hlp': did you mean '--help'?");
         assert_refused(RUN("--=x"), "unknown option '--'");
         assert_refused(RUN("-kx"), "unknown option '-x'");
         assert_refused(RUN("-é"), "unknown option '-é'");

@@ -83,17 +83,17 @@ the_last_stack_given_back_is_the_first_reused(void **state)
 {
         struct job a = {0}, b = {0}, c = {0};
         struct aw_coro_pool_stats stats;
-        struct aw_coro *first, *second;
+        char *first, *second;
 
-        first = start(&a, *state, suspend_once)->self;
-        second = start(&b, *state, suspend_once)->self;
+        first = stack_low(*state, start(&a, *state, suspend_once)->self);
+        second = stack_low(*state, start(&b, *state, suspend_once)->self);
         assert_ptr_not_equal(first, second);
         end(&b);
         end(&a);
         aw_coro_pool_stats(*state, &stats);
         assert_int_equal(stats.idle, 2);
-        assert_ptr_equal(start(&a, *state, suspend_once)->self, first);
-        assert_ptr_equal(start(&b, *state, suspend_once)->self, second);
+        assert_ptr_equal(stack_low(*state, start(&a, *state, suspend_once)->self), first);
+        assert_ptr_equal(stack_low(*state, start(&b, *state, suspend_once)->self), second);
         start(&c, *state, suspend_once);
         aw_coro_pool_stats(*state, &stats);
         assert_int_equal(stats.live, 3);
@@ -101,6 +101,30 @@ the_last_stack_given_back_is_the_first_reused(void **state)
         end(&a);
         end(&b);
         end(&c);
+}
+
+/* So a pointer to one that is no more is not one to the next. Nor does this take a page more. */
+static void
+sixteen_coroutines_on_one_stack_lie_in_sixteen_places(void **state)
+{
+        struct aw_coro_pool *pool = *state;
+        struct aw_coro *places[16];
+        struct job job = {0};
+        char *low = NULL;
+
+        for (size_t i = 0; i < 16; i++) {
+                places[i] = start(&job, pool, suspend_once)->self;
+                if (i == 0)
+                        low = stack_low(pool, job.self);
+                assert_ptr_equal(stack_low(pool, job.self), low);
+                assert_in_range((uintptr_t)job.self, (uintptr_t)low + pool->usable - pool->page / 2,
+                                (uintptr_t)low + pool->usable - 1);
+                for (size_t k = 0; k < i; k++)
+                        assert_ptr_not_equal(places[k], job.self);
+                end(&job);
+        }
+        assert_ptr_equal(start(&job, pool, suspend_once)->self, places[0]);
+        end(&job);
 }
 
 static void
@@ -267,6 +291,7 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 with_pool(the_last_stack_given_back_is_the_first_reused),
+                with_pool(sixteen_coroutines_on_one_stack_lie_in_sixteen_places),
                 with_pool(a_suspended_coroutine_takes_one_page),
                 cmocka_unit_test(a_canary_costs_no_memory),
                 cmocka_unit_test(the_size_of_stacks_is_chosen),

@@ -132,6 +132,34 @@ look_at_its_result_then(NOTHING)
 }
 
 static async int
+ask_whether_it_is_done(NOTHING)
+{
+        return aw_task_done(await(joined_task()));
+}
+
+static async int
+ask_for_its_name(NOTHING)
+{
+        return aw_task_name(await(joined_task())) != NULL;
+}
+
+/* The pointer is of a task that is no more, and so many have been on its stack since. */
+static int tasks_since;
+
+static async int
+join_it_when_others_have_come(NOTHING)
+{
+        struct aw_task *gone = await(joined_task()), *last = NULL;
+
+        for (int i = 0; i < tasks_since; i++) {
+                expect_int(await(aw_join(last)), i == 0 ? -1 : 2);
+                last = aw_spawn("another", give, NUMBER(2));
+                await(aw_sleep(0));
+        }
+        return await(aw_join(gone));
+}
+
+static async int
 join_a_detached_one_that_has_ended(NOTHING)
 {
         struct aw_task *task = aw_spawn("gone", give, NUMBER(1));
@@ -156,6 +184,55 @@ a_task_that_is_gone_is_told_of_with_its_name_and_the_place(void **state)
         test_aborts(cancel_it_then, sentence);
         test_aborts(look_at_its_result_then, sentence);
         test_aborts(join_a_detached_one_that_has_ended, sentence);
+        test_aborts(ask_whether_it_is_done, sentence);
+        test_aborts(ask_for_its_name, sentence);
+}
+
+/* Each has the same memory, but not the same place in it. */
+static void
+a_task_that_is_gone_is_not_taken_for_the_next_ones(void **state)
+{
+        (void)state;
+        for (tasks_since = 1; tasks_since < 16; tasks_since++)
+                test_aborts(join_it_when_others_have_come,
+                            " was joined or detached before, and is used again, by task 'main' at "
+                            "tests/unit/task/misuse_test.c:");
+}
+
+static struct aw_task *left_behind;
+
+static void
+cancel_in_a_callback(void *argument)
+{
+        aw_cancel(left_behind);
+        (void)argument;
+}
+
+static async int
+use_it_in_a_callback(NOTHING)
+{
+        struct aw_handle handle = {.state = 0};
+
+        left_behind = await(joined_task());
+        aw_call_soon(&handle, cancel_in_a_callback, NULL);
+        await(yield(2));
+        return 0;
+}
+
+/* The await() is forgotten, so nobody knows the line. */
+static async int
+join_oneself_without_await(NOTHING)
+{
+        return aw_join(aw_task_current());
+}
+
+static void
+what_has_no_place_is_told_of_all_the_same(void **state)
+{
+        (void)state;
+        test_aborts(use_it_in_a_callback, "and is used again, by a callback");
+        test_aborts(join_oneself_without_await,
+                    "task 'main' joins itself, at a call without await()");
 }
 
 /* Two loops. */
@@ -312,6 +389,8 @@ main(void)
                 on_loop(a_task_without_a_name_gets_one),
                 cmocka_unit_test(what_has_no_function_aborts),
                 cmocka_unit_test(a_task_that_is_gone_is_told_of_with_its_name_and_the_place),
+                cmocka_unit_test(a_task_that_is_gone_is_not_taken_for_the_next_ones),
+                cmocka_unit_test(what_has_no_place_is_told_of_all_the_same),
                 cmocka_unit_test(waiting_where_a_task_of_another_loop_waits_aborts),
                 cmocka_unit_test(timeouts_that_are_left_crosswise_abort),
                 on_loop(a_group_may_overlap_a_timeout),

@@ -324,6 +324,26 @@ run_with_a_slow_limit(aw_time limit)
         expect_int(aw_run(&options, run_a_hog, NULL), 0);
 }
 
+static async int
+begin_with_work(NOTHING)
+{
+        busy_until(aw_loop_now() + 3 * AW_MILLISECOND);
+        return 0;
+}
+
+static void
+a_slow_task_may_not_have_awaited_yet(void **state)
+{
+        struct aw_loop_options options = {.backend = getenv("AW_TEST_LOOP"),
+                                          .slow = 2 * AW_MILLISECOND};
+
+        (void)state;
+        test_begin();
+        expect_int(aw_run(&options, begin_with_work, NULL), 0);
+        expect_in(test_log_find("Executing"), "Executing <Task 'main', no await yet> took ");
+        test_end();
+}
+
 /* It is the await before the work that is told of. */
 static void
 a_slow_task_is_reported_with_its_name_and_await_site(void **state)
@@ -683,6 +703,7 @@ main(void)
                 cmocka_unit_test(without_a_loop_nothing_is_used),
                 on_loop(orphans_are_shown_under_their_grandparent),
                 cmocka_unit_test(a_slow_task_is_reported_with_its_name_and_await_site),
+                cmocka_unit_test(a_slow_task_may_not_have_awaited_yet),
                 cmocka_unit_test(a_slow_task_is_not_reported_when_the_watch_is_off),
                 cmocka_unit_test(misuse_aborts),
         };

@@ -42,6 +42,39 @@ a_signal_is_awaited(NOTHING)
 }
 
 static async int
+who_sent_a_signal_is_told(NOTHING)
+{
+        static const int numbers[] = {SIGUSR1, SIGCHLD};
+        struct aw_signals *signals = aw_signals_open(numbers, 2);
+        siginfo_t info;
+        pid_t pid;
+
+        raise_it(SIGUSR1);
+        expect_int(await(aw_signals_wait_info(signals, &info, AW_NEVER)), SIGUSR1);
+        expect_int(info.si_signo, SIGUSR1);
+        expect_int(info.si_code, SI_USER);
+        expect_int(info.si_pid, getpid());
+        expect_int(info.si_uid, getuid());
+        expect_int(sigqueue(getpid(), SIGUSR1, (union sigval){.sival_int = 7}), 0);
+        expect_int(await(aw_signals_wait_info(signals, &info, AW_NEVER)), SIGUSR1);
+        expect_int(info.si_code, SI_QUEUE);
+        expect_int(info.si_value.sival_int, 7);
+        pid = fork();
+        if (pid == 0)
+                _exit(3);
+        expect_int(await(aw_signals_wait_info(signals, &info, AW_NEVER)), SIGCHLD);
+        expect_int(info.si_code, CLD_EXITED);
+        expect_int(info.si_pid, pid);
+        expect_int(info.si_status, 3);
+        expect_int(waitpid(pid, NULL, 0), pid);
+        expect_error(await(aw_signals_wait_info(signals, &info, 1)), ETIMEDOUT);
+        aw_cancel(aw_task_current());
+        expect_error(await(aw_signals_wait_info(signals, &info, AW_NEVER)), ECANCELED);
+        aw_signals_close(signals);
+        return 0;
+}
+
+static async int
 signals_that_came_before_are_kept(NOTHING)
 {
         struct aw_signals *signals = aw_signals_open(both, 2);
@@ -54,6 +87,25 @@ signals_that_came_before_are_kept(NOTHING)
         sum += await(aw_signals_wait(signals, AW_NEVER));
         expect_int(sum, SIGUSR1 + SIGUSR2);
         expect_error(await(aw_signals_wait(signals, aw_loop_now() + 200)), ETIMEDOUT);
+        aw_signals_close(signals);
+        return 0;
+}
+
+/* The loop need not look again and again at one that nobody waits for. */
+static async int
+a_signal_that_waits_costs_no_time(NOTHING)
+{
+        struct aw_signals *signals = aw_signals_open(usr1, 1);
+        struct timespec before, after;
+
+        raise_it(SIGUSR1);
+        await(yield(3));
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
+        await(aw_sleep(50 * AW_MILLISECOND));
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
+        expect((after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec <
+               5000000);
+        expect_int(await(aw_signals_wait(signals, AW_NEVER)), SIGUSR1);
         aw_signals_close(signals);
         return 0;
 }
@@ -306,7 +358,9 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 on_loop(a_signal_is_awaited),
+                on_loop(who_sent_a_signal_is_told),
                 on_loop(signals_that_came_before_are_kept),
+                on_loop(a_signal_that_waits_costs_no_time),
                 on_loop(the_wait_for_a_signal_times_out),
                 on_loop(a_cancelled_wait_leaves_the_signal_to_the_next),
                 on_loop(a_woken_waiter_that_is_cancelled_leaves_the_signal_to_the_next),

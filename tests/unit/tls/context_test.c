@@ -95,6 +95,17 @@ one_file_of_two_is_not_enough(void **state)
 }
 
 static void
+save_der(const char *name, X509 *certificate)
+{
+        char path[100];
+        FILE *file = fopen(path_of(name, path), "w");
+
+        assert_non_null(file);
+        assert_int_equal(i2d_X509_fp(file, certificate), 1);
+        assert_int_equal(fclose(file), 0);
+}
+
+static void
 files_without_a_certificate_are_refused(void **state)
 {
         struct identity identity = make_identity(&(struct demand){0});
@@ -106,8 +117,16 @@ files_without_a_certificate_are_refused(void **state)
         assert_no_client("cert", EINVAL, "there is no certificate in 'DIR/cert'");
         save_text("cert", "w", "garbage\n\xff\xfe");
         assert_no_server("cert", "key", EINVAL, "there is no certificate in 'DIR/cert'");
-        assert_no_server("key", "key", EINVAL, "there is no certificate in 'DIR/key'");
-        assert_no_client("key", EINVAL, "there is no certificate in 'DIR/key'");
+        assert_no_server("key", "key", EINVAL,
+                         "there is no certificate in 'DIR/key', but a private key: have the two "
+                         "changed places?");
+        assert_no_client("key", EINVAL,
+                         "there is no certificate in 'DIR/key', but a private key: have the two "
+                         "changed places?");
+        save_der("cert", identity.certificate);
+        assert_no_server("cert", "key", EINVAL,
+                         "there is no certificate in 'DIR/cert' in PEM, but one in DER: 'openssl "
+                         "x509 -inform DER' makes PEM of it");
         free_identity(&identity);
 }
 

@@ -122,8 +122,33 @@ nothing_is_received_from_what_is_being_closed(struct pair *pair)
         expect_error(await(ws_receive(waiting.ws, &message, SOON)), EPIPE);
         expect_error(await(ws_send_text(waiting.ws, "late", SOON)), EPIPE);
         expect_error(await(ws_ping(waiting.ws, SOON)), EPIPE);
+        expect(!has_inbox(waiting.ws));
         close(waiting.fd);
         await(aw_join(waiting.task));
+        return 0;
+}
+
+/* A close_notify ends the peer's direction; its TCP connection stays as it is. */
+static async int
+the_end_of_tls_alone_ends_whoever_waits_in_it(struct pair *pair)
+{
+        static aw_task_function *const waits[] = {receive_in_task, ping_in_task, close_in_task};
+        struct aw_task *task;
+
+        for (size_t i = 0; i < 3; i++) {
+                struct pair other = *pair;
+
+                if (!expect_int(await(pair_open(&other)), 0))
+                        break;
+                task = aw_spawn("waiting", waits[i], other.server);
+                wait_until(has_waiting_task(other.server));
+                aw_transport_pause(other.client->transport, true); /* it answers nothing */
+                aw_transport_shutdown_passive(other.client->transport);
+                expect_error(await(aw_join(task)), EPIPE);
+                ws_drop(other.client);
+                ws_drop(i == 2 ? NULL : other.server);
+                ws_listener_close(other.listener);
+        }
         return 0;
 }
 
@@ -185,6 +210,59 @@ draining_ends_a_sender_whose_peer_takes_nothing(struct pair *pair)
         expect_error(await(aw_join(waiting.task)), ESHUTDOWN);
         close(waiting.fd);
         ws_drop(waiting.ws);
+        return 0;
+}
+
+static async int
+flood_and_close(void *ws)
+{
+        await(flood_patiently(ws));
+        trace(errno == ESHUTDOWN ? "given up" : strerror(errno));
+        return await(ws_close(ws, WS_NORMAL, NULL));
+}
+
+/* It has had its five seconds, and does not get them again for its Close frame. */
+static async int
+closing_waits_no_longer_for_a_peer_that_was_given_up(struct pair *pair)
+{
+        struct waiting waiting = await(wait_in(pair, flood_and_close));
+
+        ws_listener_drain(pair->listener);
+        await(idle_turns());
+        await(clock_advance(6 * AW_SECOND));
+        await(idle_turns());
+        expect_trace("given up");
+        expect(!aw_task_done(waiting.task));
+        await(clock_advance(AW_SECOND + AW_MILLISECOND));
+        await(idle_turns());
+        expect(aw_task_done(waiting.task));
+        expect_error(await(aw_join(waiting.task)), ETIMEDOUT);
+        close(waiting.fd);
+        return 0;
+}
+
+/* If it takes things after all it has as long as any other. */
+static async int
+closing_waits_for_a_peer_that_reads_after_all(struct pair *pair)
+{
+        struct waiting waiting = await(wait_in(pair, flood_and_close));
+        static uint8_t data[200000];
+        size_t got = 0;
+
+        ws_listener_drain(pair->listener);
+        await(idle_turns());
+        await(clock_advance(6 * AW_SECOND));
+        await(idle_turns());
+        while (got < sizeof(data))
+                got += (size_t)await(raw_read(waiting.fd, data, sizeof(data) - got));
+        await(idle_turns());
+        await(clock_advance(AW_SECOND + AW_MILLISECOND));
+        await(clock_advance(3 * AW_SECOND));
+        expect_trace("given up");
+        expect(!aw_task_done(waiting.task));
+        aw_cancel(waiting.task);
+        expect_error(await(aw_join(waiting.task)), ECANCELED);
+        close(waiting.fd);
         return 0;
 }
 
@@ -300,8 +378,12 @@ main(void)
                 on_pair(closing_ends_a_sender_that_waits),
                 on_pair(closing_what_is_being_closed_fails),
                 on_pair(nothing_is_received_from_what_is_being_closed),
+                {"the_end_of_tls_alone_ends_whoever_waits_in_it", test_on_tls_pair, NULL, NULL,
+                 (void *)the_end_of_tls_alone_ends_whoever_waits_in_it},
                 on_pair(one_that_was_just_woken_ends_too),
                 on_pair(draining_ends_a_sender_whose_peer_takes_nothing),
+                on_pair(closing_waits_no_longer_for_a_peer_that_was_given_up),
+                on_pair(closing_waits_for_a_peer_that_reads_after_all),
                 on_pair(a_sender_in_a_drain_times_out_or_is_cancelled),
                 on_pair(who_leaves_a_chat_takes_nobody_along),
                 on_pair(one_that_is_cancelled_at_the_same_time_is_cancelled),
