@@ -65,7 +65,7 @@ check_processes(const struct aw_opt_program *said, const struct server_options *
 }
 
 static enum aw_opt_status
-check_limits(const struct aw_opt_program *said, const struct server_options *options)
+check_addresses(const struct aw_opt_program *said, const struct server_options *options)
 {
         uint64_t rate, burst;
 
@@ -82,7 +82,7 @@ options_verify(const struct aw_opt_program *said, const struct server_options *o
         static enum aw_opt_status (*const groups[])(const struct aw_opt_program *said,
                                                     const struct server_options *options) = {
                 tls_settings_check, access_settings_check, check_messages,
-                check_listening,    check_processes,       check_limits};
+                check_listening,    check_processes,       check_addresses};
         enum aw_opt_status status = AW_OPT_RUN;
 
         for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]) && status == AW_OPT_RUN; i++)

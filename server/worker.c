@@ -80,9 +80,10 @@ handle_request(const struct ws_request *request, struct ws_answer *answer, void 
         struct worker *worker = argument;
         enum auth_verdict verdict;
 
-        if ((!behave_is_probe(request) &&
+        if (limit_rate(request, answer) ||
+            (!behave_is_probe(request) &&
              networks_refuse(&worker->service->options.networks, request, answer)) ||
-            limit_rate(request, answer) || answer->status == 403)
+            answer->status == 403)
                 return;
         verdict = behave_is_probe(request) ? AUTH_IN : auth_look(&worker->auth, request, answer);
         if (verdict == AUTH_IN)

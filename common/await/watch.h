@@ -59,13 +59,6 @@ enum ws_side {
         WS_SIDE_SERVER,
 };
 
-/* What was wrong with the header of the PROXY protocol that was due: see struct ws_trust. */
-enum ws_proxy_fault {
-        WS_PROXY_RIGHT,     /* nothing, or none was due */
-        WS_PROXY_UNTRUSTED, /* who connected is not trusted to send one */
-        WS_PROXY_WRONG,     /* it did not come, or not as it should */
-};
-
 /* The limit that a connection was over, and ended by. */
 enum ws_limit {
         WS_LIMIT_NONE,
@@ -76,6 +69,13 @@ enum ws_limit {
         WS_LIMIT_MESSAGE_RATE,
         WS_LIMIT_MESSAGE, /* max_message */
         WS_LIMIT_MEMORY,  /* ws_set_max_memory() */
+};
+
+/* What was wrong with the header of the PROXY protocol that was due: see struct ws_trust. */
+enum ws_proxy_fault {
+        WS_PROXY_RIGHT,     /* nothing, or none was due */
+        WS_PROXY_UNTRUSTED, /* who connected is not trusted to send one */
+        WS_PROXY_WRONG,     /* it did not come, or not as it should */
 };
 
 /*
