@@ -274,11 +274,17 @@ class Script:
         return self
 
     def __exit__(self, kind, *_):
+        if kind is not None:
+            # Its thread may be in accept(), which this ends; closed, the number were another's soon.
+            self.listener.shutdown(socket.SHUT_RDWR)
+            return
+        # A client that has come and gone may still wait to be accepted.
+        self.thread.join(DEADLINE)
+        if self.thread.is_alive():
+            raise AssertionError("the script goes on")
         self.listener.close()
-        if kind is None:
-            self.thread.join(DEADLINE)
-            if self.error:
-                raise self.error
+        if self.error:
+            raise self.error
 
 
 def after_accept(*actions):
