@@ -7,8 +7,8 @@ import os
 import re
 import socket
 
-from peer import Script
-from support import DEADLINE, Server, client_command, ends, equal, main, match, run, test, wsecho
+from peer import Script, never_answered
+from support import Server, client_command, ends, equal, main, match, run, test, wsecho
 from tunnel import Tunnel
 
 server = Server()
@@ -47,27 +47,10 @@ def _():
             ends(wsecho("-t", "10s", "-x", f"{kind}://{place}", "ws://h.invalid", "x"), 3, says)
 
 
-def was_asked(listener):
-    """Whether the client that has been here sent anything. Nobody accepted it meanwhile."""
-    listener.setblocking(False)
-    with contextlib.suppress(BlockingIOError):
-        sock, _ = listener.accept()
-        with sock:
-            return sock.recv(1) != b""
-    return False
-
-
 @test("a proxy that never answers: status 7, and what was waited for")
 def _():
-    patience = 300
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        proxy = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        while True:
-            done = wsecho("-t", f"{patience}ms", "-x", proxy, "ws://h.invalid", "x")
-            # On a busy machine the time may be over before there is anything to wait for.
-            if was_asked(silent) or patience > 1000 * DEADLINE:
-                break
-            patience *= 2
+    done = never_answered(lambda port, patience: wsecho("-t", patience, "-x", f"127.0.0.1:{port}",
+                                                        "ws://h.invalid", "x"))
     ends(done, 7, "time-out while asking the proxy")
 
 
