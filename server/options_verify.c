@@ -60,8 +60,7 @@ check_processes(const struct aw_opt_program *said, const struct server_options *
         if (options->takeover && options->pidfile == NULL)
                 return refuse("takeover", "--pidfile is missing, which says from which server");
         if (options->worker_timeout > 0 && options->worker_timeout < 100 * AW_MILLISECOND)
-                return aw_opt_value_error(said, &options->config, "worker-timeout", NULL,
-                                          "--worker-timeout must be 0 or at least 100ms");
+                return refuse("worker-timeout", "it must be 0 or at least 100ms");
         return AW_OPT_RUN;
 }
 

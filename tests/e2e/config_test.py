@@ -80,7 +80,7 @@ def _():
 def _():
     for text, says in (("cert /some/cert\n", ":1: --cert and --key go together: --key is missing"),
                        ("\nworkers many\n", ":2: --workers: 'many' is neither auto nor from 1 to"),
-                       ("workers 1\nworker-timeout 1ms\n", ":2: --worker-timeout must be 0 or"),
+                       ("workers 1\nworker-timeout 1ms\n", ":2: --worker-timeout: it must be 0 or"),
                        ("subprotocol a,b\n", ":1: --subprotocol: 'a,b' is no subprotocol's name"),
                        ("compress zip\n", ":1: --compress: 'zip' is not off"),
                        ("socket-mode 9\n", ":1: --socket-mode: '9' is not an octal mode"),
