@@ -42,7 +42,7 @@ deflate_of(const struct server_options *options)
 struct ws_listen_options
 listener_options(const struct server_options *options)
 {
-        return (struct ws_listen_options){
+        struct ws_listen_options listening = {
                 .tls = options->tls,
                 .max_message = options->max_message,
                 .subprotocol = subprotocol_of(options),
@@ -57,6 +57,9 @@ listener_options(const struct server_options *options)
                                        : options_socket_mode(options->socket_mode),
                 .drain_time = options->drain_timeout / 2,
         };
+
+        networks_set(&options->networks, &listening);
+        return listening;
 }
 
 /* The file of "unix:/PATH" or "ws+unix:/PATH"; NULL: the URL is another one. */

@@ -14,7 +14,7 @@
 #include "await/watch.h"
 
 #define METRICS_CODES    19 /* of Close frames: see metrics_code_names */
-#define METRICS_REASONS  17 /* why connections are refused: see metrics_reason_names */
+#define METRICS_REASONS  20 /* why connections are refused: see metrics_reason_names */
 #define METRICS_LIMITS   10 /* that are exceeded: see metrics_limit_names */
 #define METRICS_CLASSES  4  /* of HTTP status: 2xx to 5xx */
 #define METRICS_VERSIONS 2  /* of TLS: 1.2 and 1.3 */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "metrics.h"
+#include "networks.h"
 
 #define AT(member) .count = 1, .offset = offsetof(struct metrics, member)
 #define EACH(member, name, names)                                                                  \
@@ -14,15 +15,16 @@ const char *const metrics_code_names[METRICS_CODES] = {
         "1000", "1001", "1002", "1003", "1004", "1005", "1006",      "1007",      "1008", "1009",
         "1010", "1011", "1012", "1013", "1014", "1015", "3000-3999", "4000-4999", "other"};
 
-const char *const metrics_reason_names[METRICS_REASONS] = {"tls",         "client_certificate",
-                                                           "origin",      "timeout",
-                                                           "gone",        "descriptors",
-                                                           "bad_request", "login",
-                                                           "forbidden",   "not_found",
-                                                           "method",      "upgrade_required",
-                                                           "too_large",   "busy",
-                                                           "limited",     "ending",
-                                                           "other"};
+const char *const metrics_reason_names[METRICS_REASONS] = {"tls",          "client_certificate",
+                                                           "origin",       "timeout",
+                                                           "gone",         "descriptors",
+                                                           "bad_request",  "login",
+                                                           "forbidden",    "not_found",
+                                                           "method",       "upgrade_required",
+                                                           "too_large",    "busy",
+                                                           "limited",      "ending",
+                                                           "denied",       "proxy_untrusted",
+                                                           "proxy_header", "other"};
 
 /* Options. The first are enum ws_limit, the others enum metrics_limit. */
 const char *const metrics_limit_names[METRICS_LIMITS] = {
@@ -228,8 +230,14 @@ metrics_reason_index(const struct ws_info *info)
                         {404, "not_found"},   {405, "method"},  {426, "upgrade_required"},
                         {408, "timeout"},     {429, "limited"}, {431, "too_large"},
                         {503, "busy"}};
+        static const char *const proxy_faults[] = {
+                [WS_PROXY_UNTRUSTED] = "proxy_untrusted", [WS_PROXY_WRONG] = "proxy_header"};
         size_t i;
 
+        if (info->proxy_fault != WS_PROXY_RIGHT)
+                return metrics_reason_named(proxy_faults[info->proxy_fault]);
+        if (info->why == networks_denied)
+                return metrics_reason_named("denied");
         if (info->client_refused)
                 return metrics_reason_named("client_certificate");
         if (info->foreign_origin)

@@ -73,6 +73,7 @@ static const struct aw_opt options_table[] = {
          .help = "the group of a Unix socket's file (the server's)",
          .offset = FIELD(socket_group)},
         LIMIT_ROWS(FIELD(limits)),
+        NETWORKS_ROWS(FIELD(networks)),
         {.name = "test",
          .kind = AW_OPT_CHOICE,
          .argument = "off|safe|all",
@@ -124,6 +125,16 @@ static const struct aw_opt options_table[] = {
          .argument = "FILE",
          .help = "write the number of the process to a file, which is locked while it runs",
          .offset = FIELD(pidfile)},
+        {.name = "takeover",
+         .kind = AW_OPT_FLAG,
+         .help = "take the sockets over from the server that runs with this --pidfile, if one does",
+         .offset = FIELD(takeover)},
+        {.name = "takeover-timeout",
+         .kind = AW_OPT_DURATION,
+         .argument = "TIME",
+         .help = "give a new server up that does not serve by then (60s)",
+         .offset = FIELD(takeover_timeout),
+         .minimum = 100000},
         {.name = "user",
          .kind = AW_OPT_STRING,
          .argument = "NAME",
@@ -238,11 +249,17 @@ options_refuse_value(const struct server_options *options, const char *name, con
 }
 
 static enum aw_opt_status
-check(const struct aw_opt_program *said, const struct server_options *options, int operands,
-      char **argv)
+check(const struct aw_opt_program *said, struct server_options *options, int operands, char **argv)
 {
-        return operands > 0 ? aw_opt_usage_error(said, "unexpected argument '%s'", argv[1])
-                            : options_verify(said, options);
+        enum aw_opt_status status;
+
+        if (operands > 0)
+                return aw_opt_usage_error(said, "unexpected argument '%s'", argv[1]);
+        status = options_verify(said, options);
+        if (status == AW_OPT_RUN &&
+            networks_check(&options->networks, &options->config, said) == -1)
+                status = AW_OPT_USAGE;
+        return status;
 }
 
 enum aw_opt_status
@@ -270,6 +287,7 @@ options_parse(int argc, char **argv, struct server_options *options,
                 .worker_timeout = 10 * AW_SECOND,
                 .ticket_rotation = 3600 * AW_SECOND,
                 .drain_timeout = 8 * AW_SECOND,
+                .takeover_timeout = 60 * AW_SECOND,
         };
         said.complain = complain;
         if (words == NULL) {
@@ -291,6 +309,7 @@ options_clear(struct server_options *options)
         tls_settings_free(&options->tls_settings);
         access_settings_free(&options->access);
         aw_opt_strings_free(&options->listen);
+        networks_clear(&options->networks);
         aw_opt_config_free(&options->config);
 }
 

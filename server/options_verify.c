@@ -57,13 +57,15 @@ check_processes(const struct aw_opt_program *said, const struct server_options *
         if (options_workers(options->workers) == 0)
                 return refuse("workers", "'%s' is neither auto nor from 1 to %d", options->workers,
                               OPTIONS_WORKERS_MAX);
+        if (options->takeover && options->pidfile == NULL)
+                return refuse("takeover", "--pidfile is missing, which says from which server");
         if (options->worker_timeout > 0 && options->worker_timeout < 100 * AW_MILLISECOND)
                 return refuse("worker-timeout", "it must be 0 or at least 100ms");
         return AW_OPT_RUN;
 }
 
 static enum aw_opt_status
-check_limits(const struct aw_opt_program *said, const struct server_options *options)
+check_addresses(const struct aw_opt_program *said, const struct server_options *options)
 {
         uint64_t rate, burst;
 
@@ -80,7 +82,7 @@ options_verify(const struct aw_opt_program *said, const struct server_options *o
         static enum aw_opt_status (*const groups[])(const struct aw_opt_program *said,
                                                     const struct server_options *options) = {
                 tls_settings_check, access_settings_check, check_messages,
-                check_listening,    check_processes,       check_limits};
+                check_listening,    check_processes,       check_addresses};
         enum aw_opt_status status = AW_OPT_RUN;
 
         for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]) && status == AW_OPT_RUN; i++)

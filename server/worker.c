@@ -80,7 +80,10 @@ handle_request(const struct ws_request *request, struct ws_answer *answer, void 
         struct worker *worker = argument;
         enum auth_verdict verdict;
 
-        if (limit_rate(request, answer) || answer->status == 403)
+        if (limit_rate(request, answer) ||
+            (!behave_is_probe(request) &&
+             networks_refuse(&worker->service->options.networks, request, answer)) ||
+            answer->status == 403)
                 return;
         verdict = behave_is_probe(request) ? AUTH_IN : auth_look(&worker->auth, request, answer);
         if (verdict == AUTH_IN)
@@ -267,7 +270,7 @@ watch_worker(struct worker *worker)
                 aw_log(AW_LOG_ERROR, "%s", strerror(errno));
                 return -1;
         }
-        if (access_log_start() == -1) {
+        if (access_log_start(worker->number == 0) == -1) {
                 aw_log(AW_LOG_ERROR, "--access-log: %s", strerror(errno));
                 return -1;
         }

@@ -77,7 +77,7 @@ struct ws_answer {
         const char *body; /* NULL: none. HEAD gets its length only */
         size_t length;    /* bytes of the body; 0: it is terminated */
         /*
-         * Of a handshake that is refused: why, for the log and ws_info(). A literal. NULL: what the
+         * Of a request that is refused: why, for the log and ws_info(). A literal. NULL: what the
          * status is called.
          */
         const char *why;

@@ -71,6 +71,13 @@ enum ws_limit {
         WS_LIMIT_MEMORY,  /* ws_set_max_memory() */
 };
 
+/* What was wrong with the header of the PROXY protocol that was due: see struct ws_trust. */
+enum ws_proxy_fault {
+        WS_PROXY_RIGHT,     /* nothing, or none was due */
+        WS_PROXY_UNTRUSTED, /* who connected is not trusted to send one */
+        WS_PROXY_WRONG,     /* it did not come, or not as it should */
+};
+
 /*
  * What is known of a connection. Texts are the connection's, and good until the next await, or as
  * long as the function that was told of an event.
@@ -86,6 +93,7 @@ struct ws_info {
         const char *server_name;          /* that the client asked for (SNI), or NULL */
         const char *client_subject;       /* of its certificate, which was verified, or NULL */
         int status;                       /* of the HTTP response; 0: there was none yet */
+        enum ws_proxy_fault proxy_fault;
 
         /* aw_loop_now() when it was accepted, opened and ended; 0: it was not. */
         aw_time accepted, opened, ended;

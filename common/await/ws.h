@@ -27,6 +27,7 @@
 #include "connect.h"
 #include "deflate.h"
 #include "error.h"
+#include "peer.h"
 #include "request.h"
 #include "task.h"
 
@@ -178,7 +179,7 @@ struct ws_traffic {
 };
 AW_API void ws_traffic(const struct ws *ws, struct ws_traffic *traffic);
 
-/* The peer, for logs: "127.0.0.1:40312", "[::1]:40312", "unix". */
+/* The peer, for logs: "127.0.0.1:40312", "[::1]:40312", "unix"; "::1" if its port is not known. */
 AW_API const char *ws_peer(const struct ws *ws);
 
 /*
@@ -356,6 +357,8 @@ struct ws_listen_options {
          */
         const char *const *origins;
         size_t origin_count;
+
+        struct ws_trust trust; /* in load balancers: see peer.h */
 
         /*
          * The subprotocol for a client that offers some. NULL: the first that it offers; "": none;

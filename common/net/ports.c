@@ -88,10 +88,9 @@ close_spare(struct aw_ports *ports)
 void
 aw_ports_turn_away(const struct aw_ports *ports, int fd)
 {
-        char request[4096];
+        char request[16384];
 
-        while (recv(fd, request, sizeof(request), MSG_DONTWAIT) == (ssize_t)sizeof(request))
-                continue;
+        recv(fd, request, sizeof(request), MSG_DONTWAIT);
         if (ports->busy != NULL &&
             send(fd, ports->busy, ports->busy_size, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
                 shutdown(fd, SHUT_WR);

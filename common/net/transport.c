@@ -249,6 +249,12 @@ aw_transport_start_tls(struct aw_transport *transport, struct aw_tls *tls)
         aw_socket_ask(&transport->socket);
 }
 
+void
+aw_transport_set_preface(struct aw_transport *transport, aw_transport_preface *take)
+{
+        transport->preface = take;
+}
+
 /* What the owner asks for. */
 
 void

@@ -34,7 +34,8 @@ struct aw_transport {
         const struct aw_transport_callbacks *callbacks;
         void *owner;
         struct aw_tls *tls;
-        struct aw_tls *tls_next; /* whose handshake is to begin */
+        struct aw_tls *tls_next;       /* whose handshake is to begin */
+        aw_transport_preface *preface; /* or NULL */
         enum aw_transport_phase phase;
         enum aw_transport_way in, out;
         bool paused;      /* by the owner */

@@ -76,6 +76,7 @@ connection_free(struct ws *ws)
         aw_handle_cancel(&ws->limits.timer);
         free(ws->head);
         ws_request_free(ws->request);
+        ws_peer_forget(ws);
         free(ws->subprotocol);
         free(ws->seen.server_name);
         free(ws->seen.client_subject);

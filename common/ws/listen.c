@@ -164,6 +164,7 @@ ws_listener_update(struct ws_listener *listener, const struct ws_listen_options 
         listener->drain_time = options->drain_time;
         listener->origins = options->origins;
         listener->origin_count = options->origin_count;
+        listener->trust = options->trust;
         listener->handler = options->handler;
         listener->admit = options->admit;
         listener->argument = options->argument;

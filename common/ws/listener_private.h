@@ -21,6 +21,7 @@ struct ws_listener {
         uint64_t max_message_rate, max_buffer;
         const char *const *origins;
         size_t origin_count;
+        struct ws_trust trust;
         const char *subprotocol;
         struct ws_deflate_options deflate; /* these as in ws_listen_options */
         void (*handler)(const struct ws_request *request, struct ws_answer *answer, void *argument);

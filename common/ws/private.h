@@ -3,6 +3,8 @@
 #ifndef AW_WS_PRIVATE_H
 #define AW_WS_PRIVATE_H
 
+#include <netinet/in.h>
+
 #include "await/watch.h"
 #include "base/utf8.h"
 #include "net/transport.h"
@@ -143,9 +145,17 @@ struct ws_seen {
         const char *cipher, *application; /* likewise */
         char *server_name, *client_subject;
         int status;
+        enum ws_proxy_fault proxy_fault;
         unsigned sent_close;
         enum ws_side ended_by;
         const char *why; /* a literal; during WS_EVENT_ENDED the transport's text */
+};
+
+/* Without the path of a Unix socket. */
+union ws_address {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
 };
 
 /* What a client and a server do differently until the connection is open. Loop's stack. */
@@ -187,6 +197,8 @@ struct ws {
         struct aw_handle late;              /* a server's: the handshake takes too long */
         struct ws_opening *opening;         /* a client's, until it is open */
         struct ws_request *request;         /* a server's */
+        bool awaits_header;                 /* of the PROXY protocol; see peer.c */
+        struct ws_preface *preface;         /* what came of it; or NULL */
         struct ws_decision *decision;       /* a task makes it: see decision.c; or NULL */
         struct ws_raw *raw;                 /* see raw.h; most have none */
         struct ws_deflate *deflate;         /* see deflate_private.h; or NULL */
@@ -200,7 +212,8 @@ struct ws {
         struct ws *accept_next;  /* those ready to be accepted */
 
         struct ws_peer_close peer_close;
-        char peer[64];
+        union ws_address address; /* of a server's peer */
+        char peer[64];            /* the same in words */
 };
 
 /* connection.c. Loop's stack, unless said otherwise. */
@@ -291,6 +304,17 @@ void ws_watch_gone(struct ws *ws);
 void ws_watch_control(struct ws_count *count, unsigned opcode);
 void ws_watch_sent_other(struct ws *ws, const struct ws_buffer *buffer);
 void ws_watch_mark(struct ws *ws);
+
+/*
+ * peer.c: who a server's peer is. Loop's stack. set: this one. begin: before anything is read: a
+ * header may be due, or nobody may come. forwarded: the request is there. lost: the connection is
+ * gone. forget: what came of a header.
+ */
+void ws_peer_set(struct ws *ws, const struct sockaddr_storage *address);
+void ws_peer_begin(struct ws *ws);
+void ws_peer_forwarded(struct ws *ws);
+void ws_peer_lost(struct ws *ws);
+void ws_peer_forget(struct ws *ws);
 
 /* input.c: frames from the peer. Loop's stack. */
 void ws_input(struct ws *ws, const uint8_t *data, size_t length);

@@ -8,7 +8,6 @@
 
 #include "await/log.h"
 #include "base/memory.h"
-#include "net/resolve.h"
 #include "ws/deflate_private.h"
 #include "ws/listener_private.h"
 #include "ws/raw_private.h"
@@ -132,7 +131,7 @@ ws_server_answer(struct ws *ws, const struct aw_http_head *head, struct ws_raw_a
         } else if (answer->status == 101) {
                 accept_handshake(ws, head, answer);
         } else {
-                if (ws->request->upgrade || answer->body == not_for_us)
+                if (ws->request->upgrade || answer->body == not_for_us || answer->why != NULL)
                         aw_log_limited(
                                 AW_LOG_INFO, "%s: refused with %d: %s", ws->peer, answer->status,
                                 answer->why != NULL ? answer->why : aw_http_reason(answer->status));
@@ -200,6 +199,7 @@ server_request(struct ws *ws, const struct aw_http_head *head)
                 ws_response_refuse(ws, 500, "out of memory", is_head(head));
                 return;
         }
+        ws_peer_forwarded(ws);
         ws->request->secure = aw_transport_tls(ws->transport) != NULL;
         ws->request->peer = ws->peer;
         ws->request->ws = ws;
@@ -256,6 +256,7 @@ server_lost(struct ws *ws)
 {
         if (ws->listener == NULL)
                 return;
+        ws_peer_lost(ws);
         /* It may have been the last of the handshakes that ws_accept() waits for. */
         if (ws->listener->stopped)
                 aw_wake_all(&ws->listener->acceptors);
@@ -390,7 +391,7 @@ ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address)
                 errno = ENOMEM;
                 return -1;
         }
-        aw_address_format(address, ws->peer, sizeof(ws->peer));
+        ws_peer_set(ws, address);
         ws->role = &server_role;
         server_use_options(ws, listener);
         ws->seen.accepted = aw_loop_now();
@@ -407,5 +408,6 @@ ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address)
                       listener->handshake_timeout > 0 ? listener->handshake_timeout
                                                       : WS_HANDSHAKE_TIME,
                       handshake_late, ws);
+        ws_peer_begin(ws);
         return 0;
 }

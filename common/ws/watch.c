@@ -186,6 +186,7 @@ ws_info(const struct ws *ws, struct ws_info *info)
                 .server_name = seen->server_name,
                 .client_subject = seen->client_subject,
                 .status = seen->status,
+                .proxy_fault = seen->proxy_fault,
                 .accepted = seen->accepted,
                 .opened = seen->opened,
                 .ended = seen->ended,

@@ -2,6 +2,7 @@
 """Limits: who is over one is told so, before the upgrade by HTTP and after it by a Close frame; the
 log has a line, and the metrics have a number. Whatever the number of workers."""
 
+import base64
 import contextlib
 import signal
 import socket
@@ -10,7 +11,7 @@ import urllib.parse
 
 from peer import BINARY, CLOSE, PING, PONG, TEXT, Frame, Peer, frame, header, request, stuff
 from service import Workers, owner
-from support import (DEADLINE, Server, equal, eventually, main, match, scratch, test, wsechod)
+from support import DEADLINE, Server, equal, eventually, main, match, run, scratch, test, wsechod
 from watched import Watched
 from wire import Wire, any_certificate, connect
 
@@ -154,6 +155,38 @@ def _():
         with come(server.ws, "127.0.0.3") as other:
             other.echoes()
         eventually(lambda: asked(server.ws)[1] == 101, "a second later it goes on")
+
+
+@test("handshakes whose password is looked at are counted as others are, right or wrong, or lost")
+def _():
+    users = scratch() / "limits-users"
+    hashed = run("openssl", "passwd", "-6", "-salt", "salt", "secret").expect(0).out.decode()
+    users.write_text(f"alice:{hashed}")
+    right, wrong = (f"Authorization: Basic {base64.b64encode(word).decode()}"
+                    for word in (b"alice:secret", b"alice:wrong"))
+    with Watched("--basic-auth", users, "--max-connections", "3", "--max-per-address", "3",
+                 cert=False, listen=PLAIN) as server, contextlib.ExitStack() as stack:
+        for _ in range(5):
+            with come(server.ws, upgrade=False) as peer:
+                peer.send(request(wrong))
+                equal(peer.read_head()[0], 401, "the status of a wrong password")
+            peer = come(server.ws, upgrade=False)
+            peer.send(request(right))
+            peer.reset()
+        server.counts({"wsechod_connections_shaking": 0, "wsechod_connections_open": 0})
+        for status in (101, 101, 101, 429):
+            peer = stack.enter_context(come(server.ws, upgrade=False))
+            peer.send(request(right))
+            equal(peer.read_head()[0], status, "the status of a right one")
+    with Watched("--basic-auth", users, "--rate-per-address", "1:2", cert=False,
+                 listen=PLAIN) as server:
+        statuses = []
+        for _ in range(6):
+            with come(server.ws, upgrade=False) as peer:
+                peer.send(request(wrong))
+                statuses.append(peer.read_head()[0])
+        equal(statuses[:2], [401, 401], "the answers to the first passwords")
+        equal(429 in statuses, True, "that there is a limit to guesses")
 
 
 @test("a worker that is killed leaves nothing behind in the counts")

@@ -10,11 +10,12 @@ import subprocess
 import sys
 import threading
 
-from peer import BINARY, TEXT, Peer, header, request
+from peer import BINARY, Peer, header, request
 from service import (CERTIFICATE, PLAIN, Manager, Workers, children, command, gone, is_there, owner,
                      stop_by_pid, wait_closed)
-from support import (BUILD, DEADLINE, Log, Server, certificates, equal, eventually, main, match,
-                     preloaded, run, scratch, started, test)
+from support import (BUILD, DEADLINE, Log, Server, equal, eventually, main, match, scratch, started,
+                     test)
+from takeover import Connecting
 
 BOTH = ("ws://127.0.0.1:0", "wss://127.0.0.1:0")
 
@@ -47,39 +48,6 @@ class Upgradable(Server):
         if kind is None:
             equal(status, 0, "the status")
             equal(self.pidfile.exists(), False, "that the file of the process's number is left")
-
-
-class Connecting(threading.Thread):
-    """Connects, sends a message and closes, one after the other, and keeps what went wrong."""
-
-    def __init__(self, url):
-        super().__init__()
-        self.url, self.ended, self.wrong, self.echoes, self.told = url, False, [], 0, 0
-        self.start()
-
-    def run(self):
-        while not self.ended:
-            try:
-                self.once()
-            except Exception as error:  # pylint: disable=broad-except
-                self.wrong.append(f"{type(error).__name__}: {error}")
-
-    def once(self):
-        """One connection: the message comes back, or the server says that it goes."""
-        with Peer(self.url) as peer:
-            peer.send_frame(TEXT, b"on and on")
-            came = peer.read_frame()
-            if came.opcode == TEXT:
-                equal(came.payload, b"on and on")
-                self.echoes += 1
-            else:
-                equal(came.payload[:2], b"\x03\xe9", "the code")
-                self.told += 1
-
-    def stop(self):
-        self.ended = True
-        self.join()
-        equal(self.wrong, [], f"what went wrong in {self.echoes} connections")
 
 
 def declare(title, *options):

@@ -73,6 +73,16 @@ def _():
         equal(len(server.log.find("metrics at")), 1, "how often it says where they are")
 
 
+def has_open(pid, path):
+    """Whether the process has the file."""
+    folder = f"/proc/{pid}/fd"
+    links = []
+    for name in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):
+            links.append(os.readlink(f"{folder}/{name}"))
+    return str(path) in links
+
+
 @test("all workers write to one access log, and SIGHUP has all of them open it anew")
 def _():
     path, old = scratch() / "access.log", scratch() / "access.old"
@@ -85,8 +95,10 @@ def _():
             if name is path:
                 path.rename(old)
                 server.signal(signal.SIGHUP)
-                server.log.wait("reopened the access log", 2)
+                eventually(lambda: not any(has_open(pid, old) for pid in server.pids()),
+                           "that nobody has the old file")
                 server.log.wait("reloaded: ")
+                equal(len(server.log.wait("reopened the access log")), 1, "how often it says so")
         for line in (path.read_text() + old.read_text()).splitlines():
             match(r'^\S+Z peer="127\.0\.0\.1:\d+" ', line)
 

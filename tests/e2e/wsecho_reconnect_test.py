@@ -3,12 +3,13 @@
 
 import contextlib
 import json
+import re
 import signal
 import socket
 
 from peer import CLOSE, TEXT, Script, after_accept, close_payload
 from screen import CTRL, LEFT, PROMPT, Talker, at_terminal, leave
-from support import (DEADLINE, Log, Server, client_command, ends, equal, finish, main, match, run, started, test,
+from support import (Server, client_command, ends, equal, finish, main, match, run, started, test,
                      wsecho)
 
 server = Server()
@@ -58,17 +59,16 @@ def _():
 
 @test("--reconnect -v tells of the end of each of the connections")
 def _():
+    codes = [1011, 1011, 1000]
+
     def serve(peer):
         peer.accept()
-        peer.send_close(1011)
+        peer.send_close(codes.pop(0))
         peer.until_close()
 
-    with Script(serve, connections=2) as script:
-        with started(*client_command("-v", "-N", "--reconnect=50ms", script.url)) as client:
-            log = Log(client.stderr)
-            log.wait("closed by .*1011", 2)
-            client.terminate()
-            client.wait(DEADLINE)
+    with Script(serve, connections=3) as script:
+        done = wsecho("-v", "-N", "--reconnect=50ms", script.url).expect(0, b"")
+    equal(re.findall(r"closed by \S+: (\d+)", done.err), ["1011", "1011", "1000"], "what it tells")
 
 
 @test("--reconnect waits for a server that is not there yet, and does not for what stays wrong")

@@ -4,64 +4,16 @@ proxies, HAProxy as a proxy with TLS, nginx that redirects, asks for passwords a
 s_server."""
 
 import atexit
-import contextlib
 import os
-import pathlib
-import random
-import shutil
 import socket
 import subprocess
 
-from others import NODE, PACKAGES, node_environment
-from support import (DEADLINE, Log, Server, Skip, certificates, client_command, ends, equal,
-                     eventually, finish, main, match, once, run, scratch, started, test, wsecho)
+from others import NODE, PACKAGES, find, free_port, node_environment, start, write
+from support import (DEADLINE, Log, Server, Skip, certificates, client_command, ends, equal, finish,
+                     main, match, once, run, scratch, started, test, wsecho)
 
 server = Server(listen=("wss://127.0.0.1:0", "ws://127.0.0.1:0"))
 PORT, WSS_PORT = (url.rpartition(":")[2] for url in (server.ws, server.wss))
-
-
-def find(name):
-    """Where the program is: administrators' programs are not on everybody's path."""
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    if not found:
-        raise Skip(f"there is no {name}")
-    return found
-
-
-def free_port():
-    """A port that is free now, and that the kernel gives to nobody who asks for any: these programs
-    cannot be asked for port 0."""
-    first = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    while True:
-        port = random.randrange(5000, max(first, 6000))
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-
-
-def listens(port):
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
-
-
-def start(port, *command, others=(), **more):
-    """A program that ends with this script; waits until it listens, at the others too."""
-    with open(scratch() / f"log-{port}", "wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                   **more)
-    atexit.register(process.wait)
-    atexit.register(process.kill)
-    eventually(lambda: all(map(listens, (port, *others))) or process.poll() is not None,
-               f"{command[0]} listens")
-    if process.poll() is not None:
-        raise AssertionError((scratch() / f"log-{port}").read_text())
-    return port
-
-
-def write(name, text):
-    path = scratch() / name
-    path.write_text(text)
-    return path
 
 
 @once

@@ -85,7 +85,7 @@ def tracked():
 
 
 def with_gcc(file, flags):
-    result = subprocess.run(["gcc", *flags, *COMMON, "-w", "-O2", "-fanalyzer", "-c", "-o", os.devnull,
+    result = subprocess.run(["gcc", *flags, *COMMON, "-O2", "-fanalyzer", "-c", "-o", os.devnull,
                              file], capture_output=True, text=True, check=False,
                             env=dict(os.environ, LC_ALL="C"))
     if result.returncode != 0:

@@ -41,7 +41,7 @@ begin(const char *name, bool json)
 {
         assert_int_equal(access_log_open(name, "", json), 0);
         assert_true(access_log_is_open());
-        assert_int_equal(access_log_start(), 0);
+        assert_int_equal(access_log_start(true), 0);
 }
 
 static void

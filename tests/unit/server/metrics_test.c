@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "metrics.h"
+#include "networks.h"
 #include "unit/support.h"
 
 static struct metrics blocks[3];
@@ -332,6 +333,12 @@ a_connection_that_is_refused_has_a_reason(void **state)
         assert_int_equal(blocks[0].limits[WS_LIMIT_HANDSHAKE_TIMEOUT - 1], 1);
         assert_refused((struct ws_info){.status = 408}, "timeout");
         assert_refused((struct ws_info){.status = 429}, "limited");
+        assert_refused((struct ws_info){.status = 403, .why = networks_denied}, "denied");
+        assert_refused(
+                (struct ws_info){.proxy_fault = WS_PROXY_UNTRUSTED, .ended_by = WS_SIDE_SERVER},
+                "proxy_untrusted");
+        assert_refused((struct ws_info){.proxy_fault = WS_PROXY_WRONG, .ended_by = WS_SIDE_CLIENT},
+                       "proxy_header");
         assert_refused((struct ws_info){.ended_by = WS_SIDE_CLIENT}, "gone");
         assert_refused((struct ws_info){.ended_by = WS_SIDE_SERVER}, "ending");
         /* A page is none, and neither is a redirection. */
