@@ -4,7 +4,8 @@
 #
 #   CC CFLAGS CPPFLAGS LDFLAGS LDLIBS   the compiler and what it is given besides our own flags
 #   PREFIX DESTDIR                      where `make install` installs, and below which root
-#   FLAVOUR                             release, debug, clang, asan or tsan: each has its directory
+#   FLAVOUR                             release, debug, clang, asan, tsan, fuzz or coverage: each
+#                                       has its directory
 #   V=1                                 show commands, and all that the tests print
 
 VERSION := 0.1.0
@@ -15,8 +16,10 @@ PREFIX ?= /usr/local
 OBJCOPY ?= objcopy
 # Debian's modules for Python belong to Debian's Python.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
-ifeq ($(FLAVOUR) $(origin CC),clang default)
+ifneq ($(filter clang fuzz,$(FLAVOUR)),)
+ifeq ($(origin CC),default)
 CC := clang
+endif
 endif
 export CC CPPFLAGS PYTHON
 export PYTHONDONTWRITEBYTECODE := 1
@@ -58,7 +61,7 @@ INTEROP := $(sort $(wildcard tests/interop/*_test.sh tests/interop/*_test.py))
 # The library beside asyncio; it does all back ends by itself.
 ORACLE := tests/oracle/oracle_test.py
 BENCH_TESTS := $(sort $(wildcard tests/bench/*_test.py))
-TOOLS := $(sort $(wildcard tests/lint/*_test.sh tests/lint/*_test.py))
+TOOLS := $(sort $(wildcard tests/lint/*_test.sh tests/lint/*_test.py tests/mutation/*_test.py))
 
 PUBLIC := $(wildcard common/await/*.h)
 MAN := $(wildcard common/man/*.3 client/*.1 client/bench/*.1 server/*.8)
@@ -71,9 +74,13 @@ OBJ := $(BUILD)/obj
 optimise.debug := -O0 -g3
 optimise.asan := -O1 -g
 optimise.tsan := -O1 -g
+optimise.fuzz := -O1 -g
+optimise.coverage := -O0 -g
 CFLAGS ?= $(or $(optimise.$(FLAVOUR)),-O2 -g)
 # _FORTIFY_SOURCE warns where nothing is optimised.
-harden := -fstack-protector-strong \
+# Shadow stacks (the other half of -fcf-protection) know nothing of tasks' stacks.
+harden := -fstack-protector-strong -fstack-clash-protection \
+	$(if $(filter x86_64,$(shell uname -m)),-fcf-protection=branch) \
 	$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 sanitize := -fno-sanitize-recover=all -fno-omit-frame-pointer
 flavour.release := $(harden)
@@ -81,7 +88,9 @@ flavour.clang := $(harden)
 flavour.debug := -fno-omit-frame-pointer
 flavour.asan := $(sanitize) -fsanitize=address,undefined
 flavour.tsan := $(sanitize) -fsanitize=thread
-$(if $(flavour.$(FLAVOUR)),,$(error FLAVOUR is release, debug, clang, asan or tsan))
+flavour.fuzz := $(sanitize) -fsanitize=address,undefined,fuzzer-no-link
+flavour.coverage := --coverage -fprofile-update=atomic
+$(if $(flavour.$(FLAVOUR)),,$(error FLAVOUR is release, debug, clang, asan, tsan, fuzz or coverage))
 
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wcast-qual -Wvla $(if $(filter true,$(CI)),-Werror)
@@ -163,13 +172,16 @@ wsbench_unit := $(filter $(BUILD)/tests/bench/%,$(unit))
 $(wsbench_unit): $(filter-out %/main.o,$(wsbench_o))
 # A test may stand between the library and functions of the C library, and says so: "Wraps: NAMES".
 wraps = $(patsubst %,-Wl$(comma)--wrap=%,\
-	$(shell sed -n 's:^/\* Wraps\: \(.*\)\. \*/$$:\1:p' $(@:$(BUILD)/tests/%=tests/unit/%.c)))
+	$(shell sed -n 's:^/\* Wraps\: \(.*\)\. \*/$$:\1:p' \
+	$(wildcard $(@:$(BUILD)/tests/%=tests/unit/%.c) $(@:$(BUILD)/tests/%=tests/fuzz/%.c))))
 $(unit): private extra = $(cmocka_libs) $(wraps)
 $(wsbench_unit): private extra += $(OBJ)/common.a $(jansson_libs) -lm
 $(filter $(BUILD)/tests/server/%,$(unit)): private extra += $(OBJ)/common.a $(jansson_libs) $(crypt_libs)
-# Without libFuzzer they replay inputs made beforehand.
-$(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/common.a
-$(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = -DFUZZ_REPLAY
+# A fuzzer takes what it needs of the programs. Without libFuzzer it replays its corpus.
+$(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/programs.a $(OBJ)/common.a
+$(if $(filter fuzz,$(FLAVOUR)),,$(fuzz): $(OBJ)/tests/fuzz/replay.o)
+$(fuzz): private extra = $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer) $(jansson_libs) $(crypt_libs) $(edit_libs) -lm $(wraps)
+$(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = $(jansson_cflags) $(edit_cflags)
 
 $(programs) $(examples) $(scenarios) $(benches) $(unit) $(fuzz):
 	@mkdir -p $(@D)
@@ -177,6 +189,10 @@ $(programs) $(examples) $(scenarios) $(benches) $(unit) $(fuzz):
 
 # All of the library, for our own programs.
 $(OBJ)/common.a: $(common_o) $(cli_o)
+	@rm -f $@ && $(AR) rcs $@ $^
+
+# All but what makes programs of them.
+$(OBJ)/programs.a: $(server_parts_o) $(filter-out %/main.o,$(client_o) $(wsbench_o))
 	@rm -f $@ && $(AR) rcs $@ $^
 
 # One object, in which only what is marked AW_API is still global.
@@ -208,16 +224,17 @@ quote = '$(subst ','\'',$(1))'
 
 # The packages that are missing: all goals need what it takes to build, some need more. Who builds
 # and installs has packages installed by nobody but himself; who runs or tests wants to see it run.
-installing := deps run demo test asan loops tsan prometheus testssl lint check-all page-% deploy-test conformance bench% %/tested
+# Each has a group of packages of its name.
+alone := prometheus testssl lint fuzz analyze valgrind coverage
+installing := deps run demo test asan loops tsan soak neighbours check-all page-% deploy-test conformance mutation bench% %/tested \
+	$(alone) fuzzed
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
-		build $(if $(filter test %/tested page-% deploy-test bench% conformance,$(MAKECMDGOALS)),test \
+		build $(if $(filter test %/tested page-% deploy-test bench% conformance mutation soak neighbours,$(MAKECMDGOALS)),test \
 		$(if $(filter true,$(CI)),peers)) \
 		$(if $(filter page-%,$(MAKECMDGOALS)),page) \
-		$(if $(filter prometheus deploy-test,$(MAKECMDGOALS)),prometheus) \
-		$(if $(filter deploy-test,$(MAKECMDGOALS)),deploy) \
-		$(if $(filter testssl,$(MAKECMDGOALS)),testssl) \
-		$(if $(filter lint,$(MAKECMDGOALS)),lint) $(if $(filter bench%,$(MAKECMDGOALS)),bench)
+		$(if $(filter deploy-test,$(MAKECMDGOALS)),prometheus deploy) \
+		$(filter $(alone),$(MAKECMDGOALS)) $(if $(filter bench%,$(MAKECMDGOALS)),bench)
 
 # Running.
 
@@ -245,13 +262,15 @@ suite.debug := $(suite.release)
 suite.clang := $(cases)
 suite.asan := $(cases) $(ORACLE) $(BENCH_TESTS) $(E2E)
 suite.tsan := $(addprefix $(BUILD)/tests/,$(THREADS))
+# What is installed is nobody's to count.
+suite.coverage := $(cases) $(ORACLE) $(filter-out %/install_test.py,$(E2E))
 suite := $(suite.$(FLAVOUR))
 # In CI nothing may be skipped, but for what cannot be under a sanitizer.
 strict := $(and $(filter true,$(CI)),$(filter release,$(FLAVOUR)),--strict)
-limit := $(if $(filter asan tsan,$(FLAVOUR)),180,60)
+limit := $(if $(filter asan tsan coverage,$(FLAVOUR)),180,60)
 in_tests = env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) CERTS=build/certs \
 	NODE_PATH=$(call quote,$(CURDIR)/build/npm/node_modules) $(PYTHON)
-run_tests = $(in_tests) tests/run $(V:%=-v) $(strict) -t $(limit) $(suite) && touch $(BUILD)/tested
+run_tests = $(in_tests) tests/run $(V:%=-v) $(strict) -t $(limit) $(if $(under),--under $(call quote,$(under))) $(suite) && touch $(BUILD)/tested
 tested := $(programs) $(library) $(examples) build/certs/localhost.pem \
 	$(filter $(BUILD)/%,$(subst :, ,$(suite))) \
 	$(if $(filter $(BENCH_TESTS),$(suite)),$(BUILD)/bench/limit) \
@@ -267,7 +286,7 @@ test: $(tested) ## run all tests; V=1 shows all that they print
 
 # The same for those who do not mind if nothing has changed since.
 $(BUILD)/tested: $(tested) $(wildcard tests/run tests/e2e/* tests/oracle/* tests/interop/* tests/lint/* \
-	tests/bench/*_test.py)
+	tests/bench/*_test.py tests/mutation/*)
 	@$(run_tests)
 
 build/certs/localhost.pem: | deps
@@ -288,13 +307,47 @@ asan: ## run the tests under AddressSanitizer, UBSan and LeakSanitizer
 prometheus: | deps ## scrape wsechod with a real Prometheus, and check the dashboard's queries
 	+@$(MAKE) test suite='$(wildcard tests/monitor/*_test.py)'
 
+# For minutes rather than seconds, so CI runs each for one: see check-all.
+duration := 600
+soak: $(programs) build/certs/localhost.pem ## 2,000 mixed clients, workers killed, reloads: duration=600 seconds
+	@DURATION=$(duration) $(in_tests) tests/run -v -t $$(($(duration) + 120)) tests/soak/soak_test.py
+
+neighbours: $(programs) build/certs/localhost.pem ## attacks beside clients that behave well, and what these notice
+	@$(in_tests) tests/run -v -t 1200 tests/soak/neighbours_test.py
+
 # It takes a minute or two.
 testssl: | deps ## let testssl.sh look at the server's TLS
-	+@$(MAKE) test suite='$(wildcard tests/tls/*_test.py)' limit=300
+	+@$(MAKE) test suite='$(wildcard tests/tls/*_test.py)' limit=660
 
 # The first of the back ends is the one that `test` runs the programs on.
 loops: ## run the tests of both programs on the other back ends, libuv and poll
 	+@$(MAKE) test suite='$(foreach loop,uv poll,$(addprefix $(loop):,$(E2E) $(INTEROP)))'
+
+fuzz: | deps ## run the fuzzers, two at once: time=60 (seconds for each), only="http url"
+	+@$(MAKE) FLAVOUR=fuzz fuzzed
+
+fuzzed: $(fuzz)
+	@tests/fuzz/run --time $(or $(time),60) --work $(BUILD)/corpus \
+		$(if $(only),$(only:%=$(BUILD)/tests/%_fuzz),$(fuzz))
+
+analyze: | deps ## look for faults with gcc -fanalyzer and cppcheck: files="client/*.c" (all)
+	@FLAGS=$(call quote,$(language)) $(PYTHON) tests/lint/analyze.py $(files)
+
+memcheck := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+	--show-leak-kinds=definite
+
+# The first of the back ends alone. What it does not know yet (pidfd_open(2)) is skipped.
+valgrind: | deps ## run the unit tests under Valgrind's memcheck
+	+@$(MAKE) test strict= limit=600 under=$(call quote,$(memcheck)) \
+		suite='$(filter-out ev:% uv:% poll:% %_fuzz,$(cases)) $(filter ev:%,$(cases))'
+
+hardening: $(programs) $(library) ## verify how the programs and the library were built
+	@$(PYTHON) tests/lint/hardening.py $(programs) $(library)
+
+coverage: | deps ## tell how much of the code the tests run; it fails below 90 %
+	@mkdir -p build/coverage && find build/coverage -name '*.gcda' -delete
+	+@$(MAKE) FLAVOUR=coverage test
+	@$(PYTHON) tests/lint/coverage.py build/coverage/obj
 
 tsan: ## run the tests of threads under ThreadSanitizer
 	+@$(MAKE) FLAVOUR=tsan test
@@ -321,21 +374,33 @@ page-picture: $(browsing) ## make the README's picture anew, server/page/page.pn
 lint: $(library) ## check format, style, borders, awaits and exported symbols
 	@BUILD=$(BUILD) FLAGS=$(call quote,$(language)) tests/lint/run
 
-check-all: ## everything: tests on each back end, lint, sanitizers, clang, examples, demo
+check-all: ## everything: tests on each back end, analysis, sanitizers, fuzzers, clang, demo
 	+@$(MAKE) lint
 	+@$(MAKE) $(BUILD)/tested
 	+@$(MAKE) loops
 	+@$(MAKE) prometheus
 	+@$(MAKE) testssl
 	+@$(MAKE) page-test
+	+@$(MAKE) soak duration=60
+	+@$(MAKE) neighbours
 	+@$(MAKE) deploy-test
 	+@$(MAKE) asan
 	+@$(MAKE) tsan
+	+@$(MAKE) analyze
+	+@$(MAKE) hardening
+	+@$(MAKE) valgrind
+	+@$(MAKE) coverage
+	+@$(MAKE) fuzz
 	+@$(MAKE) FLAVOUR=clang all examples && $(MAKE) FLAVOUR=clang test
 	+@$(MAKE) examples demo
 
 distro: ## run the tests on a bare Debian, as root: release=trixie, where=/var/tmp (1 GB)
 	+@tests/distro $(release) $(where)
+
+# In a copy of the tree, which has all mutants of the sample built in: see tests/mutation.
+mutation: | deps ## see what the tests notice: count=200, seed=1, only=common/ws, minutes=60
+	@$(PYTHON) tests/mutation/run.py $(count:%=--count %) $(seed:%=--seed %) $(only:%=--only %) \
+		$(minutes:%=--minutes %) $(again:%=--again %) $(with:%=--%) $(cases) $(ORACLE) $(E2E)
 
 # What its peers in C++ and Go need may not be here: they are skipped then, with a word.
 judged := $(programs) $(lws_peers) build/npm/stamp build/certs/localhost.pem
@@ -435,6 +500,7 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all deps run demo examples certs test asan loops tsan prometheus testssl lint check-all page-test page-picture deploy-test distro \
-	conformance bench bench-await bench-await-instructions bench-instructions \
+.PHONY: all deps run demo examples certs fuzz fuzzed analyze valgrind hardening coverage test asan loops tsan prometheus testssl soak neighbours lint check-all page-test \
+	page-picture deploy-test distro \
+	conformance mutation bench bench-await bench-await-instructions bench-instructions \
 	install uninstall clean help FORCE

@@ -17,7 +17,7 @@ hide_line(struct above *above)
         if (above->editor != NULL && above->editing)
                 editor_hide(above->editor);
         else if (above->prompted)
-                screen_puts(above->screen, "\n");
+                screen_puts(above->screen, "\r  \r");
         else if (above->editor != NULL)
                 screen_puts(above->screen, "\r\033[K");
         above->prompted = false;

@@ -18,12 +18,15 @@
 static async int
 run_ping(struct session *session, char *text)
 {
-        if (terminal_ping(session->terminal, text) == 0)
+        if (session->reconnecting)
+                errno = EPIPE;
+        else if (terminal_ping(session->terminal, text) == 0)
                 return 0;
-        if (errno == EPIPE)
+        if (errno == EPIPE && session->options->connection.reconnect == 0)
                 return -1;
-        client_say("/ping: %s",
-                   errno == EMSGSIZE ? "a Ping has at most 125 bytes" : strerror(errno));
+        client_say("/ping: %s", errno == EPIPE      ? "there is no connection"
+                                : errno == EMSGSIZE ? "a Ping has at most 125 bytes"
+                                                    : strerror(errno));
         return 0;
 }
 
@@ -148,8 +151,11 @@ run_stats(struct session *session, char *text)
                     " message%s, %" PRIu64 " bytes",
                     session->sent, session->sent == 1 ? "" : "s", session->bytes_sent,
                     session->received, session->received == 1 ? "" : "s", session->bytes_received);
-        client_tell("connected to %s for %.1f s", ws_peer(session->ws),
-                    (double)terminal_age(session->terminal) / (double)AW_SECOND);
+        if (session->reconnecting)
+                client_tell("not connected");
+        else
+                client_tell("connected to %s for %.1f s", ws_peer(session->ws),
+                            (double)terminal_age(session->terminal) / (double)AW_SECOND);
         return 0;
 }
 
@@ -207,18 +213,23 @@ command_run(struct session *session, char *line)
 }
 
 const wchar_t *
-command_complete(const wchar_t *text, size_t length)
+command_complete(const wchar_t *text, size_t length, char choices[KEYS_CHOICES_SIZE])
 {
         const wchar_t *rest = NULL;
+        size_t found = 0, used = 0;
 
-        if (length < 2 || text[0] != L'/')
-                return length > 0 && text[0] == L'/' ? NULL : L"\t";
+        choices[0] = '\0';
+        if (length == 0 || text[0] != L'/')
+                return L"\t";
         for (size_t i = 0; i < COMMANDS; i++) {
                 if (wcsncmp(text + 1, commands[i].wide_name, length - 1) != 0)
                         continue;
-                if (rest != NULL)
-                        return NULL;
+                found++;
                 rest = commands[i].wide_name + length - 1;
+                used += (size_t)snprintf(choices + used, KEYS_CHOICES_SIZE - used, "%s/%s",
+                                         used == 0 ? "" : "  ", commands[i].name);
         }
-        return rest;
+        if (found == 1)
+                choices[0] = '\0';
+        return found == 1 ? rest : NULL;
 }

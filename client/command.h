@@ -7,6 +7,7 @@
 #include <wchar.h>
 
 #include "await/task.h"
+#include "keys.h"
 
 struct session;
 
@@ -16,7 +17,8 @@ struct session;
  */
 async int command_run(struct session *session, char *line);
 
-/* What to add to a line so that it names a command; or NULL. */
-const wchar_t *command_complete(const wchar_t *text, size_t length);
+/* What to add to a line so that it names a command; or NULL, and the commands that it may become. */
+const wchar_t *command_complete(const wchar_t *text, size_t length,
+                                char choices[KEYS_CHOICES_SIZE]);
 
 #endif

@@ -33,6 +33,7 @@ struct editor {
         bool color;
         bool marks; /* around a paste */
         void (*complain)(const char *why);
+        void (*tell)(const char *line);
         struct aw_stream *input; /* of the line that is read */
         struct aw_lock *lock;
         char bytes[1024]; /* of the input: from begin to end */
@@ -93,15 +94,6 @@ next_character(struct editor *editor, wchar_t *out)
         return 1;
 }
 
-/* What would make the line too long is left out. */
-static bool
-fits(struct editor *editor, wchar_t c)
-{
-        const LineInfoW *line = el_wline(editor->el);
-
-        return c < L' ' || c == 0x7f || (size_t)(line->lastchar - line->buffer) < editor->keys.max;
-}
-
 /* Draws nothing before those who have hidden the line show it again, nor while nobody sees it. */
 static async int
 wait_for_turn(struct editor *editor)
@@ -111,6 +103,20 @@ wait_for_turn(struct editor *editor)
                 return -1;
         aw_lock_release(editor->lock);
         return 0;
+}
+
+/* What was found out while a key was dealt with. */
+static void
+tell_later(struct editor *editor)
+{
+        struct keys *keys = &editor->keys;
+
+        if (keys->complaint != NULL)
+                editor->complain(keys->complaint);
+        if (keys->choices[0] != '\0')
+                editor->tell(keys->choices);
+        keys->complaint = NULL;
+        keys->choices[0] = '\0';
 }
 
 /* libedit's way to a key. It draws nothing while this waits. */
@@ -126,12 +132,10 @@ get_character(EditLine *el, wchar_t *out)
         /* The terminal's modes are not its business any more: it would wait to set them. */
         el_wset(el, EL_EDITMODE, 0);
         editor->waiting = true;
-        if (editor->keys.complaint != NULL)
-                editor->complain(editor->keys.complaint);
-        editor->keys.complaint = NULL;
+        tell_later(editor);
         do
                 result = await(next_character(editor, out));
-        while (result == 1 && !fits(editor, *out));
+        while (result == 1 && !keys_fit(el, *out));
         if (result == 1 && await(wait_for_turn(editor)) == -1)
                 result = -1;
         if (result == 1)
@@ -370,6 +374,7 @@ set_up(struct editor *editor, const struct editor_options *options)
         editor->keys = (struct keys){
                 .editor = editor, .max = EDITOR_LINE_MAX, .complete = options->complete};
         editor->complain = options->complain;
+        editor->tell = options->tell;
         el_wset(el, EL_EDITOR, L"emacs");
         el_wset(el, EL_HIST, history_w, history_of(options->history));
         el_wset(el, EL_PROMPT_ESC, prompt, LITERAL);

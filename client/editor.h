@@ -12,6 +12,7 @@
 
 #include "await/stream.h"
 #include "await/sync.h"
+#include "keys.h"
 
 struct editor;
 struct history_lines;
@@ -24,10 +25,11 @@ struct editor_options {
         struct screen *screen;
         struct history_lines *history;
         bool color;
-        /* TAB at the end of what stands before it: what to add to that, or NULL. Borrowed. */
-        const wchar_t *(*complete)(const wchar_t *text, size_t length);
+        keys_complete *complete; /* TAB */
         /* Says why something was not done. */
         void (*complain)(const char *why);
+        /* Tells what somebody asked for. */
+        void (*tell)(const char *line);
 };
 
 /*

@@ -46,9 +46,8 @@ json_add_data(json_t *event, const uint8_t *data, size_t length, bool text)
         free(base64);
 }
 
-/* Text of the network, which need not be UTF-8. */
-static json_t *
-any_text(const char *text, size_t length)
+json_t *
+json_any_text(const char *text, size_t length)
 {
         json_t *string = json_stringn(text, length);
 
@@ -74,8 +73,8 @@ json_add_head(json_t *event, const char *head)
                 while (value < end && (*value == ' ' || *value == '\t'))
                         value++;
                 field = json_array();
-                json_array_append_new(field, any_text(name, (size_t)(colon - name)));
-                json_array_append_new(field, any_text(value, (size_t)(end - value)));
+                json_array_append_new(field, json_any_text(name, (size_t)(colon - name)));
+                json_array_append_new(field, json_any_text(value, (size_t)(end - value)));
                 json_array_append_new(fields, field);
         }
         json_object_set_new(event, "headers", fields);
@@ -94,13 +93,14 @@ json_add_tls(json_t *event, const char *secure)
                 return;
         }
         tls = json_object();
-        cipher = secure[version] == ',' ? secure + version + 2 : "";
+        cipher = strncmp(secure + version, ", ", 2) == 0 ? secure + version + 2 : "";
         subject = strstr(secure, mark);
-        json_object_set_new(tls, "version", any_text(secure, version));
-        json_object_set_new(tls, "cipher", any_text(cipher, strcspn(cipher, "\n")));
+        json_object_set_new(tls, "version", json_any_text(secure, version));
+        json_object_set_new(tls, "cipher", json_any_text(cipher, strcspn(cipher, "\n")));
         if (subject != NULL) {
                 subject += strlen(mark);
-                json_object_set_new(tls, "subject", any_text(subject, strcspn(subject, ";\n")));
+                json_object_set_new(tls, "subject",
+                                    json_any_text(subject, strcspn(subject, ";\n")));
         }
         json_object_set_new(event, "tls", tls);
 }

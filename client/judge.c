@@ -207,6 +207,10 @@ judge_end(struct session *session)
                 tell_not_answered(session);
         if (session->stopped || judge_has_come(session))
                 return CLIENT_OK;
+        if (session->ws == NULL) {
+                client_say("there was no connection yet");
+                return CLIENT_CONNECTION;
+        }
         if (ending->has_expected)
                 return not_expected(session);
         if (ending->count > 0 && (session->closing || !session->ended))

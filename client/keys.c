@@ -11,6 +11,8 @@
 #define PASTE_END   L"\033[201~"
 #define END_LENGTH  ((size_t)6)
 
+#define CONTROL(letter) ((letter)&0x1f)
+
 static struct keys *
 keys_of(EditLine *el)
 {
@@ -93,7 +95,8 @@ static unsigned char
 take_paste(EditLine *el, wint_t key)
 {
         struct keys *keys = keys_of(el);
-        struct paste paste = {.max = keys->max - line_length(el)};
+        size_t length = line_length(el);
+        struct paste paste = {.max = length < keys->max ? keys->max - length : 0};
         wchar_t c;
         bool ended = false;
 
@@ -145,12 +148,13 @@ static unsigned char
 complete(EditLine *el, wint_t key)
 {
         const LineInfoW *line = el_wline(el);
+        struct keys *keys = keys_of(el);
         const wchar_t *rest =
-                keys_of(el)->complete(line->buffer, (size_t)(line->cursor - line->buffer));
+                keys->complete(line->buffer, (size_t)(line->cursor - line->buffer), keys->choices);
 
         (void)key;
         if (rest == NULL)
-                return CC_ERROR;
+                return keys->choices[0] == '\0' ? CC_ERROR : CC_NORM;
         el_winsertstr(el, rest);
         return CC_REFRESH;
 }
@@ -201,4 +205,15 @@ keys_bind(EditLine *el, struct keys *keys)
         if (end_of_file[0] != L'\0')
                 el_wset(el, EL_BIND, end_of_file, L"end-or-delete", NULL);
         return sequences;
+}
+
+bool
+keys_fit(EditLine *el, wchar_t key)
+{
+        /* What takes text from elsewhere: quoted, completed, or deleted before. */
+        static const wchar_t adding[] = {CONTROL('V'), CONTROL('I'), CONTROL('Y'), L'\0'};
+
+        if (line_length(el) < keys_of(el)->max)
+                return true;
+        return (key < L' ' || key == 0x7f) && wcschr(adding, key) == NULL;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,7 +20,7 @@ struct printer {
         const struct printing_options *options;
         struct aw_stream *stream;
         struct terminal *session; /* a session at the terminal; or NULL */
-        bool terminal;
+        bool terminal, has_reader;
         char end; /* of a message */
 };
 
@@ -27,6 +28,7 @@ struct printer *
 print_open(const struct printing_options *options, bool null, struct terminal *session)
 {
         struct printer *printer = calloc(1, sizeof(*printer));
+        struct stat status;
 
         if (printer != NULL)
                 printer->stream = aw_stream_open(STDOUT_FILENO, NULL);
@@ -38,8 +40,17 @@ print_open(const struct printing_options *options, bool null, struct terminal *s
         printer->options = options;
         printer->session = session;
         printer->terminal = isatty(STDOUT_FILENO) == 1;
+        printer->has_reader =
+                printer->terminal || (fstat(STDOUT_FILENO, &status) == 0 &&
+                                      (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)));
         printer->end = null ? '\0' : '\n';
         return printer;
+}
+
+bool
+print_has_reader(const struct printer *printer)
+{
+        return printer->has_reader;
 }
 
 static async int

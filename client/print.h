@@ -24,6 +24,9 @@ async int print_received(struct printer *printer, const struct ws_message *messa
 /* Prints text as it is. 0, or -1 with errno. */
 async int print_text(struct printer *printer, const char *text, size_t length);
 
+/* Whether somebody reads what is printed, at their own speed: not if it is a file. */
+bool print_has_reader(const struct printer *printer);
+
 /* Waits until all of it is written. 0, or -1 with errno. */
 async int print_finish(struct printer *printer);
 

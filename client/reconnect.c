@@ -10,6 +10,7 @@
 
 #include "connect.h"
 #include "report.h"
+#include "terminal.h"
 
 /* The first pause; each next one is twice as long, up to --reconnect. */
 #define FIRST_PAUSE (500 * AW_MILLISECOND)
@@ -37,6 +38,7 @@ pause_before_next(struct session *session, const char *why)
         pause = jittered(session->pause);
         session->pause = session->pause < max / 2 ? 2 * session->pause : max;
         client_say("%s: trying again in %.1f s", why, (double)pause / AW_SECOND);
+        await(report_reconnect(session->report, session->printer, why, pause));
         return await(aw_sleep(pause));
 }
 
@@ -57,7 +59,11 @@ connect_again(struct session *session)
         struct aw_error error;
         struct ws *ws;
 
-        while ((ws = await(connector_connect(session->connector, &error))) == NULL) {
+        for (;;) {
+                report_start(session->report);
+                ws = await(connector_connect(session->connector, &error));
+                if (ws != NULL)
+                        break;
                 if (session->options->connection.reconnect == 0 || !is_passing(&error)) {
                         session_fail(session, client_refused(&error, session->connector));
                         return NULL;
@@ -71,11 +77,28 @@ connect_again(struct session *session)
         return ws;
 }
 
+bool
+reconnect_is_early(const struct session *session)
+{
+        return session->terminal != NULL && session->options->connection.reconnect > 0;
+}
+
 async int
 reconnect_first(struct session *session)
 {
-        session->ws = await(connect_again(session));
-        return session->ws == NULL ? -1 : 0;
+        struct ws *ws;
+
+        session->reconnecting = session->reported = true;
+        ws = await(connect_again(session));
+        if (ws == NULL)
+                return -1;
+        session->ws = ws;
+        session->reconnecting = session->reported = false;
+        session->active = aw_loop_now();
+        if (reconnect_is_early(session))
+                terminal_greet(session->terminal);
+        aw_event_set(&session->reopened);
+        return 0;
 }
 
 /* The server has closed because it was done, or what we wanted has come. */

@@ -5,6 +5,9 @@
 
 #include "session.h"
 
+/* Whether somebody at a terminal may type before there is a connection: there will be one, one day. */
+bool reconnect_is_early(const struct session *session);
+
 /*
  * Opens the session's first connection. 0, or -1: there will be none, as was said and is the
  * session's failure.

@@ -9,6 +9,7 @@
 #include "report.h"
 
 #include "await/log.h"
+#include "frame.h"
 #include "json.h"
 #include "print.h"
 #include "session.h"
@@ -138,17 +139,6 @@ see_step(void *argument, enum ws_step step, const char *text)
 
 /* Frames. */
 
-static const char *
-frame_name(unsigned opcode)
-{
-        static const char *const names[16] = {
-                [0] = "continuation", [1] = "text", [2] = "binary",
-                [8] = "close",        [9] = "ping", [10] = "pong",
-        };
-
-        return names[opcode & 15] == NULL ? "reserved" : names[opcode & 15];
-}
-
 /* To a text that is not longer than PENDING_MAX. */
 static void
 keep_more(char **text, size_t *length, const char *more, size_t size)
@@ -162,30 +152,6 @@ keep_more(char **text, size_t *length, const char *more, size_t size)
         *length += size;
 }
 
-/* What is told of a frame, to be freed. The bytes of the code are not for the eyes. */
-static char *
-frame_line(const struct ws_frame *frame)
-{
-        const char *mark = frame->sent ? ">" : "<", *more = frame->final ? "" : ", more follows";
-        size_t skip = frame->opcode == 8 && frame->length >= 2 ? 2 : 0;
-        char *line = NULL;
-        int length;
-
-        if (skip > 0)
-                length = asprintf(&line, "%s close %u%s%.*s", mark,
-                                  (unsigned)frame->payload[0] << 8 | frame->payload[1],
-                                  frame->length > skip ? " " : "", (int)(frame->length - skip),
-                                  (const char *)frame->payload + skip);
-        else if (frame->payload != NULL)
-                length = asprintf(&line, "%s %s%s%.*s", mark, frame_name(frame->opcode),
-                                  frame->length > 0 ? ": " : "", (int)frame->length,
-                                  (const char *)frame->payload);
-        else
-                length = asprintf(&line, "%s %s, %" PRIu64 " bytes%s", mark,
-                                  frame_name(frame->opcode), frame->length, more);
-        return length == -1 ? NULL : line;
-}
-
 /*
  * A server may send frames in the segment of its response: they are told when it was told that the
  * connection is open.
@@ -193,7 +159,7 @@ frame_line(const struct ws_frame *frame)
 static void
 tell_frame(struct report *report, const struct ws_frame *frame)
 {
-        char *line = frame_line(frame);
+        char *line = frame_describe(frame);
 
         if (line == NULL || report->told)
                 client_tell("%s", line == NULL ? "out of memory" : line);
@@ -252,10 +218,30 @@ report_create(const struct client_options *options)
         report->options = options;
         report->observer =
                 (struct ws_observer){.step = see_step, .frame = see_frame, .argument = report};
-        report->begin = report->last = now_ns();
+        report->begin = now_ns();
+        report_start(report);
+        return report;
+}
+
+static void
+forget_connection(struct report *report)
+{
+        free(report->address);
+        free(report->secure);
+        free(report->response);
+        free(report->body);
+        json_decref(report->faults);
+        report->address = report->secure = report->response = report->body = NULL;
+        report->faults = NULL;
+}
+
+void
+report_start(struct report *report)
+{
+        forget_connection(report);
+        report->last = now_ns();
         for (int i = 0; i < TIMES; i++)
                 report->ms[i] = -1;
-        return report;
 }
 
 void
@@ -263,11 +249,7 @@ report_free(struct report *report)
 {
         if (report == NULL)
                 return;
-        free(report->address);
-        free(report->secure);
-        free(report->response);
-        free(report->body);
-        json_decref(report->faults);
+        forget_connection(report);
         free(report->early);
         free(report->pending);
         free(report);
@@ -314,6 +296,19 @@ report_pings(struct report *report, struct printer *printer)
                         break;
         }
         return 0;
+}
+
+async void
+report_reconnect(struct report *report, struct printer *printer, const char *why, int64_t pause)
+{
+        json_t *event;
+
+        if (!report->options->printing.json)
+                return;
+        event = json_event("reconnect");
+        json_object_set_new(event, "wait", json_real((double)pause / AW_SECOND));
+        json_object_set_new(event, "reason", json_any_text(why, strlen(why)));
+        await(print_json(report, printer, json_line(event)));
 }
 
 static void

@@ -19,6 +19,13 @@ void report_free(struct report *report); /* NULL does nothing */
 /* For ws_connect(); NULL: nobody asked for that. */
 const struct ws_observer *report_observer(const struct report *report);
 
+/* We set out to connect: times count from here, and what was before is forgotten. */
+void report_start(struct report *report);
+
+/* There was no connection, or it is lost; the next attempt comes after this pause. */
+async void report_reconnect(struct report *report, struct printer *printer, const char *why,
+                            int64_t pause);
+
 /* There is a connection. */
 async void report_open(struct report *report, struct printer *printer, const struct ws *ws,
                        const char *url);

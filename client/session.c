@@ -15,6 +15,9 @@
 /* For the Close of a server that has been waited for long enough, or that broke the rules. */
 #define LAST_CLOSE_TIME (200 * AW_MILLISECOND)
 
+/* A reader who takes what we print within this time keeps nobody waiting. */
+#define READER_PAUSE (10 * AW_MILLISECOND)
+
 /* For what the server still says after our Close, up to its own. */
 #define CLOSE_TIME (5 * AW_SECOND)
 
@@ -187,6 +190,17 @@ print_failed(struct session *session)
         return -1;
 }
 
+/* For how long we have waited for those who read our output, and not for the server. */
+static int64_t
+waited_for_readers(const struct session *session)
+{
+        int64_t pause = session->printing && print_has_reader(session->printer)
+                                ? aw_loop_now() - session->printing_since
+                                : 0;
+
+        return session->reader_time + (pause >= READER_PAUSE ? pause : 0);
+}
+
 /* A message: printed, unless we have what we wanted, and counted. */
 static async int
 take_message(struct session *session, const struct ws_message *message)
@@ -196,10 +210,12 @@ take_message(struct session *session, const struct ws_message *message)
         if (session->stopped || session->status == CLIENT_UNEXPECTED || judge_has_come(session))
                 return 0;
         session->printing = true;
+        session->printing_since = aw_loop_now();
         result = await(
                 report_message(session->report, session->printer, message, session->received + 1));
         if (result == 0 && !session->from_input)
                 result = await(print_finish(session->printer));
+        session->reader_time = waited_for_readers(session);
         session->printing = false;
         if (result == -1)
                 return print_failed(session);
@@ -215,6 +231,9 @@ print_what_comes(void *argument)
         struct session *session = argument;
         struct ws_message message;
 
+        /* Who cannot connect has said why, and the session has failed, or somebody wants to leave. */
+        if (session->ws == NULL && await(reconnect_first(session)) == -1)
+                return 0;
         do {
                 while (await(ws_receive(session->ws, &message, AW_NEVER)) == 0)
                         if (await(take_message(session, &message)) == -1)
@@ -237,6 +256,8 @@ has_progress(struct session *session)
         struct ws_traffic traffic;
         bool progress;
 
+        if (session->ws == NULL)
+                return false;
         ws_traffic(session->ws, &traffic);
         progress = traffic.received != session->traffic.received ||
                    traffic.sent != session->traffic.sent;
@@ -329,6 +350,7 @@ hear_the_server_out(struct session *session, struct aw_task *printing)
         int64_t timeout = session->options->connection.timeout;
         int64_t silence = timeout > 0 && timeout < CLOSE_TIME ? timeout : CLOSE_TIME;
         aw_time begin = aw_loop_now(), now = begin;
+        int64_t readers = waited_for_readers(session);
 
         session->active = begin;
         while (!aw_task_done(printing) && !in_a_hurry(session)) {
@@ -338,7 +360,8 @@ hear_the_server_out(struct session *session, struct aw_task *printing)
                 if (has_progress(session) || (session->printing && session->from_input))
                         session->active = now;
                 if (now - session->active >= silence ||
-                    (timeout > 0 && now - begin >= timeout && !session->printing)) {
+                    (timeout > 0 &&
+                     now - begin - (waited_for_readers(session) - readers) >= timeout)) {
                         session->unanswered_for =
                                 now - session->active >= silence ? silence : timeout;
                         return;
@@ -401,7 +424,8 @@ session_run(struct session *session)
         enum client_status status;
         struct aw_timeout timeout;
 
-        if (await(reconnect_first(session)) == -1)
+        session->reconnecting = session->reported = reconnect_is_early(session);
+        if (!session->reconnecting && await(reconnect_first(session)) == -1)
                 return session->failed ? session->status : CLIENT_LOCAL;
         session_set_close(session, session->options->ending.code, session->options->ending.reason);
         if (session->terminal != NULL && terminal_begin(session->terminal, session) == -1)
@@ -415,6 +439,7 @@ session_run(struct session *session)
         if (!session->reported)
                 await(report_close(session->report, session->printer, session->ws));
         aw_timeout_exit(&timeout, 0);
-        await(leave_server(session));
+        if (session->ws != NULL)
+                await(leave_server(session));
         return status;
 }

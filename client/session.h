@@ -17,7 +17,7 @@ struct session {
         const struct client_options *options;
         struct connector *connector;
         async int (*way)(void *session); /* of sending: one of those below */
-        struct ws *ws;
+        struct ws *ws;                   /* NULL: there was none yet, and `reconnecting` is true */
         struct printer *printer;
         struct report *report;
         struct terminal *terminal; /* or NULL */
@@ -28,12 +28,14 @@ struct session {
         bool unsent;     /* the server closed before it took what we had for it */
         bool from_input; /* what is sent comes from standard input, or nothing is: no hurry */
         bool sending;    /* waits for the server to take it */
-        bool printing;   /* waits for those who read our output */
-        bool matched;    /* a message was --expect'ed */
-        bool stopped;    /* by a signal, or --max-time */
-        bool late;       /* the time-out is over */
-        bool leaving;    /* somebody at the terminal wants to */
-        bool closing;    /* we say goodbye */
+        bool printing;   /* waits for those who read our output, */
+        aw_time printing_since;
+        int64_t reader_time;    /* and has done so for so long, in pauses that are noticed */
+        bool matched;           /* a message was --expect'ed */
+        bool stopped;           /* by a signal, or --max-time */
+        bool late;              /* the time-out is over */
+        bool leaving;           /* somebody at the terminal wants to */
+        bool closing;           /* we say goodbye */
         int64_t unanswered_for; /* so long the server did not answer our Close; or 0 */
         unsigned code;          /* of our Close */
         char reason[124];

@@ -297,11 +297,18 @@ complain(const char *why)
         client_say("%s", why);
 }
 
+static void
+tell_asked(const char *line)
+{
+        client_tell("%s", line);
+}
+
 struct terminal *
 terminal_open(const struct client_options *options)
 {
         struct terminal *terminal = calloc(1, sizeof(*terminal));
-        struct editor_options editor = {.complete = command_complete, .complain = complain};
+        struct editor_options editor = {
+                .complete = command_complete, .complain = complain, .tell = tell_asked};
 
         if (terminal != NULL) {
                 terminal->options = options;
@@ -337,11 +344,14 @@ terminal_free(struct terminal *terminal)
 }
 
 /* How: "TLSv1.3" of "TLSv1.3, TLS_AES_256_GCM_SHA384, ...". */
-static void
-greet(const struct terminal *terminal)
+void
+terminal_greet(struct terminal *terminal)
 {
         char description[256];
 
+        terminal->begin = aw_loop_now();
+        if (terminal->options->printing.quiet)
+                return;
         ws_describe(terminal->session->ws, description, sizeof(description));
         client_tell("connected to %s (%.*s). Ctrl-D closes, Ctrl-C quits.",
                     connector_url(terminal->session->connector), (int)strcspn(description, ","),
@@ -367,7 +377,6 @@ terminal_begin(struct terminal *terminal, struct session *session)
         struct aw_stream_options bounds = {.limit = EDITOR_LINE_MAX};
 
         terminal->session = session;
-        terminal->begin = aw_loop_now();
         terminal->input = aw_stream_open(STDIN_FILENO, &bounds);
         terminal->signals = open_terminal_signals();
         if (terminal->input != NULL && terminal->signals != NULL)
@@ -380,8 +389,8 @@ terminal_begin(struct terminal *terminal, struct session *session)
         current = terminal;
         client_set_sink(say_above);
         aw_log_set_sink(log_above);
-        if (!terminal->options->printing.quiet)
-                greet(terminal);
+        if (session->ws != NULL)
+                terminal_greet(terminal);
         return 0;
 }
 

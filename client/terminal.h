@@ -18,10 +18,13 @@ struct terminal *terminal_open(const struct client_options *options);
 void terminal_free(struct terminal *terminal); /* NULL does nothing */
 
 /*
- * The session is open: from now on all that is said, printed, and logged goes through here. 0, or
+ * The session is open, or will be one day: from now on all that is said, printed, and logged goes through here. 0, or
  * -1 after having said why not.
  */
 int terminal_begin(struct terminal *terminal, struct session *session);
+
+/* Tells where it is connected, and how. */
+void terminal_greet(struct terminal *terminal);
 
 /* Gives the terminal back, when what was printed is on it, or at the deadline. */
 async void terminal_end(struct terminal *terminal, aw_time deadline);

@@ -24,7 +24,7 @@ struct lines {
 
 static struct access_log {
         char *path; /* NULL: not open */
-        bool json;
+        bool json, tells;
         pthread_t thread;
         bool started;
 
@@ -193,7 +193,8 @@ reopen_file(void)
         close(access_log.fd);
         access_log.fd = fd;
         access_log.torn = false;
-        aw_log(AW_LOG_INFO, "reopened the access log %s", access_log.path);
+        aw_log(access_log.tells ? AW_LOG_INFO : AW_LOG_DEBUG, "reopened the access log %s",
+               access_log.path);
 }
 
 /* 0, or -1 with errno; then *length is how much of it was written. */
@@ -313,11 +314,12 @@ write_lines(void *unused)
 }
 
 int
-access_log_start(void)
+access_log_start(bool tells)
 {
         sigset_t all, before;
         int error;
 
+        access_log.tells = tells;
         if (access_log.path == NULL)
                 return 0;
         /* Signals are the loop's. */

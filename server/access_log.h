@@ -20,8 +20,11 @@
  */
 int access_log_open(const char *path, const char *place, bool json);
 
-/* Begins to write, after what else may fork. 0, or -1 with errno. Does nothing if none is open. */
-int access_log_start(void);
+/*
+ * Begins to write, after what else may fork. 0, or -1 with errno. Does nothing if none is open. Of
+ * several processes that write to one file, one `tells` when it opens that anew.
+ */
+int access_log_start(bool tells);
 
 /* Writes what waits, for up to 2 seconds, and closes. */
 void access_log_close(void);

@@ -82,7 +82,8 @@ write_connections(FILE *out, const struct admin *admin, struct ws_answer *answer
 
         for (i = 0; i < *admin->count; i++)
                 ws_listener_each(admin->listeners[i], list_connection, &listing);
-        whole = json_pack("{sosI}", "connections", listing.list, "left_out",
+        whole = json_pack("{sIsIsosI}", "worker", (json_int_t)admin->worker, "workers",
+                          (json_int_t)admin->blocks, "connections", listing.list, "left_out",
                           (json_int_t)listing.left_out);
         json_dumpf(whole, out, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
         json_decref(whole);
@@ -176,7 +177,11 @@ admin_answer(const struct ws_request *request, struct ws_answer *answer, void *a
         }
         for (i = 0; i < PAGES && strcmp(pages[i].path, request->path) != 0; i++)
                 continue;
-        if (i < PAGES)
+        if (i < PAGES && request->upgrade)
+                *answer = (struct ws_answer){
+                        .status = 400,
+                        .body = "400 Bad Request: WebSockets are served at --listen, not here\n"};
+        else if (i < PAGES)
                 answer_admin_page(pages[i].write, argument, answer);
         else
                 *answer = (struct ws_answer){.status = 404,

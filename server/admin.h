@@ -22,6 +22,7 @@ struct admin {
         const bool *draining;
         const struct metrics *metrics; /* one block behind the other */
         size_t blocks;
+        unsigned worker;        /* which one of so many this is */
         const int *descriptors; /* sockets that listen already */
         size_t descriptor_count;
         bool silent; /* somebody else has said where it is */

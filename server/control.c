@@ -127,9 +127,11 @@ watch_successor(void *argument)
 
         worker->takeover = aw_task_current();
         if (!aw_event_is_set(&worker->stop) && takeover_begin(&takeover, worker->service) == 0) {
-                result = await(aw_wait_fd(takeover.ready, AW_READ, aw_loop_now() + TAKEOVER_TIME));
+                result = await(
+                        aw_wait_fd(takeover.ready, AW_READ,
+                                   aw_loop_now() + worker->service->options.takeover_timeout));
                 if (result == -1 && errno == ECANCELED)
-                        takeover_cancel(&takeover);
+                        takeover_cancel(&takeover, worker->service);
                 else if (takeover_end(&takeover, worker->service, result == -1))
                         stop(worker, false);
         }
@@ -141,7 +143,8 @@ watch_successor(void *argument)
 static void
 begin_takeover(struct worker *worker)
 {
-        if (worker->handing_over || !worker->serving || aw_event_is_set(&worker->stop))
+        if (!takeover_may_begin(worker->service, aw_event_is_set(&worker->stop),
+                                worker->handing_over))
                 return;
         worker->handing_over = true;
         if (aw_group_spawn(&worker->orders, "takeover", watch_successor, worker) == 0)

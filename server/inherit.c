@@ -137,18 +137,22 @@ from_manager(struct inherited *inherited)
 
 /* A predecessor's. */
 
-static int
-take_entry(struct inherited *inherited, const char *line)
+int
+inherit_entry(struct inherited *inherited, const char *line, int given)
 {
         int fd = -1, kind = 0, at = 0;
         unsigned slot = 0;
+        bool ready = sscanf(line, "ready %d", &fd) == 1;
+        bool pidfile = sscanf(line, "pidfile %d", &fd) == 1;
+        bool socket = sscanf(line, "socket %d %u %d %n", &fd, &slot, &kind, &at) == 3 && at > 0 &&
+                      slot < SLOTS_MAX;
 
-        if (sscanf(line, "ready %d", &fd) == 1)
+        fd = given != -1 ? given : fd;
+        if (ready)
                 inherited->ready = fd;
-        else if (sscanf(line, "pidfile %d", &fd) == 1)
+        else if (pidfile)
                 inherited->pidfile = fd;
-        else if (sscanf(line, "socket %d %u %d %n", &fd, &slot, &kind, &at) == 3 && at > 0 &&
-                 slot < SLOTS_MAX)
+        else if (socket)
                 return check_socket(fd) == -1
                                ? -1
                                : add_socket(inherited, (struct inherited_socket){
@@ -175,7 +179,7 @@ from_predecessor(struct inherited *inherited)
         }
         for (line = strtok_r(text, "\n", &rest); line != NULL && result == 0;
              line = strtok_r(NULL, "\n", &rest))
-                result = take_entry(inherited, line);
+                result = inherit_entry(inherited, line, -1);
         free(text);
         return result;
 }

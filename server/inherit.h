@@ -27,17 +27,24 @@ struct inherited {
         struct inherited_socket *sockets;
         size_t count;
         int ready;   /* the predecessor waits for a byte here; -1: there is none */
+        bool asked;  /* it did not start us: see handover.h */
         int pidfile; /* locked; or -1 */
 };
 
 /* The variable in which a server hands over: lines "socket FD SLOT KIND URL", "ready FD", "pidfile FD". */
-#define INHERIT_VARIABLE "WSECHOD_TAKEOVER"
+#define INHERIT_VARIABLE "WSECHOD_HANDED_OVER"
 
 /*
  * Reads the environment, and empties it of this. First of all: before other descriptors are opened.
  * To be freed whatever it returns. 0, or -1 after having logged what is wrong.
  */
 int inherit(struct inherited *inherited);
+
+/*
+ * One of these lines. The descriptor, now owned, is that one rather than what the line says, unless it
+ * is -1. 0, or -1 after having logged why.
+ */
+int inherit_entry(struct inherited *inherited, const char *line, int fd);
 
 /* Removes the files of the sockets that nobody took, once the predecessor is done with them. */
 void inherit_remove_files(const struct inherited *inherited);

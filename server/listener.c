@@ -42,7 +42,7 @@ deflate_of(const struct server_options *options)
 struct ws_listen_options
 listener_options(const struct server_options *options)
 {
-        return (struct ws_listen_options){
+        struct ws_listen_options listening = {
                 .tls = options->tls,
                 .max_message = options->max_message,
                 .subprotocol = subprotocol_of(options),
@@ -57,6 +57,9 @@ listener_options(const struct server_options *options)
                                        : options_socket_mode(options->socket_mode),
                 .drain_time = options->drain_timeout / 2,
         };
+
+        networks_set(&options->networks, &listening);
+        return listening;
 }
 
 /* The file of "unix:/PATH" or "ws+unix:/PATH"; NULL: the URL is another one. */
@@ -66,6 +69,15 @@ file_of(const struct listener *listener)
         const char *address = listener->addresses[0];
 
         return address != NULL && strncmp(address, "unix:/", 6) == 0 ? address + 5 : NULL;
+}
+
+/* With a file or without: all workers share it. */
+static bool
+is_unix(const struct listener *listener)
+{
+        const char *address = listener->addresses[0];
+
+        return address != NULL && strncmp(address, "unix:", 5) == 0;
 }
 
 /* How a listener came to nothing, as an exit status. */
@@ -124,8 +136,7 @@ keep_opened(struct listener *listener, struct listener_slot *slot, struct ws_lis
                 ws_listener_close(opened);
         if (slot->count == 0 || url != NULL)
                 return no_memory();
-        listener->shared =
-                listener->kind != SOCKET_OWN || strncmp(listener->addresses[0], "unix:", 5) == 0;
+        listener->shared = listener->kind != SOCKET_OWN || is_unix(listener);
         if (file_of(listener) != NULL && listener->kind != SOCKET_LENT &&
             lstat(file_of(listener), &status) == 0) {
                 listener->device = status.st_dev;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "await/log.h"
+#include "handover.h"
 #include "reconfigure.h"
 #include "service.h"
 #include "supervisor.h"
@@ -51,6 +52,10 @@ run_service(struct service *service)
                 return 1;
         if (service->options.check)
                 return service_check(service);
+        if (service->options.takeover &&
+            handover_ask(service->options.pidfile, service->options.takeover_timeout,
+                         &service->inherited) == -1)
+                return 1;
         status = service_open(service);
         if (status != 0)
                 return status;
@@ -77,6 +82,7 @@ main(int argc, char **argv)
                 status = run_service(&service);
         else if (status != AW_OPT_USAGE)
                 status = status == AW_OPT_DONE ? 0 : 1;
+        status = status == 0 && service.unwanted ? 1 : status;
         service_close(&service);
         return status;
 }

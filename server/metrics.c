@@ -11,6 +11,7 @@
 #include "await/log.h"
 
 #define SAMPLE_TIME AW_SECOND
+#define LAG_TIME    (SAMPLE_TIME / 10) /* a turn that takes longer is seen, whenever it comes */
 
 static struct metrics own;
 static struct metrics *block = &own;
@@ -31,15 +32,21 @@ value_at(const struct metrics_row *row, struct metrics *metrics, size_t index)
 }
 
 void
-metrics_use(struct metrics *given)
+metrics_forget(struct metrics *given)
 {
         size_t i, j;
 
-        block = given;
         for (i = 0; i < metrics_rows; i++)
                 for (j = 0; metrics_table[i].type == METRICS_GAUGE && j < metrics_table[i].count;
                      j++)
-                        *value_at(&metrics_table[i], block, j) = 0;
+                        *value_at(&metrics_table[i], given, j) = 0;
+}
+
+void
+metrics_use(struct metrics *given)
+{
+        block = given;
+        metrics_forget(block);
         found = *block;
 }
 
@@ -107,6 +114,9 @@ metrics_event(enum ws_event event, const struct ws_info *info)
                 count_opened(info);
                 break;
         case WS_EVENT_ENDED:
+                block->tls_errors += info->tls_failed;
+                if (info->limit != WS_LIMIT_NONE)
+                        block->limits[info->limit - 1]++;
                 if (info->opened != 0)
                         count_closed(info);
                 else
@@ -117,6 +127,20 @@ metrics_event(enum ws_event event, const struct ws_info *info)
                 block->refused[metrics_reason_named("descriptors")]++;
                 break;
         }
+}
+
+void
+metrics_limit(enum metrics_limit limit)
+{
+        block->limits[limit]++;
+}
+
+void
+metrics_turned_away(void)
+{
+        block->accepted++;
+        block->refused[metrics_reason_named("busy")]++;
+        metrics_limit(METRICS_MAX_CONNECTIONS);
 }
 
 /* Looking up. */
@@ -212,17 +236,20 @@ metrics_sample(void)
 async int
 metrics_watch_loop(void *unused)
 {
-        aw_time due = aw_loop_now();
+        aw_time due = aw_loop_now(), sample = due;
 
         (void)unused;
         do {
-                metrics_sample();
-                due += SAMPLE_TIME;
+                if (due >= sample) {
+                        metrics_sample();
+                        sample = due + SAMPLE_TIME;
+                }
+                due += LAG_TIME;
                 if (await(aw_sleep_until(due)) == -1)
                         return 0;
                 aw_histogram_add(&block->lag, aw_loop_now() - due);
                 /* After a long pause it does not catch up. */
-                if (aw_loop_now() - due > SAMPLE_TIME)
+                if (aw_loop_now() - due > LAG_TIME)
                         due = aw_loop_now();
         } while (true);
 }

@@ -14,17 +14,27 @@
 #include "await/watch.h"
 
 #define METRICS_CODES    19 /* of Close frames: see metrics_code_names */
-#define METRICS_REASONS  16 /* why connections are refused: see metrics_reason_names */
+#define METRICS_REASONS  20 /* why connections are refused: see metrics_reason_names */
+#define METRICS_LIMITS   10 /* that are exceeded: see metrics_limit_names */
 #define METRICS_CLASSES  4  /* of HTTP status: 2xx to 5xx */
 #define METRICS_VERSIONS 2  /* of TLS: 1.2 and 1.3 */
+
+/* Those that the library has no word for. */
+enum metrics_limit {
+        METRICS_MAX_CONNECTIONS = WS_LIMIT_MEMORY,
+        METRICS_MAX_PER_ADDRESS,
+        METRICS_RATE_PER_ADDRESS,
+};
 
 struct metrics {
         uint64_t accepted, opened; /* connections so far */
         uint64_t shaking, open;    /* now: with a handshake to complete, and WebSockets */
         uint64_t refused[METRICS_REASONS];
+        uint64_t limits[METRICS_LIMITS];
         uint64_t responses[METRICS_CLASSES];
         uint64_t received_closes[METRICS_CODES], sent_closes[METRICS_CODES];
         uint64_t tls[METRICS_VERSIONS][2]; /* the second of two: resumed */
+        uint64_t tls_errors;               /* sessions that broke, in their handshakes or later */
         struct aw_histogram handshake, lifetime;
 
         /* The rest is looked up: see metrics_sample(). */
@@ -45,10 +55,15 @@ struct metrics {
  * the process's own.
  */
 void metrics_use(struct metrics *block);
+void metrics_forget(struct metrics *block); /* what is there now, alone */
 struct metrics *metrics_block(void);
 
 /* Something happened to a connection; NULL for one that was turned away. */
 void metrics_event(enum ws_event event, const struct ws_info *info);
+
+/* A limit was exceeded; or a connection was turned away, for there are too many. */
+void metrics_limit(enum metrics_limit limit);
+void metrics_turned_away(void);
 
 /*
  * Looks up what is not counted as it happens: so much for the messages of these listeners. They are
@@ -57,7 +72,10 @@ void metrics_event(enum ws_event event, const struct ws_info *info);
 void metrics_set_listeners(struct ws_listener *const *listeners, const size_t *count);
 void metrics_sample(void);
 
-/* A task's function: does that each second, and measures how late it is, until it is cancelled. */
+/*
+ * A task's function: does that each second, and measures ten times as often how late the loop is,
+ * until it is cancelled.
+ */
 async int metrics_watch_loop(void *unused);
 
 /*
@@ -88,6 +106,7 @@ extern const size_t metrics_rows;
 
 extern const char *const metrics_code_names[METRICS_CODES];
 extern const char *const metrics_reason_names[METRICS_REASONS];
+extern const char *const metrics_limit_names[METRICS_LIMITS];
 
 /* Where in the first a code is; in the second, why a connection was refused, and a name. */
 size_t metrics_code_index(unsigned code);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "metrics.h"
+#include "networks.h"
 
 #define AT(member) .count = 1, .offset = offsetof(struct metrics, member)
 #define EACH(member, name, names)                                                                  \
@@ -14,11 +15,22 @@ const char *const metrics_code_names[METRICS_CODES] = {
         "1000", "1001", "1002", "1003", "1004", "1005", "1006",      "1007",      "1008", "1009",
         "1010", "1011", "1012", "1013", "1014", "1015", "3000-3999", "4000-4999", "other"};
 
-const char *const metrics_reason_names[METRICS_REASONS] = {
-        "tls",         "client_certificate", "origin",    "timeout",   "gone",
-        "descriptors", "bad_request",        "login",     "forbidden", "not_found",
-        "method",      "upgrade_required",   "too_large", "busy",      "ending",
-        "other"};
+const char *const metrics_reason_names[METRICS_REASONS] = {"tls",          "client_certificate",
+                                                           "origin",       "timeout",
+                                                           "gone",         "descriptors",
+                                                           "bad_request",  "login",
+                                                           "forbidden",    "not_found",
+                                                           "method",       "upgrade_required",
+                                                           "too_large",    "busy",
+                                                           "limited",      "ending",
+                                                           "denied",       "proxy_untrusted",
+                                                           "proxy_header", "other"};
+
+/* Options. The first are enum ws_limit, the others enum metrics_limit. */
+const char *const metrics_limit_names[METRICS_LIMITS] = {
+        "handshake-timeout", "idle-timeout",    "ping-timeout", "max-lifetime",
+        "max-message-rate",  "max-message",     "max-memory",   "max-connections",
+        "max-per-address",   "rate-per-address"};
 
 static const char *const types[] = {"text", "binary"};
 static const char *const classes[METRICS_CLASSES] = {"2xx", "3xx", "4xx", "5xx"};
@@ -43,6 +55,11 @@ const struct metrics_row metrics_table[] = {
          .help = "Connections that became no WebSockets, by reason; pages that were asked for are "
                  "none of them.",
          EACH(refused, "reason", metrics_reason_names)},
+        {.name = "limit_exceeded_total",
+         .help = "How often a connection was over a limit, by the option that sets it; max-buffer: "
+                 "how often reading from one stopped.",
+         EACH(limits, "limit", metrics_limit_names)},
+        {.name = "limit_exceeded_total", .labels = "limit=\"max-buffer\"", AT(traffic.pauses)},
         {.name = "http_responses_total",
          .help = "HTTP responses other than 101, by class of status.",
          EACH(responses, "code", classes)},
@@ -94,6 +111,9 @@ const struct metrics_row metrics_table[] = {
         {.name = "control_frames_total",
          .labels = "direction=\"sent\",type=\"pong\"",
          AT(traffic.sent.pongs)},
+        {.name = "fragments_total",
+         .help = "Frames of received messages, behind their first ones.",
+         AT(traffic.received.fragments)},
         {.name = "close_frames_total",
          .help = "Close frames of connections that ended, by the side that sent them and their "
                  "code; 1005 had none, and a side that ended without one has 1006.",
@@ -109,6 +129,9 @@ const struct metrics_row metrics_table[] = {
         {.name = "tls_handshakes_total",
          .labels = "version=\"1.3\"",
          EACH(tls[1], "resumed", truths)},
+        {.name = "tls_errors_total",
+         .help = "TLS sessions that broke, in their handshakes or later.",
+         AT(tls_errors)},
         {.name = "certificate_expiry_time_seconds",
          .help = "When the first of the certificates expires, since unix epoch in seconds.",
          .type = METRICS_GAUGE,
@@ -129,11 +152,12 @@ const struct metrics_row metrics_table[] = {
          .type = METRICS_HISTOGRAM,
          AT(traffic.echo)},
         {.name = "loop_lag_seconds",
-         .help = "How late a timer ran that is due each second.",
+         .help = "How late a timer ran that is due each tenth of a second.",
          .type = METRICS_HISTOGRAM,
          AT(lag)},
         {.name = "slow_tasks_total",
-         .help = "How often a task kept the event loop for longer than --slow-task.",
+         .help = "How often a task, or many in one turn, kept the event loop for longer than "
+                 "--slow-task.",
          AT(slow_tasks)},
         {.name = "tasks", .help = "Tasks.", .type = METRICS_GAUGE, AT(tasks)},
         {.name = "memory_bytes",
@@ -202,11 +226,18 @@ metrics_reason_index(const struct ws_info *info)
         static const struct {
                 int status;
                 const char *reason;
-        } refusals[] = {{400, "bad_request"}, {401, "login"},  {403, "forbidden"},
-                        {404, "not_found"},   {405, "method"}, {426, "upgrade_required"},
-                        {431, "too_large"},   {503, "busy"}};
+        } refusals[] = {{400, "bad_request"}, {401, "login"},   {403, "forbidden"},
+                        {404, "not_found"},   {405, "method"},  {426, "upgrade_required"},
+                        {408, "timeout"},     {429, "limited"}, {431, "too_large"},
+                        {503, "busy"}};
+        static const char *const proxy_faults[] = {
+                [WS_PROXY_UNTRUSTED] = "proxy_untrusted", [WS_PROXY_WRONG] = "proxy_header"};
         size_t i;
 
+        if (info->proxy_fault != WS_PROXY_RIGHT)
+                return metrics_reason_named(proxy_faults[info->proxy_fault]);
+        if (info->why == networks_denied)
+                return metrics_reason_named("denied");
         if (info->client_refused)
                 return metrics_reason_named("client_certificate");
         if (info->foreign_origin)
@@ -218,7 +249,7 @@ metrics_reason_index(const struct ws_info *info)
                 return METRICS_REASONS - 1;
         if (info->tls_failed)
                 return metrics_reason_named("tls");
-        if (info->late)
+        if (info->limit == WS_LIMIT_HANDSHAKE_TIMEOUT)
                 return metrics_reason_named("timeout");
         return metrics_reason_named(info->ended_by == WS_SIDE_CLIENT ? "gone" : "ending");
 }

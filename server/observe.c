@@ -6,6 +6,8 @@
 
 #include "access_log.h"
 #include "await/log.h"
+#include "behave/target.h"
+#include "limit.h"
 #include "metrics.h"
 
 /* Bytes of texts that a client writes, escaped: together they leave room for the rest of a line. */
@@ -47,8 +49,11 @@ set_behaviour(json_t *object, const struct ws_request *request)
 static void
 set_request(json_t *object, const struct ws_request *request)
 {
+        char *target = behave_target_public(request->target);
+
         observe_set_text(object, "method", request->method, NAME_MAX);
-        observe_set_text(object, "path", request->target, TARGET_MAX);
+        observe_set_text(object, "path", target, TARGET_MAX);
+        free(target);
         set_behaviour(object, request);
         observe_set_text(object, "agent", ws_request_field(request, "User-Agent", 0), AGENT_MAX);
 }
@@ -122,6 +127,7 @@ observe_event(void *argument, enum ws_event event, const struct ws *ws)
         }
         ws_info(ws, &info);
         metrics_event(event, &info);
+        limit_event(event, ws, &info);
         if (event == WS_EVENT_ENDED && access_log_is_open())
                 access_log_write(observe_describe(&info));
 }

@@ -72,14 +72,8 @@ static const struct aw_opt options_table[] = {
          .argument = "GROUP",
          .help = "the group of a Unix socket's file (the server's)",
          .offset = FIELD(socket_group)},
-        {.name = "max-memory",
-         .kind = AW_OPT_SIZE,
-         .argument = "SIZE",
-         .help = "over it refuse large messages with 1013, new connections with 503 (a quarter of "
-                 "the machine's memory, or the container's)",
-         .offset = FIELD(max_memory),
-         .minimum = (uint64_t)1 << 20,
-         .maximum = (uint64_t)1 << 50},
+        LIMIT_ROWS(FIELD(limits)),
+        NETWORKS_ROWS(FIELD(networks)),
         {.name = "test",
          .kind = AW_OPT_CHOICE,
          .argument = "off|safe|all",
@@ -131,6 +125,16 @@ static const struct aw_opt options_table[] = {
          .argument = "FILE",
          .help = "write the number of the process to a file, which is locked while it runs",
          .offset = FIELD(pidfile)},
+        {.name = "takeover",
+         .kind = AW_OPT_FLAG,
+         .help = "take the sockets over from the server that runs with this --pidfile, if one does",
+         .offset = FIELD(takeover)},
+        {.name = "takeover-timeout",
+         .kind = AW_OPT_DURATION,
+         .argument = "TIME",
+         .help = "give a new server up that does not serve by then (60s)",
+         .offset = FIELD(takeover_timeout),
+         .minimum = 100000},
         {.name = "user",
          .kind = AW_OPT_STRING,
          .argument = "NAME",
@@ -200,7 +204,7 @@ options_socket_mode(const char *text)
 {
         size_t length = strspn(text, "01234567");
 
-        return text[length] == '\0' && length <= 4 && strtoul(text, NULL, 8) <= 0777
+        return length <= 4 && text[length] == '\0' && strtoul(text, NULL, 8) <= 0777
                        ? (unsigned)strtoul(text, NULL, 8)
                        : 0;
 }
@@ -245,20 +249,17 @@ options_refuse_value(const struct server_options *options, const char *name, con
 }
 
 static enum aw_opt_status
-check(const struct aw_opt_program *said, const struct server_options *options, int operands,
-      char **argv)
+check(const struct aw_opt_program *said, struct server_options *options, int operands, char **argv)
 {
-        return operands > 0 ? aw_opt_usage_error(said, "unexpected argument '%s'", argv[1])
-                            : options_verify(said, options);
-}
+        enum aw_opt_status status;
 
-/* Of the machine, or of what a container may have. */
-static uint64_t
-quarter_of_memory(void)
-{
-        uint64_t all = uv_get_total_memory(), granted = uv_get_constrained_memory();
-
-        return (granted > 0 && granted < all ? granted : all) / 4;
+        if (operands > 0)
+                return aw_opt_usage_error(said, "unexpected argument '%s'", argv[1]);
+        status = options_verify(said, options);
+        if (status == AW_OPT_RUN &&
+            networks_check(&options->networks, &options->config, said) == -1)
+                status = AW_OPT_USAGE;
+        return status;
 }
 
 enum aw_opt_status
@@ -272,7 +273,7 @@ options_parse(int argc, char **argv, struct server_options *options,
 
         *options = (struct server_options){
                 .max_message = (uint64_t)16 << 20,
-                .max_memory = quarter_of_memory(),
+                .limits = limit_defaults(),
                 .subprotocol = "first",
                 .compress = "shared",
                 .compress_level = WS_DEFLATE_LEVEL,
@@ -286,6 +287,7 @@ options_parse(int argc, char **argv, struct server_options *options,
                 .worker_timeout = 10 * AW_SECOND,
                 .ticket_rotation = 3600 * AW_SECOND,
                 .drain_timeout = 8 * AW_SECOND,
+                .takeover_timeout = 60 * AW_SECOND,
         };
         said.complain = complain;
         if (words == NULL) {
@@ -307,6 +309,7 @@ options_clear(struct server_options *options)
         tls_settings_free(&options->tls_settings);
         access_settings_free(&options->access);
         aw_opt_strings_free(&options->listen);
+        networks_clear(&options->networks);
         aw_opt_config_free(&options->config);
 }
 

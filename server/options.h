@@ -10,6 +10,8 @@
 #include "await/task.h"
 #include "await/tls.h"
 #include "cli/opt.h"
+#include "limit.h"
+#include "networks.h"
 #include "tls.h"
 
 struct server_options {
@@ -17,12 +19,13 @@ struct server_options {
         struct tls_settings tls_settings;
         struct access_settings access;
         uint64_t max_message;
-        uint64_t max_memory;     /* bytes */
+        struct limit_options limits;
         const char *subprotocol; /* first, none, or a name */
         const char *compress;    /* off, shared, context, context:BITS */
         uint64_t compress_level, compress_min;
         const char *socket_mode; /* octal, or NULL */
         const char *socket_group;
+        struct networks_options networks;
         const char *test;       /* which behaviours: off, safe or all */
         const char *loop;       /* the back end */
         const char *admin;      /* URL, or NULL */
@@ -35,6 +38,8 @@ struct server_options {
         int64_t ticket_rotation; /* microseconds */
         int64_t drain_timeout, drain_delay;
         bool daemon;
+        bool takeover;
+        int64_t takeover_timeout;   /* microseconds */
         const char *pidfile, *user; /* or NULL */
         bool check;
         int64_t slow_task;          /* microseconds; 0: off */

@@ -57,8 +57,22 @@ check_processes(const struct aw_opt_program *said, const struct server_options *
         if (options_workers(options->workers) == 0)
                 return refuse("workers", "'%s' is neither auto nor from 1 to %d", options->workers,
                               OPTIONS_WORKERS_MAX);
+        if (options->takeover && options->pidfile == NULL)
+                return refuse("takeover", "--pidfile is missing, which says from which server");
         if (options->worker_timeout > 0 && options->worker_timeout < 100 * AW_MILLISECOND)
                 return refuse("worker-timeout", "it must be 0 or at least 100ms");
+        return AW_OPT_RUN;
+}
+
+static enum aw_opt_status
+check_addresses(const struct aw_opt_program *said, const struct server_options *options)
+{
+        uint64_t rate, burst;
+
+        if (limit_parse_rate(options->limits.rate_per_address, &rate, &burst) == -1)
+                return refuse("rate-per-address",
+                              "'%s' is neither RATE nor RATE:BURST, of at most %u a second",
+                              options->limits.rate_per_address, (unsigned)LIMIT_RATE_MAX);
         return AW_OPT_RUN;
 }
 
@@ -67,8 +81,8 @@ options_verify(const struct aw_opt_program *said, const struct server_options *o
 {
         static enum aw_opt_status (*const groups[])(const struct aw_opt_program *said,
                                                     const struct server_options *options) = {
-                tls_settings_check, access_settings_check, check_messages, check_listening,
-                check_processes};
+                tls_settings_check, access_settings_check, check_messages,
+                check_listening,    check_processes,       check_addresses};
         enum aw_opt_status status = AW_OPT_RUN;
 
         for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]) && status == AW_OPT_RUN; i++)

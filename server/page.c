@@ -266,10 +266,29 @@ count_messages(struct page *page)
 }
 
 void
-page_watch(struct page *page, struct ws_listener *const *listeners, size_t count)
+page_watch(struct page *page, struct ws_listener *const *listeners, size_t count,
+           const struct metrics *blocks, size_t workers)
 {
         page->listeners = listeners;
         page->count = count;
+        page->blocks = blocks;
+        page->workers = workers;
+}
+
+/* The other workers' figures are as they were when they looked last, within a second. */
+static void
+add_others(const struct page *page, uint64_t *connections, uint64_t *messages)
+{
+        const struct metrics *end = page->blocks + page->workers;
+
+        for (const struct metrics *block = page->blocks; block < end; block++) {
+                if (block == metrics_block())
+                        continue;
+                *connections += __atomic_load_n(&block->open, __ATOMIC_RELAXED);
+                for (int i = 0; i < 2; i++)
+                        *messages += __atomic_load_n(&block->traffic.received.messages[i],
+                                                     __ATOMIC_RELAXED);
+        }
 }
 
 static void
@@ -277,17 +296,20 @@ answer_status(const struct ws_request *request, struct ws_answer *answer, struct
 {
         static const char *const levels[] = {"off", "safe", "all"};
         const struct behave_server *behave = page->behave;
+        uint64_t connections = metrics_block()->open, messages = count_messages(page);
         struct page_made *made = page_begin();
 
+        add_others(page, &connections, &messages);
         if (made != NULL)
                 fprintf(made->out,
                         "{\"name\": \"wsechod\", \"version\": \"" AW_VERSION
                         "\", \"uptime\": %.3f, \"connections\": %" PRIu64 ", \"messages\": %" PRIu64
-                        ", \"max_message\": %" PRIu64 ", \"test\": \"%s\", \"secure\": %s, "
+                        ", \"workers\": %zu, \"max_message\": %" PRIu64
+                        ", \"test\": \"%s\", \"secure\": %s, "
                         "\"self_signed\": %s, \"authority\": %s}\n",
-                        (double)(aw_loop_now() - page->started) / AW_SECOND, metrics_block()->open,
-                        count_messages(page), behave->limits.max_message,
-                        levels[behave->limits.level], request->secure ? "true" : "false",
+                        (double)(aw_loop_now() - page->started) / AW_SECOND, connections, messages,
+                        page->workers, behave->limits.max_message, levels[behave->limits.level],
+                        request->secure ? "true" : "false",
                         request->secure && page->self_signed ? "true" : "false",
                         request->secure && page->authority != NULL ? "true" : "false");
         page_end(made, "application/json", answer);

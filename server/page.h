@@ -10,6 +10,8 @@
 #include "await/ws.h"
 #include "behave/behave.h"
 
+struct metrics;
+
 /* What the page has to know about the server. */
 struct page {
         bool self_signed; /* the certificate was made at start */
@@ -18,6 +20,8 @@ struct page {
         const struct behave_server *behave;
         struct ws_listener *const *listeners; /* see page_watch() */
         size_t count;
+        const struct metrics *blocks; /* of all workers, one behind the other */
+        size_t workers;
         uint64_t messages; /* received, when they were last added up */
         aw_time counted;
 };
@@ -29,8 +33,12 @@ struct page {
 void page_open(struct page *page, const char *certificate, const struct behave_server *behave);
 void page_close(struct page *page);
 
-/* Counts the messages of these listeners from now on, which stay until they are NULL. */
-void page_watch(struct page *page, struct ws_listener *const *listeners, size_t count);
+/*
+ * Counts the messages of these listeners from now on, which stay until they are NULL, and what the
+ * other workers have in their blocks.
+ */
+void page_watch(struct page *page, struct ws_listener *const *listeners, size_t count,
+                const struct metrics *blocks, size_t workers);
 
 /*
  * Handlers for struct ws_listen_options; the argument is a struct page. page_file() answers for the

@@ -23,11 +23,13 @@ refuse_pidfile(const struct pidfile *pidfile, const char *reason)
 static int
 refuse_locked(const struct pidfile *pidfile)
 {
-        char text[24] = "", reason[80];
+        char text[24] = "", reason[160];
         ssize_t length = pread(pidfile->fd, text, sizeof(text) - 1, 0);
 
         text[length > 0 ? strcspn(text, "\n") : 0] = '\0';
-        snprintf(reason, sizeof(reason), "another server runs with it, process %s",
+        snprintf(reason, sizeof(reason),
+                 "another server runs with it, process %s: end that one, or take over from it with "
+                 "--takeover",
                  text[0] == '\0' ? "unknown" : text);
         return refuse_pidfile(pidfile, reason);
 }
@@ -88,15 +90,16 @@ pidfile_open(struct pidfile *pidfile, const char *path, const char *place, int f
 }
 
 int
-pidfile_write(const struct pidfile *pidfile)
+pidfile_write(const struct pidfile *pidfile, pid_t process)
 {
         char text[24];
-        int length = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+        int length = snprintf(text, sizeof(text), "%ld\n", (long)process);
 
         if (pidfile->path == NULL)
                 return 0;
-        if (ftruncate(pidfile->fd, 0) == 0 &&
-            pwrite(pidfile->fd, text, (size_t)length, 0) == length)
+        /* It is never empty for those who read it meanwhile. */
+        if (pwrite(pidfile->fd, text, (size_t)length, 0) == length &&
+            ftruncate(pidfile->fd, length) == 0)
                 return 0;
         return refuse_pidfile(pidfile, strerror(errno));
 }

@@ -4,6 +4,7 @@
 #define PIDFILE_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct pidfile {
         char *path;      /* NULL: there is none */
@@ -17,8 +18,8 @@ struct pidfile {
  */
 int pidfile_open(struct pidfile *pidfile, const char *path, const char *place, int fd);
 
-/* Writes this process's number. 0, or -1 after having logged why. */
-int pidfile_write(const struct pidfile *pidfile);
+/* Writes a process's number. 0, or -1 after having logged why. */
+int pidfile_write(const struct pidfile *pidfile, pid_t process);
 
 /* Removes the file, if `remove`, and lets go of it. */
 void pidfile_close(struct pidfile *pidfile, bool remove);

@@ -33,7 +33,7 @@ reconfigure_process(const struct service *service)
 
         log_form_set(options->log_format);
         aw_log_set_level((enum aw_log_level)aw_log_level_parse(options->log_level));
-        ws_set_max_memory(options->max_memory / service->workers);
+        ws_set_max_memory(options->limits.max_memory);
 }
 
 void

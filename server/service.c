@@ -13,6 +13,7 @@
 #include "await/task_wait.h"
 #include "cli/dump.h"
 #include "detach.h"
+#include "handover.h"
 #include "notify.h"
 #include "privilege.h"
 
@@ -63,11 +64,12 @@ owns_files(const struct service *service)
  * Stopped while it waited for a name. The resolver cannot be interrupted: aw_run() would wait for
  * its thread, which may take a minute.
  */
-static void __attribute__((noreturn)) leave_at_once(const struct service *service)
+static void __attribute__((noreturn)) leave_at_once(struct service *service)
 {
         aw_log(AW_LOG_INFO, "stopping");
         if (owns_files(service))
                 listeners_remove_files(&service->listeners);
+        pidfile_close(&service->pidfile, owns_files(service));
         _exit(0);
 }
 
@@ -165,7 +167,8 @@ static int
 go_to_background(struct service *service)
 {
         /* The successor of a server in the background is there already. */
-        if (service->options.daemon && service->inherited.ready == -1 &&
+        if (service->options.daemon &&
+            (service->inherited.ready == -1 || service->inherited.asked) &&
             detach(&service->detached) == -1)
                 return -1;
         service->process = getpid();
@@ -174,9 +177,9 @@ go_to_background(struct service *service)
 
 /* A successor's number is not the server's before that one serves. */
 static int
-write_pid(const struct service *service, bool serving)
+write_pid(const struct service *service)
 {
-        return serving == (service->inherited.ready != -1) ? pidfile_write(&service->pidfile) : 0;
+        return service->inherited.ready == -1 ? pidfile_write(&service->pidfile, getpid()) : 0;
 }
 
 int
@@ -190,15 +193,16 @@ service_open(struct service *service)
             access_load(options) == -1 || open_shared(service) == -1)
                 return 1;
         tls_warn(options);
+        /* The file now owns it. Who has it locked has the ports, too, and is named. */
+        service->inherited.pidfile = -1;
+        aw_opt_place(&options->config, "pidfile", NULL, place);
+        if (pidfile_open(&service->pidfile, options->pidfile, place, pidfile) == -1)
+                return 1;
         block_signals();
         status = service_loop(options, open_sockets, service);
         if (status != 0)
                 return status;
-        /* The file now owns it. */
-        service->inherited.pidfile = -1;
-        aw_opt_place(&options->config, "pidfile", NULL, place);
-        if (pidfile_open(&service->pidfile, options->pidfile, place, pidfile) == -1 ||
-            go_to_background(service) == -1 || write_pid(service, false) == -1 ||
+        if (go_to_background(service) == -1 || write_pid(service) == -1 ||
             privilege_drop(options) == -1)
                 return 1;
         return 0;
@@ -228,17 +232,30 @@ service_check(struct service *service)
 
 /* Its life. */
 
-static void
+/*
+ * That it serves from now on. False: the predecessor has given it up meanwhile, and goes on; this one
+ * ends, and leaves all that is shared as it is.
+ */
+static bool
 tell_predecessor(struct service *service)
 {
         if (service->inherited.ready == -1)
-                return;
+                return true;
+        if (service->inherited.asked && !handover_accept(&service->inherited)) {
+                pidfile_write(&service->pidfile, handover_process(&service->inherited));
+                aw_log(AW_LOG_ERROR, "the running server has not waited for this one, and goes on: "
+                                     "this one ends");
+                service->handed_over = service->unwanted = true;
+                kill(getpid(), SIGTERM);
+                return false;
+        }
         inherit_remove_files(&service->inherited);
-        if (write(service->inherited.ready, "", 1) == -1)
+        if (!service->inherited.asked && write(service->inherited.ready, "", 1) == -1)
                 aw_log(AW_LOG_WARNING, "the server before this one is gone: %s", strerror(errno));
         close(service->inherited.ready);
         service->inherited.ready = -1;
         inherit_drop_sockets(&service->inherited);
+        return true;
 }
 
 static void
@@ -273,13 +290,14 @@ service_ready(struct service *service)
         describe_status(service, status, sizeof(status));
         if (!service->serving) {
                 service->serving = true;
+                pidfile_write(&service->pidfile, getpid());
+                if (!tell_predecessor(service))
+                        return;
                 if (service->options.fingerprint[0] != '\0')
                         aw_log(AW_LOG_INFO,
                                "made a self-signed certificate, SHA-256 fingerprint %s",
                                service->options.fingerprint);
-                write_pid(service, true);
                 listeners_tell(&service->listeners);
-                tell_predecessor(service);
         }
         notify_ready(status);
         detach_done(&service->detached);

@@ -25,6 +25,7 @@ struct service {
         bool serving;     /* it was once: service_ready() */
         bool draining;
         bool handed_over; /* to a successor, whose the sockets and files are now */
+        bool unwanted;    /* its predecessor has given it up, and goes on */
 };
 
 /*

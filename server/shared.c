@@ -12,9 +12,11 @@ struct shared *
 shared_create(size_t workers)
 {
         size_t metrics = sizeof(struct shared) + workers * sizeof(struct worker_block);
-        size_t size = metrics + workers * sizeof(struct metrics);
-        struct shared *shared =
-                mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        size_t memory = metrics + workers * sizeof(struct metrics);
+        size_t addresses = (memory + workers * sizeof(uint64_t) + 63) / 64 * 64;
+        size_t size = addresses + addresses_size(workers);
+        struct shared *shared = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                                     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         int error;
 
         if (shared == MAP_FAILED)
@@ -23,12 +25,29 @@ shared_create(size_t workers)
         madvise(shared, size, MADV_DONTDUMP);
         shared->size = size;
         shared->metrics = (void *)((char *)shared + metrics);
-        if (aw_tls_tickets_rotate(&shared->tickets) == 0)
+        shared->memory = (void *)((char *)shared + memory);
+        shared->addresses = (void *)((char *)shared + addresses);
+        shared->count = workers;
+        if (aw_tls_tickets_rotate(&shared->tickets) == 0 &&
+            addresses_begin(shared->addresses, workers) == 0)
                 return shared;
         error = errno;
         shared_free(shared);
         errno = error;
         return NULL;
+}
+
+void
+shared_forget_worker(struct shared *shared, size_t worker)
+{
+        struct worker_block *block = &shared->workers[worker];
+
+        atomic_store(&block->state, WORKER_NONE);
+        atomic_store(&block->accepted, 0);
+        atomic_store(&block->open, 0);
+        __atomic_store_n(&shared->memory[worker], 0, __ATOMIC_RELAXED);
+        addresses_forget(shared->addresses, worker);
+        metrics_forget(&shared->metrics[worker]);
 }
 
 void

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "addresses.h"
 #include "await/tls.h"
 #include "metrics.h"
 
@@ -20,17 +21,25 @@ enum worker_state {
 struct worker_block {
         _Alignas(64) atomic_ulong turns; /* of its loop, that something has counted: it is alive */
         atomic_int state;                /* enum worker_state */
+        atomic_uint accepted, open; /* connections that it has, and those that are WebSockets */
 };
 
 struct shared {
         size_t size;
         struct aw_tls_tickets tickets; /* the supervisor's to change */
         struct metrics *metrics;       /* a block for each worker, one behind the other */
+        uint64_t *memory;              /* what the connections of each take */
+        struct addresses *addresses;
+        size_t count; /* of workers */
         struct worker_block workers[];
 };
 
 /* Zeroed, with a first key for tickets; inherited by children. NULL with errno. */
 struct shared *shared_create(size_t workers);
+
+/* A worker has ended, whatever by: what it had is not there any more. */
+void shared_forget_worker(struct shared *shared, size_t worker);
+
 void shared_free(struct shared *shared); /* NULL does nothing */
 
 #endif

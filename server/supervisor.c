@@ -134,7 +134,7 @@ begin_end(struct supervisor *supervisor, char command, aw_time longest)
 {
         supervisor->stopping = true;
         supervisor->end = aw_loop_now() + longest;
-        takeover_cancel(&supervisor->takeover);
+        takeover_cancel(&supervisor->takeover, supervisor->service);
         tell_all(supervisor, command);
         /* From now on the workers alone keep them. */
         listeners_close(&supervisor->service->listeners);
@@ -203,7 +203,6 @@ static void
 child_ended(struct supervisor *supervisor, unsigned number, int status)
 {
         struct child *child = &supervisor->children[number];
-        struct worker_block *block = &supervisor->service->shared->workers[number];
         pid_t pid = child->pid;
         char how[80];
 
@@ -211,7 +210,7 @@ child_ended(struct supervisor *supervisor, unsigned number, int status)
                 close(child->channel);
         child->channel = -1;
         child->pid = 0;
-        atomic_store(&block->state, WORKER_NONE);
+        shared_forget_worker(supervisor->service->shared, number);
         service_show_status(supervisor->service);
         describe_end(status, how, sizeof(how));
         if (supervisor->stopping) {
@@ -341,10 +340,11 @@ obey_signal(struct supervisor *supervisor, int number)
                 tell_all(supervisor, WORKER_DUMP);
         else if (number != SIGUSR2)
                 stop_or_force(supervisor);
-        else if (!supervisor->stopping && supervisor->service->serving &&
-                 supervisor->takeover.ready == -1 &&
+        else if (takeover_may_begin(supervisor->service, supervisor->stopping,
+                                    supervisor->takeover.ready != -1) &&
                  takeover_begin(&supervisor->takeover, supervisor->service) == 0)
-                supervisor->takeover_end = aw_loop_now() + TAKEOVER_TIME;
+                supervisor->takeover_end =
+                        aw_loop_now() + supervisor->service->options.takeover_timeout;
 }
 
 static void

@@ -11,6 +11,7 @@
 #include "takeover.h"
 
 #include "await/log.h"
+#include "handover.h"
 #include "notify.h"
 
 /* The environment of the successor: this one's, without what was meant for this process alone. */
@@ -85,35 +86,81 @@ become_successor(const struct service *service, int ready, char **environment)
         _exit(errno == ENOENT ? 127 : 126);
 }
 
-int
-takeover_begin(struct takeover *takeover, const struct service *service)
+bool
+takeover_may_begin(const struct service *service, bool ending, bool under_way)
 {
-        int ends[2] = {-1, -1};
-        char *text, **environment;
-        pid_t child = -1;
+        if (service->serving && !ending && !under_way)
+                return true;
+        aw_log(AW_LOG_WARNING, "SIGUSR2 is ignored: %s",
+               !service->serving ? "the server still starts"
+               : ending          ? "the server ends"
+                                 : "a new server is starting already, and does not serve yet");
+        return false;
+}
 
-        if (pipe2(ends, O_CLOEXEC) == -1) {
+/* Who was started by somebody else and waits. The lines are those of INHERIT_VARIABLE. */
+static int
+hand_over(struct takeover *takeover, int channel, pid_t process, const char *lines)
+{
+        if (handover_send(channel, lines) == -1) {
+                aw_log(AW_LOG_ERROR, "SIGUSR2: process %ld does not take the sockets: %s",
+                       (long)process, strerror(errno));
+                close(channel);
+                return -1;
+        }
+        aw_log(AW_LOG_INFO, "SIGUSR2: process %ld has asked for the sockets, and has them",
+               (long)process);
+        *takeover = (struct takeover){.process = process, .asked = true, .ready = channel};
+        return 0;
+}
+
+/* The same program once more. */
+static int
+start_anew(struct takeover *takeover, const struct service *service, int ends[2], char *text)
+{
+        char **environment = make_environment(text);
+        pid_t child = environment == NULL ? -1 : fork();
+
+        if (child == 0)
+                become_successor(service, ends[1], environment);
+        free(environment);
+        if (child == -1) {
                 aw_log(AW_LOG_ERROR, "SIGUSR2: %s", strerror(errno));
                 return -1;
         }
-        text = describe_sockets(service, ends[1]);
-        environment = text == NULL ? NULL : make_environment(text);
-        if (environment != NULL)
-                child = fork();
-        if (child == 0)
-                become_successor(service, ends[1], environment);
-        if (child == -1) {
+        aw_log(AW_LOG_INFO, "SIGUSR2: started '%s' anew as process %ld", service->argv[0],
+               (long)child);
+        *takeover = (struct takeover){.process = child, .ready = ends[0]};
+        return 0;
+}
+
+int
+takeover_begin(struct takeover *takeover, const struct service *service)
+{
+        const char *pidfile = service->pidfile.path;
+        pid_t process = -1;
+        int channel = pidfile == NULL ? -1 : handover_connect(pidfile, &process);
+        int ends[2] = {-1, -1}, result = -1;
+        char *text = NULL;
+
+        if (channel == -1 && process == 0)
+                return -1;
+        if (channel != -1 || pipe2(ends, O_CLOEXEC) == 0)
+                text = describe_sockets(service, ends[1]);
+        if (text == NULL)
                 aw_log(AW_LOG_ERROR, "SIGUSR2: %s", strerror(errno));
+        else if (channel != -1)
+                result = hand_over(takeover, channel, process, text);
+        else
+                result = start_anew(takeover, service, ends, text);
+        if (text == NULL && channel != -1)
+                close(channel);
+        if (result == -1 && ends[0] != -1)
                 close(ends[0]);
-        } else {
-                aw_log(AW_LOG_INFO, "SIGUSR2: started '%s' anew as process %ld", service->argv[0],
-                       (long)child);
-                *takeover = (struct takeover){.process = child, .ready = ends[0]};
-        }
-        close(ends[1]);
-        free(environment);
+        if (ends[1] != -1)
+                close(ends[1]);
         free(text);
-        return child == -1 ? -1 : 0;
+        return result;
 }
 
 /*
@@ -129,6 +176,14 @@ end_now(pid_t process)
         while (waitpid(process, &status, 0) == -1 && errno == EINTR)
                 continue;
         return status;
+}
+
+/* Somebody else's child: what became of it that one knows. */
+static void
+say_asker_failed(pid_t process, bool late)
+{
+        aw_log(AW_LOG_ERROR, "the new server, process %ld, %s: this one goes on", (long)process,
+               late ? "took too long to start, and was told not to serve" : "is gone");
 }
 
 static void
@@ -154,30 +209,47 @@ say_failed(pid_t process, bool late)
                                                     : "");
 }
 
+/* Whether it serves. */
+static bool
+has_succeeded(struct takeover *takeover, bool late)
+{
+        char byte;
+
+        if (!takeover->asked)
+                return !late && read(takeover->ready, &byte, 1) == 1;
+        return late ? handover_give_up(takeover->ready, &takeover->process)
+                    : handover_is_accepted(takeover->ready, &takeover->process);
+}
+
 bool
 takeover_end(struct takeover *takeover, struct service *service, bool late)
 {
-        char byte;
-        ssize_t length = late ? 0 : read(takeover->ready, &byte, 1);
+        bool serves = has_succeeded(takeover, late);
 
         close(takeover->ready);
         takeover->ready = -1;
-        if (length != 1) {
+        if (serves) {
+                aw_log(AW_LOG_INFO, "process %ld serves from now on: draining",
+                       (long)takeover->process);
+                notify_main_process((int)takeover->process);
+                service->handed_over = true;
+        } else if (takeover->asked) {
+                say_asker_failed(takeover->process, late);
+        } else {
                 say_failed(takeover->process, late);
-                return false;
         }
-        aw_log(AW_LOG_INFO, "process %ld serves from now on: draining", (long)takeover->process);
-        notify_main_process((int)takeover->process);
-        service->handed_over = true;
-        return true;
+        return serves;
 }
 
 void
-takeover_cancel(struct takeover *takeover)
+takeover_cancel(struct takeover *takeover, struct service *service)
 {
         if (takeover->ready == -1)
                 return;
-        end_now(takeover->process);
+        if (takeover->asked)
+                service->handed_over = handover_give_up(takeover->ready, &takeover->process);
+        else
+                end_now(takeover->process);
         close(takeover->ready);
         takeover->ready = -1;
 }

@@ -8,6 +8,7 @@
 #include "await/log.h"
 #include "await/ws.h"
 #include "echo.h"
+#include "limit.h"
 #include "metrics.h"
 #include "notify.h"
 #include "observe.h"
@@ -60,6 +61,7 @@ handle_guest(const struct ws_request *request, struct ws_answer *answer, struct 
         if (!page_file(request, answer, &worker->page) &&
             !behave_answer(&worker->behave, request, answer))
                 page_answer(request, answer, &worker->page);
+        limit_count(request, answer);
 }
 
 static async void
@@ -78,7 +80,10 @@ handle_request(const struct ws_request *request, struct ws_answer *answer, void 
         struct worker *worker = argument;
         enum auth_verdict verdict;
 
-        if (answer->status == 403)
+        if (limit_rate(request, answer) ||
+            (!behave_is_probe(request) &&
+             networks_refuse(&worker->service->options.networks, request, answer)) ||
+            answer->status == 403)
                 return;
         verdict = behave_is_probe(request) ? AUTH_IN : auth_look(&worker->auth, request, answer);
         if (verdict == AUTH_IN)
@@ -102,6 +107,7 @@ listen_options(struct worker *worker)
 {
         struct ws_listen_options options = listener_options(&worker->service->options);
 
+        limit_listen(&options);
         options.handler = handle_request;
         options.argument = worker;
         options.watch = observe_connections(&worker->behave.limits);
@@ -222,19 +228,49 @@ open_admin_listener(struct worker *worker, const struct listener *listener)
                                        .draining = &worker->behave.draining,
                                        .metrics = service->shared->metrics,
                                        .blocks = service->workers,
+                                       .worker = worker->number,
                                        .descriptors = listener->slots[0].fds,
                                        .descriptor_count = (size_t)listener->slots[0].count,
                                        .silent = worker->number > 0 || service->serving};
         return await(admin_open(&worker->admin, service->options.admin));
 }
 
+/* Others show our figures, too. With --admin that is done anyway. */
+static int
+start_sampling(struct worker *worker)
+{
+        const struct service *service = worker->service;
+
+        if (service->workers == 1 || service->options.admin != NULL)
+                return 0;
+        metrics_set_listeners(worker->listeners, &worker->count);
+        worker->sampling = aw_spawn("metrics", metrics_watch_loop, NULL);
+        return worker->sampling == NULL ? -1 : 0;
+}
+
+static async void
+end_sampling(struct worker *worker)
+{
+        if (worker->sampling == NULL)
+                return;
+        aw_cancel(worker->sampling);
+        await(aw_join(worker->sampling));
+        metrics_set_listeners(NULL, NULL);
+}
+
 static async int
 watch_worker(struct worker *worker)
 {
-        const struct listeners *listeners = &worker->service->listeners;
+        const struct service *service = worker->service;
+        const struct listeners *listeners = &service->listeners;
 
-        page_watch(&worker->page, worker->listeners, worker->count);
-        if (access_log_start() == -1) {
+        page_watch(&worker->page, worker->listeners, worker->count, service->shared->metrics,
+                   service->workers);
+        if (start_sampling(worker) == -1) {
+                aw_log(AW_LOG_ERROR, "%s", strerror(errno));
+                return -1;
+        }
+        if (access_log_start(worker->number == 0) == -1) {
                 aw_log(AW_LOG_ERROR, "--access-log: %s", strerror(errno));
                 return -1;
         }
@@ -381,6 +417,7 @@ worker_run(void *argument)
         int status = 1;
 
         metrics_use(&start->service->shared->metrics[start->number]);
+        limit_use(start->service->shared, start->number, &start->service->options.limits);
         worker_use_options(&worker);
         /* Before anyone can know that it serves. */
         if (control_open(&worker) == 0 && await(open_listeners(&worker)) == 0 &&
@@ -390,7 +427,8 @@ worker_run(void *argument)
                 status = 0;
         await(control_close(&worker));
         await(admin_close(&worker.admin));
-        page_watch(&worker.page, NULL, 0);
+        await(end_sampling(&worker));
+        page_watch(&worker.page, NULL, 0, NULL, 0);
         await(close_listeners(&worker));
         page_close(&worker.page);
         return status;

@@ -25,6 +25,7 @@ struct worker {
         struct aw_handle alive, rotate;
         bool serving, at_once, reloading, reload_again, handing_over;
         struct aw_task *takeover; /* that waits for the successor */
+        struct aw_task *sampling; /* of our figures, for other workers; or NULL */
         struct admin admin;
         struct page page;
         struct auth auth;

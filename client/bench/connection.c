@@ -70,6 +70,7 @@ open_one(struct connection *c)
         int64_t begin = clock_now(), now;
         struct ws_connect_options to = worker->to;
         struct aw_error error;
+        char why[400];
 
         /* By turns, over all workers. */
         if (worker->sources != NULL)
@@ -86,7 +87,8 @@ open_one(struct connection *c)
         }
         if (error.kind != AW_ERROR_CANCELLED) {
                 worker->record.refused++;
-                record_failure(&worker->record, error.kind, error.text);
+                snprintf(why, sizeof(why), "%s%s", error.text, network_cure(&error));
+                record_failure(&worker->record, error.kind, why);
         }
         return -1;
 }

@@ -48,7 +48,7 @@ struct aw_error {
         int number; /* errno */
         int status; /* the HTTP status of a refused handshake, or 0 */
         enum aw_error_cause cause;
-        char text[320]; /* one sentence, for the user or a log; without a full stop */
+        char text[320]; /* one sentence, for the user or a log, escaped as in it; no full stop */
 };
 
 /*

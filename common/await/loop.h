@@ -41,8 +41,8 @@ struct aw_loop_options {
 
         /*
          * Slow-callback watch (asyncio's debug mode, loop.slow_callback_duration): a task or
-         * callback that keeps the loop for longer than this is logged. Microseconds; 0: 100 ms;
-         * negative: off.
+         * callback that keeps the loop for longer than this is logged, and so is a turn that takes
+         * longer though none of them did. Microseconds; 0: 100 ms; negative: off.
          */
         aw_time slow;
 
@@ -79,8 +79,8 @@ AW_API struct aw_loop *aw_loop_get(void);
 AW_API const char *aw_loop_backend(const struct aw_loop *loop);
 
 /*
- * How often a task or callback has kept the loop for longer than aw_loop_options.slow, since the loop
- * was made.
+ * How often a task or callback, or many in one turn, have kept the loop for longer than
+ * aw_loop_options.slow, since the loop was made.
  */
 AW_API uint64_t aw_loop_slow_count(const struct aw_loop *loop);
 

@@ -77,6 +77,11 @@ struct ws_answer {
         const char *body; /* NULL: none. HEAD gets its length only */
         size_t length;    /* bytes of the body; 0: it is terminated */
         /*
+         * Of a request that is refused: why, for the log and ws_info(). A literal. NULL: what the
+         * status is called.
+         */
+        const char *why;
+        /*
          * A task is to decide: see below. Set by a handler; what it has written besides is what the
          * task begins with. NULL: nothing more is to be decided.
          */
@@ -110,7 +115,7 @@ struct ws_answer {
  * is kept, up to 16 KiB, or not read.
  *
  * The task is cancelled if the connection is lost, the listener drains, or the time for handshakes
- * is over, 10 s (then the client gets 503). Whatever it answers is not sent then, and `done` is
+ * is over (handshake_timeout; then the client gets 503). Whatever it answers is not sent then, and `done` is
  * called when it has returned. The argument must be good until then: ws_listener_wait() waits for
  * that.
  */

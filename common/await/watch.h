@@ -14,11 +14,13 @@ struct ws_count {
         uint64_t messages[2]; /* whole ones */
         uint64_t bytes[2];    /* of their payload as it goes, compressed or not; also incomplete */
         uint64_t pings, pongs;
+        uint64_t fragments; /* of messages, behind their first ones */
 };
 
 /* The same for all connections of a listener. */
 struct ws_counters {
         struct ws_count received, sent;
+        uint64_t pauses; /* how often reading stopped, because max_buffer was full */
         /*
          * From when the end of a message has been read to when all of it is on its way out of the
          * connection, to be encrypted and sent, if ws_send() was given the message as it came. Of a
@@ -57,6 +59,25 @@ enum ws_side {
         WS_SIDE_SERVER,
 };
 
+/* The limit that a connection was over, and ended by. */
+enum ws_limit {
+        WS_LIMIT_NONE,
+        WS_LIMIT_HANDSHAKE_TIMEOUT,
+        WS_LIMIT_IDLE_TIMEOUT,
+        WS_LIMIT_PING_TIMEOUT,
+        WS_LIMIT_LIFETIME,
+        WS_LIMIT_MESSAGE_RATE,
+        WS_LIMIT_MESSAGE, /* max_message */
+        WS_LIMIT_MEMORY,  /* ws_set_max_memory() */
+};
+
+/* What was wrong with the header of the PROXY protocol that was due: see struct ws_trust. */
+enum ws_proxy_fault {
+        WS_PROXY_RIGHT,     /* nothing, or none was due */
+        WS_PROXY_UNTRUSTED, /* who connected is not trusted to send one */
+        WS_PROXY_WRONG,     /* it did not come, or not as it should */
+};
+
 /*
  * What is known of a connection. Texts are the connection's, and good until the next await, or as
  * long as the function that was told of an event.
@@ -72,6 +93,7 @@ struct ws_info {
         const char *server_name;          /* that the client asked for (SNI), or NULL */
         const char *client_subject;       /* of its certificate, which was verified, or NULL */
         int status;                       /* of the HTTP response; 0: there was none yet */
+        enum ws_proxy_fault proxy_fault;
 
         /* aw_loop_now() when it was accepted, opened and ended; 0: it was not. */
         aw_time accepted, opened, ended;
@@ -89,7 +111,7 @@ struct ws_info {
         bool tls_failed;     /* its TLS handshake did, or a record that came later */
         bool client_refused; /* and that was because of the client's certificate, or for lack of it */
         bool foreign_origin; /* the page that it came from may not connect: see ws_listen_options */
-        bool late;           /* its handshakes were not complete in time */
+        enum ws_limit limit;
 
         /* Where a task waits in it: "FILE:LINE: EXPRESSION". NULL: none does. */
         const char *awaits;

@@ -27,6 +27,7 @@
 #include "connect.h"
 #include "deflate.h"
 #include "error.h"
+#include "peer.h"
 #include "request.h"
 #include "task.h"
 
@@ -38,12 +39,17 @@ struct ws_watch;
 
 #define WS_MESSAGE_MAX ((uint64_t)16 << 20) /* bytes; what a max_message of 0 means */
 
+/* Bytes that may wait in each direction; what a max_buffer of 0 means. */
+#define WS_BUFFER_MAX ((uint64_t)256 << 10)
+
 /*
  * What one connection holds at most, in bytes: a message in each direction, because two peers that
  * send at once must both be able to receive; and the rest, which is bounded: queues, what the kernel
- * did not take, what was read in one go.
+ * did not take, what was read in one go. The first is with a max_buffer of 0.
  */
-#define WS_CONNECTION_MAX(max_message) (2 * (uint64_t)(max_message) + ((uint64_t)4 << 20))
+#define WS_CONNECTION_MAX(max_message) WS_CONNECTION_MAX_WITH(max_message, WS_BUFFER_MAX)
+#define WS_CONNECTION_MAX_WITH(max_message, max_buffer)                                            \
+        (2 * (uint64_t)(max_message) + 4 * (uint64_t)(max_buffer) + ((uint64_t)3 << 20))
 
 /* Status codes of a Close frame (section 7.4.1, and IANA's registry). */
 enum ws_close_code {
@@ -79,7 +85,9 @@ struct ws_message {
  *   EPROTO     the peer broke the protocol (it is being closed with 1002), or sent a text that is
  *              not UTF-8 (1007)
  *   EMSGSIZE   the message is over the limit (1009)
- *   ESHUTDOWN  the listener drains: everything received so far was delivered
+ *   EDQUOT     the peer sent more messages than max_message_rate allows (1008)
+ *   ESHUTDOWN  the listener drains, or the connection has been idle, or open, for as long as it may
+ *              be: everything received so far was delivered
  *   ETIMEDOUT, ECANCELED, ENOMEM
  */
 AW_API aw_async int ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline);
@@ -87,8 +95,8 @@ AW_API aw_async int ws_receive(struct ws *ws, struct ws_message *message, aw_tim
 /*
  * Queues a message, which goes out at the end of this turn in one write with what else is queued.
  * Waits only while too much is queued already. The data are the caller's again when it returns. 0,
- * or -1 with errno: EPIPE the connection is closed or closing, ESHUTDOWN the listener drains and the
- * peer has taken nothing for 5 s, EINVAL no such type, EILSEQ a text that is not UTF-8, ETIMEDOUT,
+ * or -1 with errno: EPIPE the connection is closed or closing, ESHUTDOWN as above, and the peer has
+ * taken nothing for 5 s, EINVAL no such type, EILSEQ a text that is not UTF-8, ETIMEDOUT,
  * ECANCELED, ENOMEM; nothing was queued then.
  */
 AW_API aw_async int ws_send(struct ws *ws, const struct ws_message *message, aw_time deadline);
@@ -171,7 +179,7 @@ struct ws_traffic {
 };
 AW_API void ws_traffic(const struct ws *ws, struct ws_traffic *traffic);
 
-/* The peer, for logs: "127.0.0.1:40312", "[::1]:40312", "unix". */
+/* The peer, for logs: "127.0.0.1:40312", "[::1]:40312", "unix"; "::1" if its port is not known. */
 AW_API const char *ws_peer(const struct ws *ws);
 
 /*
@@ -197,7 +205,15 @@ AW_API void ws_describe(const struct ws *ws, char *out, size_t size);
 AW_API void ws_set_max_memory(uint64_t bytes);
 
 /*
- * What they take now: messages, what waits for the kernel to take it, and WS_CONNECTION_COST for
+ * The bound is for several processes together: from now on this one notes what its connections take
+ * in parts[own], which begins with 0, and the limit holds for the sum of all `count` parts. They lie
+ * in memory that the processes share. Who is left when a process has been killed sets its part to
+ * 0. Before the first connection; for good.
+ */
+AW_API void ws_share_memory(uint64_t *parts, size_t count, size_t own);
+
+/*
+ * What those of this process take now: messages, what waits for the kernel to take it, and WS_CONNECTION_COST for
  * each connection. Any thread.
  */
 #define WS_CONNECTION_COST ((uint64_t)40 << 10)
@@ -253,7 +269,7 @@ struct ws_connect_options {
          * A peer of which nothing was heard for this long (microseconds) is sent a Ping, and if
          * nothing is heard for `ping_timeout` either (0: as long again) the connection is dropped,
          * as if it had been lost. Anything that comes counts, and so does that it takes what we
-         * send. 0: no pings.
+         * send; while it is not read from, only that. 0: no pings.
          */
         aw_time ping_interval, ping_timeout;
         /* What is offered. A server may decline; see ws_extension(). */
@@ -305,9 +321,31 @@ struct ws_listen_options {
          * A peer of which nothing was heard for this long (microseconds) is sent a Ping, and if
          * nothing is heard for `ping_timeout` either (0: as long again) the connection is dropped,
          * as if it had been lost. Anything that comes counts, and so does that it takes what we
-         * send. 0: no pings.
+         * send; while it is not read from, only that. 0: no pings.
          */
         aw_time ping_interval, ping_timeout;
+
+        /*
+         * What a connection may do, in microseconds; 0: there is no such limit. One that is over it
+         * gets a Close frame with a reason, behind the replies to what it has sent, and is gone 12 s
+         * later at most.
+         */
+        aw_time handshake_timeout; /* for TLS and the opening handshake together; 0: 10 s */
+        aw_time idle_timeout;      /* without a message in either direction: 1001; an eighth late */
+        aw_time max_lifetime;      /* since it was opened: 1001 */
+
+        /*
+         * Messages that a connection may send in a second: over it 1008. What it has not used it may
+         * have at once later, up to twice as many. Pings, Pongs and further fragments count, too. 0:
+         * any number.
+         */
+        uint64_t max_message_rate;
+
+        /*
+         * Bytes that may wait in each direction of a connection, besides one message that is larger:
+         * over it reading from the peer stops, and ws_send() waits. 0: WS_BUFFER_MAX.
+         */
+        uint64_t max_buffer;
 
         /*
          * From where pages may connect, as browsers say it in the field Origin: "https://a.example",
@@ -319,6 +357,8 @@ struct ws_listen_options {
          */
         const char *const *origins;
         size_t origin_count;
+
+        struct ws_trust trust; /* in load balancers: see peer.h */
 
         /*
          * The subprotocol for a client that offers some. NULL: the first that it offers; "": none;
@@ -359,7 +399,14 @@ struct ws_listen_options {
          * the request. NULL: every handshake is accepted.
          */
         void (*handler)(const struct ws_request *request, struct ws_answer *answer, void *argument);
-        void *argument;
+
+        /*
+         * Is asked when a connection was accepted, before it costs anything. False turns it away: as
+         * far as that can be sent at once, it is told 503, or over TLS, where nothing else can be
+         * said before the handshake, gets the alert internal_error. NULL: all come in.
+         */
+        bool (*admit)(void *argument);
+        void *argument; /* of both */
 
         /*
          * Is told of the connections: see watch.h. Borrowed for as long as there are some, which may
@@ -395,8 +442,8 @@ AW_API void ws_listener_update(struct ws_listener *listener,
 AW_API const char *ws_listener_url(const struct ws_listener *listener, size_t index);
 
 /*
- * Waits for the next connection whose opening handshake (TLS included; it has 10 s, and costs no
- * task) is complete. NULL with errno ETIMEDOUT, ECANCELED, or ESHUTDOWN once the listener drains
+ * Waits for the next connection whose opening handshake (TLS included; see handshake_timeout; it costs
+ * no task) is complete. NULL with errno ETIMEDOUT, ECANCELED, or ESHUTDOWN once the listener drains
  * or has stopped.
  */
 AW_API aw_async struct ws *ws_accept(struct ws_listener *listener, aw_time deadline);

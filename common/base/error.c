@@ -6,6 +6,8 @@
 
 #include "await/error.h"
 
+#include "await/log.h"
+
 static enum aw_error_kind
 kind_of(int number)
 {
@@ -21,11 +23,27 @@ kind_of(int number)
         }
 }
 
+/* As the log shows it: much of what a sentence quotes was written by others. */
+static void
+set_text(struct aw_error *error, const char *format, va_list arguments)
+{
+        char text[sizeof(error->text)];
+        size_t length = (size_t)vsnprintf(text, sizeof(text), format, arguments), used;
+        size_t whole = length < sizeof(text) ? length : sizeof(text) - 1;
+
+        aw_log_escape(text, whole, "", error->text, sizeof(error->text), &used);
+        if (used == length)
+                return;
+        /* Less of it, and the mark of that. */
+        length = aw_log_escape(text, whole, "", error->text, sizeof(error->text) - strlen("..."),
+                               &used);
+        strcpy(error->text + length, "...");
+}
+
 int
 aw_error_set(struct aw_error *error, enum aw_error_kind kind, int number, const char *format, ...)
 {
         va_list arguments;
-        int length;
 
         if (error != NULL) {
                 error->kind = kind == AW_ERROR_NONE ? kind_of(number) : kind;
@@ -33,11 +51,8 @@ aw_error_set(struct aw_error *error, enum aw_error_kind kind, int number, const 
                 error->status = 0;
                 error->cause = AW_CAUSE_NONE;
                 va_start(arguments, format);
-                length = vsnprintf(error->text, sizeof(error->text), format, arguments);
+                set_text(error, format, arguments);
                 va_end(arguments);
-                if (length >= (int)sizeof(error->text))
-                        memcpy(error->text + sizeof(error->text) - sizeof("..."), "...",
-                               sizeof("..."));
         }
         errno = number;
         return -1;

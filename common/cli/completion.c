@@ -72,6 +72,20 @@ print_zsh_text(const char *text)
                         printf("%s%c", strchr("[]:\\", *text) != NULL ? "\\" : "", *text);
 }
 
+/* What zsh offers for an argument of that name. */
+static const char *
+zsh_action(const char *argument)
+{
+        static const struct {
+                const char *name, *action;
+        } actions[] = {{"FILE", "_files"}, {"PATH", "_files"}, {"DIR", "_files -/"}};
+
+        for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+                if (strncmp(argument, actions[i].name, strlen(actions[i].name)) == 0)
+                        return actions[i].action;
+        return "";
+}
+
 /* '(-t --timeout)'{-t+,--timeout=}'[help]:TIME:': one of the two, its argument apart or not. */
 static void
 print_zsh_option(const struct aw_opt *option)
@@ -98,7 +112,7 @@ print_zsh_option(const struct aw_opt *option)
         } else if (!flag) {
                 fputs(option->implied == NULL ? ":" : "::", stdout);
                 print_zsh_text(option->argument);
-                fputs(strncmp(option->argument, "FILE", 4) == 0 ? ":_files" : ":", stdout);
+                printf(":%s", zsh_action(option->argument));
         }
         puts("' \\");
 }

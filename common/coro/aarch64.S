@@ -161,6 +161,9 @@ aw_coro_switch_saved:
 
 #endif
 
+#ifdef __CET__
+#include <cet.h> /* on another machine there is nothing here, and nothing against it */
+#endif
 #ifdef __ELF__
         .section .note.GNU-stack, "", %progbits
 #endif

@@ -257,6 +257,7 @@ since_checked(struct aw_loop *loop)
         if (took <= loop->slow)
                 return 0;
         loop->slow_count++;
+        loop->told = true;
         return took;
 }
 
@@ -281,6 +282,38 @@ run_handle(struct aw_loop *loop, struct aw_handle *handle)
         if (took > 0)
                 aw_log(AW_LOG_WARNING, "Executing a callback took %.3f seconds",
                        (double)took / AW_SECOND);
+}
+
+/* The slow-callback watch of whole turns: many that are not slow keep the loop as well. */
+
+void
+aw_loop_turn_begins(struct aw_loop *loop)
+{
+        if (loop->slow >= 0 && loop->began == 0)
+                loop->began = aw_loop_clock(loop->watch);
+}
+
+static void
+turn_ends(struct aw_loop *loop)
+{
+        aw_time took = loop->began == 0 ? 0 : aw_loop_clock(loop->watch) - loop->began;
+
+        loop->began = 0;
+        if (took > loop->slow && !loop->told) {
+                loop->slow_count++;
+                aw_log(AW_LOG_WARNING, "A turn of the event loop took %.3f seconds",
+                       (double)took / AW_SECOND);
+        }
+        loop->told = false;
+}
+
+/* Before the kernel is asked what is ready. */
+static void
+ask_kernel(struct aw_loop *loop)
+{
+        loop->looks++;
+        if (loop->slow >= 0)
+                turn_ends(loop);
 }
 
 /* Runs what is ready now, not what becomes ready meanwhile: a marker stands between the two. */
@@ -323,14 +356,21 @@ poll_until(const struct aw_loop *loop, bool wait)
 }
 
 /*
- * Tasks that keep each other ready need not pay for a system call each turn. Where many sockets are
- * busy some are ready by now: the set alone is asked for them.
+ * Tasks that keep each other ready need not pay for a system call each turn, unless some of it is
+ * work that takes long. Where many sockets are busy some are ready by now: the set alone is asked
+ * for them.
  */
 static bool
 need_not_poll(struct aw_loop *loop)
 {
-        return ++loop->unpolled < TURNS_UNPOLLED &&
-               (loop->ready.first != NULL || (loop->busy && aw_socket_serve_set(loop)));
+        if (++loop->unpolled >= TURNS_UNPOLLED || loop->shares.line.first != NULL)
+                return false;
+        if (loop->ready.first != NULL)
+                return true;
+        if (!loop->busy)
+                return false;
+        ask_kernel(loop);
+        return aw_socket_serve_set(loop);
 }
 
 static void
@@ -339,6 +379,7 @@ poll_once(struct aw_loop *loop, bool wait)
         if (need_not_poll(loop))
                 return;
         loop->unpolled = 0;
+        ask_kernel(loop);
         loop->backend->poll(loop, poll_until(loop, wait));
         loop->woken = false;
 }
@@ -355,4 +396,6 @@ aw_loop_turn(struct aw_loop *loop, bool wait)
         run_timers(loop);
         if (loop->slow >= 0)
                 loop->checked = aw_loop_clock(loop->watch);
+        if (loop->slow >= 0 && loop->began == 0)
+                loop->began = loop->checked;
 }

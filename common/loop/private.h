@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "await/loop.h"
+#include "loop/share.h"
 #include "loop/turn.h"
 
 struct lws_context;
@@ -46,6 +47,19 @@ struct aw_flush {
 void aw_loop_flush(struct aw_flush *flush);
 void aw_loop_unflush(struct aw_flush *flush); /* before the owner is freed */
 
+/* See share.h. */
+struct aw_shares {
+        struct {
+                struct aw_share *first, *last;
+        } line;
+        struct aw_share end;     /* where those end who waited before */
+        struct aw_handle handle; /* which serves the line */
+        bool serving;
+        uint64_t turn;                 /* to which the next two belong */
+        aw_time spent_line, spent_new; /* by those in the line, and by others */
+        aw_time since;                 /* when the work began that is not counted yet */
+};
+
 struct aw_loop {
         const struct aw_loop_backend *backend;
         struct lws_context *context;
@@ -69,12 +83,16 @@ struct aw_loop {
         bool abandoned;    /* it is not the running one's */
         bool woken;        /* this turn does not wait */
         unsigned unpolled; /* turns since the last poll */
+        uint64_t looks;    /* at what the kernel has */
+        struct aw_shares shares;
 
         aw_time slow;        /* the limit; negative: off */
         uint64_t slow_count; /* how often it was passed */
         aw_time checked;     /* when the slow-callback watch last looked at its clock */
         clockid_t watch;     /* which one that is */
         bool asked;          /* it did since the callback that runs began */
+        bool told;           /* something was slow in this turn */
+        aw_time began;       /* the turn, which waits no longer; or 0 */
 
         pthread_mutex_t remote_lock;
         struct aw_handles remote; /* call_soon_threadsafe, under the lock */
@@ -91,6 +109,9 @@ struct aw_wakeup {
 };
 void aw_wakeup_find(struct aw_wakeup *wakeup, struct lws_context *context);
 void aw_wakeup_close(const struct aw_wakeup *wakeup);
+
+/* For the slow-callback watch: the turn waits no longer. */
+void aw_loop_turn_begins(struct aw_loop *loop);
 
 struct lws_context *aw_loop_context(struct aw_loop *loop);
 struct lws_vhost *aw_loop_vhost(struct aw_loop *loop);

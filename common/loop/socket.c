@@ -43,6 +43,7 @@ aw_socket_serve_set(struct aw_loop *loop)
         struct epoll_event events[EVENTS_AT_ONCE];
         int count = epoll_wait(loop->sockets, events, EVENTS_AT_ONCE, 0);
 
+        aw_loop_turn_begins(loop);
         for (int i = 0; i < count; i++)
                 socket_event(events[i].data.ptr, events[i].events);
         loop->busy = count > 1;

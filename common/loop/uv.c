@@ -7,6 +7,12 @@
 
 #include "loop/private.h"
 
+/*
+ * More than libwebsockets needs to close its handles. One that ran out of descriptors when it was
+ * made never closes some, and the loop cannot be freed then.
+ */
+#define CLOSING_TURNS 100
+
 struct uv_state {
         uv_loop_t loop;
         uv_timer_t timer;
@@ -94,11 +100,16 @@ static void
 uv_state_close(struct aw_loop *loop)
 {
         struct uv_state *state = aw_loop_foreign(loop);
+        int turns = CLOSING_TURNS;
 
         state->context = aw_loop_context(loop);
+        /* A context that could not be made may have left handles here, whose memory is gone. */
+        if (state->context == NULL && uv_loop_alive(&state->loop))
+                return;
         lws_context_destroy(state->context);
         uv_close((uv_handle_t *)&state->timer, NULL);
-        uv_run(&state->loop, UV_RUN_DEFAULT);
+        while (turns-- > 0 && uv_run(&state->loop, UV_RUN_NOWAIT) != 0)
+                continue;
         lws_context_destroy(state->context);
         if (uv_loop_close(&state->loop) == 0)
                 free(state);

@@ -85,13 +85,14 @@ close_spare(struct aw_ports *ports)
 }
 
 /* It is read before it is answered: bytes that nobody read would make of the end a reset. */
-static void
-turn_away(int fd, const char *busy)
+void
+aw_ports_turn_away(const struct aw_ports *ports, int fd)
 {
-        char request[4096];
+        char request[16384];
 
-        if (busy != NULL && recv(fd, request, sizeof(request), MSG_DONTWAIT) > 0 &&
-            send(fd, busy, strlen(busy), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+        recv(fd, request, sizeof(request), MSG_DONTWAIT);
+        if (ports->busy != NULL &&
+            send(fd, ports->busy, ports->busy_size, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
                 shutdown(fd, SHUT_WR);
         close(fd);
 }
@@ -110,7 +111,7 @@ turn_away_waiting(struct aw_port *port)
                 close_spare(ports);
                 fd = accept4(port->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
                 if (fd != -1) {
-                        turn_away(fd, ports->busy);
+                        aw_ports_turn_away(ports, fd);
                         if (ports->turned_away != NULL)
                                 ports->turned_away(ports->owner);
                 }

@@ -52,6 +52,7 @@ struct aw_ports {
 
         /* What a connection is told that has to be turned away; NULL: nothing. */
         const char *busy;
+        size_t busy_size;
 
         /*
          * A connection was accepted; the descriptor, which does not block, is the owner's now. -1
@@ -82,6 +83,9 @@ int aw_ports_adopt(struct aw_ports *ports, const struct aw_url *url, const int *
  * `descriptors`. Their count, which is ports->count, or -1 with errno EMFILE: nothing has changed.
  */
 int aw_ports_release(struct aw_ports *ports, int descriptors[AW_PORTS_MAX]);
+
+/* Ends a connection that was accepted, and tells it `busy` as far as that can be sent at once. */
+void aw_ports_turn_away(const struct aw_ports *ports, int fd);
 
 /* Stops and resumes accepting; connections wait in the kernel meanwhile. */
 void aw_ports_pause(struct aw_ports *ports, bool pause);

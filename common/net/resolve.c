@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/un.h>
 
 #include "net/resolve.h"
@@ -220,6 +221,9 @@ query_create(const struct aw_url *url, bool passive)
                 return NULL;
         snprintf(query->host, sizeof(query->host), "%s%s%s", url->host,
                  url->zone[0] == '\0' ? "" : "%", url->zone);
+        /* No name server may be asked for it (RFC 6761 section 6.3), and no hosts file has the dot. */
+        if (strcasecmp(query->host, "localhost.") == 0)
+                query->host[strlen("localhost")] = '\0';
         snprintf(query->port, sizeof(query->port), "%u", url->port);
         query->hints.ai_socktype = SOCK_STREAM;
         query->hints.ai_flags = AI_NUMERICSERV | (passive ? AI_PASSIVE : 0) |

@@ -85,6 +85,7 @@ void
 aw_transport_free(struct aw_transport *transport)
 {
         aw_handle_cancel(&transport->farewell);
+        aw_share_cancel(&transport->sending);
         aw_tls_free(transport->tls);
         aw_tls_free(transport->tls_next);
         aw_transport_forget_held(transport);
@@ -246,6 +247,12 @@ aw_transport_start_tls(struct aw_transport *transport, struct aw_tls *tls)
         transport->tls_next = tls;
         transport->paused = false;
         aw_socket_ask(&transport->socket);
+}
+
+void
+aw_transport_set_preface(struct aw_transport *transport, aw_transport_preface *take)
+{
+        transport->preface = take;
 }
 
 /* What the owner asks for. */

@@ -98,6 +98,14 @@ void aw_transport_disown(struct aw_transport *transport);
  */
 void aw_transport_start_tls(struct aw_transport *transport, struct aw_tls *tls);
 
+/*
+ * What comes is shown to `take` first, as it came from the peer, before TLS and data(). It returns -1:
+ * all of that was its own, and so is what comes next; or how many bytes were: what is behind them goes
+ * on as usual, and it is not called again. It may close the transport. Before anything was read.
+ */
+typedef ssize_t aw_transport_preface(void *owner, const uint8_t *data, size_t length);
+void aw_transport_set_preface(struct aw_transport *transport, aw_transport_preface *take);
+
 /* Asks for writable() in this turn's flush. Any stack. */
 void aw_transport_want_write(struct aw_transport *transport);
 

@@ -65,14 +65,14 @@ input_tls(struct aw_transport *transport, const uint8_t *data, size_t length)
 
 /* A peer whose bytes take long to handle is read in smaller pieces. */
 static void
-transport_input(struct aw_transport *transport, size_t length)
+transport_input(struct aw_transport *transport, const uint8_t *data, size_t length)
 {
         aw_time start = length < READ_LEAST ? 0 : aw_loop_now(), took;
 
         if (transport->tls != NULL)
-                input_tls(transport, aw_transport_scratch->input, length);
+                input_tls(transport, data, length);
         else
-                transport->callbacks->data(transport->owner, aw_transport_scratch->input, length);
+                transport->callbacks->data(transport->owner, data, length);
         if (length < READ_LEAST)
                 return;
         took = aw_loop_now() - start;
@@ -81,6 +81,20 @@ transport_input(struct aw_transport *transport, size_t length)
         else if (took < AW_TRANSPORT_TURN / 4 && length == transport->read_size &&
                  transport->read_size < AW_TRANSPORT_READ)
                 transport->read_size *= 2;
+}
+
+/* What comes before anything else has come, maybe whole, maybe with more behind it. */
+static __attribute__((noinline)) void
+input_preface(struct aw_transport *transport, size_t length)
+{
+        const uint8_t *data = aw_transport_scratch->input;
+        ssize_t taken = transport->preface(transport->owner, data, length);
+
+        if (taken == -1)
+                return;
+        transport->preface = NULL;
+        if (!transport->socket.closing && (size_t)taken < length)
+                transport_input(transport, data + taken, length - (size_t)taken);
 }
 
 static void
@@ -134,8 +148,10 @@ transport_readable(struct aw_socket *socket)
         if (socket->closing || !socket->reading)
                 return;
         length = recv(socket->fd, aw_transport_scratch->input, transport->read_size, 0);
-        if (length > 0)
-                transport_input(transport, (size_t)length);
+        if (length > 0 && transport->preface != NULL)
+                input_preface(transport, (size_t)length);
+        else if (length > 0)
+                transport_input(transport, aw_transport_scratch->input, (size_t)length);
         else if (length == 0)
                 transport_eof(transport);
         else if (errno != EAGAIN && errno != EINTR)

@@ -15,6 +15,7 @@
 #define DIRECT_SIZE ((size_t)4 << 10)    /* so much is encrypted from where it is */
 #define WRITE_SIZE  ((size_t)256 << 10)  /* bytes for one write of the kernel's, about */
 #define TAIL_SIZE   ((size_t)16 << 10)   /* so little goes out with the write before */
+#define LARGE_SIZE  ((size_t)64 << 10)   /* over so much waits for its turn, if many send */
 #define TURN_SIZE   ((size_t)1088 << 10) /* bytes in a turn: a message of 1 MiB fits */
 
 /* Output. */
@@ -127,31 +128,49 @@ gather_stop(struct aw_transport *transport)
         aw_transport_scratch->gatherer = NULL;
 }
 
+/* The kernel takes no more. */
+static bool
+is_blocked(const struct aw_transport *transport)
+{
+        return transport->held != NULL || transport->socket.writing;
+}
+
 bool
 aw_transport_full(const struct aw_transport *transport)
 {
-        return transport->held != NULL || transport->socket.writing ||
-               transport->share >= TURN_SIZE;
+        return is_blocked(transport) || transport->share >= TURN_SIZE;
 }
 
 static void
 output_begin(struct aw_transport *transport)
 {
         transport->share = 0;
-        transport->share_end = 0;
+        transport->counted = 0;
+        transport->begun = false;
         gather_start(transport);
+}
+
+static void
+output_on(void *argument)
+{
+        aw_transport_serve(argument);
 }
 
 /* An owner that was told to stop is told when to go on. */
 static void
+output_wait(struct aw_transport *transport)
+{
+        transport->wants_write = true;
+        if (!is_blocked(transport))
+                aw_share_wait(&transport->sending, output_on, transport);
+}
+
+static void
 output_end(struct aw_transport *transport)
 {
         gather_stop(transport);
-        if (!aw_transport_full(transport))
-                return;
-        transport->wants_write = true;
-        if (transport->held == NULL && !transport->socket.writing)
-                aw_socket_ask(&transport->socket);
+        if (aw_transport_full(transport))
+                output_wait(transport);
 }
 
 /*
@@ -181,18 +200,39 @@ aw_transport_gather_end(struct aw_transport *transport, struct aw_transport *bef
                 gather_start(before);
 }
 
+/* Work begins that takes long. False: it should not, in this turn. */
+static bool
+share_begin(struct aw_transport *transport)
+{
+        if (!transport->begun)
+                transport->begun = aw_share_begin(&transport->sending);
+        return transport->begun;
+}
+
+/* What was sent since then, or since the last call. True: enough for this turn. */
+static bool
+share_use(struct aw_transport *transport)
+{
+        size_t bytes = transport->share - transport->counted;
+
+        transport->counted = transport->share;
+        return aw_share_use(&transport->sending, bytes);
+}
+
 /* What is in the way of one write grows too large: it goes out, and the share is looked at. */
 static void
 gather_cut(struct aw_transport *transport)
 {
-        aw_time now = aw_loop_now();
+        bool enough;
 
         gather_stop(transport);
         gather_start(transport);
-        if (transport->share_end == 0)
-                transport->share_end = now + AW_TRANSPORT_TURN;
-        else if (now >= transport->share_end)
-                transport->share = TURN_SIZE;
+        if (!transport->begun)
+                enough = !share_begin(transport);
+        else
+                enough = transport->share > transport->counted && share_use(transport);
+        if (enough)
+                transport->share = transport->counted = TURN_SIZE;
 }
 
 /* Taken whole in any case. */
@@ -291,7 +331,8 @@ write_plain(struct aw_transport *transport, const uint8_t *data, size_t length)
         ssize_t sent;
 
         gather_cut(transport);
-        while (done < length && !transport->broken && !aw_transport_full(transport)) {
+        while (done < length && !transport->broken && !is_blocked(transport) &&
+               (done == 0 || transport->share < TURN_SIZE)) {
                 slice = length - done < TURN_SIZE ? length - done : TURN_SIZE;
                 sent = aw_transport_send(transport, data + done, slice);
                 if (sent < 0)
@@ -313,22 +354,28 @@ aw_transport_write(struct aw_transport *transport, const uint8_t *data, size_t l
 {
         struct aw_transport *before;
         size_t done = length;
+        bool large = length > LARGE_SIZE;
 
         if (transport->phase < PHASE_OPEN || transport->out != WAY_OPEN)
                 aw_log_abort("aw_transport_write(): the transport is not open");
         if (transport->broken || transport->socket.closing)
                 return -1;
         if (length > AW_TRANSPORT_WHOLE && aw_transport_full(transport)) {
-                transport->wants_write = true;
+                output_wait(transport);
                 return 0;
         }
         before = aw_transport_gather_begin(transport);
-        if (length < DIRECT_SIZE)
+        if (large && !share_begin(transport)) {
+                output_wait(transport);
+                done = 0;
+        } else if (length < DIRECT_SIZE)
                 write_small(transport, data, length);
         else if (transport->tls != NULL)
                 done = write_records(transport, data, length);
         else
                 done = write_plain(transport, data, length);
+        if (large && transport->begun)
+                share_use(transport);
         aw_transport_gather_end(transport, before);
         return transport->broken ? -1 : (ssize_t)done;
 }

@@ -6,6 +6,7 @@
 #ifndef AW_NET_TRANSPORT_PRIVATE_H
 #define AW_NET_TRANSPORT_PRIVATE_H
 
+#include "loop/share.h"
 #include "loop/socket.h"
 #include "net/transport.h"
 #include "tls/session.h"
@@ -33,18 +34,21 @@ struct aw_transport {
         const struct aw_transport_callbacks *callbacks;
         void *owner;
         struct aw_tls *tls;
-        struct aw_tls *tls_next; /* whose handshake is to begin */
+        struct aw_tls *tls_next;       /* whose handshake is to begin */
+        aw_transport_preface *preface; /* or NULL */
         enum aw_transport_phase phase;
         enum aw_transport_way in, out;
-        bool paused;       /* by the owner */
-        bool passive;      /* our direction ends without a FIN */
-        bool wants_write;  /* writable() is due */
-        bool broken;       /* nothing can be sent any more */
-        int error;         /* what closed() will be told */
-        size_t read_size;  /* of the next read */
-        size_t share;      /* bytes taken in this turn */
-        aw_time share_end; /* 0: not known yet */
-        uint64_t taken;    /* bytes that the kernel took */
+        bool paused;      /* by the owner */
+        bool passive;     /* our direction ends without a FIN */
+        bool wants_write; /* writable() is due */
+        bool broken;      /* nothing can be sent any more */
+        int error;        /* what closed() will be told */
+        size_t read_size; /* of the next read */
+        size_t share;     /* bytes taken in this turn */
+        size_t counted;   /* of them, in `sending` */
+        struct aw_share sending;
+        bool begun;     /* work that is counted there */
+        uint64_t taken; /* bytes that the kernel took */
 
         /*
          * Output that the kernel did not take. libwebsockets could hold it too, but does not read

@@ -364,6 +364,9 @@ parse_socket(struct span path, struct aw_url *url, bool listening, struct aw_err
         (void)listening;
         if (begins_with(path, "//"))
                 path = after(path, 2);
+        /* Or it could not be written as a URL. */
+        while (begins_with(path, "//"))
+                path = after(path, 1);
         if (begins_with(path, "@") ? path.length == 1 : !begins_with(path, "/"))
                 return url_refuse(error, "a Unix socket is given by its absolute path, or if it is "
                                          "an abstract one by @NAME");

@@ -28,6 +28,13 @@ ws_alive_ping(struct ws *ws)
         return 0;
 }
 
+/* Something waits for it to be taken. */
+static bool
+is_owing(const struct ws *ws)
+{
+        return ws->out.outbox.first != NULL || aw_transport_outstanding(ws->transport) > 0;
+}
+
 /* Its kernel takes some bytes also if it hangs: those count only while there are more. */
 static bool
 is_taking(struct ws *ws)
@@ -36,8 +43,7 @@ is_taking(struct ws *ws)
         bool more = delivered != ws->alive.delivered;
 
         ws->alive.delivered = delivered;
-        return more &&
-               (ws->out.outbox.first != NULL || aw_transport_outstanding(ws->transport) > 0);
+        return more && is_owing(ws);
 }
 
 static void
@@ -51,14 +57,15 @@ alive_look(void *argument)
         if (ws->transport == NULL || !ws_output_open(ws))
                 return;
         taking = is_taking(ws);
-        /* We do not hear a peer that we do not read from. */
-        if (alive->heard || taking || ws->in.paused) {
+        /* We do not hear a peer that we do not read from; but one for whom nothing waits owes us nothing. */
+        if (alive->heard || taking || (ws->in.paused && !is_owing(ws))) {
                 alive->asked = alive->heard = false;
         } else if (!alive->asked) {
                 alive->asked = ws_alive_ping(ws) == 0;
         } else {
                 aw_log_limited(AW_LOG_INFO, "%s: dropped, for it does not answer pings", ws->peer);
                 ws_watch_end(ws, WS_SIDE_SERVER, "it did not answer pings");
+                ws->seen.limit = WS_LIMIT_PING_TIMEOUT;
                 aw_transport_close(ws->transport);
                 return;
         }

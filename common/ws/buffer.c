@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
+#include <string.h>
 
 #include "ws/buffer_private.h"
+#include "ws/pages_private.h"
 
 /*
  * Small buffers come in sizes, and those that are freed wait on a list for the next message: that
@@ -65,11 +67,64 @@ keep_spare(struct ws_buffer *buffer)
 #endif
 }
 
+/* Memory for a buffer, charged. */
+
+static void *
+memory_take(size_t bytes)
+{
+        void *memory;
+
+        if (bytes >= WS_PAGES_LEAST)
+                return ws_pages_take(bytes);
+        memory = malloc(bytes);
+        if (memory != NULL)
+                ws_memory_charge((ptrdiff_t)bytes);
+        return memory;
+}
+
+static void
+memory_free(void *memory, size_t bytes)
+{
+        if (bytes >= WS_PAGES_LEAST) {
+                ws_pages_give_back(memory, bytes);
+                return;
+        }
+        free(memory);
+        ws_memory_charge(-(ptrdiff_t)bytes);
+}
+
+/* From one kind to the other: `used` bytes are of interest. */
+static void *
+memory_move(void *memory, size_t before, size_t used, size_t bytes)
+{
+        void *moved = memory_take(bytes);
+
+        if (moved == NULL)
+                return NULL;
+        memcpy(moved, memory, used);
+        memory_free(memory, before);
+        return moved;
+}
+
+static void *
+memory_resize(void *memory, size_t before, size_t used, size_t bytes)
+{
+        void *moved;
+
+        if ((before >= WS_PAGES_LEAST) != (bytes >= WS_PAGES_LEAST))
+                return memory_move(memory, before, used, bytes);
+        if (before >= WS_PAGES_LEAST)
+                return ws_pages_resize(memory, before, bytes);
+        moved = realloc(memory, bytes);
+        if (moved != NULL)
+                ws_memory_charge((ptrdiff_t)bytes - (ptrdiff_t)before);
+        return moved;
+}
+
 static void
 buffer_free(struct ws_buffer *buffer)
 {
-        ws_memory_charge(-(ptrdiff_t)ws_buffer_cost(buffer));
-        free(buffer);
+        memory_free(buffer, ws_buffer_cost(buffer));
 }
 
 void
@@ -81,17 +136,17 @@ ws_buffer_forget_spare(void)
         for (i = 0; i < SIZES; i++)
                 while ((buffer = take_spare(i)) != NULL)
                         buffer_free(buffer);
+        ws_pages_give_back_all();
 }
 
 static __attribute__((noinline)) struct ws_buffer *
 buffer_new(uint8_t size, size_t least)
 {
         size_t bytes = bytes_of(size, least);
-        struct ws_buffer *buffer = malloc(bytes);
+        struct ws_buffer *buffer = memory_take(bytes);
 
         if (buffer == NULL)
                 return NULL;
-        ws_memory_charge((ptrdiff_t)bytes);
         buffer->size = size;
         buffer->capacity = bytes - HEAD;
         return buffer;
@@ -130,12 +185,11 @@ ws_buffer_resize(struct ws_buffer *buffer, size_t capacity)
         uint8_t size = size_of(HEAD + capacity);
         size_t bytes = bytes_of(size, HEAD + capacity);
 
-        buffer = realloc(buffer, bytes);
+        buffer = memory_resize(buffer, before, HEAD + buffer->length, bytes);
         if (buffer == NULL)
                 return NULL;
         buffer->size = size;
         buffer->capacity = bytes - HEAD;
-        ws_memory_charge((ptrdiff_t)bytes - (ptrdiff_t)before);
         return buffer;
 }
 

@@ -61,6 +61,7 @@ ws_connection_create(bool client, uint64_t max_message)
                 return NULL;
         ws->client = client;
         ws->max_message = max_message == 0 ? WS_MESSAGE_MAX : max_message;
+        ws->max_buffer = WS_QUEUE_HIGH;
         ws_memory_begin();
         return ws;
 }
@@ -72,8 +73,10 @@ connection_free(struct ws *ws)
         aw_handle_cancel(&ws->order.overdue);
         aw_handle_cancel(&ws->closing.timer);
         aw_handle_cancel(&ws->alive.timer);
+        aw_handle_cancel(&ws->limits.timer);
         free(ws->head);
         ws_request_free(ws->request);
+        ws_peer_forget(ws);
         free(ws->subprotocol);
         free(ws->seen.server_name);
         free(ws->seen.client_subject);
@@ -199,6 +202,7 @@ ws_connection_open(struct ws *ws, size_t head_length)
         ws->seen.opened = aw_loop_now();
         ws_watch_event(ws, WS_EVENT_OPENED);
         ws_alive_begin(ws);
+        ws_limits_begin(ws);
         ws->head = NULL;
         ws_input(ws, (const uint8_t *)head + head_length, length - head_length);
         free(head);
@@ -296,6 +300,7 @@ connection_closed(void *owner, int error, const char *text)
         aw_handle_cancel(&ws->late);
         aw_handle_cancel(&ws->closing.timer);
         aw_handle_cancel(&ws->alive.timer);
+        aw_handle_cancel(&ws->limits.timer);
         connection_end_input(ws, text != NULL ? EPROTO : EPIPE);
         ws->role->lost(ws);
         ws_watch_ended(ws);

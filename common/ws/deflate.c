@@ -32,8 +32,8 @@ ws_deflate_end(struct ws *ws)
 
         if (deflate == NULL)
                 return;
-        aw_handle_cancel(&deflate->turn);
-        aw_handle_cancel(&deflate->rest);
+        aw_share_cancel(&deflate->share);
+        aw_share_cancel(&deflate->sending);
         ws_codec_release(deflate->deflater);
         ws_codec_release(deflate->inflater);
         ws_memory_charge(-(ptrdiff_t)(sizeof(*deflate) + deflate->pending_length));

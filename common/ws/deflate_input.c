@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Inflating. A message grows as its data come, and all limits are for what comes out: a kilobyte can
- * become a megabyte. So it is done a kilobyte at a time, and what a connection may do in one turn is
- * bounded in time and in bytes. What came and is not used when that is over waits in `pending`, no
- * more than one read; the connection is paused until it is used up, in the next turns.
+ * become a megabyte. So it is done a few kilobytes at a time, and what a connection may do in one
+ * turn is bounded, and so is what all of them may (loop/share.h). What came and is not used when that
+ * is over waits in `pending`, no more than one read; the connection is paused until it is used up, in
+ * the next turns.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +13,8 @@
 #include "ws/deflate_private.h"
 #include "ws/watch_private.h"
 
-#define SLICE 1024 /* bytes: they become a megabyte at most */
+#define SLICE 4096               /* bytes that are unmasked at once */
+#define STEP  ((size_t)64 << 10) /* bytes that come out between two looks at the share */
 
 /* Of the buffer that a message begins in. */
 #define FIRST_LEAST ((size_t)512)
@@ -59,7 +61,7 @@ ws_deflate_forget(struct ws *ws)
 
 /* What waits is used, and what comes of it waits to be received: that has to be enough for now. */
 static void
-next_turn(void *argument)
+inflate_on(void *argument)
 {
         struct ws *ws = argument;
         struct ws_deflate *deflate = ws->deflate;
@@ -70,8 +72,6 @@ next_turn(void *argument)
                 deflate->full = true;
                 return;
         }
-        deflate->share_end = 0;
-        deflate->share = 0;
         deflate->yielding = false;
         deflate->pending = NULL;
         deflate->pending_length = 0;
@@ -96,22 +96,21 @@ ws_deflate_resume(struct ws *ws)
         if (!ws->deflate->full)
                 return;
         ws->deflate->full = false;
-        aw_call_soon(&ws->deflate->turn, next_turn, ws);
+        aw_share_wait(&ws->deflate->share, inflate_on, ws);
+}
+
+static void
+yield_turn(struct ws *ws)
+{
+        ws->deflate->yielding = true;
+        aw_share_wait(&ws->deflate->share, inflate_on, ws);
 }
 
 static void
 use_share(struct ws *ws, size_t bytes)
 {
-        struct ws_deflate *deflate = ws->deflate;
-        aw_time now = aw_loop_now();
-
-        if (deflate->share_end == 0) {
-                deflate->share_end = now + WS_DEFLATE_TIME;
-                aw_call_soon(&deflate->turn, next_turn, ws);
-        }
-        deflate->share += bytes;
-        if (deflate->share >= WS_DEFLATE_BYTES || now >= deflate->share_end)
-                deflate->yielding = true;
+        if (aw_share_use(&ws->deflate->share, bytes))
+                yield_turn(ws);
 }
 
 void
@@ -196,6 +195,8 @@ inflate_into(struct ws *ws, struct ws_codec_bytes *bytes, enum ws_codec_result *
         uint8_t beyond, *to = message->data + message->length;
 
         bytes->out = room == 0 ? &beyond : to;
+        if (room > STEP)
+                room = STEP;
         bytes->out_left = room == 0 ? 1 : room;
         *result = ws_codec_inflate(ws->deflate->inflater, bytes);
         if (room == 0 && bytes->out_left == 0)
@@ -208,19 +209,23 @@ inflate_into(struct ws *ws, struct ws_codec_bytes *bytes, enum ws_codec_result *
         return failure_of(*result);
 }
 
+/*
+ * Inflates of the slice what the share allows. Data that were used up may hold back some kilobytes
+ * more, which must come out as well: nobody would know of them later.
+ */
 static struct failure
-inflate_slice(struct ws *ws, const uint8_t *data, size_t length)
+inflate_slice(struct ws *ws, struct ws_codec_bytes *bytes)
 {
-        struct ws_codec_bytes bytes = {.in = data, .in_left = length};
         enum ws_codec_result result = WS_CODEC_MORE;
         struct failure failure = {.code = 0};
 
         if (inflater_of(ws->deflate) == NULL)
                 return failure_of(WS_CODEC_NO_MEMORY);
-        while (failure.code == 0 && result == WS_CODEC_MORE) {
+        while (failure.code == 0 && result == WS_CODEC_MORE &&
+               (!ws->deflate->yielding || bytes->in_left == 0)) {
                 failure = grow(ws);
                 if (failure.code == 0)
-                        failure = inflate_into(ws, &bytes, &result);
+                        failure = inflate_into(ws, bytes, &result);
         }
         return failure;
 }
@@ -276,24 +281,41 @@ ws_deflate_begin_frame(struct ws *ws)
         return true;
 }
 
-size_t
-ws_deflate_take(struct ws *ws, const uint8_t *data, size_t length)
+/* Inflates what comes next of the frame; returns how many bytes of it were used. */
+static size_t
+take_slice(struct ws *ws, const uint8_t *data, size_t length)
 {
         struct ws_reader *reader = &ws->in.reader;
         uint8_t slice[SLICE];
-        size_t taken = length < reader->left ? length : (size_t)reader->left;
+        struct ws_codec_bytes bytes = {.in = slice, .in_left = length < SLICE ? length : SLICE};
+        size_t taken = bytes.in_left;
         struct failure failure;
 
-        taken = taken < SLICE ? taken : SLICE;
-        reader->phase = ws_frame_mask(slice, data, taken, reader->frame.mask, reader->phase);
+        ws_frame_mask(slice, data, taken, reader->frame.mask, reader->phase);
+        failure = inflate_slice(ws, &bytes);
+        if (failure.code == 0)
+                taken -= bytes.in_left;
+        reader->phase = (unsigned)(reader->phase + taken) % WS_MASK_KEY_SIZE;
         reader->left -= taken;
         ws_watch_part(ws, reader->message, taken);
         ws->deflate->wire += taken;
-        failure = inflate_slice(ws, slice, taken);
         if (failure.code != 0)
                 ws_order_fail(ws, failure.code, failure.error, failure.reason);
         else if (reader->left == 0 && reader->frame.final)
                 end_message(ws);
+        return taken;
+}
+
+size_t
+ws_deflate_take(struct ws *ws, const uint8_t *data, size_t length)
+{
+        uint64_t left = ws->in.reader.left;
+        size_t taken = 0;
+
+        if (aw_share_begin(&ws->deflate->share))
+                taken = take_slice(ws, data, length < left ? length : (size_t)left);
+        else
+                yield_turn(ws);
         if (!ws_deflate_yields(ws) || taken == length)
                 return taken;
         ws_deflate_keep(ws, data + taken, length - taken);

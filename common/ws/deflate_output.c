@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Compressing. It is done by the task that sends, before the message is queued, a few kilobytes at a
- * time: a large message takes several turns, in which others have theirs. Meanwhile no other task's
- * message is queued on this connection.
+ * Compressing. It is done before the message is queued, a few kilobytes at a time: the task that
+ * sends begins, and if that takes longer than its share of the turn it waits, while the loop goes on
+ * with it a share at a time. Meanwhile no other task's message is queued on this connection.
  */
 #include <errno.h>
 #include <string.h>
@@ -24,6 +24,8 @@ struct squeeze {
         bool useless;             /* it does not become smaller */
         bool waited;              /* others may wait for the end of it */
         size_t done;
+        bool over; /* nothing is left to do */
+        int error; /* or this went wrong */
 };
 
 static bool
@@ -86,52 +88,67 @@ squeeze_slice(struct squeeze *squeeze)
 
 /* The turns. */
 
+/* As much as the share allows. */
 static void
-wake_senders(void *argument)
+squeeze_some(struct squeeze *squeeze)
 {
-        struct ws *ws = argument;
+        size_t before;
+        bool enough = false;
 
-        aw_wake_all(&ws->senders);
+        while (!squeeze->over && !enough) {
+                before = squeeze->done;
+                if (squeeze_slice(squeeze) == -1)
+                        squeeze->error = errno;
+                squeeze->over = squeeze->error != 0 || squeeze->useless ||
+                                squeeze->done == squeeze->message->length;
+                enough = aw_share_use(&squeeze->ws->deflate->sending, squeeze->done - before);
+        }
 }
 
+static void
+squeeze_on(void *argument)
+{
+        struct squeeze *squeeze = argument;
+
+        if (aw_share_begin(&squeeze->ws->deflate->sending))
+                squeeze_some(squeeze);
+        if (squeeze->over)
+                aw_wake_all(&squeeze->ws->senders);
+        else
+                aw_share_wait(&squeeze->ws->deflate->sending, squeeze_on, squeeze);
+}
+
+/* 0, or -1 with errno. */
 static int
-wait_a_turn(struct squeeze *squeeze, aw_time deadline)
+wait_until_over(struct squeeze *squeeze, aw_time deadline)
 {
         struct ws *ws = squeeze->ws;
-        int result;
+        int result = 0;
 
-        /* The turn would come first, each time. */
-        if (aw_loop_now() >= deadline) {
-                errno = ETIMEDOUT;
-                return -1;
-        }
         squeeze->waited = true;
         ws->out.held |= WS_HELD_COMPRESSING;
-        aw_call_soon(&ws->deflate->rest, wake_senders, ws);
-        result = ws_connection_wait(ws, &ws->senders, deadline);
-        ws->out.held &= (uint8_t)~WS_HELD_COMPRESSING;
-        if (result == 0 && !ws_output_open(ws)) {
-                errno = EPIPE;
-                result = -1;
+        aw_share_wait(&ws->deflate->sending, squeeze_on, squeeze);
+        while (result == 0 && !squeeze->over) {
+                result = ws_connection_wait(ws, &ws->senders, deadline);
+                if (result == 0 && !ws_output_open(ws)) {
+                        errno = EPIPE;
+                        result = -1;
+                }
         }
+        aw_share_cancel(&ws->deflate->sending);
+        ws->out.held &= (uint8_t)~WS_HELD_COMPRESSING;
         return result;
 }
 
 static int
 squeeze_all(struct squeeze *squeeze, aw_time deadline)
 {
-        aw_time end = aw_loop_now() + WS_DEFLATE_TIME;
-        int result = squeeze_slice(squeeze);
-
-        while (result == 0 && squeeze->done < squeeze->message->length && !squeeze->useless) {
-                if (aw_loop_now() >= end) {
-                        result = wait_a_turn(squeeze, deadline);
-                        end = aw_loop_now() + WS_DEFLATE_TIME;
-                }
-                if (result == 0)
-                        result = squeeze_slice(squeeze);
-        }
-        return result;
+        if (aw_share_begin(&squeeze->ws->deflate->sending))
+                squeeze_some(squeeze);
+        if (!squeeze->over && wait_until_over(squeeze, deadline) == -1)
+                return -1;
+        errno = squeeze->error;
+        return squeeze->error == 0 ? 0 : -1;
 }
 
 /* What was compressed. */
@@ -173,6 +190,22 @@ leave_codec(struct squeeze *squeeze, bool good)
                 ws_codec_release(squeeze->codec);
 }
 
+/*
+ * A message that stands alone needs no window beyond its own length. zlib clears a table for each one,
+ * which goes with the window: 64 KiB for the largest.
+ */
+static unsigned
+window_bits(const struct squeeze *squeeze)
+{
+        static const unsigned kinds[] = {11, 13, 14};
+        unsigned most = squeeze->ws->deflate->agreed.send_bits;
+
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && may_give_up(squeeze); i++)
+                if (squeeze->message->length <= (size_t)1 << kinds[i] && kinds[i] < most)
+                        return kinds[i];
+        return most;
+}
+
 /* 0, and the buffer or none; or -1 with errno, and the connection may be freed. */
 static int
 squeeze_run(struct squeeze *squeeze, uint8_t opcode, aw_time deadline)
@@ -183,7 +216,7 @@ squeeze_run(struct squeeze *squeeze, uint8_t opcode, aw_time deadline)
 
         squeeze->codec = deflate->deflater;
         if (squeeze->codec == NULL)
-                squeeze->codec = ws_codec_deflater(deflate->agreed.send_bits, deflate->level);
+                squeeze->codec = ws_codec_deflater(window_bits(squeeze), deflate->level);
         if (squeeze->codec == NULL)
                 return -1;
         /* It is ours now. */

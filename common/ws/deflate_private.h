@@ -13,16 +13,13 @@
 #ifndef AW_WS_DEFLATE_PRIVATE_H
 #define AW_WS_DEFLATE_PRIVATE_H
 
+#include "loop/share.h"
 #include "ws/codec_private.h"
 #include "ws/deflate_offer_private.h"
 #include "ws/private.h"
 
 /* A condition of those who compress: the way of the others is the short one. */
 #define WS_SELDOM(condition) __builtin_expect((condition), 0)
-
-/* What one connection may use of a turn. Then others have theirs. */
-#define WS_DEFLATE_TIME  AW_MILLISECOND
-#define WS_DEFLATE_BYTES ((size_t)1 << 20) /* inflated */
 
 struct ws_deflate {
         struct ws_deflate_agreed agreed;
@@ -39,18 +36,16 @@ struct ws_deflate {
         bool lost;                  /* and cannot go on */
 
         /* The turn's share of inflating: see deflate_input.c. */
-        struct aw_handle turn;
-        aw_time share_end; /* 0: it has not begun */
-        size_t share;      /* bytes */
-        bool yielding;     /* the share is used up */
-        bool full;         /* and too much waits to be received */
-        uint8_t *pending;  /* what came of frames since then; or NULL */
+        struct aw_share share;
+        bool yielding;    /* it is used up */
+        bool full;        /* and too much waits to be received */
+        uint8_t *pending; /* what came of frames since then; or NULL */
         size_t pending_length;
         bool inflating;        /* a message is, which may have further frames */
         uint64_t wire;         /* bytes of it that came */
         bool ended, truncated; /* and then the peer ended its direction */
 
-        struct aw_handle rest; /* the next turn, for a sender that compresses much */
+        struct aw_share sending; /* the same of compressing */
 };
 
 /*
@@ -102,8 +97,8 @@ bool ws_deflate_keeps_end(struct ws *ws, bool truncated);
 /* deflate_output.c. A task's stack. */
 
 /*
- * Compresses a message, or a part of one, into a new buffer; waits now and then, so that others have
- * their turns. 0, and *buffer is NULL if it is better sent as it is; -1 with errno as ws_send(), and
+ * Compresses a message, or a part of one, into a new buffer; waits if that takes long, so that others
+ * have their turns. 0, and *buffer is NULL if it is better sent as it is; -1 with errno as ws_send(), and
  * then the connection may be freed.
  */
 int ws_deflate_message(struct ws *ws, const struct ws_message *message, aw_time deadline,

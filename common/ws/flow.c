@@ -21,7 +21,7 @@ flow_waiting(const struct ws *ws)
 bool
 ws_flow_full(const struct ws *ws)
 {
-        size_t limit = ws->in.paused ? WS_QUEUE_LOW : WS_QUEUE_HIGH;
+        size_t limit = ws->in.paused ? ws_queue_low(ws) : ws_queue_high(ws);
 
         return ws->in.state == WS_IN_OPEN && flow_waiting(ws) > limit;
 }
@@ -37,5 +37,6 @@ ws_flow_update(struct ws *ws)
         if (pause == ws->in.paused || ws->transport == NULL)
                 return;
         ws->in.paused = pause;
+        ws->seen.pauses += full;
         aw_transport_pause(ws->transport, pause);
 }

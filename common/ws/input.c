@@ -143,8 +143,10 @@ begin_buffer(struct ws *ws)
         size_t capacity = frame->length < FIRST_CAPACITY ? (size_t)frame->length : FIRST_CAPACITY;
 
         reader->target = is_control(frame) ? &reader->control : &reader->message;
-        if (frame->opcode == WS_OP_CONTINUATION)
+        if (frame->opcode == WS_OP_CONTINUATION) {
+                ws->seen.received.fragments++;
                 return 0;
+        }
         if (!is_control(frame))
                 reader->utf8 = (struct aw_utf8){0};
         *reader->target = ws_buffer_create(frame->opcode, capacity);
@@ -449,5 +451,7 @@ ws_input(struct ws *ws, const uint8_t *data, size_t length)
         if (taken < length)
                 input_frames(ws, data + taken, length - taken);
         ws_watch_read(ws);
+        if (ws->limits.rate != 0)
+                ws_limits_count(ws);
         ws_flow_update(ws);
 }

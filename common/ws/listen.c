@@ -52,9 +52,10 @@ ws_accept(struct ws_listener *listener, aw_time deadline)
 
 /* Listening. */
 
-/* TLS has no words for it before its handshake. */
 static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n"
                            "Content-Length: 0\r\nConnection: close\r\n\r\n";
+/* TLS has no words for it before its handshake: a fatal alert, internal_error (RFC 8446 section 6). */
+static const char alert[] = {0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x50};
 
 static int
 check_listen_options(const struct ws_listen_options *options, struct aw_url *url,
@@ -120,8 +121,9 @@ listen_on(struct ws_listener *listener, const struct ws_listen_options *options,
         if (result == 0) {
                 if (url->scheme == AW_URL_WSS)
                         listener->tls = aw_tls_context_ref(options->tls);
-                else
-                        listener->ports.busy = busy;
+                listener->ports.busy = listener->tls != NULL ? alert : busy;
+                listener->ports.busy_size =
+                        listener->tls != NULL ? sizeof(alert) : sizeof(busy) - 1;
                 result = await(open_listener(listener, options, url, error));
         }
         free(url);
@@ -154,10 +156,17 @@ ws_listener_update(struct ws_listener *listener, const struct ws_listen_options 
         listener->deflate = options->deflate;
         listener->ping_interval = options->ping_interval;
         listener->ping_timeout = options->ping_timeout;
+        listener->handshake_timeout = options->handshake_timeout;
+        listener->idle_timeout = options->idle_timeout;
+        listener->max_lifetime = options->max_lifetime;
+        listener->max_message_rate = options->max_message_rate;
+        listener->max_buffer = options->max_buffer;
         listener->drain_time = options->drain_time;
         listener->origins = options->origins;
         listener->origin_count = options->origin_count;
+        listener->trust = options->trust;
         listener->handler = options->handler;
+        listener->admit = options->admit;
         listener->argument = options->argument;
         if (listener->tls == NULL || options->tls == NULL)
                 return;

@@ -17,12 +17,15 @@ struct ws_listener {
         struct aw_ports ports;
         struct aw_tls_context *tls;
         uint64_t max_message;
-        aw_time ping_interval, ping_timeout;
+        aw_time ping_interval, ping_timeout, handshake_timeout, idle_timeout, max_lifetime;
+        uint64_t max_message_rate, max_buffer;
         const char *const *origins;
         size_t origin_count;
+        struct ws_trust trust;
         const char *subprotocol;
         struct ws_deflate_options deflate; /* these as in ws_listen_options */
         void (*handler)(const struct ws_request *request, struct ws_answer *answer, void *argument);
+        bool (*admit)(void *argument);
         void *argument;
         const struct ws_watch *watch;
         struct ws_counters gone; /* of connections that have ended, and all echoes */

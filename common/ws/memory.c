@@ -74,6 +74,12 @@ ws_set_max_memory(uint64_t bytes)
         aw_memory_set_max(bytes);
 }
 
+void
+ws_share_memory(uint64_t *parts, size_t count, size_t own)
+{
+        aw_memory_share(parts, count, own);
+}
+
 size_t
 ws_connection_count(void)
 {

@@ -86,10 +86,29 @@ ws_order_close(struct ws *ws, int error, unsigned code, const char *reason)
 {
         if (ws->in.error == 0)
                 ws->in.error = error;
-        ws->order.code = code;
-        ws->order.reason = reason;
+        /* A Close frame of the peer's that comes behind its fault does not hide that. */
+        if (ws->order.code == 0) {
+                ws->order.code = code;
+                ws->order.reason = reason;
+        }
         ws_connection_wake(ws);
         aw_call_soon(&ws->order.overdue, order_overdue, ws);
+}
+
+/* Which limit a connection is over that fails with this code. */
+static enum ws_limit
+limit_of(unsigned code)
+{
+        switch (code) {
+        case WS_POLICY_VIOLATION:
+                return WS_LIMIT_MESSAGE_RATE;
+        case WS_TOO_LARGE:
+                return WS_LIMIT_MESSAGE;
+        case WS_TRY_AGAIN_LATER:
+                return WS_LIMIT_MEMORY;
+        default:
+                return WS_LIMIT_NONE;
+        }
 }
 
 /* Nothing more that comes can be understood, or is wanted, but for the peer's Close frame. */
@@ -102,6 +121,8 @@ ws_order_fail(struct ws *ws, unsigned code, int error, const char *reason)
         if (error == EPROTO && ws->in.problem == NULL)
                 ws->in.problem = reason;
         ws_input_forget(ws);
+        if (ws->seen.limit == WS_LIMIT_NONE)
+                ws->seen.limit = limit_of(code);
         ws_watch_end(ws, WS_SIDE_SERVER, reason);
         ws_order_close(ws, error, code, reason);
 }

@@ -62,7 +62,7 @@ ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping)
         struct ws_out *out = &ws->out;
         struct ws_buffer *pong = out->pong;
 
-        if (out->pongs > WS_QUEUE_HIGH && pong != NULL && pong->header == 0) {
+        if (out->pongs > ws_queue_high(ws) && pong != NULL && pong->header == 0) {
                 pong->length = ping->length;
                 memcpy(pong->data, ping->data, ping->length);
                 return;
@@ -129,20 +129,27 @@ output_first(struct ws *ws)
         return buffer;
 }
 
-/* Copies a frame; a server's header is built where it goes. Returns its size. */
+/* Copies a frame, whose header is built where it goes; a client's is masked on the way. Returns its size. */
 static inline size_t
 put_frame(const struct ws *ws, struct ws_buffer *buffer, uint8_t *to)
 {
+        uint8_t key[WS_MASK_KEY_SIZE];
         size_t size;
 
-        if (ws->client || ws->observer != NULL) {
+        if (ws->observer != NULL) {
                 build_header(ws, buffer);
                 memcpy(to, ws_buffer_header(buffer), buffer->header + buffer->length);
                 return buffer->header + buffer->length;
         }
-        size = ws_frame_build(to, (enum ws_opcode)buffer->opcode, buffer->length, NULL);
+        if (ws->client)
+                ws_mask_key(key);
+        size = ws_frame_build(to, (enum ws_opcode)buffer->opcode, buffer->length,
+                              ws->client ? key : NULL);
         to[0] ^= buffer->special & (WS_BUFFER_PARTIAL | WS_BUFFER_COMPRESSED);
-        memcpy(to + size, buffer->data, buffer->length);
+        if (ws->client)
+                ws_frame_mask(to + size, buffer->data, buffer->length, key, 0);
+        else
+                memcpy(to + size, buffer->data, buffer->length);
         return size + buffer->length;
 }
 
@@ -207,7 +214,7 @@ ws_output_send_part(struct ws *ws, size_t *most)
                 if ((size_t)taken == left)
                         output_done(ws);
         }
-        if (ws->out.outbox.bytes <= WS_QUEUE_LOW)
+        if (ws->out.outbox.bytes <= ws_queue_low(ws))
                 aw_wake_all(&ws->senders);
 }
 
@@ -222,6 +229,6 @@ ws_output_send(struct ws *ws)
         }
         if (messages)
                 ws->out.messages_end = aw_transport_written(ws->transport);
-        if (ws->senders.first != NULL && ws->out.outbox.bytes <= WS_QUEUE_LOW)
+        if (ws->senders.first != NULL && ws->out.outbox.bytes <= ws_queue_low(ws))
                 aw_wake_all(&ws->senders);
 }

@@ -3,6 +3,8 @@
 #ifndef AW_WS_PRIVATE_H
 #define AW_WS_PRIVATE_H
 
+#include <netinet/in.h>
+
 #include "await/watch.h"
 #include "base/utf8.h"
 #include "net/transport.h"
@@ -16,11 +18,11 @@
 #define WS_LINGER_TIME    (2 * AW_SECOND)  /* for the peer's end of stream */
 
 /*
- * Bytes that may wait in either direction: at the first reading stops, and sending waits; at the
- * second they go on.
+ * Bytes that may wait in either direction, if nobody says otherwise: at the first reading stops, and
+ * sending waits; at the second they go on. See ws_queue_high().
  */
-#define WS_QUEUE_HIGH ((size_t)256 << 10)
-#define WS_QUEUE_LOW  ((size_t)64 << 10)
+#define WS_QUEUE_HIGH ((size_t)WS_BUFFER_MAX)
+#define WS_QUEUE_LOW  (WS_QUEUE_HIGH / 4)
 
 /* Bytes that our own pings take in the outbox of a connection whose peer does not read. */
 #define WS_PINGS_MAX ((size_t)64 << 10)
@@ -119,19 +121,41 @@ struct ws_alive {
         uint64_t delivered;        /* what the peer had taken at the last look */
 };
 
+/* How long it may be idle, and open; how many messages it may send: see limits.c. */
+struct ws_limits {
+        struct aw_handle timer;
+        aw_time idle, lifetime; /* 0: as long as it likes */
+        aw_time active;         /* when we last saw that messages went by */
+        uint64_t moved;         /* what had gone by then */
+        unsigned step;          /* of its end */
+        uint64_t rate;          /* frames in a second; 0: any number */
+        uint64_t counted, left; /* frames so far, and how many more we need not look at */
+        aw_time paid;           /* up to when */
+};
+
 /* What watch.h tells of a connection, besides what is elsewhere: see watch.c. */
 struct ws_seen {
         struct ws_count received, sent;
         uint8_t skip; /* reads until one is timed */
         aw_time accepted, opened, ended;
         const char *tls; /* the version: a literal of OpenSSL's */
-        bool resumed, tls_failed, client_refused, foreign_origin, late;
+        bool resumed, tls_failed, client_refused, foreign_origin;
+        enum ws_limit limit;
+        uint64_t pauses;
         const char *cipher, *application; /* likewise */
         char *server_name, *client_subject;
         int status;
+        enum ws_proxy_fault proxy_fault;
         unsigned sent_close;
         enum ws_side ended_by;
         const char *why; /* a literal; during WS_EVENT_ENDED the transport's text */
+};
+
+/* Without the path of a Unix socket. */
+union ws_address {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
 };
 
 /* What a client and a server do differently until the connection is open. Loop's stack. */
@@ -146,16 +170,19 @@ struct ws {
         const struct ws_role *role;
         struct aw_transport *transport; /* NULL when it is gone */
         bool client;
-        bool app;          /* a task has it, or will get it from ws_accept() */
-        bool draining;     /* the listener is */
-        aw_time drain_end; /* by then a message that has begun must be complete */
+        bool app;                 /* a task has it, or will get it from ws_accept() */
+        bool draining;            /* the listener is, or its time is over */
+        aw_time drain_end;        /* by then a message that has begun must be complete */
+        const char *drain_reason; /* a literal, or NULL: the listener is */
         uint64_t max_message;
+        size_t max_buffer;
 
         struct ws_in in;
         struct ws_out out;
         struct ws_order order;
         struct ws_closing closing;
         struct ws_alive alive;
+        struct ws_limits limits;
 
         /*
          * Tasks that wait for a message; for room in the outbox; for a Pong; for the connection to
@@ -170,6 +197,8 @@ struct ws {
         struct aw_handle late;              /* a server's: the handshake takes too long */
         struct ws_opening *opening;         /* a client's, until it is open */
         struct ws_request *request;         /* a server's */
+        bool awaits_header;                 /* of the PROXY protocol; see peer.c */
+        struct ws_preface *preface;         /* what came of it; or NULL */
         struct ws_decision *decision;       /* a task makes it: see decision.c; or NULL */
         struct ws_raw *raw;                 /* see raw.h; most have none */
         struct ws_deflate *deflate;         /* see deflate_private.h; or NULL */
@@ -183,7 +212,8 @@ struct ws {
         struct ws *accept_next;  /* those ready to be accepted */
 
         struct ws_peer_close peer_close;
-        char peer[64];
+        union ws_address address; /* of a server's peer */
+        char peer[64];            /* the same in words */
 };
 
 /* connection.c. Loop's stack, unless said otherwise. */
@@ -205,6 +235,19 @@ void ws_connection_release(struct ws *ws);
  * -1 with EPIPE (or ECANCELED), and it may be freed: return at once.
  */
 int ws_connection_wait(struct ws *ws, struct aw_waiters *waiters, aw_time deadline);
+
+/* At so many bytes reading stops and sending waits; at the second they go on. */
+static inline size_t
+ws_queue_high(const struct ws *ws)
+{
+        return ws->max_buffer;
+}
+
+static inline size_t
+ws_queue_low(const struct ws *ws)
+{
+        return ws->max_buffer / 4;
+}
 
 /* flow.c: stops and resumes reading; whether too much waits to be received. Any stack. */
 void ws_flow_update(struct ws *ws);
@@ -262,6 +305,17 @@ void ws_watch_control(struct ws_count *count, unsigned opcode);
 void ws_watch_sent_other(struct ws *ws, const struct ws_buffer *buffer);
 void ws_watch_mark(struct ws *ws);
 
+/*
+ * peer.c: who a server's peer is. Loop's stack. set: this one. begin: before anything is read: a
+ * header may be due, or nobody may come. forwarded: the request is there. lost: the connection is
+ * gone. forget: what came of a header.
+ */
+void ws_peer_set(struct ws *ws, const struct sockaddr_storage *address);
+void ws_peer_begin(struct ws *ws);
+void ws_peer_forwarded(struct ws *ws);
+void ws_peer_lost(struct ws *ws);
+void ws_peer_forget(struct ws *ws);
+
 /* input.c: frames from the peer. Loop's stack. */
 void ws_input(struct ws *ws, const uint8_t *data, size_t length);
 void ws_input_forget(struct ws *ws);  /* the message that is being read */
@@ -297,6 +351,13 @@ ws_order_next(struct ws *ws)
  */
 int ws_alive_ping(struct ws *ws);
 void ws_alive_begin(struct ws *ws);
+
+/*
+ * limits.c. Loop's stack. begin: it is open. count: what was read has been dealt with, and there is a
+ * limit for it.
+ */
+void ws_limits_begin(struct ws *ws);
+void ws_limits_count(struct ws *ws);
 
 /* close.c. Any stack. */
 void ws_close_queue(struct ws *ws, unsigned code, const char *reason); /* once */

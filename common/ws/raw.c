@@ -105,7 +105,7 @@ raw_writable(const struct ws *ws)
 bool
 ws_raw_has_room(const struct ws *ws)
 {
-        return ws->out.outbox.bytes <= WS_QUEUE_HIGH;
+        return ws->out.outbox.bytes <= ws_queue_high(ws);
 }
 
 /* A frame's header is where its first bytes are; so the first byte here has to look like one. */

@@ -113,7 +113,8 @@ ws_response_send(struct ws *ws, const struct ws_answer *answer, bool without_bod
         FILE *out = open_memstream(&text, &size);
 
         ws->seen.status = answer->status;
-        ws_watch_end(ws, WS_SIDE_SERVER, aw_http_reason(answer->status));
+        ws_watch_end(ws, WS_SIDE_SERVER,
+                     answer->why != NULL ? answer->why : aw_http_reason(answer->status));
         if (out == NULL) {
                 aw_transport_close(ws->transport);
                 return;
@@ -129,7 +130,8 @@ ws_response_send(struct ws *ws, const struct ws_answer *answer, bool without_bod
 void
 ws_response_refuse(struct ws *ws, int status, const char *reason, bool without_body)
 {
-        struct ws_answer answer = {.status = status};
+        static const char *const later[] = {"Retry-After: 5"};
+        struct ws_answer answer = {.status = status, .fields = later, .field_count = status == 503};
         char *body;
 
         aw_log_limited(AW_LOG_INFO, "%s: refused with %d: %s", ws->peer, status, reason);

@@ -8,7 +8,6 @@
 
 #include "await/log.h"
 #include "base/memory.h"
-#include "net/resolve.h"
 #include "ws/deflate_private.h"
 #include "ws/listener_private.h"
 #include "ws/raw_private.h"
@@ -132,9 +131,10 @@ ws_server_answer(struct ws *ws, const struct aw_http_head *head, struct ws_raw_a
         } else if (answer->status == 101) {
                 accept_handshake(ws, head, answer);
         } else {
-                if (ws->request->upgrade || answer->body == not_for_us)
-                        aw_log_limited(AW_LOG_INFO, "%s: refused with %d", ws->peer,
-                                       answer->status);
+                if (ws->request->upgrade || answer->body == not_for_us || answer->why != NULL)
+                        aw_log_limited(
+                                AW_LOG_INFO, "%s: refused with %d: %s", ws->peer, answer->status,
+                                answer->why != NULL ? answer->why : aw_http_reason(answer->status));
                 ws_response_send(ws, answer, is_head(head));
         }
 }
@@ -186,6 +186,7 @@ server_request(struct ws *ws, const struct aw_http_head *head)
         if (status == 0)
                 status = ws_handshake_check_request(head, &reason);
         if (status == 0 && aw_memory_full()) {
+                ws->seen.limit = WS_LIMIT_MEMORY;
                 status = 503;
                 reason = "the server has no memory for another connection: try again later";
         }
@@ -198,6 +199,7 @@ server_request(struct ws *ws, const struct aw_http_head *head)
                 ws_response_refuse(ws, 500, "out of memory", is_head(head));
                 return;
         }
+        ws_peer_forwarded(ws);
         ws->request->secure = aw_transport_tls(ws->transport) != NULL;
         ws->request->peer = ws->peer;
         ws->request->ws = ws;
@@ -254,6 +256,7 @@ server_lost(struct ws *ws)
 {
         if (ws->listener == NULL)
                 return;
+        ws_peer_lost(ws);
         /* It may have been the last of the handshakes that ws_accept() waits for. */
         if (ws->listener->stopped)
                 aw_wake_all(&ws->listener->acceptors);
@@ -264,21 +267,38 @@ server_lost(struct ws *ws)
         ws->listener = NULL;
 }
 
+/* Whether the client would understand an answer: there is no TLS, or its handshake is complete. */
+static bool
+hears_http(const struct ws *ws)
+{
+        return aw_transport_tls(ws->transport) == NULL || ws->seen.tls != NULL;
+}
+
+static const char too_late[] = "no complete handshake in time";
+
 static void
 handshake_late(void *argument)
 {
         struct ws *ws = argument;
 
-        ws->seen.late = true;
+        /* It has an answer, and would not take it. */
+        if (ws->in.state != WS_IN_HEAD) {
+                aw_transport_close(ws->transport);
+                return;
+        }
+        ws->seen.limit = WS_LIMIT_HANDSHAKE_TIMEOUT;
         if (ws->decision != NULL) {
                 ws_response_refuse(ws, 503, "the server could not decide in time: try again",
                                    strcmp(ws->request->method, "HEAD") == 0);
                 ws_decision_drop(ws);
                 return;
         }
-        ws_watch_end(ws, WS_SIDE_SERVER, "no complete handshake in time");
-        aw_log_limited(AW_LOG_INFO, "%s: no complete handshake in %d s", ws->peer,
-                       (int)(WS_HANDSHAKE_TIME / AW_SECOND));
+        if (hears_http(ws)) {
+                ws_response_refuse(ws, 408, too_late, false);
+                return;
+        }
+        ws_watch_end(ws, WS_SIDE_SERVER, too_late);
+        aw_log_limited(AW_LOG_INFO, "%s: %s", ws->peer, too_late);
         aw_transport_close(ws->transport);
 }
 
@@ -336,14 +356,33 @@ ws_server_forget(struct ws_listener *listener)
                 server_lost(listener->connections);
 }
 
+/* What the listener's options say of each connection, from now on. */
+static void
+server_use_options(struct ws *ws, const struct ws_listener *listener)
+{
+        ws->alive.interval = listener->ping_interval;
+        ws->alive.timeout = listener->ping_timeout;
+        ws->limits.idle = listener->idle_timeout;
+        ws->limits.lifetime = listener->max_lifetime;
+        ws->limits.rate = listener->max_message_rate;
+        if (listener->max_buffer > 0)
+                ws->max_buffer = (size_t)listener->max_buffer;
+        ws->watch = listener->watch;
+}
+
 int
 ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address)
 {
         struct ws_listener *listener = owner;
-        struct ws *ws = ws_connection_create(false, listener->max_message);
         struct aw_tls *tls = NULL;
+        struct ws *ws;
         int error;
 
+        if (listener->admit != NULL && !listener->admit(listener->argument)) {
+                aw_ports_turn_away(&listener->ports, fd);
+                return 0;
+        }
+        ws = ws_connection_create(false, listener->max_message);
         if (ws != NULL && listener->tls != NULL)
                 tls = aw_tls_create(listener->tls, NULL);
         if (ws == NULL || (listener->tls != NULL && tls == NULL)) {
@@ -352,11 +391,9 @@ ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address)
                 errno = ENOMEM;
                 return -1;
         }
-        aw_address_format(address, ws->peer, sizeof(ws->peer));
-        ws->alive.interval = listener->ping_interval;
-        ws->alive.timeout = listener->ping_timeout;
+        ws_peer_set(ws, address);
         ws->role = &server_role;
-        ws->watch = listener->watch;
+        server_use_options(ws, listener);
         ws->seen.accepted = aw_loop_now();
         ws->transport = aw_transport_open(fd, false, tls, &ws_connection_callbacks, ws);
         if (ws->transport == NULL) {
@@ -367,6 +404,10 @@ ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address)
         }
         server_link(listener, ws);
         ws_watch_event(ws, WS_EVENT_ACCEPTED);
-        aw_call_later(&ws->late, WS_HANDSHAKE_TIME, handshake_late, ws);
+        aw_call_later(&ws->late,
+                      listener->handshake_timeout > 0 ? listener->handshake_timeout
+                                                      : WS_HANDSHAKE_TIME,
+                      handshake_late, ws);
+        ws_peer_begin(ws);
         return 0;
 }

@@ -122,6 +122,7 @@ add_count(struct ws_count *sum, const struct ws_count *more)
         }
         sum->pings += more->pings;
         sum->pongs += more->pongs;
+        sum->fragments += more->fragments;
 }
 
 static void
@@ -129,6 +130,7 @@ add_seen(struct ws_counters *sum, const struct ws_seen *seen)
 {
         add_count(&sum->received, &seen->received);
         add_count(&sum->sent, &seen->sent);
+        sum->pauses += seen->pauses;
 }
 
 void
@@ -146,6 +148,7 @@ ws_listener_count(const struct ws_listener *listener, struct ws_counters *counte
 
         add_count(&counters->received, &gone->received);
         add_count(&counters->sent, &gone->sent);
+        counters->pauses += gone->pauses;
         for (i = 0; i <= AW_HISTOGRAM_BOUNDS; i++)
                 counters->echo.buckets[i] += gone->echo.buckets[i];
         counters->echo.sum += gone->echo.sum;
@@ -183,6 +186,7 @@ ws_info(const struct ws *ws, struct ws_info *info)
                 .server_name = seen->server_name,
                 .client_subject = seen->client_subject,
                 .status = seen->status,
+                .proxy_fault = seen->proxy_fault,
                 .accepted = seen->accepted,
                 .opened = seen->opened,
                 .ended = seen->ended,
@@ -197,7 +201,7 @@ ws_info(const struct ws *ws, struct ws_info *info)
                 .tls_failed = seen->tls_failed,
                 .client_refused = seen->client_refused,
                 .foreign_origin = seen->foreign_origin,
-                .late = seen->late,
+                .limit = seen->limit,
                 .why = seen->why == NULL ? "" : seen->why,
                 .awaits = site_of(ws)};
 }

@@ -75,7 +75,7 @@ end_of_messages(struct ws *ws)
         /* What still has to be inflated was received. */
         if (ws->in.error == 0 && ws->draining && !ws_deflate_yields(ws) && !completes_message(ws)) {
                 if (!ws_raw_keeps_close(ws))
-                        ws_close_queue(ws, WS_GOING_AWAY, NULL);
+                        ws_close_queue(ws, WS_GOING_AWAY, ws->drain_reason);
                 return ESHUTDOWN;
         }
         return ws->in.error;
@@ -171,7 +171,7 @@ is_type(enum ws_type type)
         return type == WS_TEXT || type == WS_BINARY;
 }
 
-/* Once the listener drains, a peer that takes nothing for a while is not waited for any longer. */
+/* Once the connection is to end, a peer that takes nothing for a while is not waited for any longer. */
 static int
 wait_for_room(struct ws *ws, aw_time deadline)
 {
@@ -225,8 +225,9 @@ send_message(struct ws *ws, const struct ws_message *message, aw_time deadline)
                 errno = EINVAL;
                 return -1;
         }
-        while (ws_output_open(ws) && (ws->out.held != 0 || ws->out.outbox.bytes > WS_QUEUE_HIGH)) {
-                if (ws->out.held == WS_HELD_DEFLATE && ws->out.outbox.bytes <= WS_QUEUE_HIGH)
+        while (ws_output_open(ws) &&
+               (ws->out.held != 0 || ws->out.outbox.bytes > ws_queue_high(ws))) {
+                if (ws->out.held == WS_HELD_DEFLATE && ws->out.outbox.bytes <= ws_queue_high(ws))
                         return send_compressed(ws, message, deadline);
                 if (wait_for_room(ws, deadline) == -1)
                         return -1;
@@ -322,8 +323,8 @@ ws_send_part(struct ws *ws, const struct ws_message *part, bool final, aw_time d
                 errno = EINVAL;
                 return -1;
         }
-        while (ws_output_open(ws) &&
-               ((ws->out.held & WS_HELD_COMPRESSING) != 0 || ws->out.outbox.bytes > WS_QUEUE_HIGH))
+        while (ws_output_open(ws) && ((ws->out.held & WS_HELD_COMPRESSING) != 0 ||
+                                      ws->out.outbox.bytes > ws_queue_high(ws)))
                 if (wait_for_room(ws, deadline) == -1)
                         return -1;
         if (!ws_output_open(ws)) {

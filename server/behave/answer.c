@@ -8,6 +8,7 @@
 #include "answer.h"
 
 #include "await/log.h"
+#include "target.h"
 #include "ws/raw.h"
 
 /* The answer and its parts. */
@@ -79,36 +80,31 @@ behave_status(struct behave_answering *answering, const struct behave_value *val
                              (int)value->number, (int)value->number);
 }
 
-/* Where the number stands behind the name: in the query, or else in the chain. */
+/* Where the number stands in the target. */
 static const char *
-find_number(const struct ws_request *request)
+find_number(const char *target)
 {
-        static const char in_query[] = "redirect=", in_chain[] = "/redirect/";
-        const char *at = request->query;
+        struct behave_walk walk = behave_walk_begin(target);
+        struct behave_piece value;
+        int id;
 
-        while (at != NULL && *at != '\0') {
-                if (strncmp(at, in_query, strlen(in_query)) == 0)
-                        return at + strlen(in_query);
-                at += strcspn(at, "&");
-                at += *at == '&';
-        }
-        at = strstr(request->target, in_chain);
-        while (at != NULL && strspn(at + strlen(in_chain), "0123456789") == 0)
-                at = strstr(at + 1, in_chain);
-        return at == NULL ? NULL : at + strlen(in_chain);
+        while (behave_walk_next(&walk, &id, &value))
+                if (id == BEHAVE_REDIRECT)
+                        return value.data;
+        return NULL;
 }
 
 /* The target, with one redirect less. */
 static char *
 target_with(const struct ws_request *request, const struct behave_value *value)
 {
-        const char *target = request->target, *number = find_number(request);
+        const char *target = request->target, *number = find_number(target);
         char *text;
 
         if (number == NULL)
                 return NULL;
         if (asprintf(&text, "%.*s%" PRId64 "%s", (int)(number - target), target, value->number - 1,
-                     number + strspn(number, "0123456789")) == -1)
+                     number + strcspn(number, "/?&")) == -1)
                 return NULL;
         return text;
 }
@@ -243,12 +239,14 @@ refuse_request(struct behave_answering *answering, const struct behave_refusal *
                 const char *phrase;
         } phrases[] = {{400, "Bad Request"}, {403, "Forbidden"}, {404, "Not Found"}};
         const char *phrase = "Internal Server Error";
+        char *target = behave_target_public(answering->request->target);
 
         for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
                 if (phrases[i].status == refusal->status)
                         phrase = phrases[i].phrase;
         aw_log_limited(AW_LOG_INFO, "%s: %s: %s", answering->request->peer,
-                       answering->request->target, refusal->text);
+                       target == NULL ? "a request" : target, refusal->text);
+        free(target);
         return behave_settle(answering, refusal->status, "%d %s: %s\n", refusal->status, phrase,
                              refusal->text);
 }

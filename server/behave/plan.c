@@ -7,8 +7,12 @@
 
 #include "plan.h"
 
+#include "await/log.h"
 #include "base/utf8.h"
+#include "target.h"
 #include "ws/raw.h"
+
+#define SHOWN_MAX 60 /* bytes of what is refused that the refusal shows */
 
 struct parser {
         const struct behave_limits *limits;
@@ -19,24 +23,16 @@ struct parser {
 static int __attribute__((format(printf, 3, 4)))
 turn_down(struct parser *parser, int status, const char *format, ...)
 {
+        char raw[sizeof(parser->refusal->text)];
         va_list arguments;
+        size_t used;
 
         va_start(arguments, format);
-        vsnprintf(parser->refusal->text, sizeof(parser->refusal->text), format, arguments);
+        vsnprintf(raw, sizeof(raw), format, arguments);
         va_end(arguments);
+        /* What the client wrote is shown to it, but is no line of ours. */
+        aw_log_escape(raw, strlen(raw), "", parser->refusal->text, sizeof(raw), &used);
         parser->refusal->status = status;
-        return -1;
-}
-
-/* Rows. */
-
-static int
-find_row(const char *name, size_t length)
-{
-        for (int i = 0; i < BEHAVE_ROWS; i++)
-                if (strlen(behave_table[i].name) == length &&
-                    memcmp(behave_table[i].name, name, length) == 0)
-                        return i;
         return -1;
 }
 
@@ -50,15 +46,6 @@ belongs_to(const struct behave_row *detail, enum behave_id id)
 
 /* Values. */
 
-static int
-hex_digit(char c)
-{
-        static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-        const char *found = c == '\0' ? NULL : strchr(digits, c);
-
-        return found == NULL ? -1 : (int)((found - digits) % 16);
-}
-
 /* Undoes %XX, and in a query '+'. A new text of the plan's, or NULL if it cannot be one. */
 static const char *
 decode(struct parser *parser, const char *text, size_t length, bool query)
@@ -67,8 +54,9 @@ decode(struct parser *parser, const char *text, size_t length, bool query)
         struct aw_utf8 utf8 = {0};
 
         for (size_t i = 0; i < length; i++) {
-                int high = text[i] == '%' && i + 2 < length + 0 ? hex_digit(text[i + 1]) : -1;
-                int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+                int high =
+                        text[i] == '%' && i + 2 < length + 0 ? behave_hex_digit(text[i + 1]) : -1;
+                int low = high >= 0 ? behave_hex_digit(text[i + 2]) : -1;
 
                 *to = query && text[i] == '+' ? ' ' : text[i];
                 if (text[i] == '%') {
@@ -90,25 +78,22 @@ decode(struct parser *parser, const char *text, size_t length, bool query)
 static int
 refuse_value(struct parser *parser, const struct behave_row *row, const char *text)
 {
-        char takes[BEHAVE_TAKES_MAX];
+        char takes[BEHAVE_TAKES_MAX], shown[SHOWN_MAX + 1];
+        size_t used;
 
         behave_value_describe(row, parser->limits, takes);
-        return turn_down(parser, 400, "%s takes %s, not '%.60s'", row->name, takes, text);
+        /* Whole characters, and no control ones. */
+        aw_log_escape(text, strlen(text), "", shown, sizeof(shown), &used);
+        return turn_down(parser, 400, "%s takes %s, not '%s'", row->name, takes, shown);
 }
 
 /* Items. */
 
-/* A piece of the request, not decoded. */
-struct piece {
-        const char *data;
-        size_t length;
-};
-
 static void
-confirm(struct behave_plan *plan, enum behave_id id, struct piece value)
+confirm(struct behave_plan *plan, enum behave_id id, struct behave_piece value)
 {
         size_t used = strlen(plan->confirm);
-        bool secret = id == BEHAVE_BASIC || id == BEHAVE_BEARER;
+        bool secret = behave_is_secret((int)id);
 
         snprintf(plan->confirm + used, sizeof(plan->confirm) - used, "%s%s=%.*s",
                  used > 0 ? " " : "", behave_table[id].name, secret ? 3 : (int)value.length,
@@ -116,7 +101,7 @@ confirm(struct behave_plan *plan, enum behave_id id, struct piece value)
 }
 
 static int
-add_item(struct parser *parser, enum behave_id id, struct piece given, bool query)
+add_item(struct parser *parser, enum behave_id id, struct behave_piece given, bool query)
 {
         const struct behave_row *row = &behave_table[id];
         struct behave_plan *plan = parser->plan;
@@ -154,33 +139,23 @@ add_item(struct parser *parser, enum behave_id id, struct piece given, bool quer
 
 /* The query: name=value&name=value. */
 
-static struct piece
-next_piece(const char **rest, const char *stops)
-{
-        struct piece piece = {*rest, strcspn(*rest, stops)};
-
-        *rest += piece.length;
-        if (**rest != '\0')
-                ++*rest;
-        return piece;
-}
-
 /* Others have parameters, too: only in a chain each has to be ours. */
 static int
 parse_query(struct parser *parser, const char *query, bool strict)
 {
         while (*query != '\0') {
-                struct piece piece = next_piece(&query, "&");
+                struct behave_piece piece = behave_piece_next(&query, "&");
                 size_t name = strcspn(piece.data, "=&");
                 size_t skip = name < piece.length ? name + 1 : name;
-                int id = find_row(piece.data, name);
+                int id = behave_row_named(piece.data, name);
 
                 if (id < 0 && strict && piece.length > 0)
                         return turn_down(parser, 404, "there is no behaviour '%.*s': see /-/",
-                                         name < 60 ? (int)name : 60, piece.data);
+                                         name < SHOWN_MAX ? (int)name : SHOWN_MAX, piece.data);
                 if (id >= 0 &&
                     add_item(parser, (enum behave_id)id,
-                             (struct piece){piece.data + skip, piece.length - skip}, true) == -1)
+                             (struct behave_piece){piece.data + skip, piece.length - skip},
+                             true) == -1)
                         return -1;
         }
         return 0;
@@ -202,15 +177,15 @@ static int
 parse_chain(struct parser *parser, const char *path)
 {
         int main = -1, detail = -1, id;
-        struct piece segment;
+        struct behave_piece segment;
 
         while (*path != '\0') {
-                segment = next_piece(&path, "/");
-                id = find_row(segment.data, segment.length);
+                segment = behave_piece_next(&path, "/");
+                id = behave_row_named(segment.data, segment.length);
                 if (id >= 0 && behave_table[id].of == NULL)
                         main = detail = id;
                 if (id >= 0) {
-                        segment = next_piece(&path, "/");
+                        segment = behave_piece_next(&path, "/");
                         if (segment.length == 0 && *path == '\0')
                                 return turn_down(parser, 400, "%s: its value is missing",
                                                  behave_table[id].name);
@@ -219,7 +194,8 @@ parse_chain(struct parser *parser, const char *path)
                 }
                 if (id < 0)
                         return turn_down(parser, 404, "there is no behaviour '%.*s': see /-/",
-                                         segment.length < 60 ? (int)segment.length : 60,
+                                         segment.length < SHOWN_MAX ? (int)segment.length
+                                                                    : SHOWN_MAX,
                                          segment.data);
                 if (add_item(parser, (enum behave_id)id, segment, false) == -1)
                         return -1;
@@ -240,7 +216,7 @@ static int
 refuse_detail(struct parser *parser, const struct behave_row *detail)
 {
         size_t first = strcspn(detail->of, "|");
-        const struct behave_row *row = &behave_table[find_row(detail->of, first)];
+        const struct behave_row *row = &behave_table[behave_row_named(detail->of, first)];
         char words[80];
 
         behave_words_list(detail->of, words, sizeof(words));

@@ -258,6 +258,8 @@ behave_connection(void *argument)
                 ws_raw_keep_pings(behave->ws);
         error = await(live(behave)) == -1 ? errno : 0;
         behave_leave_room(behave);
+        /* Nor does a message have to wait for the peer's Close frame. */
+        behave_forget_delayed(behave);
         if (error == 0)
                 await(carry_out_end(behave));
         else if (error == ESHUTDOWN)

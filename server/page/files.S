@@ -23,3 +23,6 @@ page_js:
 page_js_end:
 
         .section .note.GNU-stack, "", %progbits
+#ifdef __CET__
+#include <cet.h> /* what the compiler says of its own objects */
+#endif

@@ -2,7 +2,9 @@
 """An authority of a test's own, by the openssl command: certificates for servers and clients, and what
 OCSP says of them."""
 
+import functools
 import pathlib
+import threading
 
 from support import run
 
@@ -34,12 +36,24 @@ extendedKeyUsage = clientAuth
 """
 
 
+def alone(method):
+    """Its files are for one at a time; tests may be in several threads."""
+
+    @functools.wraps(method)
+    def call(self, *arguments, **more):
+        with self.lock:
+            return method(self, *arguments, **more)
+
+    return call
+
+
 class Authority:
     """In a folder: ca.pem, and for each name NAME.pem, with the authority behind it, and NAME.key."""
 
     def __init__(self, folder, name="authority"):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(exist_ok=True)
+        self.lock = threading.Lock()
         self.ca = self.folder / "ca.pem"
         (self.folder / "index").write_text("")
         self.configure("")
@@ -56,6 +70,7 @@ class Authority:
     def openssl(self, *words, status=0):
         return run("openssl", *words, cwd=self.folder).expect(status)
 
+    @alone
     def make(self, file, kind, names="", begin="20200101000000Z", end="20491231000000Z", more="",
              key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), subject=None):
         """The paths of a new certificate and its key."""
@@ -75,9 +90,11 @@ class Authority:
     def client(self, file, **more):
         return self.make(file, "client", **more)
 
+    @alone
     def revoke(self, file):
         self.openssl("ca", "-config", "config", "-revoke", f"{file}.leaf")
 
+    @alone
     def ocsp(self, file, days=7):
         """The path of a response about that certificate."""
         self.openssl("ocsp", "-issuer", "ca.pem", "-cert", f"{file}.leaf", "-reqout", "question")

@@ -75,7 +75,8 @@ def _():
             ("/-/delay/-1s", "delay takes .*, not '-1s'"),
             ("/?ping=0", "ping takes TIME from 1ms to 60s, not '0'"),
             ("/?ping=999us", "ping takes TIME from 1ms to 60s, not '999us'"),
-            ("/?time=0", "time takes 1, not '0'"),
+            ("/?time=0", "time takes 1, not '0'"), ("/?del%61y=x", "delay takes TIME up to 60s, not 'x'"),
+            ("/?delay=%0a", r"delay takes TIME up to 60s, not '\\x0a'$"),
             ("/?fragment=1&ping-between=0", "ping-between takes 1, not '0'"),
             ("/?close=999", "close takes CODE from 1000 to 4999, not '999'"),
             ("/?close=5000", "not '5000'"), ("/?close=1e3", "not '1e3'"),
@@ -181,7 +182,8 @@ def _():
 
 @test("redirect leads to itself, one time less, and in the end to a WebSocket")
 def _():
-    for path in ("/redirect/9?xredirect=7&redirect=2&x=redirect", "/-/redirect/2", "/-/greet/redirect/redirect/2"):
+    for path in ("/redirect/9?xredirect=7&redirect=2&x=redirect", "/-/redirect/2", "/-/greet/redirect/redirect/2",
+                 "/?re%64irect=%32", "/-/greet/redirect/red%69rect/2"):
         for status in (302, 302, 101):
             with Guest(path) as peer:
                 equal(peer.status, status, f"the status for {path}")

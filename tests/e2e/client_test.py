@@ -5,13 +5,15 @@ that input and output can be."""
 import fcntl
 import os
 import pty
+import resource
 import signal
 import socket
 import subprocess
 
 from peer import BINARY, TEXT, Script
-from support import (BUILD, ROOT, Server, certificates, client_command, equal, finish, main, match,
-                     memory_counts, memory_of, run, scratch, sentence, started, test, wsecho)
+from support import (BUILD, ROOT, SANITIZED, WSECHO, Server, Skip, certificates, client_command,
+                     equal, finish, main, match, memory_counts, memory_of, run, scratch, sentence,
+                     started, test, wsecho)
 
 SOCKET = scratch() / "server.sock"
 server = Server(listen=("wss://127.0.0.1:0", "ws://127.0.0.1:0", f"unix:{SOCKET}"))
@@ -350,6 +352,23 @@ def _():
             equal(client.stdout.readline(), b"one\n")
             client.send_signal(number)
             equal(client.wait(20), -number, "the status")
+
+
+@test("without enough descriptors it says what could not be had, with whatever back end, and ends")
+def _():
+    if SANITIZED:
+        raise Skip("libwebsockets leaves handles in libuv's loop, which cannot be freed then")
+    said = set()
+    for loop in ("ev", "uv", "poll"):
+        # With less libev ends the program by itself.
+        for most in range(7, 20):
+            done = run(WSECHO, "--loop", loop, server.ws, "x",
+                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (most, most)))
+            if done.status in (0, 127):  # the dynamic linker wants some too
+                continue
+            equal(done.status in (1, 3), True, f"that {done.status} is the right status with {most}")
+            said.add(match("^(event loop '[a-z]*'|standard output|cannot connect)", sentence(done.err))[1])
+    equal({"event loop 'uv'", "standard output", "cannot connect"} <= said, True, f"that {said} are all")
 
 
 @test("its memory does not grow with the number of lines, also if nobody reads its output")

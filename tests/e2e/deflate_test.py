@@ -192,6 +192,7 @@ def _():
     with Server() as server:
         done = wsecho("--json", "--compress", server.ws, JSON.decode()).expect(0)
         events = [json.loads(line) for line in done.out.splitlines()]
+        equal(done.err, "", "what it says besides")
         equal([event["extensions"] for event in events if event["event"] == "open"], [[BOTH]],
               "the extensions")
         done = wsecho("-vv", "--compress-mode", "shared", server.ws, JSON.decode()).expect(0)

@@ -1,11 +1,20 @@
 # SPDX-License-Identifier: MIT
 """What is in server/deploy/ is right, as far as the tools can tell that it is for."""
 
+import os
 import shutil
 
-from support import BUILD, ROOT, Skip, equal, main, match, run, scratch, test
+from support import BUILD, ROOT, Skip, certificates, equal, main, match, run, scratch, test
 
 UNITS = ("wsechod.service", "wsechod.socket")
+
+
+def find(name):
+    """Where an administrator's program is."""
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+    if not found:
+        raise Skip(f"{name} is not installed")
+    return found
 
 
 def units():
@@ -35,6 +44,35 @@ def _():
                folder / "wsechod.service")
     done.expect(0)
     match(r"exposure level for wsechod.service: [01]\.\d|: 2\.0", done.out.decode())
+
+
+@test("HAProxy finds nothing wrong with its configuration")
+def _():
+    # -dW: a warning is one as well.
+    done = run(find("haproxy"), "-c", "-dW", "-f", ROOT / "server/deploy/haproxy.cfg").expect(0)
+    equal(done.err, "", "what it says")
+
+
+@test("nginx finds nothing wrong with its configuration")
+def _():
+    text = (ROOT / "server/deploy/nginx.conf").read_text()
+    # It reads the certificates, binds the ports and makes directories, which not everybody may.
+    temporary = "".join(f" {kind}_temp_path {scratch()}/{kind};"
+                        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    for old, new in (("/etc/wsechod/fullchain.pem", str(certificates() / "localhost.pem")),
+                     ("/etc/wsechod/privkey.pem", str(certificates() / "localhost.key")),
+                     ("\nhttp {\n", f"\nhttp {{{temporary}\n"),
+                     ("listen 443 ssl", f"listen unix:{scratch()}/nginx-4.sock ssl"),
+                     ("listen [::]:443 ssl", f"listen unix:{scratch()}/nginx-6.sock ssl")):
+        equal(text.count(old), 1, f"how often {old!r} is there")
+        text = text.replace(old, new)
+    config = scratch() / "nginx.conf"
+    config.write_text(text.replace("worker_rlimit_nofile 40000;\n", ""))
+    done = run(find("nginx"), "-t", "-q", "-e", "stderr", "-p", scratch(), "-c", config, "-g",
+               f"pid {scratch()}/nginx.pid;").expect(0)
+    # Open files are the machine's affair.
+    equal([line for line in done.err.splitlines() if "worker_connections" not in line], [],
+          "what it says")
 
 
 main()

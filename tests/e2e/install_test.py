@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 
-from support import BUILD, ROOT, SANITIZED, equal, main, match, run, scratch, test
+from support import BUILD, ROOT, SANITIZED, Skip, equal, main, match, run, scratch, test
 
 CC = shlex.split(os.environ.get("CC", "cc"))
 CFLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror"]
@@ -263,6 +263,15 @@ def _():
 def _():
     for program in ("wsbench", "wsecho", "wsechod"):
         match(rf"^{program} \d", run(PREFIX / "bin" / program, "--version").expect(0).out.decode())
+
+
+@test("what is installed was built with care")
+def _():
+    if "-fstack-clash-protection" not in (BUILD / "flags").read_text():
+        raise Skip("this flavour is for finding faults")
+    files = [PREFIX / "bin" / name for name in ("wsechod", "wsecho", "wsbench")]
+    run(ROOT / "tests/lint/hardening.py", *files, LIBRARY / "libawait.so",
+        LIBRARY / "libawait.a").expect(0)
 
 
 @test("the shells take the completions")

@@ -386,7 +386,7 @@ def _():
             equal(len(quiet.log.find("^wsechod: listening on ws://127.0.0.1:[0-9]+$")), 2,
                   f"the number of addresses with {level}")
             if level in ("error", "warning"):
-                equal(len(quiet.log.lines), 2, f"the number of lines with {level}")
+                equal(quiet.log.text().count("\n"), 2, f"the number of lines with {level}")
 
 
 @test("--loop auto warns if there is only poll, and says which package is missing")
@@ -409,6 +409,7 @@ def _():
             check_echo(log.wait("listening on (.*)")[0][1])
             process.terminate()
             equal(process.wait(20), 0, "the status")
+            log.text()
             equal(len(log.find("warning: the event loop is poll.*libwebsockets-evlib-ev")), count,
                   f"the number of warnings with {choice}")
 

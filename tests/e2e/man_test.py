@@ -12,6 +12,7 @@ import ssl
 import urllib.parse
 
 from support import (BUILD, DEADLINE, ROOT, Server, certificates, equal, main, match, run, scratch, test)
+from tunnel import Tunnel
 
 PAGES = {"wsechod": ROOT / "server/wsechod.8", "wsecho": ROOT / "client/wsecho.1",
          "wsbench": ROOT / "client/bench/wsbench.1"}
@@ -234,15 +235,34 @@ def examples(program):
 
 @test("the examples in the page of wsecho do what it says")
 def _():
-    *commands, script = examples("wsecho")
+    shown = examples("wsecho")
     (scratch() / "requests").write_text("one\ntwo\n")
-    equal(len(commands) >= 19, True, "that there are many")
-    for shown in commands:
-        command, _, reply = shown.partition("\n")
-        equal(shell(command[2:]).decode(), reply, f"what is printed by {command}")
-    for name in ("replies", "copy"):
-        equal((scratch() / name).read_text(), "one\ntwo\n", f"the file of {name}")
-    equal(shell(script), b"up\n", "what the script prints")
+    equal(len(shown) >= 25, True, "that there are many")
+    for example in shown:
+        command, _, reply = example.partition("\n")
+        if "localhost:3128" in command:
+            tunnel = Tunnel()
+            with tunnel.script:
+                printed = shell(command[2:].replace("localhost:3128", tunnel.place))
+        elif command.startswith("$ "):
+            printed = shell(command[2:])
+        else:
+            printed, reply = shell(example), "up\n"
+        equal(printed.decode(), reply, f"what is printed by {command}")
+    equal((scratch() / "copy").read_text(), "one\ntwo\n", "the copy")
+
+
+@test("the page of wsecho has an example for each need of the README's table, in its order")
+def _():
+    table = match(r"(?ms)^\| need \|.*?\n\n", (ROOT / "README.md").read_text())[0].split("\n")[2:-2]
+    needs = [row.split("|")[1].strip() for row in table]
+    items = section(PAGES["wsecho"], "EXAMPLES").partition(".Bl -enum")[2].partition(".El")[0]
+    told = re.findall(r"(?m)^\.It\n(.*)", items)
+    equal((len(needs), len(told)), (20, 20), "how many there are")
+    for need, title in zip(needs, told):
+        word = re.findall(r"[a-z]{4,}", need)[-1]
+        if not need.startswith("at a terminal"):
+            match(word, title.lower())
 
 
 @test("the examples in the page of wsbench work")

@@ -245,9 +245,10 @@ def peer_test(server, title):
 class Script:
     """A server for clients to talk to: runs a function on each connection, in a thread."""
 
-    def __init__(self, function, tls=False, connections=1, host="127.0.0.1"):
-        self.listener = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host
-                                             else socket.AF_INET)
+    def __init__(self, function, tls=False, connections=1, host="127.0.0.1", port=0):
+        # A port that is given is one that the test holds.
+        self.listener = socket.create_server((host, port), reuse_port=port != 0,
+                                             family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.listener.settimeout(DEADLINE)
         self.port = self.listener.getsockname()[1]
         name = f"[{host}]" if ":" in host else host
@@ -291,3 +292,13 @@ def after_accept(*actions):
         return peer.until_close()
 
     return Script(function)
+
+
+def told(peer):
+    """A server's function: the lines of the request, after which it echoes up to the Close."""
+    lines = peer.accept()
+    while (came := peer.read_frame()).opcode != CLOSE:
+        peer.send_frame(came.opcode, came.payload)
+    peer.send_frame(CLOSE, came.payload)
+    peer.drain()
+    return lines

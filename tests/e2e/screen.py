@@ -19,7 +19,8 @@ from support import COMPLAINT, DEADLINE, client_command, equal, scratch
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": str(scratch()), "TERM": "xterm", "PS1": "$ ",
                "LC_ALL": "C.UTF-8"}
-ENVIRONMENT |= {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
+ENVIRONMENT |= {name: value for name, value in os.environ.items()
+                if name.endswith("SAN_OPTIONS") or name.startswith("MUTANT")}
 
 
 class Terminal:
@@ -146,8 +147,8 @@ CTRL = {letter: chr(ord(letter) & 31) for letter in "ABCDEFKLNPQRSUVWYZ\\"}
 class Talker(Script):
     """A server on whose side of the connection the test itself speaks."""
 
-    def __init__(self):
-        super().__init__(self.talk)
+    def __init__(self, port=0):
+        super().__init__(self.talk, port=port)
         self.opened, self.over = threading.Event(), threading.Event()
         self.accepted = None
 

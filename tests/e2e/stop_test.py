@@ -28,7 +28,7 @@ def declare_gentle(number, name):
             for peer in peers:
                 going_away(peer)
             equal(server.wait(), 0, "the status")
-            equal(server.log.lines[-1], "wsechod: stopping", "the last line of the log")
+            equal(server.log.text().splitlines()[-1], "wsechod: stopping", "the last line of the log")
 
 
 for one, called in ((signal.SIGTERM, "SIGTERM"), (signal.SIGINT, "SIGINT"),
@@ -149,7 +149,8 @@ def _():
             server.signal(numbers[1])
             equal(server.process.wait(4), 0, "the status")
             equal(server.wait(), 0, "the status")
-            equal(server.log.lines[-1], "wsechod: dropped the connections that did not close")
+            equal(server.log.text().splitlines()[-1],
+                  "wsechod: dropped the connections that did not close")
 
 
 @test("signals that come while it ends do not change its status")

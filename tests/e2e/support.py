@@ -148,8 +148,9 @@ def run_test(title, function):
 
 def main(threads=1):
     """Runs the tests, that many at a time, and ends the script."""
-    # A shell has it ignored in what it starts in the background, and programs inherit that.
+    # A shell has them ignored in what it starts in the background, and programs inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     running = list(Server.running)

@@ -10,11 +10,12 @@ import subprocess
 import sys
 import threading
 
-from peer import BINARY, TEXT, Peer, header, request
+from peer import BINARY, Peer, header, request
 from service import (CERTIFICATE, PLAIN, Manager, Workers, children, command, gone, is_there, owner,
                      stop_by_pid, wait_closed)
-from support import (BUILD, DEADLINE, Log, Server, certificates, equal, eventually, main, match,
-                     preloaded, run, scratch, started, test)
+from support import (BUILD, DEADLINE, Log, Server, equal, eventually, main, match, scratch, started,
+                     test)
+from takeover import Connecting
 
 BOTH = ("ws://127.0.0.1:0", "wss://127.0.0.1:0")
 
@@ -47,39 +48,6 @@ class Upgradable(Server):
         if kind is None:
             equal(status, 0, "the status")
             equal(self.pidfile.exists(), False, "that the file of the process's number is left")
-
-
-class Connecting(threading.Thread):
-    """Connects, sends a message and closes, one after the other, and keeps what went wrong."""
-
-    def __init__(self, url):
-        super().__init__()
-        self.url, self.ended, self.wrong, self.echoes, self.told = url, False, [], 0, 0
-        self.start()
-
-    def run(self):
-        while not self.ended:
-            try:
-                self.once()
-            except Exception as error:  # pylint: disable=broad-except
-                self.wrong.append(f"{type(error).__name__}: {error}")
-
-    def once(self):
-        """One connection: the message comes back, or the server says that it goes."""
-        with Peer(self.url) as peer:
-            peer.send_frame(TEXT, b"on and on")
-            came = peer.read_frame()
-            if came.opcode == TEXT:
-                equal(came.payload, b"on and on")
-                self.echoes += 1
-            else:
-                equal(came.payload[:2], b"\x03\xe9", "the code")
-                self.told += 1
-
-    def stop(self):
-        self.ended = True
-        self.join()
-        equal(self.wrong, [], f"what went wrong in {self.echoes} connections")
 
 
 def declare(title, *options):
@@ -295,7 +263,12 @@ def _():
             log.text()
 
 
-@test("SIGTERM while the successor starts ends both")
+def is_pending(pid, number):
+    shown = match(r"ShdPnd:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]
+    return int(shown, 16) >> (number - 1) & 1
+
+
+@test("SIGTERM while the successor starts ends both; a second SIGUSR2 starts no other one")
 def _():
     copy = scratch() / "slow"
     for workers in ("1", "2"):
@@ -308,10 +281,17 @@ def _():
             copy.chmod(0o755)
             process.send_signal(signal.SIGUSR2)
             pid = int(log.wait(r"^here is (\d+)$")[0][1])
+            # Who asks once more has been heard already.
+            process.send_signal(signal.SIGUSR2)
+            eventually(lambda: not is_pending(process.pid, signal.SIGUSR2), "the signal is taken")
+            process.send_signal(signal.SIGUSR1)
+            log.wait("^main ", int(workers))
             process.terminate()
             equal(process.wait(DEADLINE), 0, "the status")
             gone(pid)
             log.text()
+            equal(len(log.find("^here is")), 1, "the number of successors")
+            equal(len(log.find(r"^ *takeover \(")), int(workers == "1"), "the tasks that see to it")
         copy.unlink()
 
 

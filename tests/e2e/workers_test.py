@@ -40,7 +40,7 @@ def _():
         done = run(*command("--workers", wrong)).expect(2)
         match(f"--workers: '{wrong}' is neither auto nor from 1 to 1024", done.err)
     done = run(*command("--worker-timeout", "99ms")).expect(2)
-    match("--worker-timeout must be 0 or at least 100ms", done.err)
+    match("--worker-timeout: it must be 0 or at least 100ms", done.err)
 
 
 @test("each worker has connections of its own")

@@ -3,11 +3,13 @@
 log."""
 
 import contextlib
+import json
 import os
 import signal
 import urllib.request
 
-from service import PLAIN, Workers, command, stop_by_pid
+from peer import Peer, request
+from service import PLAIN, Workers, command, owner, stop_by_pid
 from support import DEADLINE, Log, equal, eventually, main, match, run, scratch, started, test
 
 
@@ -71,6 +73,16 @@ def _():
         equal(len(server.log.find("metrics at")), 1, "how often it says where they are")
 
 
+def has_open(pid, path):
+    """Whether the process has the file."""
+    folder = f"/proc/{pid}/fd"
+    links = []
+    for name in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):
+            links.append(os.readlink(f"{folder}/{name}"))
+    return str(path) in links
+
+
 @test("all workers write to one access log, and SIGHUP has all of them open it anew")
 def _():
     path, old = scratch() / "access.log", scratch() / "access.old"
@@ -83,8 +95,10 @@ def _():
             if name is path:
                 path.rename(old)
                 server.signal(signal.SIGHUP)
-                server.log.wait("reopened the access log", 2)
+                eventually(lambda: not any(has_open(pid, old) for pid in server.pids()),
+                           "that nobody has the old file")
                 server.log.wait("reloaded: ")
+                equal(len(server.log.wait("reopened the access log")), 1, "how often it says so")
         for line in (path.read_text() + old.read_text()).splitlines():
             match(r'^\S+Z peer="127\.0\.0\.1:\d+" ', line)
 
@@ -114,6 +128,41 @@ def _():
         taken = match(r"http://[^/]+", server.admin)[0]
         done = run(*command("--workers", "2", "--admin", taken, "-l", *PLAIN)).expect(1)
         match("--admin: cannot listen on .*: Address already in use", done.err)
+
+
+def told_by(admin):
+    """Which worker answers, of how many, and how many connections it has."""
+    with urllib.request.urlopen(admin + "/connections", timeout=DEADLINE) as answer:
+        told = json.load(answer)
+    return told["worker"], (told["workers"], len(told["connections"]))
+
+
+@test("/-/status.json adds up what all workers have, with --admin and without")
+def _():
+    def figures(server):
+        with Peer(server.ws, upgrade=False) as peer:
+            peer.send(request(line="GET /-/status.json HTTP/1.1", drop=(
+                "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version")))
+            peer.read_head()
+            told = json.loads(peer.read_until(b"\n"))
+        return told["connections"], told["messages"], told["workers"]
+
+    for options in ((), ("--admin", "http://127.0.0.1:0")):
+        with Workers(*options, cert=False) as server, contextlib.ExitStack() as stack:
+            pids, count, peers = server.pids(), len(server.pids()), []
+            while {owner(peer, pids) for peer in peers} != set(pids) and len(peers) < 200:
+                peers.append(stack.enter_context(Peer(server.ws)))
+                peers[-1].echoes()
+            wanted = len(peers), len(peers), count
+            eventually(lambda: figures(server) == wanted, f"the figures are {wanted}")
+            if options:
+                admin = server.log.wait(r"metrics at (http://\S+)/metrics")[0][1]
+                seen = {}
+                eventually(lambda: seen.update([told_by(admin)]) or len(seen) == count,
+                           "each worker has told of its connections")
+                equal((set(seen), sum(own for _, own in seen.values())),
+                      (set(range(count)), len(peers)), "who told of how many")
+                equal({of for of, _ in seen.values()}, {count}, "how many workers there are")
 
 
 main(threads=3)

@@ -281,7 +281,8 @@ def _():
 @test("without one connection the exit status says why, in a sentence")
 def _():
     match("refused", sentence(wsbench("ws://127.0.0.1:1/").expect(3).err, "wsbench"))
-    match("not trusted", sentence(wsbench(server.wss).expect(4).err, "wsbench"))
+    match("not trusted: --cacert FILE, or --insecure to take any$",
+          sentence(wsbench(server.wss).expect(4).err, "wsbench"))
     with Faulty() as faulty:
         match("answered 503", sentence(wsbench(faulty.url + "?refuse=1").expect(5).err, "wsbench"))
 

@@ -224,6 +224,10 @@ def _():
         terminal.shows("< tick", "> {", "  \"a\": 1", "}")
         terminal.type(" \r")
         talker.hears("{\n  \"a\": 1\n} ")
+        # As a terminal of another system sends it; a line end may also be empty, or have no second half.
+        terminal.type(b"\033[200~a\r\nb\r\rc\r\n\033[201~")
+        terminal.type("\r")
+        talker.hears("a\nb\n\nc")
         terminal.paste("/etc/passwd\n//x\033[A")
         terminal.type("\r")
         talker.hears("/etc/passwd\n//x\033[A")

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the fuzzers share. Each is an entry point for libFuzzer:
+ * What the fuzzers share. Each is an entry point for libFuzzer, which `make fuzz` runs, and with
+ * replay.c a program for any compiler. tests/fuzz/corpus/NAME.txt has the inputs and words that
+ * NAME_fuzz.c begins with.
  *
- *     clang -fsanitize=fuzzer,address,undefined -Icommon tests/fuzz/X_fuzz.c common/ws/X.c
- *
- * and with -DFUZZ_REPLAY a program for any compiler, which replays the files named as arguments
- * or, without any, a fixed sequence of inputs made of the fuzzer's words and of noise.
+ * A target does more than not to crash: it says with CHECK() what holds for every input.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -18,6 +17,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* How many inputs a replay makes up, besides those of the corpus: so that it takes seconds. */
+extern const unsigned fuzz_inputs;
+
 #define CHECK(condition)                                                                           \
         do {                                                                                       \
                 if (!(condition)) {                                                                \
@@ -26,93 +28,56 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
                 }                                                                                  \
         } while (0)
 
-#ifdef FUZZ_REPLAY
-
-struct fuzz_word {
-        const char *data;
-        size_t size;
+/* An input that is taken apart from its beginning. */
+struct fuzz_input {
+        const uint8_t *data;
+        size_t left;
 };
 
-#define FUZZ_WORD(literal)                                                                         \
-        {                                                                                          \
-                literal, sizeof(literal) - 1                                                       \
-        }
-
-enum { FUZZ_INPUTS = 20000, FUZZ_INPUT_MAX = 40000 };
-
-static uint32_t
-fuzz_random(uint32_t below)
+/* 0 when nothing is left. */
+static inline uint8_t
+fuzz_byte(struct fuzz_input *input)
 {
-        static uint64_t state = 1;
-
-        state = state * 6364136223846793005 + 1442695040888963407;
-        return (uint32_t)(state >> 33) % below;
+        if (input->left == 0)
+                return 0;
+        input->left--;
+        return *input->data++;
 }
 
-/* The input is copied to memory of just its size, so that a sanitizer sees a read beyond it. */
-static void
-fuzz_run(const uint8_t *data, size_t size)
+/* So many bytes, or what is left. */
+static inline struct fuzz_input
+fuzz_piece(struct fuzz_input *input, size_t size)
 {
-        uint8_t *copy = malloc(size + 1);
+        struct fuzz_input piece = {input->data, size < input->left ? size : input->left};
 
-        CHECK(copy != NULL);
-        memcpy(copy + 1, data, size);
-        LLVMFuzzerTestOneInput(copy + 1, size);
-        free(copy);
+        input->data += piece.left;
+        input->left -= piece.left;
+        return piece;
 }
 
-/* Words, now and then many times the same, and a few bytes of noise. */
-static size_t
-fuzz_make(uint8_t *out, const struct fuzz_word *words, size_t count)
+/* The next line, without its end. */
+static inline struct fuzz_input
+fuzz_line(struct fuzz_input *input)
 {
-        uint32_t pieces = fuzz_random(40);
-        size_t size = 0;
+        const uint8_t *end = input->left == 0 ? NULL : memchr(input->data, '\n', input->left);
+        struct fuzz_input line =
+                fuzz_piece(input, end == NULL ? input->left : (size_t)(end - input->data));
 
-        while (pieces-- > 0) {
-                const struct fuzz_word *word = &words[fuzz_random((uint32_t)count)];
-                uint32_t times = fuzz_random(100) == 0 ? fuzz_random(2000) : 1;
-
-                for (; times > 0 && size + word->size < FUZZ_INPUT_MAX; times--) {
-                        memcpy(out + size, word->data, word->size);
-                        size += word->size;
-                }
-                if (fuzz_random(20) == 0 && size < FUZZ_INPUT_MAX)
-                        out[size++] = (uint8_t)fuzz_random(256);
-        }
-        return size;
+        fuzz_piece(input, 1);
+        return line;
 }
 
-static int
-fuzz_replay_file(const char *name)
+/* As a string, for free(): up to the first NUL. */
+static inline char *
+fuzz_string(struct fuzz_input input)
 {
-        static uint8_t data[1 << 20];
-        FILE *file = fopen(name, "rb");
-        size_t size;
+        char *text = malloc(input.left + 1);
 
-        if (file == NULL) {
-                perror(name);
-                return 1;
-        }
-        size = fread(data, 1, sizeof data, file);
-        fclose(file);
-        fuzz_run(data, size);
-        return 0;
+        CHECK(text != NULL);
+        if (input.left > 0)
+                memcpy(text, input.data, input.left);
+        text[input.left] = '\0';
+        return text;
 }
 
-static int
-fuzz_main(int argc, char **argv, const struct fuzz_word *words, size_t count)
-{
-        static uint8_t data[FUZZ_INPUT_MAX];
-        int status = 0;
-
-        for (int i = 1; i < argc; i++)
-                status |= fuzz_replay_file(argv[i]);
-        for (int i = 0; argc == 1 && i < FUZZ_INPUTS; i++)
-                fuzz_run(data, fuzz_make(data, words, count));
-        /* TAP, for the runner: what is wrong aborts before this. */
-        printf("1..1\n%s 1 - no input breaks a promise\n", status == 0 ? "ok" : "not ok");
-        return status;
-}
-
-#endif
 #endif

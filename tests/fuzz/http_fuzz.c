@@ -136,6 +136,8 @@ check_request(const char *data, size_t length)
         ws_request_free(request);
 }
 
+const unsigned fuzz_inputs = 20000;
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -144,30 +146,3 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_parser(aw_http_parse_response, (const char *)data, size);
         return 0;
 }
-
-#ifdef FUZZ_REPLAY
-int
-main(int argc, char **argv)
-{
-        static const struct fuzz_word words[] = {
-                FUZZ_WORD("GET / HTTP/1.1\r\n"),
-                FUZZ_WORD("HTTP/1.1 101 Go\r\n"),
-                FUZZ_WORD("Host: x\r\n"),
-                FUZZ_WORD("Connection: a, Upgrade ,\r\n"),
-                FUZZ_WORD("X:\t\t\r\n"),
-                FUZZ_WORD("a:b\n"),
-                FUZZ_WORD("a:b\n"),
-                FUZZ_WORD("Upgrade: websocket\r\n"),
-                FUZZ_WORD("GET http://[::1]:80?/ HTTP/1.1\r\n"),
-                FUZZ_WORD("CONNECT h:1 HTTP/1.1\r\n"),
-                FUZZ_WORD("OPTIONS * HTTP/1.0\r\n"),
-                FUZZ_WORD("Host: [::1]:1\r\n"),
-                FUZZ_WORD("Content-Length: 1\r\n"),
-                FUZZ_WORD("Expect: 100-continue\r\n"),
-                FUZZ_WORD("Sec-WebSocket-Protocol: a, b\r\n"),
-                FUZZ_WORD("\r\n"),
-        };
-
-        return fuzz_main(argc, argv, words, sizeof words / sizeof words[0]);
-}
-#endif

@@ -5,17 +5,23 @@ A script whose software is not here says so and is skipped. The rest is tests/e2
 """
 
 import asyncio
+import atexit
+import contextlib
 import importlib
 import os
 import pathlib
+import random
 import shutil
+import socket
 import ssl
+import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
-from support import DEADLINE, ROOT, certificates, run  # pylint: disable=wrong-import-position
+from support import (  # pylint: disable=wrong-import-position
+    DEADLINE, ROOT, Skip, certificates, eventually, run, scratch)
 
 NODE = shutil.which("node")
 PACKAGES = pathlib.Path(os.environ.get("NODE_PATH") or ROOT / "build/npm/node_modules")
@@ -83,3 +89,50 @@ def asynchronous(function):
         asyncio.run(asyncio.wait_for(function(), DEADLINE))
 
     return run_it
+
+
+# Programs that serve.
+
+
+def find(name):
+    """Where the program is: administrators' programs are not on everybody's path."""
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+    if not found:
+        raise Skip(f"there is no {name}")
+    return found
+
+
+def free_port():
+    """A port that is free now, and that the kernel gives to nobody who asks for any: these programs
+    cannot be asked for port 0."""
+    first = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(5000, max(first, 6000))
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
+def listens(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def start(port, *command, others=(), **more):
+    """A program that ends with this script; waits until it listens, at the others too."""
+    with open(scratch() / f"log-{port}", "wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                   **more)
+    atexit.register(process.wait)
+    atexit.register(process.kill)
+    eventually(lambda: all(map(listens, (port, *others))) or process.poll() is not None,
+               f"{command[0]} listens")
+    if process.poll() is not None:
+        raise AssertionError((scratch() / f"log-{port}").read_text())
+    return port
+
+
+def write(name, text):
+    path = scratch() / name
+    path.write_text(text)
+    return path

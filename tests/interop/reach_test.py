@@ -1,59 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""wsecho on its way through software that others wrote: tinyproxy and microsocks as proxies, HAProxy as
-a proxy with TLS, nginx that redirects, asks for passwords and certificates, openssl s_server."""
+"""wsecho on its way through software that others wrote: tinyproxy, squid, microsocks and dante as
+proxies, HAProxy as a proxy with TLS, nginx that redirects, asks for passwords and certificates, openssl
+s_server."""
 
 import atexit
-import contextlib
 import os
-import shutil
 import socket
 import subprocess
 
-from others import NODE, PACKAGES, node_environment
-from support import (DEADLINE, Log, Server, Skip, certificates, client_command, ends, equal,
-                     eventually, finish, main, match, once, run, scratch, started, test, wsecho)
+from others import NODE, PACKAGES, find, free_port, node_environment, start, write
+from support import (DEADLINE, Log, Server, Skip, certificates, client_command, ends, equal, finish,
+                     main, match, once, run, scratch, started, test, wsecho)
 
 server = Server(listen=("wss://127.0.0.1:0", "ws://127.0.0.1:0"))
 PORT, WSS_PORT = (url.rpartition(":")[2] for url in (server.ws, server.wss))
-
-
-def find(name):
-    """Where the program is: administrators' programs are not on everybody's path."""
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    if not found:
-        raise Skip(f"there is no {name}")
-    return found
-
-
-def free_port():
-    """A port that is free now. These programs cannot be asked for port 0."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
-
-
-def listens(port):
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
-
-
-def start(port, *command, **more):
-    """A program that ends with this script; waits until it listens."""
-    with open(scratch() / f"log-{port}", "wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                   **more)
-    atexit.register(process.wait)
-    atexit.register(process.kill)
-    eventually(lambda: listens(port) or process.poll() is not None, f"{command[0]} listens")
-    if process.poll() is not None:
-        raise AssertionError((scratch() / f"log-{port}").read_text())
-    return port
-
-
-def write(name, text):
-    path = scratch() / name
-    path.write_text(text)
-    return path
 
 
 @once
@@ -62,6 +22,50 @@ def tinyproxy():
     return start(port, find("tinyproxy"), "-d", "-c", write(
         "tinyproxy.conf", f"Port {port}\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 60\n"
         "BasicAuth joe secret\n"))
+
+
+@once
+def squid():
+    """With a user. Where root starts it, it goes on as another user, who has to find its files."""
+    port, place = free_port(), scratch() / "squid"
+    place.mkdir()
+    for folder in (place, scratch(), scratch().parent):
+        if folder.owner() == place.owner() and folder.stat().st_mode & 0o5 != 0o5:
+            folder.chmod(0o755)
+    secret = run("openssl", "passwd", "-apr1", "secret").expect(0).out.decode()
+    (place / "users").write_text(f"joe:{secret}")
+    (place / "squid.conf").write_text(f"""
+http_port 127.0.0.1:{port}
+auth_param basic program /usr/lib/squid/basic_ncsa_auth {place}/users
+auth_param basic realm squid
+acl known proxy_auth REQUIRED
+http_access deny !known
+http_access allow all
+access_log none
+cache_log /dev/null
+cache deny all
+pid_filename none
+netdb_filename none
+coredump_dir {place}
+visible_hostname localhost
+shutdown_lifetime 0
+""")
+    return start(port, find("squid"), "-N", "-f", place / "squid.conf")
+
+
+@once
+def dante():
+    port = free_port()
+    return start(port, find("danted"), "-N", "1", "-p", scratch() / "danted.pid", "-f", write(
+        "danted.conf", f"""
+logoutput: stderr
+internal: 127.0.0.1 port = {port}
+external: 127.0.0.1
+clientmethod: none
+socksmethod: none
+client pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}
+socks pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}
+"""))
 
 
 @once
@@ -127,6 +131,29 @@ def _():
     match(rf"connected to 127.0.0.1:{tinyproxy()}", done.err)
     done = wsecho("-v", server.wss, "x", env=dict(env, no_proxy="127.0.0.1")).expect(0, b"x\n")
     match(rf"connected to 127.0.0.1:{WSS_PORT}", done.err)
+
+
+@test("squid: CONNECT with a user, for ws and wss, messages of 1 MB; without one, or a wrong one: 3")
+def _():
+    proxy = f"127.0.0.1:{squid()}"
+    for url in both:
+        wsecho("-x", f"http://joe:secret@{proxy}", url, given=LARGE).expect(0, LARGE)
+    ends(wsecho("-x", proxy, server.ws, "x"), 3, f"the proxy {proxy} wants a user and a password")
+    ends(wsecho("-x", f"joe:wrong@{proxy}", server.ws, "x"), 3, "does not take the user or the pass")
+    ends(wsecho("-x", f"joe:secret@{proxy}", "ws://127.0.0.1:1", "x"), 3,
+         f"the proxy {proxy} does not connect to 127.0.0.1:1: it answered 503")
+
+
+@test("dante: socks5 and socks5h, for ws and wss, messages of 1 MB; nobody who listens: status 3")
+def _():
+    proxy = f"127.0.0.1:{dante()}"
+    for kind in ("socks5", "socks5h"):
+        for url in both:
+            wsecho("-x", f"{kind}://{proxy}", url, given=LARGE).expect(0, LARGE)
+    ends(wsecho("-x", f"socks5://{proxy}", "ws://127.0.0.1:1", "x"), 3,
+         f"the proxy {proxy} does not connect to 127.0.0.1:1: connection refused")
+    ends(wsecho("-x", f"socks5h://{proxy}", "ws://no-such-host.invalid", "x"), 3,
+         f"the proxy {proxy} does not connect to no-such-host.invalid")
 
 
 @test("HAProxy: a proxy with TLS, ws and wss through it, messages of 1 MB")
@@ -207,7 +234,7 @@ http {{
     ssl_verify_client on; location / {{ {back} }} }}
 }}
 """)
-    start(ports[0], find("nginx"), "-p", base, "-c", name)
+    start(ports[0], find("nginx"), "-p", base, "-c", name, others=ports[1:])
     return ports
 
 

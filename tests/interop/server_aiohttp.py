@@ -35,6 +35,8 @@ async def act(request, socket, message):
         request.transport.abort()
     elif request.path == "/header":
         await socket.send_str(request.headers["X-Interop"])
+    elif request.path.startswith("/field/"):
+        await socket.send_str(request.headers[request.path.removeprefix("/field/")])
     elif request.path == "/subprotocol":
         await socket.send_str(str(socket.ws_protocol))
     elif request.path == "/ping":
@@ -49,14 +51,19 @@ async def act(request, socket, message):
 
 
 async def serve(request):
+    if request.path.startswith("/to/"):
+        raise web.HTTPFound(request.path.removeprefix("/to"))
     if request.path[1:].isdigit():
         return web.Response(status=int(request.path[1:]), text="no WebSocket for you\n")
-    # Without autoping pongs are seen; the client sends no pings.
+    # Without autoping pongs are seen, and pings are ours to answer.
     socket = web.WebSocketResponse(max_msg_size=1 << 21, autoping=False, protocols=("chat",))
     socket.headers.update(HEADERS.get(request.path, {}))
     await socket.prepare(request)
-    while (message := await socket.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY):
-        await act(request, socket, message)
+    while (message := await socket.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING):
+        if message.type == WSMsgType.PING:
+            await socket.pong(message.data)
+        else:
+            await act(request, socket, message)
     # It takes a Close that it could not answer any more for 1006.
     code = message.data if message.type == WSMsgType.CLOSE else socket.close_code
     say(f"{request.path} closed with {code}")

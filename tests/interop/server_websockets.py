@@ -37,6 +37,8 @@ async def act(socket, message):
         socket.transport.abort()
     elif path == "/header":
         await socket.send(headers["X-Interop"])
+    elif path.startswith("/field/"):
+        await socket.send(headers[path.removeprefix("/field/")])
     elif path == "/subprotocol":
         await socket.send(str(socket.subprotocol))
     elif path == "/ping":
@@ -61,20 +63,31 @@ async def serve(socket):
 
 
 def refusal(path):
-    """The status that the path asks for."""
+    """The status that the path asks for, or 302."""
     digits = path.lstrip("/")
+    if path.startswith("/to/"):
+        return http.HTTPStatus.FOUND
     return http.HTTPStatus(int(digits)) if digits.isdigit() else None
+
+
+def location(path):
+    """The field that says where to go."""
+    return {"Location": path.removeprefix("/to")} if path.startswith("/to/") else {}
 
 
 REFUSED = "no WebSocket for you\n"
 
 
 async def refuse_old(path, _):
-    return (refusal(path), {}, REFUSED.encode()) if refusal(path) else None
+    return (refusal(path), location(path), REFUSED.encode()) if refusal(path) else None
 
 
 def refuse(socket, request):
-    return socket.respond(refusal(request.path), REFUSED) if refusal(request.path) else None
+    if not refusal(request.path):
+        return None
+    response = socket.respond(refusal(request.path), REFUSED)
+    response.headers.update(location(request.path))
+    return response
 
 
 def add_headers(_, request, response):

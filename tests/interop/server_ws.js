@@ -47,12 +47,17 @@ const sockets = new WebSocketServer({
   server,
   maxPayload: 1 << 21,
   perMessageDeflate: true,
-  verifyClient: ({ req }, done) => done(!(req.url in refusals), refusals[req.url]),
+  verifyClient({ req }, done) {
+    const to = /^\/to(\/.*)/.exec(req.url)?.[1];
+    if (to) done(false, 302, 'Found', { Location: to });
+    else done(!(req.url in refusals), refusals[req.url]);
+  },
 });
 sockets.on('headers', (headers, { url }) => url in fields && headers.push(fields[url]));
 sockets.on('connection', (socket, request) => {
   const echo = (to, _, data, binary) => to.send(data, { binary });
-  const act = acts[request.url] ?? echo;
+  const field = /^\/field\/(.*)/.exec(request.url)?.[1].toLowerCase();
+  const act = field ? () => socket.send(request.headers[field]) : acts[request.url] ?? echo;
   socket.on('error', () => {});
   socket.on('message', (data, binary) => act(socket, request, data, binary));
   socket.on('close', (code) => console.error(`${request.url} closed with ${code}`));

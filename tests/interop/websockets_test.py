@@ -6,7 +6,8 @@ import os
 import ssl
 
 from others import asynchronous, localhost, need_module, trusting
-from support import Server, equal, main, test
+from authority import Authority
+from support import Server, equal, main, scratch, test
 
 websockets = need_module("websockets")
 server = Server(listen=("wss://127.0.0.1:0",))
@@ -149,6 +150,46 @@ async def _():
         except ssl.SSLCertVerificationError:
             continue
         raise AssertionError(f"{name} was accepted")
+
+
+async def status_of(address, **more):
+    """Of a handshake: 101, or what it is refused with."""
+    try:
+        async with websockets.connect(address, **more) as ws:
+            await echoes(ws, "hello")
+    except websockets.exceptions.InvalidHandshake as refusal:
+        # Its newer versions have a response in it. Without any there is no status.
+        response = getattr(refusal, "response", None)
+        return getattr(refusal, "status_code", None) or (response and response.status_code)
+    except (ssl.SSLError, OSError, EOFError):
+        return None
+    return 101
+
+
+@test("websockets: a password, an origin and a certificate let it in, and their lack keeps it out")
+@asynchronous
+async def _():
+    authority = Authority(scratch() / "authority")
+    authority.server("localhost", "DNS:localhost")
+    authority.client("alice")
+    users = scratch() / "users"
+    users.write_text("alice:$5$abcdefgh$gruCpC7VkOTspMQTTSAR8mtlO9Upms.fwqE5y16JVM.\n")
+    folder = authority.folder
+    with Server("--cert", folder / "localhost.pem", "--key", folder / "localhost.key", "--client-ca",
+                authority.ca, "--basic-auth", users, "--origin", "https://a.example",
+                listen=("wss://127.0.0.1:0",), cert=False) as guarded:
+        address = localhost(guarded.wss)
+        known = address.replace("wss://", "wss://alice:secret@")
+        nobody = ssl.create_default_context(cafile=authority.ca)
+        somebody = ssl.create_default_context(cafile=authority.ca)
+        somebody.load_cert_chain(folder / "alice.leaf", folder / "alice.key")
+        equal(await status_of(known, ssl=somebody), 101)
+        equal(await status_of(known, ssl=somebody, origin="https://a.example"), 101)
+        equal(await status_of(known, ssl=somebody, origin="https://b.example"), 403)
+        equal(await status_of(address, ssl=somebody), 401)
+        equal(await status_of(known.replace("secret", "wrong"), ssl=somebody), 401)
+        equal(await status_of(known, ssl=nobody), None)
+        guarded.log.wait("the client has no certificate, and needs one")
 
 
 @test("websockets: the server stops with 1001, after replying to what it has")

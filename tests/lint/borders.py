@@ -44,7 +44,7 @@ ROOMS = {
 
 # What else may be included, by folder: the programs and the tests by their own names.
 OTHERS = {"server": "await base cli ws behave", "client": "await base cli",
-          "tests": "await unit bench oracle behave " + " ".join(ROOMS)}
+          "tests": "await unit bench mutation oracle behave " + " ".join(ROOMS)}
 
 # Headers of other libraries, and the files that may include them.
 FOREIGN = [
@@ -52,10 +52,10 @@ FOREIGN = [
     ("openssl/*", "common/tls/* common/ws/* server/behave/digest.c server/auth*.c "
      "server/passwords.c tests/*"),
     ("ev.h", "common/loop/ev.c"),
-    ("uv.h", "common/loop/uv.c server/options.c"),
+    ("uv.h", "common/loop/uv.c server/limit.c server/options.c"),
     ("zlib.h", "common/ws/codec.c tests/*"),
     ("crypt.h", "server/passwords.*"),
-    ("jansson.h", "client/* server/*"),
+    ("jansson.h", "client/* server/* tests/fuzz/*"),
     ("histedit.h", "client/editor.c client/history.* client/keys.*"),
     ("idn2.h", "common/net/idna.c"),
     ("cmocka.h", "tests/unit/*"),

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Tests of the tests' own tools: tests/run, await.py and borders.py. Prints TAP."""
 
-import importlib
+import importlib.machinery
+import importlib.util
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -288,9 +290,75 @@ def the_loop_is_handed_on():
     assert ran('uv|echo 1..1; [ "$AW_TEST_LOOP" = uv ] && echo ok')[0] == 0
 
 
+def a_program_runs_under_another_one():
+    assert ran('echo 1..1; [ "$WITH" = it ] && echo ok', options=["--under", "env WITH=it"])[0] == 0
+    assert ran("echo 1..1; echo ok", options=["-u", "false"])[0] == 1
+
+
+def hardened(*options):
+    """What hardening.py says of a program with a large frame that was compiled so, and its status."""
+    source = ('#include <stdio.h>\n#include <string.h>\nint main(int argc, char **argv)\n'
+              '{ char large[9000]; memset(large, argc, 9000); strcpy(large, argv[0]); '
+              'return printf("%s", large); }\n')
+    with tempfile.TemporaryDirectory() as directory:
+        program = os.path.join(directory, "program")
+        subprocess.run([*shlex.split(os.environ.get("CC", "cc")), "-x", "c", "-O2", "-w", *options,
+                        "-o", program, "-"], input=source, text=True, check=True)
+        done = subprocess.run([sys.executable, os.path.join(HERE, "hardening.py"), program],
+                              capture_output=True, text=True, check=False)
+    return done.returncode, [line for line in done.stdout.splitlines() if line.endswith("MISSING")]
+
+
+def a_program_that_was_built_with_care_passes():
+    x86 = ["-fcf-protection=branch"] if os.uname().machine == "x86_64" else []
+    assert hardened("-fPIE", "-pie", "-Wl,-z,relro,-z,now", "-fstack-protector-strong",
+                    "-fstack-clash-protection", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2", *x86) == (0, [])
+
+
+def a_program_that_was_built_without_care_is_told_of():
+    status, missing = hardened("-fno-PIE", "-no-pie", "-Wl,-z,norelro,-z,lazy,-z,execstack",
+                               "-fno-stack-protector", "-fno-stack-clash-protection",
+                               "-U_FORTIFY_SOURCE", "-fcf-protection=none" if
+                               os.uname().machine == "x86_64" else "-O2")
+    assert status == 1
+    wanted = 8 if os.uname().machine == "x86_64" else 6
+    assert len(missing) == wanted, missing
+
+
+def lines_that_ran_are_counted_by_folder():
+    with tempfile.TemporaryDirectory() as directory:
+        for name, calls in ("common/a", "f(1)"), ("server/b", "f(0)"), ("client/c", "f(0)"):
+            path = os.path.join(directory, name)
+            os.makedirs(os.path.dirname(path))
+            with open(path + ".c", "w", encoding="ascii") as file:
+                file.write("static int\nf(int yes)\n{\nif (yes)\nreturn 1;\nyes++;\nyes++;\nyes++;\n"
+                           f"return yes;\n}}\nint\nmain(void)\n{{\nreturn !{calls} && !f(0);\n}}\n")
+            subprocess.run(["gcc", "--coverage", "-o", name + ".out", "-c", name + ".c"], cwd=directory,
+                           check=True)
+            subprocess.run(["gcc", "--coverage", "-o", name, name + ".out"], cwd=directory, check=True)
+            subprocess.run([os.path.join(".", name)], cwd=directory, check=False)
+        done = subprocess.run([sys.executable, os.path.join(HERE, "coverage.py"), ".", "--missing"],
+                              cwd=directory, capture_output=True, text=True, check=False)
+        assert done.returncode == 1, done.stdout
+        said = done.stdout.splitlines()
+        # f(1) leaves four of nine lines out; !f(0) and !f(0) leave out the one for yes.
+        assert any("all of common/" in line and "5 of      9" in line for line in said), said
+        assert any("all of server/" in line and "8 of      9" in line for line in said), said
+
+
+def a_line_of_a_corpus_is_what_was_found():
+    path = os.path.join(HERE, os.pardir, "fuzz", "run")
+    loader = importlib.machinery.SourceFileLoader("fuzz_run", path)
+    fuzz = importlib.util.module_from_spec(importlib.util.spec_from_loader("fuzz_run", loader))
+    loader.exec_module(fuzz)
+    every = bytes(range(256)) + b'\\x41"\\\\'
+    assert fuzz.unquoted(fuzz.quoted(every)) == every
+    assert "\n" not in fuzz.quoted(every) and fuzz.quoted(every).isascii()
+
+
 def main():
     tests = [value for name, value in globals().items()
-             if callable(value) and name not in ("complaints", "ran", "main", "with_files", "found_once")]
+             if callable(value) and name not in ("complaints", "ran", "main", "with_files", "found_once", "hardened")]
     print(f"1..{len(tests)}")
     failed = 0
     for number, test in enumerate(tests, 1):

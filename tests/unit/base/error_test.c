@@ -72,6 +72,28 @@ a_long_sentence_is_cut(void **state)
         assert_string_equal(error.text + sizeof(error.text) - 5, "x...");
 }
 
+/* Who connects, or is connected to, may have written parts of a sentence. */
+static void
+a_sentence_is_text_whatever_it_quotes(void **state)
+{
+        struct aw_error error;
+        char longer[sizeof(error.text) + 1] = "";
+
+        (void)state;
+        aw_error_set(&error, AW_ERROR_HANDSHAKE, EPROTO, "it says '%s'",
+                     "\033[31m\n\xff \xc3\xa4\\");
+        assert_string_equal(error.text, "it says '\\x1b[31m\\x0a\\xff \xc3\xa4\\'");
+        /* No character is cut in two. */
+        while (strlen(longer) + 2 < sizeof(longer))
+                strcat(longer, "\xc3\xa4");
+        aw_error_set(&error, AW_ERROR_USAGE, EINVAL, "-%s", longer);
+        assert_string_equal(error.text + strlen(error.text) - 5, "\xc3\xa4...");
+        /* Of what takes more room escaped there is less. */
+        memset(longer, '\n', sizeof(longer) - 1);
+        aw_error_set(&error, AW_ERROR_USAGE, EINVAL, "%.100s", longer);
+        assert_string_equal(error.text + strlen(error.text) - 7, "\\x0a...");
+}
+
 static void
 clear_leaves_nothing(void **state)
 {
@@ -119,6 +141,7 @@ main(void)
                 cmocka_unit_test(the_kind_may_follow_from_the_number),
                 cmocka_unit_test(null_is_allowed_and_errno_is_set_all_the_same),
                 cmocka_unit_test(a_long_sentence_is_cut),
+                cmocka_unit_test(a_sentence_is_text_whatever_it_quotes),
                 cmocka_unit_test(clear_leaves_nothing),
                 cmocka_unit_test(each_kind_has_a_name),
         };

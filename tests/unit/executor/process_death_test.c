@@ -74,6 +74,21 @@ a_worker_that_talks_nonsense_is_killed(NOTHING)
         return await(end_pool());
 }
 
+static async int
+a_worker_that_says_more_than_it_announced_is_killed(NOTHING)
+{
+        char reply[80];
+
+        memset(reply, '.', sizeof(reply));
+        await(make_pool(1));
+        expect_int(await(aw_run_in_process(pool, chatter, NULL, 0, reply, 4)), 4);
+        expect(memcmp(reply, "xxxx....", 8) == 0);
+        await(wait_logged(1));
+        expect_log("was killed by signal 9");
+        expect(await(ask()).pid != 0);
+        return await(end_pool());
+}
+
 /* The pool is made while a thread runs, and the thread holds what it holds. */
 static async int
 await_thread(NOTHING)
@@ -233,6 +248,9 @@ a_pool_that_cannot_be_made_leaves_nothing(NOTHING)
                 }
         }
         expect(failures >= 3 && pool != NULL);
+        if (pool == NULL)
+                return 0;
+        expect_int(await(copy_number((void *)5)), 0);
         return await(end_pool());
 }
 
@@ -299,6 +317,7 @@ main(void)
                 on_loop(a_worker_that_dies_idle_is_replaced),
                 on_loop(a_worker_that_loses_its_socket_is_killed),
                 on_loop(a_worker_that_talks_nonsense_is_killed),
+                on_loop(a_worker_that_says_more_than_it_announced_is_killed),
                 on_loop(a_pool_may_be_made_when_there_are_threads),
                 on_loop(workers_begin_with_a_clean_slate),
                 on_loop(without_the_server_the_pool_is_broken),

@@ -12,6 +12,7 @@
 
 #include "await/executor.h"
 #include "await/task_wait.h"
+#include "executor/process_private.h"
 #include "unit/support.h"
 
 #define LARGE ((size_t)10 << 20)
@@ -169,8 +170,23 @@ babble(const void *request, size_t length, void *reply, size_t reply_size)
         return block(NULL, 0, reply, reply_size);
 }
 
-static aw_process_function *const functions[] = {copy, refuse,       about, block,
-                                                 die,  close_socket, babble};
+/* Answers with four bytes, and then with more than it said. */
+static inline ssize_t
+chatter(const void *request, size_t length, void *reply, size_t reply_size)
+{
+        struct {
+                struct aw_process_reply head;
+                char bytes[64];
+        } answer = {.head = {.result = 4}};
+
+        (void)request, (void)length;
+        memset(answer.bytes, 'x', sizeof(answer.bytes));
+        send(own_socket(), &answer, sizeof(answer), MSG_NOSIGNAL);
+        return block(NULL, 0, reply, reply_size);
+}
+
+static aw_process_function *const functions[] = {copy, refuse,       about,  block,
+                                                 die,  close_socket, babble, chatter};
 
 static struct aw_executor *pool;
 

@@ -17,6 +17,7 @@ struct proxy {
         size_t count;
         char heard[1024]; /* all of it, up to the echo */
         size_t length;
+        bool hangs_up; /* in place of the echo */
         struct aw_task *task;
 };
 
@@ -36,7 +37,7 @@ run_proxy(void *argument)
                 proxy->length += (size_t)length;
                 await(aw_stream_write(stream, proxy->answers[i], proxy->lengths[i], AW_NEVER));
         }
-        while (stream != NULL &&
+        while (stream != NULL && !proxy->hangs_up &&
                (length = await(aw_stream_read(stream, piece, sizeof(piece), AW_NEVER))) > 0)
                 await(aw_stream_write(stream, piece, (size_t)length, AW_NEVER));
         aw_stream_drop(stream);
@@ -197,10 +198,37 @@ a_proxy_with_tls_carries_tls(NOTHING)
         return 0;
 }
 
+/* It tells where the tunnel comes from, in one of three forms, which is nobody's business. */
+static async int
+the_answer_of_socks_has_an_address_of_any_kind(NOTHING)
+{
+        static const struct {
+                const char *answer;
+                size_t length;
+        } answers[] = {{"\5\0\0\1abcd\0\0", 10},
+                       {"\5\0\0\4aaaabbbbccccdddd\0\0", 22},
+                       {"\5\0\0\3\0\0\0", 7},
+                       {"\5\0\0\3\4name\0\0", 11}};
+        char url[200];
+
+        for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+                struct proxy proxy = {.answers = {"\5\0", answers[i].answer},
+                                      .lengths = {2, answers[i].length},
+                                      .count = 2};
+                struct dialing dialing = {.address = "server.example:99"};
+
+                set_proxy(&dialing, "socks5h", await(start_proxy(&proxy)), url);
+                await(expect_echo(&dialing));
+                await(end_proxy(&proxy));
+        }
+        return 0;
+}
+
 /* Each of these ends the attempt, and is told. */
 static async int
 a_proxy_may_refuse_or_make_no_sense(NOTHING)
 {
+        static char endless[20000] = "HTTP/1.1 200 OK\r\nX: ";
         static const struct {
                 const char *kind, *answers[2];
                 size_t lengths[2];
@@ -211,15 +239,20 @@ a_proxy_may_refuse_or_make_no_sense(NOTHING)
                 {"http", {"HTTP/1.1 502 No\r\n\r\n"}, {19}, "it answered 502 No", AW_CAUSE_NONE},
                 {"http", {"220 smtp ready\r\n\r\n"}, {18}, "does not speak HTTP", AW_CAUSE_NONE},
                 {"http", {"HTTP/1.1 200 O\r\n\r\nmore"}, {22}, "sent more than", AW_CAUSE_NONE},
+                {"http", {endless}, {sizeof(endless)}, "sent more than 16 KiB", AW_CAUSE_NONE},
+                {"http", {"HTTP/1.1 "}, {9}, "closed the connection", AW_CAUSE_NONE},
+                {"socks5h", {"\5"}, {1}, "closed the connection", AW_CAUSE_NONE},
                 {"socks5h", {"\4\0"}, {2}, "does not speak SOCKS", AW_CAUSE_NONE},
                 {"socks5h", {"\5\377"}, {2}, "wants a user", AW_CAUSE_PROXY},
                 {"socks5h", {"\5\0", "\5\4\0\1\0"}, {2, 5}, "host unreachable", AW_CAUSE_NONE},
         };
         char url[200];
 
+        memset(endless + strlen(endless), 'x', sizeof(endless) - strlen(endless) - 1);
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 struct dialing dialing = {.address = "server.example:99"};
-                struct proxy proxy = {.count = cases[i].answers[1] == NULL ? 1 : 2};
+                struct proxy proxy = {.count = cases[i].answers[1] == NULL ? 1 : 2,
+                                      .hangs_up = strstr(cases[i].words, "closed") != NULL};
 
                 memcpy(proxy.answers, cases[i].answers, sizeof(cases[i].answers));
                 memcpy(proxy.lengths, cases[i].lengths, sizeof(cases[i].lengths));
@@ -367,6 +400,7 @@ main(void)
                 on_loop(socks_makes_a_tunnel_with_a_user_and_a_name),
                 on_loop(socks5_is_told_the_address),
                 on_loop(a_proxy_with_tls_carries_tls),
+                on_loop(the_answer_of_socks_has_an_address_of_any_kind),
                 on_loop(a_proxy_may_refuse_or_make_no_sense),
                 on_loop(a_silent_proxy_is_waited_for_so_long),
                 on_loop(whoever_asks_a_proxy_can_be_cancelled),

@@ -617,6 +617,27 @@ many_wait_to_be_accepted(NOTHING)
 }
 
 static async int
+all_addresses_of_the_machine_are_listened_on(NOTHING)
+{
+        static const struct way all = {.address = "*:0"};
+        struct aw_stream_listener *listener = await(listen_on(&all, NULL));
+        const char *address = aw_stream_listener_address(listener, 0);
+        struct aw_stream *stream, *other;
+        char here[32];
+
+        if (!expect(address != NULL))
+                return 0;
+        snprintf(here, sizeof(here), "127.0.0.1:%s", strrchr(address, ':') + 1);
+        stream = await(connect_to(here, &all, NULL));
+        other = await(aw_stream_accept(listener, AW_NEVER));
+        expect(stream != NULL && other != NULL);
+        aw_stream_drop(stream);
+        aw_stream_drop(other);
+        aw_stream_listener_close(listener);
+        return 0;
+}
+
+static async int
 what_cannot_be_listened_on_is_told(NOTHING)
 {
         struct aw_stream_listener *listener = await(listen_on(&ways[0], NULL));
@@ -843,6 +864,7 @@ main(void)
                 on_loop(an_end_without_close_notify_is_no_end),
                 on_loop(accepting_times_out_and_is_cancelled),
                 on_loop(many_wait_to_be_accepted),
+                on_loop(all_addresses_of_the_machine_are_listened_on),
                 on_loop(what_cannot_be_listened_on_is_told),
                 on_loop(a_unix_socket_has_the_mode_it_should),
                 on_loop(tls_begins_in_the_middle),

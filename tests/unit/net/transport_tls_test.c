@@ -177,8 +177,13 @@ what_is_no_TLS_is_told_in_a_sentence(void **state)
         assert_true(read(ends.fds[1], alert, sizeof(alert)) >= 7);
         assert_int_equal(alert[0], 0x15);
         assert_int_equal(read(ends.fds[1], alert, sizeof(alert)), 0);
+        /* What the peer still sends is thrown away, and its end is the end. */
+        put(ends.fds[1], "and more");
+        some_turns(*state);
+        assert_int_not_equal(fcntl(ends.fds[0], F_GETFD), -1);
         close(ends.fds[1]);
         some_turns(*state);
+        assert_int_equal(fcntl(ends.fds[0], F_GETFD), -1);
         finish(*state, &ends);
 }
 

@@ -249,6 +249,8 @@ unix_sockets_have_a_path(void **state)
                 {"ws+unix:/run/ws.sock:/", "/run/ws.sock", "/"},
                 {"ws+unix:/run/ws.sock:/a:b?c=d", "/run/ws.sock", "/a:b?c=d"},
                 {"ws+unix:///run/a@b:/x", "/run/a@b", "/x"},
+                {"unix:////run//x", "/run//x", "/"},
+                {"unix://///run/x", "/run/x", "/"},
                 {"unix:@wsechod", "@wsechod", "/"},
                 {"ws+unix:@wsechod:/x", "@wsechod", "/x"},
                 {"unix:/home/j\xc3\xbcrgen/s", "/home/j\xc3\xbcrgen/s", "/"},

@@ -41,7 +41,7 @@ begin(const char *name, bool json)
 {
         assert_int_equal(access_log_open(name, "", json), 0);
         assert_true(access_log_is_open());
-        assert_int_equal(access_log_start(), 0);
+        assert_int_equal(access_log_start(true), 0);
 }
 
 static void
@@ -88,6 +88,36 @@ a_line_has_the_time_and_pairs(void **state)
         read_file(path, text, sizeof(text));
         assert_like(text, "^" TIME " path=\"/a b\" bytes=5 seconds=0.25 resumed=true\n" TIME
                           " path=\"\\\\\" bytes=9 \\\\\\\\\" bytes=5 seconds=0.25 resumed=true\n$");
+}
+
+/* A line is whole, or is not there, and fits into a pipe; whichever of its pairs is the last to fit. */
+static void
+a_line_that_is_too_long_is_left_out(void **state)
+{
+        static char value[ACCESS_LOG_LINE + 1], text[ACCESS_LOG_LINE + 2];
+        size_t length, written = 0;
+        json_t *object;
+
+        (void)state;
+        for (size_t i = ACCESS_LOG_LINE - 80; i < ACCESS_LOG_LINE; i++) {
+                memset(value, 'v', i);
+                unlink(path);
+                begin(path, false);
+                object = json_pack("{ss si}", "first", value, "second", 7);
+                assert_non_null(object);
+                access_log_write(object);
+                access_log_close();
+                read_file(path, text, sizeof(text));
+                length = strlen(text);
+                assert_true(length <= ACCESS_LOG_LINE);
+                if (length > 0)
+                        assert_like(text, "^" TIME " first=\"v+\" second=7\n$");
+                /* Once one is too long, each longer one is. */
+                assert_true(length > 0 || written < i);
+                written = length > 0 ? i : written;
+                assert_true(length == 0 || written == i);
+        }
+        assert_in_range(written, ACCESS_LOG_LINE - 80, ACCESS_LOG_LINE - 40);
 }
 
 static void
@@ -317,6 +347,7 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_line_has_the_time_and_pairs),
+                cmocka_unit_test(a_line_that_is_too_long_is_left_out),
                 cmocka_unit_test(with_json_a_line_is_an_object),
                 cmocka_unit_test(a_file_is_appended_to),
                 cmocka_unit_test(a_file_that_was_renamed_is_opened_anew),

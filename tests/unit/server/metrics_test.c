@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "metrics.h"
+#include "networks.h"
 #include "unit/support.h"
 
 static struct metrics blocks[3];
@@ -326,7 +327,18 @@ a_connection_that_is_refused_has_a_reason(void **state)
         assert_refused((struct ws_info){.tls_failed = true, .client_refused = true},
                        "client_certificate");
         assert_refused((struct ws_info){.status = 403, .foreign_origin = true}, "origin");
-        assert_refused((struct ws_info){.late = true, .ended_by = WS_SIDE_SERVER}, "timeout");
+        assert_refused(
+                (struct ws_info){.limit = WS_LIMIT_HANDSHAKE_TIMEOUT, .ended_by = WS_SIDE_SERVER},
+                "timeout");
+        assert_int_equal(blocks[0].limits[WS_LIMIT_HANDSHAKE_TIMEOUT - 1], 1);
+        assert_refused((struct ws_info){.status = 408}, "timeout");
+        assert_refused((struct ws_info){.status = 429}, "limited");
+        assert_refused((struct ws_info){.status = 403, .why = networks_denied}, "denied");
+        assert_refused(
+                (struct ws_info){.proxy_fault = WS_PROXY_UNTRUSTED, .ended_by = WS_SIDE_SERVER},
+                "proxy_untrusted");
+        assert_refused((struct ws_info){.proxy_fault = WS_PROXY_WRONG, .ended_by = WS_SIDE_CLIENT},
+                       "proxy_header");
         assert_refused((struct ws_info){.ended_by = WS_SIDE_CLIENT}, "gone");
         assert_refused((struct ws_info){.ended_by = WS_SIDE_SERVER}, "ending");
         /* A page is none, and neither is a redirection. */
@@ -337,6 +349,36 @@ a_connection_that_is_refused_has_a_reason(void **state)
         metrics_event(WS_EVENT_TURNED_AWAY, NULL);
         assert_int_equal(block->refused[metrics_reason_named("descriptors")], 1);
         assert_int_equal(block->shaking, 0);
+}
+
+static void
+limits_that_are_exceeded_are_counted_by_name(void **state)
+{
+        struct metrics *block = fresh();
+
+        (void)state;
+        metrics_limit(METRICS_RATE_PER_ADDRESS);
+        metrics_turned_away();
+        for (int i = 0; i < METRICS_LIMITS; i++)
+                assert_int_equal(block->limits[i],
+                                 strcmp(metrics_limit_names[i], "rate-per-address") == 0 ||
+                                         strcmp(metrics_limit_names[i], "max-connections") == 0);
+        assert_int_equal(block->refused[metrics_reason_named("busy")], 1);
+        assert_int_equal(block->accepted, 1);
+}
+
+/* What a worker had open when it was killed is not there any more; what it counted is. */
+static void
+of_a_worker_that_is_gone_the_counts_stay(void **state)
+{
+        struct metrics *block = fresh();
+
+        (void)state;
+        block->open = block->shaking = block->tasks = 7;
+        block->opened = block->limits[2] = 5;
+        metrics_forget(block);
+        assert_true(block->open == 0 && block->shaking == 0 && block->tasks == 0);
+        assert_true(block->opened == 5 && block->limits[2] == 5);
 }
 
 static void
@@ -391,6 +433,8 @@ main(void)
                 cmocka_unit_test(a_block_that_is_taken_over_counts_on_but_for_what_is_there_now),
                 cmocka_unit_test(a_connection_is_counted_from_its_beginning_to_its_end),
                 cmocka_unit_test(a_connection_that_is_refused_has_a_reason),
+                cmocka_unit_test(limits_that_are_exceeded_are_counted_by_name),
+                cmocka_unit_test(of_a_worker_that_is_gone_the_counts_stay),
                 cmocka_unit_test(each_close_code_has_its_place),
                 on_loop(what_is_not_counted_is_looked_up),
         };

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "behave/plan.h"
+#include "behave/target.h"
 
 static const struct behave_limits all = {BEHAVE_LEVEL_ALL, 1 << 20};
 static const struct behave_limits safe = {BEHAVE_LEVEL_SAFE, 1 << 20};
@@ -128,6 +129,12 @@ values_have_kinds_and_bounds(void **state)
         plan = parse("/?close=1000&after=3s", &all, &refusal);
         assert_int_equal(behave_find(plan, BEHAVE_AFTER)->kind, BEHAVE_DURATION);
         free(plan);
+        /* What is shown of a value is text. */
+        assert_refused("/?time=123456789012345678901234567890123456789012345678901234567890%c3%a4",
+                       &all, 400, "67890'");
+        assert_refused("/?time=12345678901234567890123456789012345678901234567890123456789%c3%a4",
+                       &all, 400, "6789'");
+        assert_refused("/?time=%0d%0a%1b[31m", &all, 400, "not '\\x0d\\x0a\\x1b[31m'");
         assert_asks("/?delay=60s", "delay=60s");
         assert_refused("/?delay=60001ms", &all, 400, "delay takes TIME up to 60s, not '60001ms'");
         assert_refused("/?fragment=1048577", &all, 400,
@@ -238,6 +245,41 @@ each_example_is_a_value(void **state)
         assert_non_null(behave_table[0].heading);
 }
 
+static void
+assert_public(const char *target, const char *wanted)
+{
+        char *shown = behave_target_public(target);
+
+        assert_string_equal(shown, wanted);
+        free(shown);
+}
+
+static void
+a_target_is_shown_without_secrets(void **state)
+{
+        (void)state;
+        assert_public("/chat?x=basic&delay=1s", "/chat?x=basic&delay=1s");
+        assert_public("/?basic=a:b", "/?basic=...");
+        assert_public("/?basic=&bearer", "/?basic=...&bearer...");
+        assert_public("/-/basic/a:b/bearer/c?bearer=d", "/-/basic/.../bearer/...?bearer=...");
+        assert_public("/-/bearer?x", "/-/bearer?x");
+        assert_public("/-/bearer/", "/-/bearer/...");
+        assert_public("/bearer/x", "/bearer/x");
+        assert_public("ws://h?b%61sic=x", "ws://h?b%61sic=...");
+        assert_public("*", "*");
+        assert_public("", "");
+}
+
+static void
+a_name_may_be_encoded(void **state)
+{
+        (void)state;
+        assert_asks("/?del%61y=1s&%63lose=1001", "delay=1s close=1001");
+        assert_asks("/-/d%65lay/1s", "delay=1s");
+        assert_asks("/?delay%=1s&delay%0=1s&%zzdelay=1s&delay%00=1s", "");
+        assert_asks("/?ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddelay=1s", "");
+}
+
 int
 main(void)
 {
@@ -251,6 +293,8 @@ main(void)
                 cmocka_unit_test(nothing_is_understood_if_behaviours_are_off),
                 cmocka_unit_test(each_row_of_the_table_is_complete),
                 cmocka_unit_test(each_example_is_a_value),
+                cmocka_unit_test(a_target_is_shown_without_secrets),
+                cmocka_unit_test(a_name_may_be_encoded),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,6 +91,25 @@ signals_that_came_before_are_kept(NOTHING)
         return 0;
 }
 
+/* The loop need not look again and again at one that nobody waits for. */
+static async int
+a_signal_that_waits_costs_no_time(NOTHING)
+{
+        struct aw_signals *signals = aw_signals_open(usr1, 1);
+        struct timespec before, after;
+
+        raise_it(SIGUSR1);
+        await(yield(3));
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
+        await(aw_sleep(50 * AW_MILLISECOND));
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
+        expect((after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec <
+               5000000);
+        expect_int(await(aw_signals_wait(signals, AW_NEVER)), SIGUSR1);
+        aw_signals_close(signals);
+        return 0;
+}
+
 static async int
 the_wait_for_a_signal_times_out(NOTHING)
 {
@@ -341,6 +360,7 @@ main(void)
                 on_loop(a_signal_is_awaited),
                 on_loop(who_sent_a_signal_is_told),
                 on_loop(signals_that_came_before_are_kept),
+                on_loop(a_signal_that_waits_costs_no_time),
                 on_loop(the_wait_for_a_signal_times_out),
                 on_loop(a_cancelled_wait_leaves_the_signal_to_the_next),
                 on_loop(a_woken_waiter_that_is_cancelled_leaves_the_signal_to_the_next),

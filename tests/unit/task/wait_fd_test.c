@@ -262,6 +262,28 @@ mistakes_are_told(NOTHING)
         return 0;
 }
 
+/* The loop does not look again and again at what nobody waits for. */
+static async int
+input_is_nothing_to_who_waits_for_room(NOTHING)
+{
+        struct timespec before, after;
+        int ends[2];
+
+        expect_int(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+        while (write(ends[0], "filling", 7) > 0)
+                continue;
+        expect_int(write(ends[1], "input", 5), 5);
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
+        expect_error(await(aw_wait_fd(ends[0], AW_WRITE, aw_loop_now() + 50 * AW_MILLISECOND)),
+                     ETIMEDOUT);
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
+        expect((after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec <
+               5000000);
+        close(ends[0]);
+        close(ends[1]);
+        return 0;
+}
+
 /*
  * What must not be done, closing it under the task that waits, harms nobody else: the open file
  * lives on in the duplicate, and its event finds nobody.
@@ -350,6 +372,7 @@ main(void)
                 on_loop(files_and_devices_are_always_ready),
                 on_loop(terminals_inotify_and_processes_are_awaited),
                 on_loop(mistakes_are_told),
+                on_loop(input_is_nothing_to_who_waits_for_room),
                 on_loop(a_descriptor_closed_meanwhile_costs_no_time),
                 cmocka_unit_test(nothing_is_left_open),
                 on_loop(a_task_that_still_waits_at_the_end_is_cancelled),

@@ -290,6 +290,29 @@ contexts_survive_the_lack_of_memory(void **state)
 }
 
 static void
+a_fingerprint_survives_the_lack_of_memory(void **state)
+{
+        struct aw_tls_context *context = aw_tls_context_server(NULL, NULL, NULL);
+        char text[AW_TLS_FINGERPRINT_SIZE];
+        bool lacked = true;
+        int result, failures = 0;
+
+        (void)state;
+        for (long n = 1; lacked; n++) {
+                fail_from(n);
+                errno = 0;
+                result = aw_tls_context_fingerprint(context, text);
+                lacked = failed();
+                assert_int_equal(errno, result == 0 ? 0 : ENOMEM);
+                assert_no_errors();
+                assert_true(result == 0 || lacked);
+                failures += result == -1;
+        }
+        assert_true(failures > 0);
+        aw_tls_context_unref(context);
+}
+
+static void
 a_session_that_cannot_be_made_is_not(void **state)
 {
         struct aw_tls_context *client = insecure_client();
@@ -369,6 +392,7 @@ main(void)
                 cmocka_unit_test(as_many_busy_sessions_as_may_keep_their_buffers_do_and_no_more),
                 cmocka_unit_test(a_session_that_loses_its_place_within_a_record_goes_on),
                 cmocka_unit_test(contexts_survive_the_lack_of_memory),
+                cmocka_unit_test(a_fingerprint_survives_the_lack_of_memory),
                 cmocka_unit_test(a_session_that_cannot_be_made_is_not),
                 cmocka_unit_test(a_handshake_survives_the_lack_of_memory),
                 cmocka_unit_test(reading_and_writing_survive_the_lack_of_memory),

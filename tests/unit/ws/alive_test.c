@@ -141,6 +141,48 @@ a_peer_that_is_not_read_from_is_not_dropped(NOTHING)
         return 0;
 }
 
+static async int
+echo_in_task(void *ws)
+{
+        struct ws_message message;
+
+        while (await(ws_receive(ws, &message, AW_NEVER)) == 0)
+                if (await(ws_send(ws, &message, AW_NEVER)) == -1)
+                        break;
+        return 0;
+}
+
+/* It has sent much, and reads none of the echoes: we cannot hear it, but it could take them. */
+static async int
+a_peer_that_takes_nothing_of_what_waits_for_it_is_dropped(NOTHING)
+{
+        static uint8_t data[60000];
+        size_t size = ws_frame_build(data, WS_OP_BINARY, 50000, (const uint8_t *)RAW_MASK) + 50000,
+               sent = 0;
+        ssize_t more;
+        struct ws_listener *listener = await(listen_with_pings());
+        struct ws *ws;
+        int fd = await(raw_client(listener, &ws, 4096));
+        struct aw_task *task = aw_spawn("echo", echo_in_task, ws);
+
+        while (!is_paused(ws) && test_failures == 0) {
+                more = send(fd, data + sent % size, size - sent % size,
+                            MSG_DONTWAIT | MSG_NOSIGNAL);
+                sent += more > 0 ? (size_t)more : 0;
+                await(aw_sleep(0));
+        }
+        /* What the kernels still move counts as progress once. */
+        for (int i = 0; i < 6 && !aw_task_done(task); i++)
+                await(clock_advance(INTERVAL));
+        expect(aw_task_done(task));
+        expect_log("dropped, for it does not answer pings");
+        await(aw_join(task));
+        ws_drop(ws);
+        close(fd);
+        ws_listener_close(listener);
+        return 0;
+}
+
 /* A server that hangs. */
 static async int
 a_client_asks_too(NOTHING)
@@ -192,6 +234,7 @@ main(void)
                 on_loop(any_data_counts_as_life),
                 on_loop(who_shows_life_is_not_asked),
                 on_loop(a_peer_that_is_not_read_from_is_not_dropped),
+                on_loop(a_peer_that_takes_nothing_of_what_waits_for_it_is_dropped),
                 on_loop(a_client_asks_too),
                 on_loop(two_peers_that_are_there_stay_connected),
         };

@@ -87,6 +87,7 @@ a_reason_is_cut_at_a_character(struct pair *pair)
         await(expect_seen(pair, WS_NORMAL, text, 0, WS_NORMAL, cut));
         await(expect_seen(pair, WS_NORMAL, "\xff", 0, WS_NORMAL, ""));
         await(expect_seen(pair, WS_NORMAL, "so far\xc3", 0, WS_NORMAL, "so far"));
+        await(expect_seen(pair, WS_NORMAL, "so far\xff, and not on", 0, WS_NORMAL, "so far"));
         await(expect_seen(pair, WS_NORMAL, "", 0, WS_NORMAL, ""));
         return 0;
 }
@@ -275,6 +276,27 @@ messages_before_a_close_frame_are_received_and_replied_to(struct pair *pair)
         return 0;
 }
 
+/* The peer has closed, but the task that has its last message does not know yet, and closes too. */
+static async int
+who_closes_when_the_peers_close_is_due_answers_it(struct pair *pair)
+{
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 0));
+        struct aw_task *task;
+
+        raw_text(fd, "one");
+        raw_frame(fd, 0x88, RAW_MASK, "\x03\xe9", 2);
+        wait_until(has_peers_close(server));
+        expect_received(server, "one");
+        await(idle_turns());
+        task = close_start(&(struct closing){server, WS_NORMAL, NULL});
+        raw_expect_frame(fd, 0x88, "\x03\xe9", 2);
+        await(raw_expect_end(fd));
+        close(fd);
+        expect_int(await(aw_join(task)), 0);
+        return 0;
+}
+
 /* Also if no task ever asks. */
 static async int
 a_close_frame_is_answered_while_nobody_receives(struct pair *pair)
@@ -324,6 +346,7 @@ a_client_waits_for_the_server_to_end_the_connection(struct pair *pair)
         connect_start(&connecting, url);
         fd = await(raw_server(listener, "101 Switching Protocols", ""));
         expect_int(await(aw_join(connecting.task)), 0);
+        clock_stop();
         task = close_start(&(struct closing){connecting.ws, WS_NORMAL, NULL});
         await(raw_read_all(fd, frame, 8));
         expect(frame[0] == 0x88 && frame[1] == 0x82);
@@ -331,6 +354,8 @@ a_client_waits_for_the_server_to_end_the_connection(struct pair *pair)
         await(idle_turns());
         await(clock_advance(1990 * AW_MILLISECOND));
         expect(!aw_task_done(task));
+        expect_error(recv(fd, frame, 1, MSG_DONTWAIT), EAGAIN); /* it has not ended the stream */
+        clock_go_on();
         close(fd);
         expect_int(await(aw_join(task)), 0);
         close(listener);
@@ -344,11 +369,13 @@ an_end_that_does_not_come_is_waited_for_two_seconds(struct pair *pair)
         int fd = await(raw_client(pair->listener, &server, 0));
         struct aw_task *task = close_start(&(struct closing){server, WS_NORMAL, NULL});
 
+        clock_stop();
         raw_expect_close(fd, 1000);
         raw_frame(fd, 0x88, RAW_MASK, "\x03\xe8", 2);
         await(raw_expect_end(fd));
         await(clock_advance(1900 * AW_MILLISECOND));
         expect(!aw_task_done(task));
+        clock_go_on();
         await(clock_advance(200 * AW_MILLISECOND));
         expect_int(await(aw_join(task)), 0);
         close(fd);
@@ -364,9 +391,11 @@ an_answer_that_does_not_come_is_waited_for_five_seconds(struct pair *pair)
         int fd = await(raw_client(pair->listener, &server, 0));
         struct aw_task *task = close_start(&(struct closing){server, WS_NORMAL, NULL});
 
+        clock_stop();
         raw_expect_close(fd, 1000);
         await(clock_advance(4900 * AW_MILLISECOND));
         expect(!aw_task_done(task));
+        clock_go_on();
         await(clock_advance(200 * AW_MILLISECOND));
         expect_error(await(aw_join(task)), ETIMEDOUT);
         await(raw_expect_end(fd));
@@ -496,6 +525,7 @@ main(void)
                 on_pair(a_close_frame_has_code_and_reason),
                 on_pair(the_peers_code_is_answered_with_the_same),
                 on_pair(messages_before_a_close_frame_are_received_and_replied_to),
+                on_pair(who_closes_when_the_peers_close_is_due_answers_it),
                 on_pair(a_close_frame_is_answered_while_nobody_receives),
                 on_pair(a_message_cut_short_by_our_close_is_dropped),
                 on_pair(a_client_waits_for_the_server_to_end_the_connection),

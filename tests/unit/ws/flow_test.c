@@ -401,6 +401,33 @@ the_limit_is_for_all_fragments_together(struct pair *pair)
         return 0;
 }
 
+/* What is kept for a message is never more than was announced, nor than four times what came. */
+static async int
+a_message_takes_no_more_than_it_announced(struct pair *pair)
+{
+        enum { ANNOUNCED = 150000 };
+        static const char header[] = "\x82\xff\0\0\0\0\0\x02\x49\xf0\0\0\0\0";
+        static const uint8_t piece[1000];
+        struct ws *server;
+        struct ws_message message;
+        int fd = await(raw_client(pair->listener, &server, 0));
+        size_t sent;
+
+        raw_send(fd, header, sizeof(header) - 1);
+        for (sent = 0; sent < ANNOUNCED - sizeof(piece); sent += sizeof(piece)) {
+                raw_send(fd, piece, sizeof(piece));
+                wait_until(half_a_message(server) != NULL &&
+                           half_a_message(server)->length == sent + sizeof(piece));
+                expect(half_a_message(server)->capacity <= ANNOUNCED);
+        }
+        raw_send(fd, piece, sizeof(piece));
+        expect_int(await(ws_receive(server, &message, SOON)), 0);
+        expect_int((long long)message.length, ANNOUNCED);
+        ws_drop(server);
+        close(fd);
+        return 0;
+}
+
 /* The header is enough: nothing is stored for what is refused, nor for what was only announced. */
 static async int
 a_header_that_announces_too_much_is_refused_at_once(struct pair *pair)
@@ -461,6 +488,7 @@ main(void)
                 limited(a_message_of_the_greatest_length_is_received),
                 limited(a_longer_message_closes_with_1009),
                 limited(the_limit_is_for_all_fragments_together),
+                on_pair(a_message_takes_no_more_than_it_announced),
                 on_pair(a_header_that_announces_too_much_is_refused_at_once),
         };
 

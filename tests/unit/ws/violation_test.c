@@ -63,6 +63,25 @@ what_breaks_the_protocol_closes_with_1002_or_1007(struct pair *pair)
         return 0;
 }
 
+/* Whether it comes in the same read or in a later one. */
+static async int
+a_close_frame_behind_a_fault_does_not_hide_it(struct pair *pair)
+{
+        static const char bytes[] = "\x81\x81\0\0\0\0\xff\x88\x82\0\0\0\0\x03\xe8";
+        struct ws *server;
+        struct ws_message message;
+        int fd = await(raw_client(pair->listener, &server, 0));
+
+        clock_ahead += AW_SECOND;
+        raw_send(fd, bytes, sizeof(bytes) - 1);
+        expect_error(await(ws_receive(server, &message, SOON)), EPROTO);
+        expect_log("invalid UTF-8");
+        raw_expect_close(fd, 1007);
+        expect_int(await(ws_close(server, WS_NORMAL, NULL)), 0);
+        close(fd);
+        return 0;
+}
+
 static async int
 a_client_refuses_frames_with_a_mask(struct pair *pair)
 {
@@ -130,27 +149,58 @@ what_was_wrong_is_told_after_the_end_as_well(struct pair *pair)
                 size_t length;
                 int error;
                 const char *log;
+                bool drained;
         } wrong[] = {
-                {"\xc1\x80\0\0\0\0", 6, EPROTO, "reserved bits"},
-                {"\x82\xff\0\0\0\1\0\0\0\0\0\0\0\0", 14, EMSGSIZE, "closing with 1009"},
+                {"\xc1\x80\0\0\0\0", 6, EPROTO, "reserved bits", false},
+                {"\x82\xff\0\0\0\1\0\0\0\0\0\0\0\0", 14, EMSGSIZE, "closing with 1009", false},
+                {"\x82\xff\0\0\0\1\0\0\0\0\0\0\0\0", 14, EMSGSIZE, "closing with 1009", true},
         };
         struct linger reset = {.l_onoff = 1, .l_linger = 0};
         struct ws *server;
         struct ws_message message;
         size_t i;
 
-        for (i = 0; i < 2; i++) {
+        for (i = 0; i < 3; i++) {
                 int fd = await(raw_client(pair->listener, &server, 0));
 
                 raw_send(fd, wrong[i].data, wrong[i].length);
                 raw_expect_close(fd, i == 0 ? 1002 : 1009);
                 expect_log(wrong[i].log);
-                setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+                if (wrong[i].drained)
+                        ws_listener_drain(pair->listener);
+                else
+                        setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
                 close(fd);
-                wait_until(server->transport == NULL);
+                wait_until(server->transport == NULL || wrong[i].drained);
                 expect_error(await(ws_receive(server, &message, SOON)), wrong[i].error);
                 expect_error(await(ws_send_text(server, "x", SOON)), EPIPE);
                 expect_error(await(ws_close(server, WS_NORMAL, NULL)), EPIPE);
+        }
+        return 0;
+}
+
+/* Bytes that are no TLS, once the connection is open: neither side takes them for anything else. */
+static async int
+what_is_no_tls_ends_an_open_connection(struct pair *pair)
+{
+        struct ws *ends[] = {pair->server, pair->client};
+        struct ws_message message;
+
+        for (size_t i = 0; i < 2; i++) {
+                struct pair other = *pair;
+
+                if (!expect_int(await(pair_open(&other)), 0))
+                        break;
+                ends[0] = other.server;
+                ends[1] = other.client;
+                raw_send(socket_of(ends[i]), "this is no record", 17);
+                expect_error(await(ws_receive(ends[!i], &message, SOON)), EPROTO);
+                expect_error(await(ws_send_text(ends[!i], "x", SOON)), EPIPE);
+                expect_int(ws_peer_close(ends[!i])->code, WS_ABNORMAL);
+                test_log_find("TLS");
+                ws_drop(other.client);
+                ws_drop(other.server);
+                ws_listener_close(other.listener);
         }
         return 0;
 }
@@ -194,8 +244,11 @@ main(void)
         const struct CMUnitTest tests[] = {
                 on_pair(a_bad_close_frame_is_refused),
                 on_pair(what_breaks_the_protocol_closes_with_1002_or_1007),
+                on_pair(a_close_frame_behind_a_fault_does_not_hide_it),
                 on_pair(a_client_refuses_frames_with_a_mask),
                 on_pair(what_was_wrong_is_told_after_the_end_as_well),
+                {"what_is_no_tls_ends_an_open_connection", test_on_tls_pair, NULL, NULL,
+                 (void *)what_is_no_tls_ends_an_open_connection},
                 on_pair(an_answer_within_a_refused_frame_is_heard),
         };
 

@@ -122,8 +122,33 @@ nothing_is_received_from_what_is_being_closed(struct pair *pair)
         expect_error(await(ws_receive(waiting.ws, &message, SOON)), EPIPE);
         expect_error(await(ws_send_text(waiting.ws, "late", SOON)), EPIPE);
         expect_error(await(ws_ping(waiting.ws, SOON)), EPIPE);
+        expect(!has_inbox(waiting.ws));
         close(waiting.fd);
         await(aw_join(waiting.task));
+        return 0;
+}
+
+/* A close_notify ends the peer's direction; its TCP connection stays as it is. */
+static async int
+the_end_of_tls_alone_ends_whoever_waits_in_it(struct pair *pair)
+{
+        static aw_task_function *const waits[] = {receive_in_task, ping_in_task, close_in_task};
+        struct aw_task *task;
+
+        for (size_t i = 0; i < 3; i++) {
+                struct pair other = *pair;
+
+                if (!expect_int(await(pair_open(&other)), 0))
+                        break;
+                task = aw_spawn("waiting", waits[i], other.server);
+                wait_until(has_waiting_task(other.server));
+                aw_transport_pause(other.client->transport, true); /* it answers nothing */
+                aw_transport_shutdown_passive(other.client->transport);
+                expect_error(await(aw_join(task)), EPIPE);
+                ws_drop(other.client);
+                ws_drop(i == 2 ? NULL : other.server);
+                ws_listener_close(other.listener);
+        }
         return 0;
 }
 
@@ -353,6 +378,8 @@ main(void)
                 on_pair(closing_ends_a_sender_that_waits),
                 on_pair(closing_what_is_being_closed_fails),
                 on_pair(nothing_is_received_from_what_is_being_closed),
+                {"the_end_of_tls_alone_ends_whoever_waits_in_it", test_on_tls_pair, NULL, NULL,
+                 (void *)the_end_of_tls_alone_ends_whoever_waits_in_it},
                 on_pair(one_that_was_just_woken_ends_too),
                 on_pair(draining_ends_a_sender_whose_peer_takes_nothing),
                 on_pair(closing_waits_no_longer_for_a_peer_that_was_given_up),

@@ -24,7 +24,8 @@ a_connections_life_is_told_in_order(NOTHING)
         ws_info(pair.server, &info);
         expect_int(info.status, 101);
         expect(info.accepted != 0 && info.opened >= info.accepted && info.ended == 0);
-        expect(info.tls == NULL && !info.resumed && !info.tls_failed && !info.late);
+        expect(info.tls == NULL && !info.resumed && !info.tls_failed &&
+               info.limit == WS_LIMIT_NONE);
         expect(strcmp(info.peer, ws_peer(pair.server)) == 0 && info.request != NULL);
         expect(info.ended_by == WS_SIDE_NONE && strcmp(info.why, "") == 0);
         await(close_pair(&pair));
@@ -230,9 +231,9 @@ a_handshake_that_takes_too_long_is_told_of(NOTHING)
         wait_until(ws_connection_count() == 1);
         await(clock_advance(WS_HANDSHAKE_TIME));
         await(wait_ended());
-        expect(watcher.ended.late && watcher.ended.status == 0);
+        expect(watcher.ended.limit == WS_LIMIT_HANDSHAKE_TIMEOUT && watcher.ended.status == 408);
         expect_end(WS_SIDE_SERVER, "no complete handshake in time", __LINE__);
-        expect_log("no complete handshake in 10 s");
+        expect_log("refused with 408: no complete handshake in time");
         close(fd);
         await(watch_close());
         return 0;

@@ -89,6 +89,8 @@ check_utf8(const uint8_t *data, size_t size, size_t split)
         CHECK(aw_utf8_complete(&whole) == (length > 0));
 }
 
+const unsigned fuzz_inputs = 20000;
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -102,24 +104,3 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_utf8(data + 5, size - 5, split);
         return 0;
 }
-
-#ifdef FUZZ_REPLAY
-int
-main(int argc, char **argv)
-{
-        static const struct fuzz_word words[] = {
-                FUZZ_WORD("\x81\x85"),
-                FUZZ_WORD("\x82\x7e"),
-                FUZZ_WORD("\x02\xff"),
-                FUZZ_WORD("\x00\x00\x00"),
-                FUZZ_WORD("plain"),
-                FUZZ_WORD("\xc3\xa9"),
-                FUZZ_WORD("\xe2\x82\xac"),
-                FUZZ_WORD("\xed\x9f\xbf"),
-                FUZZ_WORD("\xf0\x9f\x98\x80"),
-                FUZZ_WORD("a run of ASCII that is longer than any block of it"),
-        };
-
-        return fuzz_main(argc, argv, words, sizeof words / sizeof words[0]);
-}
-#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "frame.h"
+
+#include "await/ws.h"
+
+const char *
+frame_name(unsigned opcode)
+{
+        static const char *const names[16] = {
+                [0] = "continuation", [1] = "text", [2] = "binary",
+                [8] = "close",        [9] = "ping", [10] = "pong",
+        };
+
+        return names[opcode & 15] == NULL ? "reserved" : names[opcode & 15];
+}
+
+/* The bytes of a Close frame's code are not for the eyes. */
+char *
+frame_describe(const struct ws_frame *frame)
+{
+        const char *mark = frame->sent ? ">" : "<", *more = frame->final ? "" : ", more follows";
+        size_t skip = frame->opcode == 8 && frame->length >= 2 ? 2 : 0;
+        char *line = NULL;
+        int length;
+
+        if (skip > 0)
+                length = asprintf(&line, "%s close %u%s%.*s", mark,
+                                  (unsigned)frame->payload[0] << 8 | frame->payload[1],
+                                  frame->length > skip ? " " : "", (int)(frame->length - skip),
+                                  (const char *)frame->payload + skip);
+        else if (frame->payload != NULL)
+                length = asprintf(&line, "%s %s%s%.*s", mark, frame_name(frame->opcode),
+                                  frame->length > 0 ? ": " : "", (int)frame->length,
+                                  (const char *)frame->payload);
+        else
+                length = asprintf(&line, "%s %s, %" PRIu64 " bytes%s", mark,
+                                  frame_name(frame->opcode), frame->length, more);
+        return length == -1 ? NULL : line;
+}

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""As whom wsecho comes: users, tokens, fields, and where their secrets are seen."""
+
+import base64
+import contextlib
+import fcntl
+import os
+import pathlib
+import pty
+import termios
+
+from peer import Script, told
+from support import (DEADLINE, Server, client_command, ends, equal, finish, main, match, run,
+                     scratch, started, test, wsecho)
+
+server = Server()
+
+
+def request_of(*words, url="", **more):
+    """What the server is asked, of a client with these options, which must succeed."""
+    with Script(told) as script:
+        wsecho(*words, script.url + url, "x", **more).expect(0, b"x\n")
+    return script.result
+
+
+@test("-u and the URL's user are Basic; --bearer-file, --cookie, --origin and -s are fields")
+def _():
+    secret = scratch() / "secret"
+    secret.write_text("a token\nno more\n")
+    basic = "Authorization: Basic " + base64.b64encode(b"joe:a:b").decode()
+    for words, field in (
+            (["-u", "joe:a:b"], basic), (["--bearer-file", secret], "Authorization: Bearer a token"),
+            (["--cookie", "a=b", "--cookie", "c=d"], "Cookie: a=b; c=d"),
+            (["-o", "https://a.example"], "Origin: https://a.example")):
+        lines = request_of(*words)
+        equal(field in lines, True, f"that {field} is in {lines}")
+    with Script(told) as script:
+        wsecho(script.url.replace("//", "//joe:a%3Ab@"), "x").expect(0, b"x\n")
+    equal(basic in script.result, True, f"that {script.result} has the user of the URL")
+    ends(wsecho("-u", "a:b", "--bearer-file", secret, server.ws, "x"), 2, "exclude each other")
+    ends(wsecho("--bearer-file", "/no/such", server.ws, "x"), 2, "cannot read '/no/such'")
+
+
+@test("-s offers subprotocols, and the server's choice is told with -v")
+def _():
+    with Script(lambda peer: (peer.accept("Sec-WebSocket-Protocol: two"), peer.until_close(),
+                              peer.send_close())[0]) as script:
+        done = wsecho("-v", "-w", "0", "-s", "one", "-s", "two", script.url, "x")
+    done.expect(0)
+    equal("Sec-WebSocket-Protocol: one, two" in script.result, True, "that both are offered")
+    match(r"(?m)^\* subprotocol two$", done.err)
+
+
+@test("-H takes fields from a file, and a field without a value; what cannot be one is named")
+def _():
+    fields = scratch() / "fields"
+    fields.write_text("X-A: 1\n# a comment\n\nX-B: 2\r\n")
+    lines = request_of("-H", f"@{fields}", "-H", "X-Empty;")
+    for field in ("X-A: 1", "X-B: 2", "X-Empty:"):
+        equal(field in lines, True, f"that {field} is in {lines}")
+    ends(wsecho("-H", "X-T:\abell", server.ws, "x"), 2,
+         "the header field 'X-T' has a control character in its value")
+    ends(wsecho("-H", "Ünicode: 1", server.ws, "x"), 2, "has a name with other characters")
+    ends(wsecho("-H", "@/no/such", server.ws, "x"), 2, "cannot read '/no/such'")
+
+
+@test("secrets of the command line are gone from the list of processes, and -v does not print them")
+def _():
+    words = ["-u", "joe:secret1", "-H", "Authorization: secret2", "--cookie", "secret3=x",
+             "--proxy=joe:secret4@127.0.0.1:1", "--noproxy", "*"]
+    url = server.ws.replace("//", "//u:secret5@")
+    with started(*client_command("-v", *words, url)) as client:
+        client.stdin.write(b"one\n")
+        equal(client.stdout.readline(), b"one\n", "the reply")
+        shown = pathlib.Path(f"/proc/{client.pid}/cmdline").read_bytes()
+        equal(b"secret" in shown, False, f"that there is a secret in {shown}")
+        done = finish(client).expect(0)
+    equal("secret" in done.err or base64.b64encode(b"joe:secret1").decode() in done.err, False,
+          f"that there is a secret in {done.err}")
+
+
+@test("-u NAME asks for the password on the terminal, which does not show it")
+def _():
+    with Script(told) as script:
+        terminal, theirs = pty.openpty()
+        with started(*client_command("-u", "joe", script.url, "x"), stdin=theirs, stdout=theirs,
+                     stderr=theirs, start_new_session=True,
+                     preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) as client:
+            os.close(theirs)
+            seen = b""
+            with contextlib.suppress(OSError):
+                while data := os.read(terminal, 4096):
+                    if b"password" in seen + data and b"password" not in seen:
+                        os.write(terminal, b"open sesame\n")
+                    seen += data
+            equal(client.wait(DEADLINE), 0, "the status")
+        os.close(terminal)
+    match(r"^wsecho: password for joe: \s*x", seen.decode())
+    equal(b"sesame" in seen, False, f"that {seen} shows it")
+    basic = base64.b64encode(b"joe:open sesame").decode()
+    equal(f"Authorization: Basic {basic}" in script.result, True, "that it is sent")
+
+
+@test("-u NAME without a terminal has status 2")
+def _():
+    done = run("setsid", "-w", *client_command("-u", "joe", server.ws, "x"))
+    ends(done, 2, "there is no terminal to ask for the password of 'joe'")
+
+
+main(threads=6)

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""wsecho through proxies that were written for this; others are in tests/interop."""
+
+import base64
+import contextlib
+import os
+import re
+import socket
+
+from peer import Script
+from support import Server, client_command, ends, equal, main, match, run, test, wsecho
+from tunnel import Tunnel
+
+server = Server()
+PORT = server.ws.rpartition(":")[2]
+
+
+def proxy_script(*answers):
+    """A proxy that answers each piece that it reads with the next one of these."""
+
+    def serve(peer):
+        for answer in answers:
+            peer.receive()
+            peer.send(answer)
+        peer.drain()
+
+    return Script(serve)
+
+
+@test("a proxy that breaks its protocol: status 3, and which one it is")
+def _():
+    for kind, answers, says in (
+            ("http", [b"SSH-2.0-x\r\n\r\n"], 'does not speak HTTP: it sent "SSH-2.0-x'),
+            ("http", [b"HTTP/1.1 503 No\r\n\r\n"], "does not connect to h.invalid: it answered 503 No"),
+            ("http", [b"HTTP/1.1 407 Who\r\n\r\n"], "wants a user and a password: --proxy"),
+            ("http", [b"HTTP/1.1 200 OK\r\n\r\nmore"], "sent more than its answer"),
+            ("http", [b"HTTP/1.1 200 OK\r\nX: " + b"x" * 40000], "more than 16 KiB"),
+            ("http", [b""], None),
+            ("socks5h", [b"\x04\x00"], "does not speak SOCKS version 5"),
+            ("socks5h", [b"\x05\xff"], "wants a user and a password"),
+            ("socks5h", [b"\x05\x00", b"\x05\x05\x00\x01\x00"], "h.invalid: connection refused"),
+            ("socks5h", [b"\x05\x00", b"\x05\x63\x00\x01\x00"], "h.invalid: unknown reason"),
+            ("socks5h", [b"\x05\x00", b"\x04\x00\x00\x01\x00"], "does not speak SOCKS"),
+            ("socks5", [], "cannot resolve h.invalid")):
+        with contextlib.ExitStack() as stack:
+            script = stack.enter_context(proxy_script(*answers)) if answers else None
+            place = f"127.0.0.1:{script.port}" if script else "127.0.0.1:1"
+            done = wsecho("-t", "300ms" if says is None else "10s", "-x", f"{kind}://{place}",
+                          "ws://h.invalid", "x")
+            ends(done, 7 if says is None else 3, says or "time-out while asking the proxy")
+
+
+@test("a proxy that closes in between, or is not there: status 3")
+def _():
+    with Script(lambda peer: peer.receive()) as script:
+        ends(wsecho("-x", f"127.0.0.1:{script.port}", "ws://h.invalid", "x"), 3,
+             f"the proxy 127.0.0.1:{script.port} closed the connection")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    ends(wsecho("-x", f"socks5://127.0.0.1:{port}", server.ws, "x"), 3,
+         f"cannot connect to the proxy 127.0.0.1:{port}: Connection refused")
+
+
+@test("what is no proxy has status 2, and its password is not printed")
+def _():
+    for proxy, says in (("socks4://h", "a proxy is http, https, socks5 or socks5h, not 'socks4'"),
+                        ("http://joe:secret@h:99999", "the proxy 'h:99999': the port is not"),
+                        ("http://joe:s%zecret@h", "'%' in the user or the password"),
+                        ("http://joe:secret@", "names no host"), ("hi", None)):
+        done = wsecho("-x", proxy, server.ws, "x")
+        if says:
+            ends(done, 2, says)
+        else:
+            ends(done, 3, "cannot resolve hi")
+        equal("secret" in done.err, False, f"that {done.err} has the password")
+
+
+@test("the environment names proxies, as for curl: HTTP_PROXY does not count, no_proxy does")
+def _():
+    def through(url, variables, *words, used=True):
+        tunnel = Tunnel()
+        clean = {name: value for name, value in os.environ.items()
+                 if not name.lower().endswith("_proxy")}
+        given = {name: value.replace("PROXY", tunnel.place) for name, value in variables.items()}
+        with tunnel.script if used else contextlib.nullcontext():
+            wsecho(*words, url, "x", env=clean | given).expect(0, b"x\n")
+        return tunnel.script.result
+
+    request = through(server.ws, {"http_proxy": "http://joe:s%40cret@PROXY"})
+    equal(request[0], f"CONNECT 127.0.0.1:{PORT} HTTP/1.1", "the request")
+    basic = base64.b64encode(b"joe:s@cret").decode()
+    equal(f"Proxy-Authorization: Basic {basic}" in request, True, f"that {request} has the user")
+    through(server.wss, {"https_proxy": "PROXY"})
+    through(server.wss, {"HTTPS_PROXY": "PROXY"})
+    through(server.ws, {"all_proxy": "PROXY"})
+    through(server.ws, {"http_proxy": "PROXY", "no_proxy": "example.org,0.0.1"})
+    nobody = "http://127.0.0.1:1"
+    for variables in ({"HTTP_PROXY": nobody}, {"https_proxy": nobody},
+                      {"http_proxy": nobody, "no_proxy": "example.org, 127.0.0.1"},
+                      {"http_proxy": nobody, "NO_PROXY": "*"}, {"http_proxy": ""}):
+        through(server.ws, variables, used=False)
+    through(f"ws://localhost:{PORT}", {"all_proxy": nobody, "no_proxy": "x .LOCALHOST"}, used=False)
+    through(server.ws, {"http_proxy": nobody}, "--noproxy", "127.0.0.1", used=False)
+    through(server.ws, {"http_proxy": nobody}, "-x", "", used=False)
+
+
+@test("no_proxy: brackets of an address, a dot before a domain, the dot of the root behind a name")
+def _():
+    # Where nobody listens, the sentence says who was asked.
+    for name, url, straight in (("[::1]", "ws://[::1]:1", True), ("::1", "ws://[::1]:1", True),
+                                ("[::2]", "ws://[::1]:1", False), (".invalid", "ws://a.invalid:1", True),
+                                ("invalid", "ws://a.invalid.:1", True), ("b.invalid", "ws://a.invalid:1", False),
+                                ("a.invalid", "ws://invalid:1", False), (".", "ws://a.invalid:1", False)):
+        done = wsecho(url, "x", env=os.environ | {"all_proxy": "http://127.0.0.1:1", "no_proxy": name})
+        host = match("//(.*):1", url)[1]
+        ends(done, 3, f"cannot (connect to|resolve) {re.escape(host)}" if straight else "to the proxy 127.0.0.1:1")
+
+
+@test("through a proxy with TLS: messages of 1 MB come back, ws and wss")
+def _():
+    line = b"x" * 1_000_000 + b"\n"
+    for url in (server.ws, server.wss):
+        tunnel = Tunnel(tls=True)
+        with tunnel.script:
+            wsecho("-x", f"https://{tunnel.place}", url, given=line * 3).expect(0, line * 3)
+
+
+@test("a proxy with TLS whose certificate is not trusted: status 4")
+def _():
+    tunnel = Tunnel(tls=True)
+    with contextlib.suppress(OSError), tunnel.script:
+        done = run(client_command()[0], "-x", f"https://{tunnel.place}", server.ws, "x")
+    ends(done, 4, "certificate .* is not trusted: --cacert FILE")
+
+
+main(threads=6)
