@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a connection says that it comes from: the PROXY header, X-Forwarded-For and Forwarded, and
- * the networks that decide whom to trust. The first byte of the input says which; the rest is its text.
+ * Where a request says that it comes from, X-Forwarded-For and Forwarded, and the networks that decide
+ * whom to trust. The first byte of the input says which; the rest is its text.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,72 +9,10 @@
 
 #include "await/network.h"
 #include "fuzz.h"
-#include "net/proxy_header.h"
 #include "ws/forwarded_private.h"
 #include "ws/request_private.h"
 
 const unsigned fuzz_inputs = 100000;
-
-/* The PROXY header. */
-
-#define PIECES_MAX 400 /* bytes at the beginning of which each is a piece of its own */
-
-/* In memory of just this size, so that a sanitizer sees a read beyond it. */
-static enum aw_proxy_result
-parse_copy(const uint8_t *data, size_t length, struct aw_proxy_header *header)
-{
-        uint8_t *copy = malloc(length);
-        enum aw_proxy_result result;
-
-        CHECK(length == 0 || copy != NULL);
-        if (length > 0)
-                memcpy(copy, data, length);
-        result = aw_proxy_header_parse(copy, length, header);
-        free(copy);
-        return result;
-}
-
-static void
-check_header(enum aw_proxy_result result, const struct aw_proxy_header *header, size_t length)
-{
-        int family = header->source.ss_family;
-
-        CHECK((result == AW_PROXY_BAD) == (header->wrong != NULL));
-        if (result == AW_PROXY_INCOMPLETE)
-                CHECK(length < AW_PROXY_HEADER_MAX);
-        if (result != AW_PROXY_OK)
-                return;
-        CHECK(header->length > 0 && header->length <= length);
-        CHECK(header->length <= AW_PROXY_HEADER_MAX);
-        CHECK(family == AF_UNSPEC || family == AF_INET || family == AF_INET6 || family == AF_UNIX);
-}
-
-/* However it comes in pieces: incomplete up to some byte, and from there on always the same. */
-static void
-check_proxy(struct fuzz_input input)
-{
-        struct aw_proxy_header whole, part;
-        enum aw_proxy_result verdict = parse_copy(input.data, input.left, &whole), result;
-        bool decided = false;
-
-        check_header(verdict, &whole, input.left);
-        for (size_t length = 0; length <= input.left && length <= PIECES_MAX; length++) {
-                result = parse_copy(input.data, length, &part);
-                check_header(result, &part, length);
-                CHECK(!decided || result != AW_PROXY_INCOMPLETE);
-                decided = result != AW_PROXY_INCOMPLETE;
-                if (!decided)
-                        continue;
-                CHECK(result == verdict && part.length == whole.length);
-                CHECK(part.wrong == whole.wrong);
-                CHECK(memcmp(&part.source, &whole.source, sizeof(whole.source)) == 0);
-        }
-        if (verdict != AW_PROXY_OK)
-                return;
-        /* It ends just where it says. */
-        CHECK(parse_copy(input.data, whole.length, &part) == AW_PROXY_OK);
-        CHECK(parse_copy(input.data, whole.length - 1, &part) == AW_PROXY_INCOMPLETE);
-}
 
 /* The fields of a request. */
 
@@ -232,8 +170,7 @@ check_network(struct fuzz_input input)
         free(text);
 }
 
-static void (*const rows[])(struct fuzz_input input) = {check_proxy, check_forwarded,
-                                                        check_network};
+static void (*const rows[])(struct fuzz_input input) = {check_forwarded, check_network};
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
