@@ -12,7 +12,7 @@ inflated(const struct bomber *bomber)
         return half == NULL ? 0 : half->length;
 }
 
-/* Each as far as the others, give or take its share of a round. */
+/* Each as far as the others, give or take its share of a round, and that of when it came. */
 static void
 expect_even_progress(const struct bomber *bombers)
 {
@@ -23,7 +23,7 @@ expect_even_progress(const struct bomber *bombers)
                 least = now < least ? now : least;
                 raise_to(&furthest, now);
         }
-        expect(furthest - least <= 3 * MIB);
+        expect(furthest - least <= 2 * MIB + STEP);
 }
 
 static async int
