@@ -135,6 +135,7 @@ aw_signals_wait_info(struct aw_signals *signals, siginfo_t *info, aw_time deadli
 {
         struct signalfd_siginfo got;
         int number = take_one(signals, &got, deadline);
+        uintptr_t value;
 
         if (number == -1)
                 return -1;
@@ -143,10 +144,11 @@ aw_signals_wait_info(struct aw_signals *signals, siginfo_t *info, aw_time deadli
         info->si_code = got.ssi_code;
         info->si_pid = (pid_t)got.ssi_pid;
         info->si_uid = (uid_t)got.ssi_uid;
+        value = (uintptr_t)got.ssi_ptr;
         if (number == SIGCHLD)
                 info->si_status = got.ssi_status;
         else
-                info->si_value.sival_ptr = (void *)(uintptr_t)got.ssi_ptr;
+                memcpy(&info->si_value.sival_ptr, &value, sizeof(value));
         return number;
 }
 

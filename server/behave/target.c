@@ -29,6 +29,16 @@ behave_hex_digit(char c)
         return found == NULL ? -1 : (int)((found - digits) % 16);
 }
 
+/* What %XX stands for, or -1. */
+static int
+encoded_byte(const char *text, size_t length)
+{
+        int high = length > 2 ? behave_hex_digit(text[1]) : -1;
+        int low = high >= 0 ? behave_hex_digit(text[2]) : -1;
+
+        return low < 0 ? -1 : high * 16 + low;
+}
+
 /* Undoes %XX. The length, or 0: that is no name of a row. */
 static size_t
 decode_name(const char *name, size_t length, char out[NAME_SIZE])
@@ -36,13 +46,15 @@ decode_name(const char *name, size_t length, char out[NAME_SIZE])
         size_t used = 0;
 
         for (size_t i = 0; i < length; i++) {
-                int high = i + 2 < length ? behave_hex_digit(name[i + 1]) : -1;
-                int low = high >= 0 ? behave_hex_digit(name[i + 2]) : -1;
+                int byte = (unsigned char)name[i];
 
-                if (used == NAME_SIZE || (name[i] == '%' && low < 0))
+                if (byte == '%') {
+                        byte = encoded_byte(name + i, length - i);
+                        i += 2;
+                }
+                if (byte < 0 || used == NAME_SIZE)
                         return 0;
-                out[used++] = name[i] == '%' ? (char)(high << 4 | low) : name[i];
-                i += name[i] == '%' ? 2 : 0;
+                out[used++] = (char)byte;
         }
         return used;
 }

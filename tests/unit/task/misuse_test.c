@@ -223,7 +223,9 @@ use_it_in_a_callback(NOTHING)
 static async int
 join_oneself_without_await(NOTHING)
 {
-        return aw_join(aw_task_current());
+        int (*join)(struct aw_task * task) = aw_join;
+
+        return join(aw_task_current());
 }
 
 static void

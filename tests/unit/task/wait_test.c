@@ -125,7 +125,7 @@ gather_what_fails_when_cancelled(NOTHING)
                                    aw_spawn("b", finish_when_cancelled, NUMBER(EPROTO))};
 
         expect_error(await(aw_gather(tasks, 3, NULL)), EIO);
-        expect_log("task 'b' ended with an error nobody looked at: Protocol error");
+        expect_log("task 'b' ended with an error nobody looked at: the peer broke the protocol");
         return await(aw_sleep(0));
 }
 
