@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A call that blocks stops every task of the loop; the loop's log says who did it. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include <await/log.h>
 #include <await/task.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The default executor is replaced by one of our own. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include <await/executor.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A function that blocks, in the default executor and in one of our own; the loop keeps ticking. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include <await/executor.h>
 #include <await/task_wait.h>
 #include <stdio.h>

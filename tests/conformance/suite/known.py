@@ -9,7 +9,7 @@ import subprocess
 from .verdict import FAILED, NON_STRICT, OK, UNIMPLEMENTED
 
 FRAMES = range(1, 10)  # the sections of the frame layer, which Autobahn's suite has too
-WS, LWS, WSECHOD = "ws (npm)", "libwebsockets", "wsechod"
+WS, LWS, WSECHOD, WSECHO = "ws (npm)", "libwebsockets", "wsechod", "wsecho,"
 OF_LWS_TARGETS = (LWS, f"{LWS}, wss")
 LWS_VERSION = "4.1.6"
 
@@ -39,6 +39,9 @@ OF_LWS = {
 # Names of cases in which wsechod is NON-STRICT, and is to be better some day: none.
 OF_OURS = frozenset()
 
+# And those of wsecho: it warns of the version, by name, and goes on.
+OF_CLIENT = frozenset({"HTTP/1.0"})
+
 # What it lacks: unless asked to, it lets no message refer to those before.
 LACKED_BY_OURS = frozenset({"the RFC's example: the window is shared"})
 
@@ -57,7 +60,9 @@ def differences(run):
     if run.target in OF_LWS_TARGETS and lws_version() == LWS_VERSION:
         return list(of_lws(run))
     if run.target.startswith(WSECHOD):
-        return list(of_ours(run))
+        return list(of_ours(run, OF_OURS))
+    if run.target.startswith(WSECHO):
+        return list(of_ours(run, OF_CLIENT))
     return []
 
 
@@ -84,10 +89,10 @@ def of_lws(run):
             yield f"{shown(result)}, but it is known to be {verdict} {seen!r}"
 
 
-def of_ours(run):
+def of_ours(run, lenient):
     for result in run.results:
         if result.verdict == FAILED or (
-                result.verdict == NON_STRICT and result.name not in OF_OURS) or (
+                result.verdict == NON_STRICT and result.name not in lenient) or (
                 result.verdict == UNIMPLEMENTED and result.name not in LACKED_BY_OURS):
             yield shown(result)
 

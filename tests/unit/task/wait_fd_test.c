@@ -216,11 +216,10 @@ files_and_devices_are_always_ready(NOTHING)
 }
 
 static async int
-terminals_inotify_and_processes_are_awaited(NOTHING)
+terminals_and_inotify_are_awaited(NOTHING)
 {
-        int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave, inotify, pidfd;
+        int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave, inotify;
         char path[] = "/tmp/await-XXXXXX";
-        pid_t pid;
         struct aw_task *task;
 
         expect(terminal != -1 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
@@ -240,16 +239,31 @@ terminals_inotify_and_processes_are_awaited(NOTHING)
         expect_int(rmdir(path), 0);
         expect_int(await(aw_join(task)), AW_READ);
         close(inotify);
+        expect_trace("read read");
+        return 0;
+}
 
-        pid = fork();
+static async int
+processes_are_awaited(NOTHING)
+{
+        pid_t pid = fork();
+        int pidfd;
+
         if (pid == 0)
                 _exit(3);
         pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
         expect_int(await(aw_wait_fd(pidfd, AW_READ, AW_NEVER)), AW_READ);
         expect_int(waitpid(pid, NULL, 0), pid);
         close(pidfd);
-        expect_trace("read read");
         return 0;
+}
+
+static void
+a_process_is_awaited(void **state)
+{
+        if (!test_has_pidfd())
+                skip();
+        test_on_loop(state);
 }
 
 static async int
@@ -370,7 +384,9 @@ main(void)
                 on_loop(a_cancelled_wait_leaves_the_others),
                 on_loop(an_end_that_went_away_is_ready_for_all),
                 on_loop(files_and_devices_are_always_ready),
-                on_loop(terminals_inotify_and_processes_are_awaited),
+                on_loop(terminals_and_inotify_are_awaited),
+                {"a_process_is_awaited", a_process_is_awaited, NULL, NULL,
+                 (void *)processes_are_awaited},
                 on_loop(mistakes_are_told),
                 on_loop(input_is_nothing_to_who_waits_for_room),
                 on_loop(a_descriptor_closed_meanwhile_costs_no_time),
