@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a request says that it comes from, X-Forwarded-For and Forwarded, and the networks that decide
- * whom to trust. The first byte of the input says which; the rest is its text.
+ * Where a request says that it comes from, X-Forwarded-For and Forwarded, and the networks that
+ * decide whom to trust. The first byte of the input says which; the rest is its text.
  */
 #include <arpa/inet.h>
 #include <errno.h>
