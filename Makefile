@@ -270,7 +270,9 @@ strict := $(and $(filter true,$(CI)),$(filter release,$(FLAVOUR)),--strict)
 limit := $(if $(filter asan tsan coverage,$(FLAVOUR)),180,60)
 in_tests = env -u MAKEFLAGS -u MAKELEVEL BUILD=$(BUILD) CERTS=build/certs \
 	NODE_PATH=$(call quote,$(CURDIR)/build/npm/node_modules) $(PYTHON)
-run_tests = $(in_tests) tests/run $(V:%=-v) $(strict) -t $(limit) $(if $(under),--under $(call quote,$(under))) $(suite) && touch $(BUILD)/tested
+# A machine that others use may stall: a few failed programs run once more there, and are named.
+again := $(if $(filter true,$(CI)),--again 3)
+run_tests = $(in_tests) tests/run $(V:%=-v) $(strict) $(again) -t $(limit) $(if $(under),--under $(call quote,$(under))) $(suite) && touch $(BUILD)/tested
 tested := $(programs) $(library) $(examples) build/certs/localhost.pem \
 	$(filter $(BUILD)/%,$(subst :, ,$(suite))) \
 	$(if $(filter $(BENCH_TESTS),$(suite)),$(BUILD)/bench/limit) \

@@ -257,6 +257,19 @@ def skips_are_counted_and_may_be_forbidden():
     assert ran("echo '1..0 # SKIP no npm'", "echo 1..1; echo ok")[:2] == (0, "1 passed, 0 failed, 1 skipped")
 
 
+def a_few_that_failed_run_once_more_and_are_named():
+    # Fails unless it has run before.
+    once = "echo 1..1; test -e \"$0\".ran && echo ok || { touch \"$0\".ran; echo not ok; exit 1; }"
+    good, bad = "echo 1..1; echo ok", "echo 1..1; echo not ok; exit 1"
+    assert ran(once, good)[:2] == (1, "1 passed, 1 failed")
+    status, last, shown = ran(once, good, options=["--again", "1"])
+    assert (status, last) == (0, "2 passed, 0 failed"), shown
+    assert "failed beside others, and passed alone: " in shown and "FAIL" in shown, shown
+    status, last, shown = ran(bad, once, good, options=["--again", "2"])
+    assert (status, last) == (1, "2 passed, 1 failed"), shown
+    assert ran(bad, once, good, options=["--again", "1"])[:2] == (1, "1 passed, 2 failed")
+
+
 def a_program_that_breaks_off_has_failed():
     for script, problem in (("", "printed no plan"), ("echo 1..2; echo ok 1", "planned 2 tests, ran 1"),
                             ("echo 1..1; echo ok 1; kill -SEGV $$", "killed by signal 11"),
