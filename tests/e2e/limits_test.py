@@ -76,6 +76,19 @@ def declare_connections(workers):
             eventually(lambda: room(server.ws, stack), "there is room again")
 
 
+def ends_idle(url):
+    """Whether a new connection is closed. One that was accepted just before a reload is not."""
+    peer, _, _ = asked(url)
+    if not peer:
+        return False
+    with peer:
+        peer.sock.settimeout(2)
+        try:
+            return peer.read_frame().opcode == CLOSE
+        except TimeoutError:
+            return False
+
+
 def room(url, stack):
     peer, status, _ = asked(url)
     if peer:
@@ -455,13 +468,12 @@ def _():
                 contextlib.ExitStack() as stack:
             peers = [stack.enter_context(come(server.ws)) for _ in range(2)]
             refused(server.ws, 503, "5")
-            config.write_text("max-connections 4\nidle-timeout 300ms\nmax-per-address 3\n")
+            config.write_text("max-connections 9\nidle-timeout 300ms\nmax-per-address 8\n")
             server.signal(signal.SIGHUP)
             server.log.wait("reloaded")
             eventually(lambda: room(server.ws, stack), "there is room")
-            eventually(lambda: asked(server.ws)[1] in (101, 429), "the other limit")
+            eventually(lambda: ends_idle(server.ws), "one that is idle is closed")
             # Of those that came before nothing has changed.
-            server.counts({exceeded("idle-timeout"): 1})
             for peer in peers:
                 peer.echoes()
 
