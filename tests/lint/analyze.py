@@ -48,8 +48,6 @@ KNOWN = {
     ("gcc", "tests/fuzz/replay.c", "malloc-leak"): "the corpus is kept to the end",
     ("gcc", "tests/unit/cli/help_test.c", "use-of-uninitialized-value"):
         "the function that is called has filled it in",
-    ("gcc", "tests/unit/executor/process_death_test.c", "use-of-uninitialized-value"):
-        "read() has filled it in, or the test has failed",
     ("gcc", "tests/unit/task/scale_test.c", "malloc-leak"): KEPT,
     ("gcc", "tests/unit/ws/deflate_offer_test.c", "use-of-uninitialized-value"):
         "ws_deflate_accept() fills it in when it returns true, which was asked",
@@ -86,11 +84,12 @@ def tracked():
 
 
 def with_gcc(file, flags):
-    result = subprocess.run(["gcc", *flags, *COMMON, "-O2", "-fanalyzer", "-c", "-o", os.devnull,
-                             file], capture_output=True, text=True, check=False,
+    # The table tells what is an error, not -Werror, which is among the flags with CI=true.
+    result = subprocess.run(["gcc", *flags, *COMMON, "-Wno-error", "-O2", "-fanalyzer", "-c", "-o",
+                             os.devnull, file], capture_output=True, text=True, check=False,
                             env=dict(os.environ, LC_ALL="C"))
     if result.returncode != 0:
-        raise SystemExit(result.stderr)
+        return {("gcc", file, "1", f"it cannot be compiled:\n{result.stderr}", "error")}
     return {("gcc", *match) for match in WARNING.findall(result.stderr)
             if not (match[0].startswith("tests/") and match[3] in TESTS_MAY)}
 

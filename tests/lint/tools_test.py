@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Tests of the tests' own tools: tests/run, await.py and borders.py. Prints TAP."""
+"""Tests of the tests' own tools: tests/run, await.py, borders.py and others. Prints TAP."""
 
 import importlib.machinery
 import importlib.util
@@ -13,6 +13,7 @@ import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RUN = os.path.join(HERE, os.pardir, "run")
+analyze = importlib.import_module("analyze")
 awaits = importlib.import_module("await")
 borders = importlib.import_module("borders")
 
@@ -336,6 +337,19 @@ def a_program_that_was_built_without_care_is_told_of():
     assert status == 1
     wanted = 8 if os.uname().machine == "x86_64" else 6
     assert len(missing) == wanted, missing
+
+
+def what_the_compiler_finds_is_told_even_if_warnings_are_errors():
+    twice = "#include <stdlib.h>\nvoid twice(void *data)\n{\n\tfree(data);\n\tfree(data);\n}\n"
+    once = twice.replace("\tfree(data);\n", "", 1)
+    for source, wanted in (twice, {"double-free"}), (twice + "}", {"error"}), (once, set()):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "twice.c")
+            with open(path, "w", encoding="ascii") as file:
+                file.write(source)
+            found = analyze.with_gcc(path, ["-Wall", "-Werror"])
+            assert {what for _, _, _, _, what in found} == wanted, found
+            assert all(name == path for _, name, _, _, _ in found), found
 
 
 def lines_that_ran_are_counted_by_folder():
