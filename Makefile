@@ -21,7 +21,11 @@ ifeq ($(origin CC),default)
 CC := clang
 endif
 endif
-export CC CPPFLAGS PYTHON
+export CPPFLAGS PYTHON
+# Not the default: the make of another flavour, as in `make fuzz`, would take it for the user's.
+ifneq ($(origin CC),default)
+export CC
+endif
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := all
