@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Where wsecho connects to, and what it makes of the handshake."""
 
-import socket
 
-from peer import Script, told
+from peer import Script, never_answered, told
 from support import Server, ends, equal, main, match, scratch, test, wsecho
 
 SOCKET = scratch() / "server.sock"
@@ -103,9 +102,9 @@ def _():
 
 @test("--connect-timeout bounds the way to a connection, not what comes after")
 def _():
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"ws://127.0.0.1:{silent.getsockname()[1]}"
-        ends(wsecho("--connect-timeout", "50ms", url, "x"), 7, "time-out while waiting for the hand")
+    ends(never_answered(lambda port, patience: wsecho("--connect-timeout", patience,
+                                                      f"ws://127.0.0.1:{port}", "x")), 7,
+         "time-out while waiting for the hand")
     wsecho("--connect-timeout", "15s", "-t", "0", server.ws + "/?delay=100ms", "x").expect(
         0, b"x\n")
 

@@ -6,7 +6,8 @@ import contextlib
 import socket
 import subprocess
 
-from peer import BINARY, CLOSE, PING, PONG, Peer, Script, after_accept, close_payload, header
+from peer import (BINARY, CLOSE, PING, PONG, Peer, Script, after_accept, close_payload, header,
+                  never_answered)
 from support import (DEADLINE, Server, Skip, client_command, ends, equal, finish, main, match, run,
                      scratch, sentence, started, test, wsecho)
 
@@ -137,9 +138,8 @@ def _():
 @test("7: a server that accepts and never answers, over TCP and over TLS")
 def _():
     for scheme, says in (("ws", "time-out while waiting for the handshake"), ("wss", "time-out")):
-        with socket.create_server(("127.0.0.1", 0)) as silent:
-            url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}"
-            ends(wsecho("--timeout", "300ms", url, "x"), 7, says)
+        ends(never_answered(lambda port, patience, scheme=scheme: wsecho(
+            "--timeout", patience, f"{scheme}://127.0.0.1:{port}", "x")), 7, says)
     with Script(Peer.drain, tls=True) as script:
         ends(wsecho("-t", "300ms", script.url, "x"), 7, "time-out")
 

@@ -278,11 +278,40 @@ class Script:
         return self
 
     def __exit__(self, kind, *_):
+        if kind is not None:
+            # Its thread may be in accept(), which this ends; closed, the number were another's soon.
+            self.listener.shutdown(socket.SHUT_RDWR)
+            return
+        # A client that has come and gone may still wait to be accepted.
+        self.thread.join(DEADLINE)
+        if self.thread.is_alive():
+            raise AssertionError("the script goes on")
         self.listener.close()
-        if kind is None:
-            self.thread.join(DEADLINE)
-            if self.error:
-                raise self.error
+        if self.error:
+            raise self.error
+
+
+def never_answered(client):
+    """How the client ended that connected to somebody who never answers. It is a function of the port
+    and of a time-out. One that was over before the client had asked for anything, for a busy machine,
+    shows nothing: then it gets a longer one."""
+    milliseconds = 50
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.setblocking(False)
+        while True:
+            done = client(silent.getsockname()[1], f"{milliseconds}ms")
+            if was_asked(silent) or milliseconds > 1000 * DEADLINE:
+                return done
+            milliseconds *= 2
+
+
+def was_asked(listener):
+    """Whether the client that has been here has sent anything. Nobody accepted it meanwhile."""
+    with contextlib.suppress(BlockingIOError):
+        sock, _ = listener.accept()
+        with sock:
+            return sock.recv(1) != b""
+    return False
 
 
 def after_accept(*actions):

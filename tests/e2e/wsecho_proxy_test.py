@@ -7,7 +7,7 @@ import os
 import re
 import socket
 
-from peer import Script
+from peer import Script, never_answered
 from support import Server, client_command, ends, equal, main, match, run, test, wsecho
 from tunnel import Tunnel
 
@@ -35,7 +35,6 @@ def _():
             ("http", [b"HTTP/1.1 407 Who\r\n\r\n"], "wants a user and a password: --proxy"),
             ("http", [b"HTTP/1.1 200 OK\r\n\r\nmore"], "sent more than its answer"),
             ("http", [b"HTTP/1.1 200 OK\r\nX: " + b"x" * 40000], "more than 16 KiB"),
-            ("http", [b""], None),
             ("socks5h", [b"\x04\x00"], "does not speak SOCKS version 5"),
             ("socks5h", [b"\x05\xff"], "wants a user and a password"),
             ("socks5h", [b"\x05\x00", b"\x05\x05\x00\x01\x00"], "h.invalid: connection refused"),
@@ -45,9 +44,14 @@ def _():
         with contextlib.ExitStack() as stack:
             script = stack.enter_context(proxy_script(*answers)) if answers else None
             place = f"127.0.0.1:{script.port}" if script else "127.0.0.1:1"
-            done = wsecho("-t", "300ms" if says is None else "10s", "-x", f"{kind}://{place}",
-                          "ws://h.invalid", "x")
-            ends(done, 7 if says is None else 3, says or "time-out while asking the proxy")
+            ends(wsecho("-t", "10s", "-x", f"{kind}://{place}", "ws://h.invalid", "x"), 3, says)
+
+
+@test("a proxy that never answers: status 7, and what was waited for")
+def _():
+    done = never_answered(lambda port, patience: wsecho("-t", patience, "-x", f"127.0.0.1:{port}",
+                                                        "ws://h.invalid", "x"))
+    ends(done, 7, "time-out while asking the proxy")
 
 
 @test("a proxy that closes in between, or is not there: status 3")

@@ -40,20 +40,31 @@ check_header(const struct aw_proxy_header *header, const uint8_t *data, size_t s
         CHECK(parse(data, header->length - 1, &shorter) == AW_PROXY_INCOMPLETE);
 }
 
+static void
+check_same(const struct aw_proxy_header *one, const struct aw_proxy_header *other)
+{
+        CHECK(one->length == other->length && one->wrong == other->wrong);
+        CHECK(memcmp(&one->source, &other->source, sizeof(one->source)) == 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         struct aw_proxy_header header, shorter;
         enum aw_proxy_result result = parse(data, size, &header), earlier;
+        bool settled = false;
 
         if (result == AW_PROXY_OK)
                 check_header(&header, data, size);
         if (result == AW_PROXY_BAD)
                 CHECK(header.wrong != NULL && header.wrong[0] != '\0');
         CHECK(result != AW_PROXY_INCOMPLETE || size < AW_PROXY_HEADER_MAX);
-        for (size_t i = 0; i < size; i += 1 + size / 64) {
+        for (size_t i = 0; i < size; i += i < 256 ? 1 : 1 + size / 64) {
                 earlier = parse(data, i, &shorter);
-                CHECK(earlier == AW_PROXY_INCOMPLETE || earlier == result);
+                CHECK(earlier == result || (earlier == AW_PROXY_INCOMPLETE && !settled));
+                settled = earlier != AW_PROXY_INCOMPLETE;
+                if (settled)
+                        check_same(&shorter, &header);
         }
         return 0;
 }

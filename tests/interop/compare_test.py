@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The README's table of what clients for the command line can do is what tests/compare-clients finds:
-all of it with the versions that the table names, otherwise the column of wsecho."""
+all of it with the versions that the table names, otherwise the column of wsecho. What a client does
+instead of what was needed may depend on who is quicker, so its "no" is enough."""
 
+import re
 import subprocess
 import sys
 
@@ -20,7 +22,7 @@ def _():
     if found[0] != told[0]:
         found, told = ([row.rpartition(" | ")[2] for row in rows] for rows in (found, told))
     for one, other in zip(found, told, strict=True):
-        equal(other, one, "the README's line")
+        equal(*(re.sub(r"\| no: [^|]*", "| no ", row) for row in (other, one)), "the README's line")
 
 
 main()
