@@ -412,7 +412,7 @@ def _():
     with Watched("--ping-interval", "300ms", "--ping-timeout", "300ms", cert=False,
                  listen=PLAIN) as server, Peer(server.ws, buffer=4096) as peer:
         with contextlib.suppress(ConnectionError):
-            stuff([peer], lambda _: frame(BINARY, bytes(16_000)) * 8, 64 * MIB)
+            stuff(server, [peer], lambda _: frame(BINARY, bytes(16_000)) * 8, 64 * MIB)
         server.log.wait("dropped, for it does not answer pings")
         server.counts({exceeded("ping-timeout"): 1, "wsechod_connections_open": 0})
         equal(server.metrics()[exceeded("max-buffer")] >= 1, True, "that its buffer was full")
@@ -439,7 +439,7 @@ def _():
         with Watched("--max-buffer", size, cert=False, listen=PLAIN) as server, \
                 contextlib.ExitStack() as stack:
             peers = [stack.enter_context(Peer(server.ws, buffer=4096)) for _ in range(10)]
-            stuff(peers, lambda _: frame(BINARY, bytes(8000)) * 16, 64 * MIB)
+            stuff(server, peers, lambda _: frame(BINARY, bytes(8000)) * 16, 64 * MIB)
             eventually(lambda: server.metrics()[exceeded("max-buffer")] >= 10, "all are full")
             kept[size] = server.metrics()['wsechod_memory_bytes{use="messages"}'] / 10
     # Each direction's queue, and a buffer of the transport's that is not charged.

@@ -62,6 +62,16 @@ def _():
     match("wss://localhost:7701'", run("make", "-n", "run", cwd=ROOT, env=dict(os.environ, PORT="7701")).out.decode())
 
 
+@test("clang builds the flavours that want it, whichever target asks for them, unless CC is given")
+def _():
+    without = {name: value for name, value in os.environ.items() if name != "CC"}
+    for words, more, compiler in ((("fuzz",), {}, "clang"), (("FLAVOUR=clang", "all"), {}, "clang"),
+                                  (("asan",), {}, "cc"), (("fuzz", "CC=clang-14"), {}, "clang-14"),
+                                  (("asan",), {"CC": "clang"}, "clang")):
+        done = run("make", "-n", *words, cwd=ROOT, env=without | more).expect(0)
+        equal(set(re.findall(r";(\S+) -std=gnu11 ", done.out.decode())), {compiler}, f"the compiler of {words}")
+
+
 def make_certs(*words):
     return run(ROOT / "certs/make-certs", scratch() / "certs-of-names", *words)
 

@@ -9,10 +9,10 @@ from support import Server, equal, eventually, main, memory_counts, test
 MIB = 1 << 20
 
 
-def fill(peers, data):
+def fill(server, peers, data):
     """Sends the data on each connection, of which nobody reads, until none takes any more."""
     streams = {peer: peer.encrypt(data) for peer in peers}
-    return stuff(peers, streams.get, len(next(iter(streams.values()))))
+    return stuff(server, peers, streams.get, len(next(iter(streams.values()))))
 
 
 @test("no connection holds more than twice --max-message and 4 MiB, whatever its messages are like")
@@ -34,7 +34,7 @@ def _():
                     other.echoes()
                 before = server.memory()
                 peers = [stack.enter_context(Peer(getattr(server, url))) for _ in range(4)]
-                fill(peers, data)
+                fill(server, peers, data)
                 grown = (server.memory() - before) / len(peers) / 1024
                 equal(grown < 2 * 4 + 4, True, f"that {grown:.1f} MiB for {name} over {url} is less")
 
@@ -48,7 +48,7 @@ def _():
             before = server.memory()
             with contextlib.ExitStack() as stack:
                 peers = [stack.enter_context(Peer(server.ws)) for _ in range(10)]
-                fill(peers, frame(BINARY, bytes(16 * MIB - 1)) * 3)
+                fill(server, peers, frame(BINARY, bytes(16 * MIB - 1)) * 3)
                 equal(server.memory() - before > 200 * 1024, True, "that the burst took much")
             eventually(lambda: server.memory() - before < 20 * 1024, "the memory is given back")
             other.echoes(b"still here")

@@ -12,7 +12,7 @@ import socket
 import struct
 import threading
 
-from support import DEADLINE, equal, test
+from support import DEADLINE, equal, eventually, test
 from wire import Wire, any_certificate, connect, server_context, wait_ready
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -204,10 +204,10 @@ class Peer(Wire):
         self.close()
 
 
-def stuff(peers, data, most):
+def stuff(server, peers, data, most):
     """Sends the data again and again on each connection, which nobody reads, until none of them
-    takes any more for a while; returns how many bytes each took. Over TLS a peer cannot repeat
-    what it has encrypted, so there `data` is a function of the peer."""
+    takes any more though the server has nothing left to do; returns how many bytes each took. Over
+    TLS a peer cannot repeat what it has encrypted, so there `data` is a function of the peer."""
     rest = {peer: b"" for peer in peers}
     sent = {peer: 0 for peer in peers}
     by_socket = {peer.sock: peer for peer in peers}
@@ -216,6 +216,10 @@ def stuff(peers, data, most):
     while True:
         waiting = [peer.sock for peer in peers if sent[peer] < most]
         _, writable = wait_ready([], waiting, 0.2)
+        if not writable:
+            # A machine with much to do may not have let the server run yet.
+            eventually(server.sleeps, "that the server has nothing left to do")
+            _, writable = wait_ready([], waiting, 0)
         if not writable:
             return sent
         for sock in writable:

@@ -17,7 +17,7 @@ def hold(url, message, most):
         before = server.memory()
         peers = [stack.enter_context(Peer(getattr(server, url), buffer=16384)) for _ in range(200)]
         plain = frame(BINARY, bytes(message))
-        sent = stuff(peers, lambda peer: peer.encrypt(plain), most)
+        sent = stuff(server, peers, lambda peer: peer.encrypt(plain), most)
         with Peer(server.wss) as other:
             other.echoes()
         for way in (Peer.close, Peer.reset):
@@ -51,7 +51,7 @@ def _():
             # The kernel alone may take 32 MiB. Two that flood each other with pings must not wait
             # for each other, so these come to no halt.
             most = 64 * MIB if opcode == TEXT else 4 * MIB
-            sent = stuff(peers, lambda peer, data=data: data, most)
+            sent = stuff(server, peers, lambda peer, data=data: data, most)
             equal(min(sent.values()) < most, opcode == TEXT, "that all of them came to a halt")
             with Peer(server.wss) as other:
                 other.echoes()

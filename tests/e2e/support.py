@@ -286,6 +286,11 @@ class Server:
     def memory(self):
         return memory_of(self.process.pid)
 
+    def sleeps(self):
+        """All of its threads wait for something to happen, and would not run if they could."""
+        threads = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat")
+        return all(thread.read_text().rpartition(")")[2].split()[0] not in "RD" for thread in threads)
+
     def cpu_time(self):
         """Used so far, in seconds."""
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2]

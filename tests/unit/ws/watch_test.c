@@ -17,9 +17,10 @@ static async void
 echo_once(struct ws *from, struct ws *to, enum ws_type type, size_t length)
 {
         uint8_t *data = malloc(length + 1);
-        struct ws_message message = message_of(type, data, length);
+        struct ws_message message;
 
         memset(data, 'x', length + 1);
+        message = message_of(type, data, length);
         expect_int(await(ws_send(from, &message, SOON)), 0);
         expect_int(await(ws_receive(to, &message, SOON)), 0);
         expect_int(await(ws_send(to, &message, SOON)), 0);
