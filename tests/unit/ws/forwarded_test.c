@@ -34,7 +34,8 @@ read_all(const char *name, const char *fields, char *out, size_t size)
         ws_forwarded_begin(&forwarded, request, name);
         out[0] = '\0';
         while ((result = ws_forwarded_previous(&forwarded, &address)) != -1) {
-                aw_address_format(&address, shown, sizeof(shown));
+                if (result == 1)
+                        aw_address_format(&address, shown, sizeof(shown));
                 snprintf(out + strlen(out), size - strlen(out), "%s ", result == 1 ? shown : "-");
         }
         /* It stays at its end. */
