@@ -237,6 +237,16 @@ test_aborts(aw_task_function *function, const char *sentence)
         test_dies(function, SIGABRT, sentence);
 }
 
+static inline bool
+test_under_valgrind(void)
+{
+#ifdef AW_CORO_VALGRIND
+        return RUNNING_ON_VALGRIND != 0;
+#else
+        return false;
+#endif
+}
+
 /* Valgrind 3.19 does not know the system call by which a child is watched. */
 static inline bool
 test_has_pidfd(void)
@@ -267,7 +277,7 @@ test_many(size_t count)
 #if defined(AW_CORO_ASAN) || defined(AW_CORO_TSAN)
         return count / 50;
 #elif defined(AW_CORO_VALGRIND)
-        return RUNNING_ON_VALGRIND ? count / 50 : count;
+        return test_under_valgrind() ? count / 50 : count;
 #else
         return count;
 #endif
