@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/timers_private.h"
 
+/* So many timers due at once are sorted by place first. */
+#define MANY 256
+
 static bool
 earlier(const struct aw_handle *a, const struct aw_handle *b)
 {
@@ -152,12 +155,50 @@ sort(struct aw_handle **list, size_t count)
         return first;
 }
 
+/*
+ * The same for many: they are laid into places by their time, between that of the first and now, and
+ * sorted there. A place fits into the processor's nearest cache where all of them would not.
+ */
+static struct aw_handle *
+sort_many(struct aw_handle *list, aw_time first, aw_time now)
+{
+        struct {
+                struct aw_handle *list;
+                size_t count;
+        } places[512] = {0};
+        const size_t many = sizeof(places) / sizeof(places[0]);
+        struct aw_handle *sorted = NULL, **end = &sorted, *next;
+        unsigned shift = 0;
+
+        while (((uint64_t)now - (uint64_t)first) >> shift >= many)
+                shift++;
+        for (; list != NULL; list = next) {
+                size_t place = ((uint64_t)list->when - (uint64_t)first) >> shift;
+
+                next = list->link.previous;
+                list->link.previous = places[place].list;
+                places[place].list = list;
+                places[place].count++;
+        }
+        for (size_t i = 0; i < many; i++) {
+                if (places[i].count != 0)
+                        *end = sort(&places[i].list, places[i].count);
+                while (*end != NULL)
+                        end = &(*end)->link.previous;
+        }
+        return sorted;
+}
+
 struct aw_handle *
 aw_timer_heap_take_due(struct aw_handle *root, aw_time now, struct aw_handle **due)
 {
+        aw_time first = root == NULL ? 0 : root->when;
         struct aw_handle *rest, *found;
         size_t count = divide(root, now, &found, &rest);
 
-        *due = count == 0 ? NULL : sort(&found, count);
+        if (count > MANY)
+                *due = sort_many(found, first, now);
+        else
+                *due = count == 0 ? NULL : sort(&found, count);
         return meld_children(rest);
 }

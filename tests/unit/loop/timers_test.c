@@ -106,34 +106,79 @@ a_timer_can_be_put_in_again(void **state)
         assert_int_equal(drain(root), COUNT);
 }
 
-/* As many as are due of the rest, at one time after the other. */
-static void
-all_that_are_due_come_out_at_once(void **state)
+/* Those that came at this time. Returns how many there are. */
+static size_t
+in_order(const struct aw_handle *due, aw_time now)
 {
-        static struct aw_handle handles[COUNT];
-        struct aw_handle *root = NULL, *due, *last;
+        const struct aw_handle *last;
         size_t count = 0;
 
-        (void)state;
-        fill(handles, COUNT, 100, &root);
-        for (aw_time now = -1; now < 110; now += 9) {
+        for (last = NULL; due != NULL; last = due, due = due->link.previous, count++) {
+                assert_true(due->when <= now);
+                assert_true(last == NULL || last->when < due->when ||
+                            (last->when == due->when && last->order < due->order));
+        }
+        return count;
+}
+
+/* As many as are due of the rest, at one time after the other. Returns how many there were. */
+static size_t
+take_in_steps(struct aw_handle *root, aw_time begin, aw_time step, aw_time end)
+{
+        struct aw_handle *due;
+        size_t count = 0;
+
+        for (aw_time now = begin; now < end; now += step) {
                 root = aw_timer_heap_take_due(root, now, &due);
-                for (last = NULL; due != NULL; last = due, due = due->link.previous, count++) {
-                        assert_in_range(due->when, now < 9 ? 0 : now - 8, now);
-                        assert_true(last == NULL || last->when < due->when ||
-                                    (last->when == due->when && last->order < due->order));
-                }
+                assert_true(due == NULL || now == begin || due->when > now - step);
+                count += in_order(due, now);
                 assert_true(root == NULL || root->when > now);
                 /* The shape of a heap that timers were taken out of. */
-                if (root != NULL && root->when <= now + 9) {
+                if (root != NULL && root->when <= now + step) {
                         root = aw_timer_heap_remove(root, root);
                         count++;
                 }
         }
         assert_null(root);
-        assert_int_equal(count, COUNT);
+        return count;
+}
+
+/* Few at a time, and so many that they are sorted by place first: at other times, and at the same. */
+static void
+all_that_are_due_come_out_at_once(void **state)
+{
+        static struct aw_handle handles[COUNT];
+        struct aw_handle *root = NULL, *due;
+
+        (void)state;
+        fill(handles, COUNT, 100, &root);
+        assert_int_equal(take_in_steps(root, -1, 9, 110), COUNT);
+        root = NULL;
+        fill(handles, COUNT, 1000000, &root);
+        assert_int_equal(take_in_steps(root, 0, 250000, 1250001), COUNT);
+        root = NULL;
+        fill(handles, COUNT, 7, &root);
+        assert_int_equal(take_in_steps(root, 6, 100, 7), COUNT);
         assert_null(aw_timer_heap_take_due(NULL, 5, &due));
         assert_null(due);
+}
+
+/* As far apart as two times can be. */
+static void
+many_that_are_due_may_be_of_any_time(void **state)
+{
+        static struct aw_handle handles[COUNT];
+        struct aw_handle *root = NULL, *due;
+
+        (void)state;
+        fill(handles, COUNT, 1000000, &root);
+        for (size_t i = 0; i < COUNT; i += 2) {
+                root = aw_timer_heap_remove(root, &handles[i]);
+                handles[i].when = i % 4 == 0 ? INT64_MIN : INT64_MAX;
+                root = aw_timer_heap_insert(root, &handles[i]);
+        }
+        assert_null(aw_timer_heap_take_due(root, INT64_MAX, &due));
+        assert_int_equal(in_order(due, INT64_MAX), COUNT);
 }
 
 static void
@@ -156,6 +201,7 @@ main(void)
                 cmocka_unit_test(any_timer_can_be_taken_out),
                 cmocka_unit_test(a_timer_can_be_put_in_again),
                 cmocka_unit_test(all_that_are_due_come_out_at_once),
+                cmocka_unit_test(many_that_are_due_may_be_of_any_time),
                 cmocka_unit_test(the_last_timer_leaves_an_empty_heap),
         };
 
