@@ -72,6 +72,7 @@ accept_handshake(struct ws *ws, const struct aw_http_head *head, const struct ws
         if (ws_response_switch(ws, accept, answer, ws_request_expects_continue(head)) == -1)
                 return;
         ws->seen.status = 101;
+        aw_transport_befriend(ws->transport);
         server_opened(ws);
         ws_connection_open(ws, head->length);
 }
@@ -395,7 +396,8 @@ ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address)
         ws->role = &server_role;
         server_use_options(ws, listener);
         ws->seen.accepted = aw_loop_now();
-        ws->transport = aw_transport_open(fd, false, tls, &ws_connection_callbacks, ws);
+        ws->transport =
+                aw_transport_open(fd, AW_TRANSPORT_STRANGER, tls, &ws_connection_callbacks, ws);
         if (ws->transport == NULL) {
                 error = errno;
                 ws_drop(ws);
