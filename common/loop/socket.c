@@ -36,18 +36,27 @@ socket_event(struct aw_socket *socket, uint32_t events)
                 socket->callbacks->readable(socket);
 }
 
-/* One at a time: who was fetched must be served, and each may take as long as a handshake does. */
+/*
+ * One at a time: who was fetched must be served, and each may take as long as a handshake does. Who
+ * comes again has more to read, or the kernel is told in the flush only that nothing is wanted: all
+ * others that were ready have been served by then.
+ */
 static void
 serve_strangers(struct aw_loop *loop, bool alone)
 {
         aw_time end = aw_loop_now() + (alone ? AW_SOCKET_STRANGERS : AW_SOCKET_STRANGERS_BUSY);
         struct epoll_event event;
+        struct aw_socket *socket;
 
-        while (epoll_wait(loop->strangers, &event, 1, 0) == 1) {
-                socket_event(event.data.ptr, event.events);
-                if (aw_loop_now() >= end)
-                        break;
-        }
+        do {
+                if (epoll_wait(loop->strangers, &event, 1, 0) != 1)
+                        return;
+                socket = event.data.ptr;
+                if (socket->served == loop->looks)
+                        return;
+                socket->served = loop->looks;
+                socket_event(socket, event.events);
+        } while (aw_loop_now() < end);
 }
 
 /* None of these sockets can be gone before its event is served: that happens in a flush only. */

@@ -6,8 +6,8 @@
  * takes the end of one direction as the end of both, and does not read while it holds output.
  *
  * A stranger is a socket whose peer has yet to show that it is a client: a handshake is the dearest that
- * can be had for a few bytes. Strangers are served in the order in which they become ready, for so long
- * in a turn and one at least, so that others wait for a few of them, however many come at once.
+ * can be had for a few bytes. Strangers are served in the order in which they become ready, once in a
+ * turn, for so long and one at least, so that others wait for a few of them, however many come at once.
  *
  * Unless said otherwise these are for the loop's stack (a handle's callback, a flush, a callback
  * below); those that may be called in a task as well only take a note, which this turn's flush
@@ -54,6 +54,7 @@ struct aw_socket {
         bool reading, writing; /* what the owner wants to know */
         bool stranger;         /* is to be among them */
         int set;               /* in which it is */
+        uint64_t served;       /* a stranger: at which look of the loop's */
         bool asked;            /* for flush() */
         bool closing;
 };
