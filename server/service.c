@@ -147,7 +147,12 @@ open_shared(struct service *service)
                 return -1;
         }
         if (service->options.tls != NULL)
-                aw_tls_context_set_tickets(service->options.tls, &service->shared->tickets);
+                aw_tls_context_set_tickets(service->options.tls, &service->shared->tickets.keys);
+        if (service->inherited.tickets != -1) {
+                tickets_take(&service->shared->tickets, service->inherited.tickets);
+                close(service->inherited.tickets);
+                service->inherited.tickets = -1;
+        }
         return 0;
 }
 
