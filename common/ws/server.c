@@ -119,6 +119,20 @@ ws_server_forget_answer(struct ws_raw_answer *raw)
         free(raw->chosen);
 }
 
+/* What the peer wrote is shown in part: a line is not its to fill, and a query may have secrets. */
+#define PATH_SHOWN   200
+#define METHOD_SHOWN 20
+
+static void
+log_unsent(const struct ws *ws, const char *wrong)
+{
+        const char *path = ws->request->path;
+
+        aw_log_limited(AW_LOG_ERROR, "%s: the handler's answer to %.*s %.*s%s cannot be sent: %s",
+                       ws->peer, METHOD_SHOWN, ws->request->method, PATH_SHOWN, path,
+                       strlen(path) > PATH_SHOWN ? "..." : "", wrong);
+}
+
 void
 ws_server_answer(struct ws *ws, const struct aw_http_head *head, struct ws_raw_answer *raw)
 {
@@ -126,8 +140,7 @@ ws_server_answer(struct ws *ws, const struct aw_http_head *head, struct ws_raw_a
         const char *wrong = ws_response_wrong(ws->request, answer);
 
         if (wrong != NULL) {
-                aw_log(AW_LOG_ERROR, "%s: the handler's answer to %s %s cannot be sent: %s",
-                       ws->peer, ws->request->method, ws->request->target, wrong);
+                log_unsent(ws, wrong);
                 ws_response_refuse(ws, 500, "the answer cannot be sent", is_head(head));
         } else if (answer->status == 101) {
                 accept_handshake(ws, head, answer);
