@@ -226,7 +226,7 @@ service_check(struct service *service)
         int status;
 
         if ((options->user != NULL && privilege_check(options) == -1) ||
-            tls_load(options, speaks_tls(service)) == -1 || tls_check(options) == -1 ||
+            tls_load(options, speaks_tls(service)) == -1 || tls_check(options, NULL) == -1 ||
             access_load(options) == -1)
                 return 1;
         status = service_loop(options, check_sockets, options);

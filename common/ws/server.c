@@ -79,6 +79,7 @@ accept_handshake(struct ws *ws, const struct aw_http_head *head, const struct ws
 
 /* Where a page may come from that connects. Who is no browser sends no Origin (section 10.2). */
 static const char forbidden[] = "403 Forbidden: a page from there may not connect to this server\n";
+static const char foreign[] = "a page from there may not connect";
 
 /* A browser leaves the port of its scheme out in both fields. */
 static bool
@@ -133,6 +134,21 @@ log_unsent(const struct ws *ws, const char *wrong)
                        strlen(path) > PATH_SHOWN ? "..." : "", wrong);
 }
 
+static void
+log_refusal(const struct ws *ws, const struct ws_answer *answer)
+{
+        const char *why = answer->why != NULL ? answer->why : aw_http_reason(answer->status);
+
+        if (why != foreign)
+                aw_log_limited(AW_LOG_INFO, "%s: refused with %d: %s", ws->peer, answer->status,
+                               why);
+        else
+                aw_log_limited(
+                        AW_LOG_INFO, "%s: refused with %d: %s: Origin '%.200s'%s", ws->peer,
+                        answer->status, why, ws_request_field(ws->request, "Origin", 0),
+                        ws_request_field(ws->request, "Origin", 1) == NULL ? "" : ", and another");
+}
+
 void
 ws_server_answer(struct ws *ws, const struct aw_http_head *head, struct ws_raw_answer *raw)
 {
@@ -146,9 +162,7 @@ ws_server_answer(struct ws *ws, const struct aw_http_head *head, struct ws_raw_a
                 accept_handshake(ws, head, answer);
         } else {
                 if (ws->request->upgrade || answer->body == not_for_us || answer->why != NULL)
-                        aw_log_limited(
-                                AW_LOG_INFO, "%s: refused with %d: %s", ws->peer, answer->status,
-                                answer->why != NULL ? answer->why : aw_http_reason(answer->status));
+                        log_refusal(ws, answer);
                 ws_response_send(ws, answer, is_head(head));
         }
 }
@@ -176,7 +190,7 @@ server_handshake(struct ws *ws, const struct aw_http_head *head)
         ws->request->upgrade = true;
         if (!origin_allowed(ws->listener, ws->request)) {
                 ws->seen.foreign_origin = true;
-                raw.answer = (struct ws_answer){.status = 403, .body = forbidden};
+                raw.answer = (struct ws_answer){.status = 403, .body = forbidden, .why = foreign};
         }
         if (ws_subprotocol_choose(ws->request, ws->listener->subprotocol, &raw.chosen) == 0) {
                 if (raw.answer.status == 101)
