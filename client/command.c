@@ -155,7 +155,7 @@ run_stats(struct session *session, char *text)
                 client_tell("not connected");
         else
                 client_tell("connected to %s for %.1f s", ws_peer(session->ws),
-                            (double)terminal_age(session->terminal) / (double)AW_SECOND);
+                            (double)(aw_loop_now() - session->opened) / (double)AW_SECOND);
         return 0;
 }
 

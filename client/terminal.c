@@ -35,8 +35,6 @@ struct terminal {
         struct aw_stream *input;
         struct aw_signals *signals;
         struct aw_task *watcher;
-        aw_time begin; /* of the session */
-
         bool on;     /* between begin and end */
         bool prints; /* standard output is this terminal, too */
         struct above above;
@@ -185,12 +183,6 @@ bool
 terminal_is_on(const struct terminal *terminal)
 {
         return terminal->on;
-}
-
-aw_time
-terminal_age(const struct terminal *terminal)
-{
-        return aw_loop_now() - terminal->begin;
 }
 
 /* Reading. */
@@ -349,7 +341,6 @@ terminal_greet(struct terminal *terminal)
 {
         char description[256];
 
-        terminal->begin = aw_loop_now();
         if (terminal->options->printing.quiet)
                 return;
         ws_describe(terminal->session->ws, description, sizeof(description));

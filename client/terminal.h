@@ -54,7 +54,4 @@ void terminal_tell(struct terminal *terminal, const char *text);
 /* Whether a session goes on there. */
 bool terminal_is_on(const struct terminal *terminal);
 
-/* Microseconds since the session is open. */
-aw_time terminal_age(const struct terminal *terminal);
-
 #endif
