@@ -8,6 +8,7 @@
 
 #include "addresses.h"
 #include "await/tls.h"
+#include "listing.h"
 #include "metrics.h"
 
 enum worker_state {
@@ -30,7 +31,8 @@ struct shared {
         struct metrics *metrics;       /* a block for each worker, one behind the other */
         uint64_t *memory;              /* what the connections of each take */
         struct addresses *addresses;
-        size_t count; /* of workers */
+        struct listing_board *board; /* where workers list their connections */
+        size_t count;                /* of workers */
         struct worker_block workers[];
 };
 
