@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "addresses.h"
+#include "listing.h"
 #include "metrics.h"
 #include "tickets.h"
 
@@ -30,7 +31,8 @@ struct shared {
         struct metrics *metrics; /* a block for each worker, one behind the other */
         uint64_t *memory;        /* what the connections of each take */
         struct addresses *addresses;
-        size_t count; /* of workers */
+        struct listing_board *board; /* where workers list their connections */
+        size_t count;                /* of workers */
         struct worker_block workers[];
 };
 

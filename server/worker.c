@@ -228,7 +228,10 @@ open_admin_listener(struct worker *worker, const struct listener *listener)
                                        .draining = &worker->behave.draining,
                                        .metrics = service->shared->metrics,
                                        .blocks = service->workers,
-                                       .worker = worker->number,
+                                       .listing = {.shared = service->shared,
+                                                   .worker = worker->number,
+                                                   .listeners = worker->listeners,
+                                                   .count = &worker->count},
                                        .descriptors = listener->slots[0].fds,
                                        .descriptor_count = (size_t)listener->slots[0].count,
                                        .silent = worker->number > 0 || service->serving};
