@@ -93,7 +93,7 @@ flavour.debug := -fno-omit-frame-pointer
 flavour.asan := $(sanitize) -fsanitize=address,undefined
 flavour.tsan := $(sanitize) -fsanitize=thread
 flavour.fuzz := $(sanitize) -fsanitize=address,undefined,fuzzer-no-link
-flavour.coverage := --coverage -fprofile-update=atomic
+flavour.coverage := --coverage -fprofile-update=atomic -include tests/lint/coverage.h
 $(if $(flavour.$(FLAVOUR)),,$(error FLAVOUR is release, debug, clang, asan, tsan, fuzz or coverage))
 
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
