@@ -128,6 +128,15 @@ void aw_transport_want_write(struct aw_transport *transport);
 ssize_t aw_transport_write(struct aw_transport *transport, const uint8_t *data, size_t length);
 
 /*
+ * The same for pieces that go out with one call of the kernel's: of plain bytes, inside writable(), at
+ * most AW_TRANSPORT_LARGE of them together. None of them is taken whole in any case.
+ */
+#define AW_TRANSPORT_LARGE ((size_t)64 << 10) /* over so much waits for its turn, if many send */
+struct iovec;
+ssize_t aw_transport_write_pieces(struct aw_transport *transport, struct iovec *pieces,
+                                  size_t count);
+
+/*
  * Room for small pieces of at most AW_TRANSPORT_WHOLE bytes together, which go out as one: at least
  * `least` bytes, of which aw_transport_put() says how many were filled. Without data: use
  * aw_transport_write(). Only inside writable().
