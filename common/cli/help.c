@@ -6,11 +6,6 @@
 
 #include "cli/private.h"
 
-/* The Makefile says which version this is. */
-#ifndef AW_VERSION
-#define AW_VERSION "unknown"
-#endif
-
 #define HELP_WIDTH   80
 #define SENTENCE_MAX 4096
 #define LABEL_MAX    26 /* a longer label has its line to itself */
@@ -132,7 +127,7 @@ aw_opt_run_builtin(const struct aw_opt_program *program, const struct aw_opt *op
         if (option == &aw_opt_builtin[AW_OPT_HELP])
                 aw_opt_help(program, text != NULL && strcmp(text, "all") == 0, stdout);
         else if (option == &aw_opt_builtin[AW_OPT_VERSION])
-                printf("%s %s\n", program->name, AW_VERSION);
+                aw_opt_version(program, stdout);
         else
                 aw_opt_completion(program, text);
         return finish_output(program);

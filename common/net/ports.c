@@ -17,8 +17,9 @@
 #include "net/resolve.h"
 
 #define ACCEPT_BATCH    64 /* connections accepted at a time, then the others have their turn */
-#define ACCEPT_PAUSE    (AW_SECOND / 4) /* when there are no descriptors left */
-#define ACCEPT_PATIENCE (2 * AW_SECOND) /* then those that wait are turned away */
+#define ACCEPT_TIME     (AW_MILLISECOND / 4) /* likewise */
+#define ACCEPT_PAUSE    (AW_SECOND / 4)      /* when there are no descriptors left */
+#define ACCEPT_PATIENCE (2 * AW_SECOND)      /* then those that wait are turned away */
 #define BACKLOG         4096
 #define PORT_TRIES      16 /* for a port that is free on all addresses */
 
@@ -125,11 +126,13 @@ static void
 port_readable(void *argument)
 {
         struct aw_port *port = argument;
+        aw_time end = aw_loop_now() + ACCEPT_TIME;
         struct sockaddr_storage address;
         socklen_t size;
         int fd, i;
 
-        for (i = 0; i < ACCEPT_BATCH && !port->ports->paused; i++) {
+        for (i = 0; i < ACCEPT_BATCH && !port->ports->paused && (i == 0 || aw_loop_now() < end);
+             i++) {
                 address.ss_family = AF_UNSPEC;
                 size = sizeof(address);
                 fd = accept4(port->fd, (struct sockaddr *)&address, &size,

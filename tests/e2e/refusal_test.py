@@ -55,7 +55,7 @@ def _():
     for option in ("--cacert FILE", "--insecure", "--timeout TIME", "--binary", "--verbose",
                    "--header FIELD", "--help", "--version", "Exit status"):
         match(option, done.out.decode())
-    match(r"^wsecho \d+\.\d+\.\d+\n$", wsecho("--version").expect(0).out.decode())
+    match(r"^wsecho \d+\.\d+\.\d+\n", wsecho("--version").expect(0).out.decode())
 
 
 @test("--help to a full disk has status 1")
