@@ -30,7 +30,7 @@ shared_create(size_t workers)
         shared->addresses = (void *)((char *)shared + addresses);
         shared->board = (void *)((char *)shared + board);
         shared->count = workers;
-        if (aw_tls_tickets_rotate(&shared->tickets) == 0 &&
+        if (tickets_rotate(&shared->tickets) == 0 &&
             addresses_begin(shared->addresses, workers) == 0)
                 return shared;
         error = errno;

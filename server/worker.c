@@ -170,11 +170,11 @@ static void
 rotate_tickets(void *argument)
 {
         struct worker *worker = argument;
+        struct service *service = worker->service;
 
-        if (aw_tls_tickets_rotate(&worker->service->shared->tickets) == -1)
-                aw_log(AW_LOG_WARNING, "no new key for TLS session tickets: %s", strerror(errno));
-        aw_call_later(&worker->rotate, worker->service->options.ticket_rotation, rotate_tickets,
-                      worker);
+        aw_call_at(&worker->rotate,
+                   tickets_rotate_due(&service->shared->tickets, service->options.ticket_rotation),
+                   rotate_tickets, worker);
 }
 
 static async int
@@ -311,8 +311,7 @@ start_serving(struct worker *worker)
         if (worker->channel != -1)
                 listeners_close(&worker->service->listeners);
         else if (worker->service->options.tls != NULL)
-                aw_call_later(&worker->rotate, worker->service->options.ticket_rotation,
-                              rotate_tickets, worker);
+                rotate_tickets(worker);
         if (worker->number == 0)
                 tls_watch_begin(&worker->dates, &worker->service->options);
         atomic_store(&worker->block->state, WORKER_SERVING);
