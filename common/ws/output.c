@@ -221,7 +221,7 @@ find_pieces(struct ws *ws, struct iovec pieces[PIECES_MAX])
 }
 
 /* Sends the outbox's first frames from where they are. False: enough for now. */
-static bool
+static __attribute__((noinline)) bool
 send_large(struct ws *ws)
 {
         struct iovec pieces[PIECES_MAX];
