@@ -74,14 +74,22 @@ struct aw_transport_callbacks {
 };
 
 /*
- * Takes a non-blocking stream socket, connected or (with `connecting`) on its way, and a TLS
- * session for it, or NULL for plain bytes. Both are the transport's now, and freed even if this
- * fails: NULL with errno ENOMEM or ENOSPC. On TCP it switches Nagle's algorithm off, and keep-alive
- * on: a peer that vanished is noticed after about AW_TRANSPORT_SILENCE. Reads at once. Any stack.
+ * Takes a non-blocking stream socket, connected or on its way, and a TLS session for it, or NULL for
+ * plain bytes. Both are the transport's now, and freed even if this fails: NULL with errno ENOMEM or
+ * ENOSPC. On TCP it switches Nagle's algorithm off, and keep-alive on: a peer that vanished is noticed
+ * after about AW_TRANSPORT_SILENCE. Reads at once. Any stack.
  */
 #define AW_TRANSPORT_SILENCE 60 /* seconds */
-struct aw_transport *aw_transport_open(int fd, bool connecting, struct aw_tls *tls,
+enum aw_transport_start {
+        AW_TRANSPORT_CONNECTED,
+        AW_TRANSPORT_CONNECTING,
+        AW_TRANSPORT_STRANGER, /* connected, and a stranger: see loop/socket.h */
+};
+struct aw_transport *aw_transport_open(int fd, enum aw_transport_start start, struct aw_tls *tls,
                                        const struct aw_transport_callbacks *callbacks, void *owner);
+
+/* The peer is no stranger any more. Any stack. */
+void aw_transport_befriend(struct aw_transport *transport);
 
 /*
  * Another owner, which gets established() anew if it was called already. Or none, which hears of

@@ -277,6 +277,7 @@ connection_writable(void *owner)
 {
         struct ws *ws = owner;
 
+        ws->out.asked = false;
         if (ws->decision != NULL)
                 ws_decision_send(ws);
         if (ws->raw == NULL)

@@ -193,7 +193,7 @@ two_ends_on_the_loop_send_much_to_each_other_at_once(void **state)
         struct end a, b = {.transport = NULL};
         int fd = connect_end(&a);
 
-        b.transport = aw_transport_open(fd, false, NULL, &end_callbacks, &b);
+        b.transport = aw_transport_open(fd, AW_TRANSPORT_CONNECTED, NULL, &end_callbacks, &b);
         send_all(&a, data, BIG);
         send_all(&b, data, BIG);
         while (a.received + b.received < 2 * BIG)
@@ -402,7 +402,7 @@ a_reader_that_is_fast_does_not_keep_the_others_waiting(void **state)
         struct end a, b = {.transport = NULL};
         int fd = connect_end(&a);
 
-        b.transport = aw_transport_open(fd, false, NULL, &end_callbacks, &b);
+        b.transport = aw_transport_open(fd, AW_TRANSPORT_CONNECTED, NULL, &end_callbacks, &b);
         some_turns(*state);
         send_all(&a, data, BIG);
         aw_loop_turn(*state, false);

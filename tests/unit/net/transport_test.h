@@ -148,7 +148,8 @@ connect_end(struct end *end)
         *end = (struct end){.transport = NULL};
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
                          0);
-        end->transport = aw_transport_open(ends[0], false, NULL, &end_callbacks, end);
+        end->transport =
+                aw_transport_open(ends[0], AW_TRANSPORT_CONNECTED, NULL, &end_callbacks, end);
         assert_non_null(end->transport);
         return ends[1];
 }
