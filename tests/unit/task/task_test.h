@@ -75,4 +75,19 @@ busy_until(aw_time when)
                 continue;
 }
 
+static inline async int
+sleep_and_fail(void *argument)
+{
+        await(yield(2));
+        return await(give_error(argument));
+}
+
+/* Says when it was told to stop, and fails then in its own way. */
+static inline async int
+fail_when_cancelled(void *argument)
+{
+        await(sleep_long(NULL));
+        return await(give_error(argument));
+}
+
 #endif

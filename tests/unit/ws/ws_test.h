@@ -349,4 +349,28 @@ idle_turns(void)
                 await(aw_sleep(0));
 }
 
+/* A ws_close() in a task of its own. */
+struct closing {
+        struct ws *ws;
+        unsigned code;
+        const char *reason;
+};
+
+static inline async int
+closing_main(void *argument)
+{
+        struct closing *closing = argument;
+
+        return await(ws_close(closing->ws, closing->code, closing->reason));
+}
+
+static inline struct aw_task *
+close_start(struct closing *closing)
+{
+        struct aw_task *task = aw_spawn("close", closing_main, closing);
+
+        expect(task != NULL);
+        return task;
+}
+
 #endif
