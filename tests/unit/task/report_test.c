@@ -280,28 +280,6 @@ stacks_have_the_size_that_was_asked_for(void **state)
         test_end();
 }
 
-/* The whole of it, page by page. */
-static __attribute__((noinline)) int
-fill_stack(const void *argument)
-{
-        volatile char array[4096];
-
-        array[0] = 1;
-        return argument == NULL ? 0 : fill_stack(argument) + array[0];
-}
-
-static async int
-overflow(void *argument)
-{
-        return fill_stack(argument);
-}
-
-static async int
-run_an_overflow(NOTHING)
-{
-        return await(aw_join(aw_spawn("greedy", overflow, NUMBER(1))));
-}
-
 static void
 a_task_that_overflows_its_stack_is_named(void **state)
 {

@@ -373,4 +373,16 @@ close_start(struct closing *closing)
         return task;
 }
 
+/* An echo, which leaves the connection to whoever began it. */
+static inline async int
+echo_in_task(void *ws)
+{
+        struct ws_message message;
+
+        while (await(ws_receive(ws, &message, AW_NEVER)) == 0)
+                if (await(ws_send(ws, &message, AW_NEVER)) == -1)
+                        break;
+        return 0;
+}
+
 #endif
