@@ -16,6 +16,7 @@ struct above {
         struct screen *screen;
         struct editor *editor; /* or NULL: lines are read as they come */
         bool color;
+        bool output;             /* what goes to standard output is printed here, too */
         bool editing;            /* lines are being read */
         bool prompted;           /* without an editor: the last thing on the screen is a prompt */
         struct aw_lock printing; /* held by whoever prints in pieces; the line is hidden */
@@ -25,6 +26,13 @@ struct above {
         size_t later_length;
         unsigned long lost; /* what was said and the terminal did not take */
 };
+
+/* It, if what goes to standard output is printed there now; or NULL. So is `above`, perhaps. */
+static inline struct above *
+above_of_output(struct above *above)
+{
+        return above != NULL && above->output ? above : NULL;
+}
 
 /* Shows the line, or the prompt, unless somebody prints, who will do it. */
 void above_show(struct above *above);

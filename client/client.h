@@ -6,6 +6,7 @@
 #include "await/ws.h"
 #include "options.h"
 
+struct aw_signals;
 struct connector;
 struct session;
 struct terminal;
@@ -32,6 +33,12 @@ void client_hold_signals(void);
 /* Whether a signal is ignored, as nohup(1) does with SIGHUP: it stays so. */
 bool client_ignores(int number);
 
+/* Whether a broken pipe is to end us. */
+bool client_dies_of_pipe(void);
+
+/* Those that stop us, and SIGUSR1, but for the ignored ones; NULL with errno. */
+struct aw_signals *client_open_signals(void);
+
 /* A run of the program. */
 struct client_run {
         struct client_options *options;
@@ -44,9 +51,6 @@ struct client_run {
  * The main task's function; the argument is a struct client_run. Its value is the exit status.
  */
 async int client_main(void *run);
-
-/* When there is to be a connection. */
-aw_time client_deadline(const struct client_options *options);
 
 /*
  * Says on standard error why there is no connection, what may help, and what the server has to say of

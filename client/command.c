@@ -12,15 +12,15 @@
 #include "base/utf8.h"
 #include "client.h"
 #include "codec.h"
+#include "ping.h"
 #include "session.h"
-#include "terminal.h"
 
 static async int
 run_ping(struct session *session, char *text)
 {
         if (session->reconnecting)
                 errno = EPIPE;
-        else if (terminal_ping(session->terminal, text) == 0)
+        else if (ping_send(session->ping, session->ws, text) == 0)
                 return 0;
         if (errno == EPIPE && session->options->connection.reconnect == 0)
                 return -1;
@@ -155,7 +155,7 @@ run_stats(struct session *session, char *text)
                 client_tell("not connected");
         else
                 client_tell("connected to %s for %.1f s", ws_peer(session->ws),
-                            (double)terminal_age(session->terminal) / (double)AW_SECOND);
+                            (double)(aw_loop_now() - session->opened) / (double)AW_SECOND);
         return 0;
 }
 

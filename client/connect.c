@@ -168,11 +168,23 @@ go_on(struct connector *connector, struct aw_error *error)
         return 0;
 }
 
+/* When there is to be a connection. */
+static aw_time
+deadline_of(const struct client_options *options)
+{
+        int64_t timeout = options->connection.connect_timeout > 0
+                                  ? options->connection.connect_timeout
+                                  : options->connection.timeout;
+        aw_time now = aw_loop_now();
+
+        return timeout == 0 || timeout > AW_NEVER - now ? AW_NEVER : now + timeout;
+}
+
 async struct ws *
 connector_connect(struct connector *connector, struct aw_error *error)
 {
         const struct handshake_options *handshake = &connector->options->handshake;
-        aw_time deadline = client_deadline(connector->options);
+        aw_time deadline = deadline_of(connector->options);
         struct ws *ws;
 
         for (uint64_t followed = 0;; followed++) {

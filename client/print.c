@@ -14,18 +14,17 @@
 #include "await/stream.h"
 #include "base/text.h"
 #include "codec.h"
-#include "terminal.h"
 
 struct printer {
         const struct printing_options *options;
         struct aw_stream *stream;
-        struct terminal *session; /* a session at the terminal; or NULL */
+        struct above *above; /* of a session at the terminal; or NULL */
         bool terminal, has_reader;
         char end; /* of a message */
 };
 
 struct printer *
-print_open(const struct printing_options *options, bool null, struct terminal *session)
+print_open(const struct printing_options *options, bool null, struct above *above)
 {
         struct printer *printer = calloc(1, sizeof(*printer));
         struct stat status;
@@ -38,7 +37,7 @@ print_open(const struct printing_options *options, bool null, struct terminal *s
                 return NULL;
         }
         printer->options = options;
-        printer->session = session;
+        printer->above = above;
         printer->terminal = isatty(STDOUT_FILENO) == 1;
         printer->has_reader =
                 printer->terminal || (fstat(STDOUT_FILENO, &status) == 0 &&
@@ -56,7 +55,7 @@ print_has_reader(const struct printer *printer)
 static async int
 print_bytes(struct printer *printer, const void *data, size_t length)
 {
-        struct above *above = terminal_above(printer->session);
+        struct above *above = above_of_output(printer->above);
 
         if (above != NULL)
                 return await(above_print(above, data, length));
@@ -67,7 +66,7 @@ print_bytes(struct printer *printer, const void *data, size_t length)
 static async int
 print_begin(struct printer *printer, bool message)
 {
-        struct above *above = terminal_above(printer->session);
+        struct above *above = above_of_output(printer->above);
 
         return above == NULL ? 0 : await(above_begin(above, message));
 }
@@ -75,7 +74,7 @@ print_begin(struct printer *printer, bool message)
 static void
 print_end(struct printer *printer)
 {
-        struct above *above = terminal_above(printer->session);
+        struct above *above = above_of_output(printer->above);
 
         if (above != NULL)
                 above_end(above);
@@ -183,7 +182,7 @@ print_message(struct printer *printer, const struct ws_message *message)
                 result = await(print_escaped(printer, message->data, message->length));
         else
                 result = await(print_bytes(printer, message->data, message->length));
-        if (result == -1 || terminal_above(printer->session) != NULL)
+        if (result == -1 || above_of_output(printer->above) != NULL)
                 return result;
         return await(print_bytes(printer, &printer->end, 1));
 }

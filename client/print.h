@@ -5,14 +5,13 @@
 
 #include "client.h"
 
+struct above;
 struct printer;
-struct terminal;
 
 /*
- * A session at the terminal, if there is one, prints what goes to that. NULL after having said why.
+ * Above: where a session at the terminal prints, or NULL. NULL after having said why.
  */
-struct printer *print_open(const struct printing_options *options, bool null,
-                           struct terminal *session);
+struct printer *print_open(const struct printing_options *options, bool null, struct above *above);
 
 /*
  * Prints a message as the options say, and a line's end. Waits while those who read it do not; it

@@ -10,7 +10,6 @@
 
 #include "connect.h"
 #include "report.h"
-#include "terminal.h"
 
 /* The first pause; each next one is twice as long, up to --reconnect. */
 #define FIRST_PAUSE (500 * AW_MILLISECOND)
@@ -96,7 +95,7 @@ reconnect_first(struct session *session)
         session->reconnecting = session->reported = false;
         session->active = aw_loop_now();
         if (reconnect_is_early(session))
-                terminal_greet(session->terminal);
+                session_greet(session);
         aw_event_set(&session->reopened);
         return 0;
 }

@@ -9,6 +9,7 @@
 #include "await/sync.h"
 #include "client.h"
 
+struct ping;
 struct printer;
 struct report;
 struct terminal;
@@ -21,6 +22,7 @@ struct session {
         struct printer *printer;
         struct report *report;
         struct terminal *terminal; /* or NULL */
+        struct ping *ping;         /* at a terminal */
 
         uint64_t sent, received; /* messages */
         uint64_t bytes_sent, bytes_received;
@@ -78,6 +80,8 @@ async int messages_send_file(struct session *session, int fd, const char *name, 
  */
 async enum client_status session_run(struct session *session);
 
+/* send.c, for those ways. */
+
 /*
  * Sends a message, or a part of one. 0, or -1 if nothing more can be sent: why is said by the
  * session. `name` is what it is called: "line 3 of the input".
@@ -86,11 +90,22 @@ async int session_send(struct session *session, const struct ws_message *message
 async int session_send_part(struct session *session, const struct ws_message *part, bool final,
                             const char *name);
 
+/* Of a sender: waits until all that was sent so far was replied to. 0, or -1: it will not be. */
+async int session_wait_for_reply(struct session *session);
+
+/* Between two messages. 0, or -1 if there is no next one. */
+async int session_pause(const struct session *session);
+
+/* Something moved: the time-out begins anew. */
+void session_moved(struct session *session);
+
 /*
  * Time for what still has to be done at the end: whoever was stopped, or has waited for too long,
  * has 0.2 s, others have as much as they want.
  */
 aw_time session_last_deadline(const struct session *session);
+
+/* state.c. */
 
 /* The session cannot go on, as was said; the status for that. */
 void session_fail(struct session *session, enum client_status status);
@@ -98,11 +113,8 @@ void session_fail(struct session *session, enum client_status status);
 /* What our Close is to say; the reason is at most 123 bytes, or NULL. */
 void session_set_close(struct session *session, unsigned code, const char *reason);
 
-/* Of a sender: waits until all that was sent so far was replied to. 0, or -1: it will not be. */
-async int session_wait_for_reply(struct session *session);
-
-/* Between two messages. 0, or -1 if there is no next one. */
-async int session_pause(const struct session *session);
+/* Tells whoever sits at the terminal where it is connected, and how. */
+void session_greet(const struct session *session);
 
 /* judge.c: when it is over, and what it was. */
 bool judge_over(const struct session *session);

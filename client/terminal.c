@@ -35,7 +35,6 @@ struct terminal {
         struct aw_stream *input;
         struct aw_signals *signals;
         struct aw_task *watcher;
-        aw_time begin; /* of the session */
 
         bool on;     /* between begin and end */
         bool prints; /* standard output is this terminal, too */
@@ -66,7 +65,7 @@ log_above(enum aw_log_level level, const char *message)
 struct above *
 terminal_above(struct terminal *terminal)
 {
-        return terminal != NULL && terminal->on && terminal->prints ? &terminal->above : NULL;
+        return terminal == NULL ? NULL : &terminal->above;
 }
 
 /* Signals. */
@@ -163,12 +162,6 @@ watch_terminal(void *argument)
         return 0;
 }
 
-int
-terminal_ping(struct terminal *terminal, const char *text)
-{
-        return ping_send(&terminal->ping, terminal->session->ws, text);
-}
-
 const struct ws_observer *
 terminal_observer(struct terminal *terminal, const struct ws_observer *observer)
 {
@@ -185,12 +178,6 @@ bool
 terminal_is_on(const struct terminal *terminal)
 {
         return terminal->on;
-}
-
-aw_time
-terminal_age(const struct terminal *terminal)
-{
-        return aw_loop_now() - terminal->begin;
 }
 
 /* Reading. */
@@ -343,21 +330,6 @@ terminal_free(struct terminal *terminal)
         free(terminal);
 }
 
-/* How: "TLSv1.3" of "TLSv1.3, TLS_AES_256_GCM_SHA384, ...". */
-void
-terminal_greet(struct terminal *terminal)
-{
-        char description[256];
-
-        terminal->begin = aw_loop_now();
-        if (terminal->options->printing.quiet)
-                return;
-        ws_describe(terminal->session->ws, description, sizeof(description));
-        client_tell("connected to %s (%.*s). Ctrl-D closes, Ctrl-C quits.",
-                    connector_url(terminal->session->connector), (int)strcspn(description, ","),
-                    description);
-}
-
 static struct aw_signals *
 open_terminal_signals(void)
 {
@@ -377,6 +349,7 @@ terminal_begin(struct terminal *terminal, struct session *session)
         struct aw_stream_options bounds = {.limit = EDITOR_LINE_MAX};
 
         terminal->session = session;
+        session->ping = &terminal->ping;
         terminal->input = aw_stream_open(STDIN_FILENO, &bounds);
         terminal->signals = open_terminal_signals();
         if (terminal->input != NULL && terminal->signals != NULL)
@@ -386,11 +359,12 @@ terminal_begin(struct terminal *terminal, struct session *session)
                 return -1;
         }
         terminal->on = true;
+        terminal->above.output = terminal->prints;
         current = terminal;
         client_set_sink(say_above);
         aw_log_set_sink(log_above);
         if (session->ws != NULL)
-                terminal_greet(terminal);
+                session_greet(session);
         return 0;
 }
 
@@ -414,7 +388,7 @@ terminal_end(struct terminal *terminal, aw_time deadline)
                 await(screen_flush(terminal->screen, deadline));
         client_set_sink(NULL);
         aw_log_set_sink(NULL);
-        terminal->on = false;
+        terminal->on = terminal->above.output = false;
         current = NULL;
         if (terminal->watcher != NULL) {
                 aw_cancel(terminal->watcher);

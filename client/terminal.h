@@ -23,9 +23,6 @@ void terminal_free(struct terminal *terminal); /* NULL does nothing */
  */
 int terminal_begin(struct terminal *terminal, struct session *session);
 
-/* Tells where it is connected, and how. */
-void terminal_greet(struct terminal *terminal);
-
 /* Gives the terminal back, when what was printed is on it, or at the deadline. */
 async void terminal_end(struct terminal *terminal, aw_time deadline);
 
@@ -39,22 +36,13 @@ async int terminal_send(void *session);
 /* Tells how the server has closed. */
 void terminal_closed(struct terminal *terminal, const struct ws *ws);
 
-/*
- * Where to print what goes to standard output, if that is this terminal, too; or NULL. So is
- * terminal, perhaps.
- */
+/* Where to print what goes to standard output, if that is this terminal, too. NULL has none. */
 struct above *terminal_above(struct terminal *terminal);
-
-/* Sends a Ping. 0, or -1 with errno as ws_send_ping(). */
-int terminal_ping(struct terminal *terminal, const char *text);
 
 /* Prints whole lines above the one that is typed. */
 void terminal_tell(struct terminal *terminal, const char *text);
 
 /* Whether a session goes on there. */
 bool terminal_is_on(const struct terminal *terminal);
-
-/* Microseconds since the session is open. */
-aw_time terminal_age(const struct terminal *terminal);
 
 #endif

@@ -260,7 +260,8 @@ struct ws_connect_options {
         struct aw_tls_context *tls; /* for wss: from aw_tls_context_client() */
         /*
          * Further header fields, "Name: value". A Host replaces the URL's; those that the handshake
-         * itself sets are refused.
+         * itself sets are refused, and so are a second Host, Origin, Authorization or Cookie, and
+         * a Sec-WebSocket-Protocol that is no list of different tokens.
          */
         const char *const *headers;
         size_t header_count;

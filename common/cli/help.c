@@ -6,11 +6,6 @@
 
 #include "cli/private.h"
 
-/* The Makefile says which version this is. */
-#ifndef AW_VERSION
-#define AW_VERSION "unknown"
-#endif
-
 #define HELP_WIDTH   80
 #define SENTENCE_MAX 4096
 #define LABEL_MAX    26 /* a longer label has its line to itself */
@@ -81,6 +76,15 @@ has_more(const struct aw_opt_program *program)
         return option->name != NULL;
 }
 
+/* In the row of --help, so that the short help fits a screen beside two prompts. */
+static const char *
+help_of(const struct aw_opt_program *program, const struct aw_opt *option, bool all)
+{
+        if (!all && strcmp(option->name, "help") == 0 && has_more(program))
+                return "print this help and exit; --help all: of all options";
+        return option->help;
+}
+
 void
 aw_opt_help(const struct aw_opt_program *program, bool all, FILE *out)
 {
@@ -99,11 +103,9 @@ aw_opt_help(const struct aw_opt_program *program, bool all, FILE *out)
                         fprintf(out, "\n%s:\n", option->topic);
                 if (is_shown(option, all)) {
                         print_label(out, option, label_length(option), column);
-                        print_wrapped(out, option->help, column);
+                        print_wrapped(out, help_of(program, option, all), column);
                 }
         }
-        if (!all && has_more(program))
-                fprintf(out, "\n'%s --help all' tells of all options.\n", program->name);
         if (program->epilogue != NULL)
                 fprintf(out, "\n%s\n", program->epilogue);
 }
@@ -125,7 +127,7 @@ aw_opt_run_builtin(const struct aw_opt_program *program, const struct aw_opt *op
         if (option == &aw_opt_builtin[AW_OPT_HELP])
                 aw_opt_help(program, text != NULL && strcmp(text, "all") == 0, stdout);
         else if (option == &aw_opt_builtin[AW_OPT_VERSION])
-                printf("%s %s\n", program->name, AW_VERSION);
+                aw_opt_version(program, stdout);
         else
                 aw_opt_completion(program, text);
         return finish_output(program);

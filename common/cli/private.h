@@ -22,6 +22,9 @@ const char *aw_opt_nearest(const struct aw_opt_program *program, const char *wor
 /* completion.c: prints the script for a shell of the option's choice on standard output. */
 void aw_opt_completion(const struct aw_opt_program *program, const char *shell);
 
+/* version.c: prints the program's version, and those of the libraries that it runs with. */
+void aw_opt_version(const struct aw_opt_program *program, FILE *out);
+
 /*
  * help.c: does what a built-in option says, whose argument is a right one: AW_OPT_DONE or
  * AW_OPT_FAILED.

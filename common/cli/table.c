@@ -10,7 +10,7 @@ const struct aw_opt aw_opt_builtin[] = {
                          .help = "print this help and exit"},
         [AW_OPT_VERSION] = {.name = "version",
                             .kind = AW_OPT_FLAG,
-                            .help = "print the version and exit"},
+                            .help = "print the versions and exit"},
         [AW_OPT_COMPLETION] = {.name = "completion", .kind = AW_OPT_CHOICE, .argument = "bash|zsh"},
         [AW_OPT_BUILTINS] = {.name = NULL},
 };

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "await/log.h"
+#include "loop/library.h"
 #include "loop/private.h"
 #include "loop/socket.h"
 
@@ -177,4 +178,27 @@ aw_loop_destroy(struct aw_loop *loop)
         pthread_mutex_destroy(&loop->remote_lock);
         free(loop);
         aw_loop_current = NULL;
+}
+
+const char *
+aw_loop_library(void)
+{
+        return lws_get_library_version();
+}
+
+/* Whether a plug-in can be had is known when it was tried. */
+void
+aw_loop_list_backends(FILE *out)
+{
+        for (size_t i = 0; i < BACKENDS; i++) {
+                struct aw_loop_options options = {.backend = backends[i]->name};
+                struct aw_loop *loop = aw_loop_create(&options);
+
+                if (loop == NULL)
+                        continue;
+                aw_loop_destroy(loop);
+                fprintf(out, " %s", backends[i]->name);
+                if (backends[i]->library != NULL)
+                        backends[i]->library(out);
+        }
 }

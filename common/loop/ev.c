@@ -91,8 +91,15 @@ ev_state_close(struct aw_loop *loop)
         free(state);
 }
 
+static void
+ev_state_library(FILE *out)
+{
+        fprintf(out, " (libev/%d.%d)", ev_version_major(), ev_version_minor());
+}
+
 const struct aw_loop_backend aw_loop_ev = {
         .name = "ev",
+        .library = ev_state_library,
         .open = ev_state_open,
         .poll = ev_state_poll,
         .close = ev_state_close,

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -19,6 +20,9 @@ struct lws_context_creation_info;
 /* A way to poll. One static table each in ev.c, uv.c and poll.c. */
 struct aw_loop_backend {
         const char *name;
+
+        /* Writes which library it is, with its version; NULL: libwebsockets itself. */
+        void (*library)(FILE *out);
 
         /* Makes the foreign loop, if there is one, and enters it in info. 0, or -1 with errno. */
         int (*open)(struct aw_loop *loop, struct lws_context_creation_info *info, void **foreign);
@@ -65,8 +69,9 @@ struct aw_loop {
         struct lws_context *context;
         struct lws_vhost *vhost;
         void *foreign;
-        int sockets; /* the set of them, of which libwebsockets polls only this one */
-        bool busy;   /* several of them were ready when the set was looked at last */
+        int sockets;   /* the set of them, of which libwebsockets polls only this one */
+        int strangers; /* the set of strangers, which is in the other one */
+        bool busy;     /* several of them were ready when the set was looked at last */
 
         struct aw_handles ready;
         struct aw_handle *timers; /* root of the heap */

@@ -115,8 +115,15 @@ uv_state_close(struct aw_loop *loop)
                 free(state);
 }
 
+static void
+uv_state_library(FILE *out)
+{
+        fprintf(out, " (libuv/%s)", uv_version_string());
+}
+
 const struct aw_loop_backend aw_loop_uv = {
         .name = "uv",
+        .library = uv_state_library,
         .open = uv_state_open,
         .poll = uv_state_poll,
         .close = uv_state_close,

@@ -84,13 +84,15 @@ int aw_ports_adopt(struct aw_ports *ports, const struct aw_url *url, const int *
  */
 int aw_ports_release(struct aw_ports *ports, int descriptors[AW_PORTS_MAX]);
 
+/* Stops listening: the addresses are free when it returns. */
+void aw_ports_close(struct aw_ports *ports);
+
+/* accept.c */
+
 /* Ends a connection that was accepted, and tells it `busy` as far as that can be sent at once. */
 void aw_ports_turn_away(const struct aw_ports *ports, int fd);
 
 /* Stops and resumes accepting; connections wait in the kernel meanwhile. */
 void aw_ports_pause(struct aw_ports *ports, bool pause);
-
-/* Stops listening: the addresses are free when it returns. */
-void aw_ports_close(struct aw_ports *ports);
 
 #endif

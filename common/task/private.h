@@ -34,6 +34,10 @@ struct aw_tasks {
         struct aw_task *first, *last;
 };
 
+/* The mark of a task, and of one that is no more: two words that nothing else in its place has. */
+#define AW_TASK_MARK(task)  (~(uintptr_t)(task))
+#define AW_TASK_FREED(task) (AW_TASK_MARK(task) ^ 2)
+
 /* What C++ knows of the exceptions in flight, by its ABI. */
 struct aw_exceptions {
         void *caught;
@@ -45,6 +49,8 @@ struct aw_exceptions {
  * is woken when that is enough.
  */
 struct aw_watcher {
+        /* Set by aw_watcher_watch(): a task that is watched has ended; wakes whoever waits. */
+        void (*ended)(struct aw_watcher *watcher, const struct aw_task *task);
         struct aw_waiters waiters;
         size_t count, done;
         int when;                     /* an enum aw_wait_when, or AW_WATCH_FIRST_ERROR */
@@ -118,8 +124,16 @@ struct aw_scheduler {
 };
 extern _Thread_local struct aw_scheduler aw_scheduler;
 
+_Noreturn void aw_task_missing(void);
+
 /* The task that runs; aborts if there is none. */
-struct aw_task *aw_task_need(void);
+static inline struct aw_task *
+aw_task_need(void)
+{
+        if (aw_scheduler.current == NULL)
+                aw_task_missing();
+        return aw_scheduler.current;
+}
 
 /* Runs the task (the argument) until it waits or ends. On the loop's stack. */
 void aw_task_step(void *task);
@@ -162,11 +176,10 @@ int aw_task_wait_done(struct aw_task *task, aw_time deadline);
 
 /*
  * The watcher is told when the task ends; a task has one owner, so a second one is misuse.
- * watch: from now on. count: this task has ended. ended: the same, and wakes whoever waits.
+ * watch: from now on. count: this task has ended.
  */
 void aw_watcher_watch(struct aw_watcher *watcher, struct aw_task *task);
 void aw_watcher_count(struct aw_watcher *watcher, const struct aw_task *task);
-void aw_watcher_ended(struct aw_watcher *watcher, const struct aw_task *task);
 bool aw_watcher_enough(const struct aw_watcher *watcher);
 void aw_watcher_check_none(const struct aw_task *task);
 

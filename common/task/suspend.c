@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The task that runs, waiting, and what ends it: the one place where a task is suspended. */
+/* Waiting, and what ends it: the one place where a task is suspended. */
 #include <errno.h>
 
 #include "await/log.h"
@@ -8,8 +8,6 @@
 #include "loop/turn.h"
 #include "task/private.h"
 
-_Thread_local struct aw_scheduler aw_scheduler;
-
 /*
  * Where await() notes its site when no task runs: such an await aborts, but only once it has to
  * wait.
@@ -17,21 +15,6 @@ _Thread_local struct aw_scheduler aw_scheduler;
 static struct aw_await nowhere;
 static _Thread_local struct aw_await no_task;
 _Thread_local struct aw_await *aw_await_here = &nowhere;
-
-struct aw_task *
-aw_task_current(void)
-{
-        return aw_scheduler.current;
-}
-
-struct aw_task *
-aw_task_need(void)
-{
-        if (aw_scheduler.current == NULL)
-                aw_log_abort("await outside a task: only a function that aw_run() or aw_spawn() "
-                             "runs may wait");
-        return aw_scheduler.current;
-}
 
 /* Its owner may free it in ended(). */
 static void
@@ -45,7 +28,7 @@ task_ended(struct aw_task *task)
         if (task == aw_scheduler.main || aw_scheduler.count == 0)
                 aw_loop_wake(aw_loop_need());
         if (task->watcher != NULL)
-                aw_watcher_ended(task->watcher, task);
+                task->watcher->ended(task->watcher, task);
         if (task->ended != NULL)
                 task->ended(task);
 }

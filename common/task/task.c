@@ -13,26 +13,6 @@
 /* What -1 without errno counts as. */
 #define NO_ERRNO EIO
 
-/* The mark of a task, and of one that is no more: two words that nothing else in its place has. */
-#define MARK(task)  (~(uintptr_t)(task))
-#define FREED(task) (MARK(task) ^ 2)
-
-const char *
-aw_task_site(const struct aw_task *task)
-{
-        return task->here.site == NULL ? "a call without await()" : task->here.site;
-}
-
-void
-aw_task_abort(const struct aw_task *task, const char *did, const char *what, const char *cure)
-{
-        bool awaited = task->here.site != NULL;
-
-        aw_log_abort("task '%s' %s%s%s%s%s", task->name, did, what,
-                     awaited ? ", its last await was at " : "", awaited ? task->here.site : "",
-                     cure);
-}
-
 const char *
 aw_task_error_text(const struct aw_task *task)
 {
@@ -53,40 +33,8 @@ aw_task_free(struct aw_task *task)
         struct aw_coro *coro = task->coro;
 
         aw_task_tree_remove(task);
-        task->mark = FREED(task);
+        task->mark = AW_TASK_FREED(task);
         aw_coro_destroy(coro);
-}
-
-static __attribute__((noreturn)) void
-abort_freed(const char *name)
-{
-        const struct aw_task *self = aw_scheduler.current;
-
-        aw_log_abort("%s%s%s was joined or detached before, and is used again, by %s%s%s%s",
-                     name == NULL ? "a task" : "task '", name == NULL ? "" : name,
-                     name == NULL ? "" : "'", self == NULL ? "a callback" : "task '",
-                     self == NULL ? "" : self->name, self == NULL ? "" : "' at ",
-                     self == NULL ? "" : aw_task_site(self));
-}
-
-/*
- * To AddressSanitizer it is freed memory: nothing that it watches may look at it. Who has been there
- * since may have written over all of it, or the kernel has it back.
- */
-__attribute__((no_sanitize("address"))) void
-aw_task_check_freed(const struct aw_task *task)
-{
-        const volatile char *name;
-        char copy[AW_TASK_NAME_SIZE] = "";
-
-        if (task == NULL || task->mark == MARK(task))
-                return;
-        if (task->mark != FREED(task))
-                abort_freed(NULL);
-        name = task->name;
-        for (size_t i = 0; i < sizeof(copy) - 1 && name[i] != '\0'; i++)
-                copy[i] = name[i];
-        abort_freed(copy);
 }
 
 /*
@@ -130,7 +78,7 @@ aw_task_spawn(const char *name, aw_task_function *function, void *argument,
         task = aw_coro_reserved(coro);
         task->ready.state = 0;
         task->coro = coro;
-        task->mark = MARK(task);
+        task->mark = AW_TASK_MARK(task);
         task->function = function;
         task->argument = argument;
         task->ended = ended;

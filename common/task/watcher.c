@@ -29,8 +29,8 @@ aw_watcher_count(struct aw_watcher *watcher, const struct aw_task *task)
         }
 }
 
-void
-aw_watcher_ended(struct aw_watcher *watcher, const struct aw_task *task)
+static void
+watcher_ended(struct aw_watcher *watcher, const struct aw_task *task)
 {
         aw_watcher_count(watcher, task);
         if (aw_watcher_enough(watcher))
@@ -54,5 +54,6 @@ aw_watcher_watch(struct aw_watcher *watcher, struct aw_task *task)
         if (task->ended != NULL)
                 aw_log_abort("task '%s' is detached or belongs to a group: it cannot be waited for",
                              task->name);
+        watcher->ended = watcher_ended;
         task->watcher = watcher;
 }

@@ -30,7 +30,7 @@ ws_input_forget(struct ws *ws)
 /* Messages. */
 
 /* The inbox now owns it. */
-static void
+static inline void
 deliver(struct ws *ws, struct ws_buffer *message)
 {
         ws_watch_message(ws, message);

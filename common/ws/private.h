@@ -88,6 +88,7 @@ struct ws_out {
         uint64_t ping_sent, ping_answered;
         size_t messages;       /* in the outbox: messages, and parts of one */
         uint64_t messages_end; /* what was written to the transport with the last one of them */
+        bool asked;            /* the transport will say that it is writable */
         uint8_t held;          /* messages are not queued as they come: see above */
         bool compressed_parts; /* the message in parts is compressed */
         uint8_t type;          /* of what was sent last: messages or parts */
@@ -277,6 +278,9 @@ ws_output_queue(struct ws *ws, struct ws_buffer *buffer)
         else if (buffer->opcode == WS_OP_PING)
                 ws->out.pings += ws_buffer_cost(buffer);
         ws_queue_put(&ws->out.outbox, buffer);
+        if (ws->out.asked)
+                return;
+        ws->out.asked = true;
         aw_transport_want_write(ws->transport);
 }
 
@@ -403,5 +407,8 @@ const char *ws_handshake_fault(const struct aw_http_head *response, const char *
 
 /* What is wrong with a client's further field, as the end of a sentence, or NULL. */
 const char *ws_handshake_field_problem(const char *field);
+
+/* The same for the one at `which` beside those before it: some may be there only once. */
+const char *ws_handshake_field_repeated(const char *const *fields, size_t which);
 
 #endif

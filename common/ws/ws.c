@@ -225,16 +225,16 @@ send_message(struct ws *ws, const struct ws_message *message, aw_time deadline)
                 errno = EINVAL;
                 return -1;
         }
-        while (ws_output_open(ws) &&
-               (ws->out.held != 0 || ws->out.outbox.bytes > ws_queue_high(ws))) {
+        while (!ws_output_open(ws) || ws->out.held != 0 ||
+               ws->out.outbox.bytes > ws_queue_high(ws)) {
+                if (!ws_output_open(ws)) {
+                        errno = EPIPE;
+                        return -1;
+                }
                 if (ws->out.held == WS_HELD_DEFLATE && ws->out.outbox.bytes <= ws_queue_high(ws))
                         return send_compressed(ws, message, deadline);
                 if (wait_for_room(ws, deadline) == -1)
                         return -1;
-        }
-        if (!ws_output_open(ws)) {
-                errno = EPIPE;
-                return -1;
         }
         buffer = buffer_of(ws, message);
         if (buffer == NULL)

@@ -296,7 +296,7 @@ def _():
         for option in ("--listen URL", "--cert FILE", "--key FILE", "--max-message SIZE", "--loop",
                        "--log-level", "--slow-task", "--help", "--version"):
             match(option, done.out.decode())
-    match(r"^wsechod \d+\.\d+\.\d+\n$", wsechod("--version").expect(0).out.decode())
+    match(r"^wsechod \d+\.\d+\.\d+\n", wsechod("--version").expect(0).out.decode())
 
 
 @test("--help to a full disk or a closed pipe has status 1, with one sentence")

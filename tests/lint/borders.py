@@ -50,14 +50,14 @@ OTHERS = {"server": "await base cli ws behave", "client": "await base cli",
 FOREIGN = [
     ("libwebsockets.h", "common/loop/*.c tests/bench/* tests/interop/*"),
     ("openssl/*", "common/tls/* common/ws/* server/behave/digest.c server/auth*.c "
-     "server/passwords.c tests/*"),
+     "server/passwords.c common/cli/version.c tests/*"),
     ("ev.h", "common/loop/ev.c"),
     ("uv.h", "common/loop/uv.c server/limit.c server/options.c"),
-    ("zlib.h", "common/ws/codec.c tests/*"),
+    ("zlib.h", "common/ws/codec.c common/cli/version.c tests/*"),
     ("crypt.h", "server/passwords.*"),
     ("jansson.h", "client/* server/* tests/fuzz/*"),
     ("histedit.h", "client/editor.c client/history.* client/keys.*"),
-    ("idn2.h", "common/net/idna.c"),
+    ("idn2.h", "common/net/idna.c common/cli/version.c"),
     ("cmocka.h", "tests/unit/*"),
 ]
 

@@ -33,7 +33,7 @@ help_describes_every_option(void **state)
                 "      --loop auto|ev|uv|poll\n"
                 "                           what waits for events (default: auto)\n"
                 "  -h, --help               print this help and exit\n"
-                "      --version            print the version and exit\n"
+                "      --version            print the versions and exit\n"
                 "\n"
                 "Examples:\n"
                 "  test -k wss://localhost\n";
@@ -68,16 +68,16 @@ all_options_are_shown_by_topic(void **state)
         (void)state;
         assert_string_equal(r.out, "usage: test [options]\n\nTests.\n\noptions:\n"
                                    "  -o, --often    an option\n"
-                                   "  -h, --help     print this help and exit\n"
-                                   "      --version  print the version and exit\n"
-                                   "\n'test --help all' tells of all options.\n");
+                                   "  -h, --help     print this help and exit; --help all: of "
+                                   "all options\n"
+                                   "      --version  print the versions and exit\n");
         r = run(&of_topics, (char *[]){"test", "-h", "all", NULL});
         assert_int_equal(r.status, AW_OPT_DONE);
         assert_string_equal(r.out, "usage: test [options]\n\nTests.\n"
                                    "\nFirst:\n  -o, --often    an option\n"
                                    "\nSecond:\n      --seldom   another\n"
                                    "\nOther:\n  -h, --help     print this help and exit\n"
-                                   "      --version  print the version and exit\n");
+                                   "      --version  print the versions and exit\n");
 }
 
 static void
@@ -87,9 +87,8 @@ version_prints_name_and_version(void **state)
 
         (void)state;
         assert_int_equal(r.status, AW_OPT_DONE);
-        assert_memory_equal(r.out, "test ", 5);
-        assert_true(strlen(r.out) > 6);
-        assert_ptr_equal(strchr(r.out, '\n'), r.out + strlen(r.out) - 1);
+        assert_ptr_equal(strstr(r.out, "test " AW_VERSION "\nlibwebsockets/"), r.out);
+        assert_non_null(strstr(r.out, "\nloops: "));
         assert_string_equal(r.err, "");
 }
 

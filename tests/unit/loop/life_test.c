@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include <ctype.h>
 #include <sys/eventfd.h>
 
+#include "loop/library.h"
 #include "unit/loop/loop_test.h"
 
 /* Creating and destroying. */
@@ -76,6 +78,38 @@ each_back_end_can_be_chosen_by_option_and_by_policy(void **state)
         loop = aw_loop_create(NULL);
         assert_string_equal(aw_loop_backend(loop), "ev");
         aw_loop_destroy(loop);
+}
+
+static const char *
+listed(void)
+{
+        static char text[128];
+        FILE *out = fmemopen(text, sizeof(text), "w");
+
+        text[0] = '\0';
+        assert_non_null(out);
+        aw_loop_list_backends(out);
+        assert_int_equal(fclose(out), 0);
+        return text;
+}
+
+/* Each is tried, and while a loop runs here none can be made. */
+static void
+back_ends_are_listed_if_they_can_be_had(void **state)
+{
+        const char *text = listed();
+        struct aw_loop *loop;
+
+        (void)state;
+        assert_ptr_equal(strstr(text, " ev (libev/"), text);
+        assert_non_null(strstr(text, ") uv (libuv/"));
+        assert_string_equal(strrchr(text, ')'), ") poll");
+        assert_null(aw_loop_get());
+        loop = test_loop();
+        assert_string_equal(listed(), "");
+        assert_ptr_equal(aw_loop_get(), loop);
+        aw_loop_destroy(loop);
+        assert_true(isdigit((unsigned char)aw_loop_library()[0]));
 }
 
 static void
@@ -225,6 +259,7 @@ main(void)
                 with_loop(a_thread_has_one_loop),
                 cmocka_unit_test(an_unknown_back_end_is_refused),
                 cmocka_unit_test(each_back_end_can_be_chosen_by_option_and_by_policy),
+                cmocka_unit_test(back_ends_are_listed_if_they_can_be_had),
                 with_loop(these_tests_run_on_the_back_end_they_are_told),
                 with_loop(the_limit_of_open_files_is_raised),
                 cmocka_unit_test(a_slow_callback_is_reported),

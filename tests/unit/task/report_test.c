@@ -317,7 +317,8 @@ a_slow_task_may_not_have_awaited_yet(void **state)
         (void)state;
         test_begin();
         expect_int(aw_run(&options, begin_with_work, NULL), 0);
-        expect_in(test_log_find("Executing"), "Executing <Task 'main', no await yet> took ");
+        expect_in(test_log_find("Executing"),
+                  "warning: Executing <Task 'main', no await yet> took ");
         test_end();
 }
 
