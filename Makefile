@@ -93,7 +93,7 @@ flavour.debug := -fno-omit-frame-pointer
 flavour.asan := $(sanitize) -fsanitize=address,undefined
 flavour.tsan := $(sanitize) -fsanitize=thread
 flavour.fuzz := $(sanitize) -fsanitize=address,undefined,fuzzer-no-link
-flavour.coverage := --coverage -fprofile-update=atomic
+flavour.coverage := --coverage -fprofile-update=atomic -include tests/lint/coverage.h
 $(if $(flavour.$(FLAVOUR)),,$(error FLAVOUR is release, debug, clang, asan, tsan, fuzz or coverage))
 
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
@@ -450,10 +450,19 @@ zsh_completions := share/zsh/site-functions
 names = $(shell sed -n 's/^\.Nm \([aw][ws]_[a-z_]*\).*/\1/p' $(1))
 man = share/man/man$(1)
 pages = $(filter %.$(1),$(MAN))
+# What operators begin with: units, which start the installed program, and examples.
+units := lib/systemd/system
+deploy := $(addprefix server/deploy/,wsechod.service wsechod.socket)
+examples_to := share/doc/wsechod/examples
+examples_of_use := $(addprefix server/deploy/,wsechod.conf haproxy.cfg nginx.conf kubernetes.yaml prometheus.yml \
+	grafana.json grafana.yaml)
+# A path as a word of a unit, and a text as sed puts it in.
+unit_word = $(subst $(space),\s,$(subst $$,$$$$,$(subst %,%%,$(subst ",\",$(subst ',\',$(subst \,\\,$(1)))))))
+replacement = $(subst |,\|,$(subst &,\&,$(subst \,\\,$(1))))
 
 install: all ## install into PREFIX (/usr/local), below DESTDIR
 	install -d $(foreach d,bin lib/pkgconfig include/await share/await $(foreach n,1 3 8,$(call man,$n)) \
-		$(bash_completions) $(zsh_completions),\
+		$(bash_completions) $(zsh_completions) $(units) $(examples_to),\
 		$(call to,$d))
 	install $(programs) $(call to,bin)
 	install -m 644 $(library:%.so=%.so.$(SOVERSION)) $(call to,lib)
@@ -476,6 +485,11 @@ install: all ## install into PREFIX (/usr/local), below DESTDIR
 		install -m 644 $(BUILD)/$(name).bash $(call to,$(bash_completions)/$(name)) && \
 		install -m 644 $(BUILD)/_$(name) $(call to,$(zsh_completions)) &&) :
 	$(foreach n,1 3 8,install -m 644 $(call pages,$n) $(call to,$(call man,$n)) &&) :
+	@$(foreach unit,$(notdir $(deploy)),\
+		sed s$(call quote,|/usr/local/bin/|$(call replacement,$(call unit_word,$(PREFIX)/bin/))|) \
+			server/deploy/$(unit) >$(BUILD)/$(unit) &&) :
+	install -m 644 $(addprefix $(BUILD)/,$(notdir $(deploy))) $(call to,$(units))
+	install -m 644 $(examples_of_use) $(call to,$(examples_to))
 	@$(foreach page,$(call pages,3),$(foreach name,$(call names,$(page)),\
 		ln -sf $(notdir $(page)) $(call to,$(call man,3)/$(name).3) &&)) :
 	@$(if $(DESTDIR),,$(tell_linker))
@@ -493,7 +507,8 @@ endef
 uninstall: ## remove what install installed
 	rm -f $(foreach f,bin/wsechod bin/wsecho bin/wsbench lib/pkgconfig/await.pc \
 		$(addprefix lib/libawait.,a so so.$(SOVERSION)),$(call to,$f))
-	rm -rf $(call to,include/await) $(call to,share/await)
+	rm -rf $(call to,include/await) $(call to,share/await) $(call to,share/doc/wsechod)
+	rm -f $(foreach unit,$(notdir $(deploy)),$(call to,$(units)/$(unit)))
 	rm -f $(call to,include/await.h)
 	rm -f $(foreach name,$(notdir $(programs)),$(call to,$(bash_completions)/$(name)) \
 		$(call to,$(zsh_completions)/_$(name)))

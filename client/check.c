@@ -173,6 +173,19 @@ is_dev_null(int fd)
                S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
 }
 
+/* How often the messages of the command line are standard input: it can be read once. */
+static size_t
+count_readings(const struct sending_options *sending)
+{
+        size_t count = 0;
+
+        for (size_t i = 0; i < sending->parts.count; i++)
+                if (strcmp(sending->parts.items[i],
+                           sending->parts.letters[i] == 'f' ? "-" : "@-") == 0)
+                        count++;
+        return count > 0 && sending->repeat > 1 ? 2 : count;
+}
+
 static bool
 check_formats(const struct client_options *options)
 {
@@ -186,9 +199,26 @@ check_formats(const struct client_options *options)
         else if (sending->echo && options->connection.reconnect > 0)
                 aw_opt_usage_error(&options_program,
                                    "'--echo' and '--reconnect' exclude each other");
+        else if (count_readings(sending) > 1)
+                aw_opt_usage_error(
+                        &options_program,
+                        "standard input can be sent as a message once: put it in a file");
         else
                 return true;
         return false;
+}
+
+/* Their values are nobody's business. */
+static bool
+check_cookies(const struct aw_opt_strings *cookies)
+{
+        for (size_t i = 0; i < cookies->count; i++)
+                if (strchr(cookies->items[i], '=') == NULL) {
+                        aw_opt_usage_error(&options_program,
+                                           "option '--cookie' must be NAME=VALUE: there is no '='");
+                        return false;
+                }
+        return true;
 }
 
 static bool
@@ -250,7 +280,8 @@ options_check(struct client_options *options, char **operands, int count)
         options->sending.messages = operands + !named;
         options->sending.count = count - !named;
         settle_options(options);
-        return check_formats(options) && check_compress(&options->handshake) &&
+        return check_formats(options) && check_cookies(&options->handshake.cookies) &&
+               check_compress(&options->handshake) &&
                check_pattern("expect", ending->expect, &ending->expected, &ending->has_expected) &&
                check_pattern("reject", ending->reject, &ending->rejected, &ending->has_rejected) &&
                check_wait(ending,

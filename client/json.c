@@ -8,6 +8,7 @@
 
 #include "await/ws.h"
 #include "base/text.h"
+#include "base/utf8.h"
 
 json_t *
 json_event(const char *name)
@@ -46,12 +47,37 @@ json_add_data(json_t *event, const uint8_t *data, size_t length, bool text)
         free(base64);
 }
 
+/* What is not UTF-8 was ISO 8859-1 once, in HTTP's fields at least; so nothing is lost. */
+static json_t *
+text_of_bytes(const uint8_t *bytes, size_t length)
+{
+        char *text = malloc(2 * length + 1), *to = text;
+        json_t *string;
+        size_t size;
+
+        if (text == NULL)
+                return NULL;
+        for (size_t i = 0; i < length; i += size) {
+                size = aw_utf8_character(bytes + i, length - i);
+                if (size > 0) {
+                        to = mempcpy(to, bytes + i, size);
+                } else {
+                        *to++ = (char)(0xc0 | bytes[i] >> 6);
+                        *to++ = (char)(0x80 | (bytes[i] & 0x3f));
+                        size = 1;
+                }
+        }
+        string = json_stringn(text, (size_t)(to - text));
+        free(text);
+        return string;
+}
+
 json_t *
 json_any_text(const char *text, size_t length)
 {
         json_t *string = json_stringn(text, length);
 
-        return string != NULL ? string : json_string("");
+        return string != NULL ? string : text_of_bytes((const uint8_t *)text, length);
 }
 
 void
@@ -105,19 +131,51 @@ json_add_tls(json_t *event, const char *secure)
         json_object_set_new(event, "tls", tls);
 }
 
+/* A character of three bytes at most; all that steer a terminal are. */
+static unsigned
+code_point(const uint8_t *s, size_t length)
+{
+        if (length == 1)
+                return s[0];
+        if (length == 2)
+                return (s[0] & 0x1fU) << 6 | (s[1] & 0x3fU);
+        return (s[0] & 0xfU) << 12 | (s[1] & 0x3fU) << 6 | (s[2] & 0x3fU);
+}
+
+/*
+ * Copies JSON, which is UTF-8, with \uXXXX for what a terminal would obey: that is the same value, and
+ * may stand in strings only. Without `out` it only counts; the bytes, in both cases.
+ */
+static size_t
+write_harmless(const char *text, char *out)
+{
+        const uint8_t *s = (const uint8_t *)text;
+        size_t length, written = 0;
+
+        for (; *s != '\0'; s += length) {
+                length = *s < 0x80 ? 1 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : 4;
+                if (!aw_text_steers(s, length)) {
+                        if (out != NULL)
+                                memcpy(out + written, s, length);
+                        written += length;
+                } else {
+                        if (out != NULL)
+                                sprintf(out + written, "\\u%04x", code_point(s, length));
+                        written += strlen("\\u0000");
+                }
+        }
+        return written;
+}
+
 char *
 json_line(json_t *event)
 {
-        char *text = json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(6)), *line = NULL;
-        size_t length = text == NULL ? 0 : strlen(text);
+        char *text = json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(6));
+        char *line = text == NULL ? NULL : malloc(write_harmless(text, NULL) + 2);
 
         json_decref(event);
-        if (text != NULL)
-                line = realloc(text, length + 2);
-        if (line == NULL) {
-                free(text);
-                return NULL;
-        }
-        memcpy(line + length, "\n", 2);
+        if (line != NULL)
+                memcpy(line + write_harmless(text, line), "\n", 2);
+        free(text);
         return line;
 }

@@ -13,7 +13,7 @@ struct ws_message;
 /* {"event": name, "time": now} */
 json_t *json_event(const char *name);
 
-/* A string: text of the network, which need not be UTF-8; "" then. */
+/* A string: text of the network; bytes that are not UTF-8 are taken for ISO 8859-1. */
 json_t *json_any_text(const char *text, size_t length);
 
 /* Adds what a message or the payload of a control frame is: "data", or "base64". */
@@ -25,7 +25,10 @@ void json_add_head(json_t *event, const char *head);
 /* Adds "tls": of the text of WS_STEP_SECURE, or NULL. */
 void json_add_tls(json_t *event, const char *secure);
 
-/* The line, with its end; frees the event. For free(); NULL: no memory. */
+/*
+ * The line, with its end; frees the event. What a terminal would obey is written as \uXXXX. For free();
+ * NULL: no memory.
+ */
 char *json_line(json_t *event);
 
 #endif

@@ -206,6 +206,12 @@ see_frame(void *argument, const struct ws_frame *frame)
 
 /* The report. */
 
+static json_t *
+text_of(const char *text)
+{
+        return json_any_text(text, strlen(text));
+}
+
 struct report *
 report_create(const struct client_options *options)
 {
@@ -307,7 +313,7 @@ report_reconnect(struct report *report, struct printer *printer, const char *why
                 return;
         event = json_event("reconnect");
         json_object_set_new(event, "wait", json_real((double)pause / AW_SECOND));
-        json_object_set_new(event, "reason", json_any_text(why, strlen(why)));
+        json_object_set_new(event, "reason", text_of(why));
         await(print_json(report, printer, json_line(event)));
 }
 
@@ -440,11 +446,11 @@ report_error(struct report *report, struct printer *printer, enum client_status 
         if (status == CLIENT_CONNECTION && report->ms[TIME_NAME] < 0)
                 stage = "name";
         json_object_set_new(event, "stage", json_string(stage));
-        json_object_set_new(event, "text", json_string(client_last_said()));
+        json_object_set_new(event, "text", text_of(client_last_said()));
         if (status == CLIENT_HANDSHAKE && report->response != NULL)
                 json_add_head(event, report->response);
         if (status == CLIENT_HANDSHAKE && report->body != NULL)
-                json_object_set_new(event, "body", json_string(report->body));
+                json_object_set_new(event, "body", text_of(report->body));
         await(print_json(report, printer, json_line(event)));
 }
 

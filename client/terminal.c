@@ -330,7 +330,6 @@ terminal_free(struct terminal *terminal)
         free(terminal);
 }
 
-/* How: "TLSv1.3" of "TLSv1.3, TLS_AES_256_GCM_SHA384, ...". */
 static struct aw_signals *
 open_terminal_signals(void)
 {

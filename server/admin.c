@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,10 +8,8 @@
 #include "admin.h"
 
 #include "await/log.h"
-#include "await/watch.h"
 #include "base/say.h"
 #include "metrics.h"
-#include "observe.h"
 
 #define SCHEME "http://"
 
@@ -36,61 +33,6 @@ write_tasks(FILE *out, const struct admin *admin, struct ws_answer *answer)
         aw_task_dump(out);
 }
 
-static const char *
-state_of(const struct ws_info *info)
-{
-        if (info->opened == 0)
-                return "handshake";
-        return info->ended_by == WS_SIDE_NONE ? "open" : "closing";
-}
-
-/* The connections that are listed, and how many are not. */
-struct listing {
-        json_t *list;
-        size_t left_out;
-};
-
-static bool
-list_connection(const struct ws *ws, void *argument)
-{
-        struct listing *listing = argument;
-        struct ws_info info;
-        json_t *object;
-
-        if (json_array_size(listing->list) >= ADMIN_CONNECTIONS_MAX) {
-                listing->left_out++;
-                return true;
-        }
-        ws_info(ws, &info);
-        object = observe_describe(&info);
-        if (object == NULL)
-                return true;
-        observe_set_text(object, "state", state_of(&info), 16);
-        json_object_set_new(object, "unread", json_integer((json_int_t)info.unread));
-        json_object_set_new(object, "queued", json_integer((json_int_t)info.queued));
-        observe_set_text(object, "awaits", info.awaits, 200);
-        json_array_append_new(listing->list, object);
-        return true;
-}
-
-static void
-write_connections(FILE *out, const struct admin *admin, struct ws_answer *answer)
-{
-        struct listing listing = {.list = json_array()};
-        json_t *whole;
-        size_t i;
-
-        for (i = 0; i < *admin->count; i++)
-                ws_listener_each(admin->listeners[i], list_connection, &listing);
-        whole = json_pack("{sIsIsosI}", "worker", (json_int_t)admin->worker, "workers",
-                          (json_int_t)admin->blocks, "connections", listing.list, "left_out",
-                          (json_int_t)listing.left_out);
-        json_dumpf(whole, out, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
-        json_decref(whole);
-        fputc('\n', out);
-        answer->content_type = "application/json";
-}
-
 static void
 write_health(FILE *out, const struct admin *admin, struct ws_answer *answer)
 {
@@ -108,6 +50,7 @@ write_readiness(FILE *out, const struct admin *admin, struct ws_answer *answer)
 
 static page_function write_list;
 
+/* One without a function asks the other workers first: see answer_connections(). */
 static const struct {
         const char *path, *help;
         page_function *write;
@@ -115,7 +58,7 @@ static const struct {
         {"/", "this list", write_list},
         {"/metrics", "figures for Prometheus", write_metrics},
         {"/tasks", "the tree of tasks, and what each one awaits", write_tasks},
-        {"/connections", "the connections, as JSON", write_connections},
+        {"/connections", "the connections of all workers, as JSON", NULL},
         {"/-/healthz", "ok", write_health},
         {"/-/readyz", "ready, or with 503 draining", write_readiness},
 };
@@ -140,28 +83,60 @@ answer_done(struct ws_answer *answer)
         free(answer->data);
 }
 
-static void
-answer_admin_page(page_function *write, const struct admin *admin, struct ws_answer *answer)
-{
-        char *text = NULL;
-        size_t length = 0;
-        FILE *out = open_memstream(&text, &length);
+/* A page in memory. */
+struct text {
+        FILE *out; /* NULL: no memory */
+        char *data;
+        size_t length;
+};
 
-        *answer = (struct ws_answer){.status = 200};
-        if (out != NULL) {
-                write(out, admin, answer);
-                if (fclose(out) != 0) {
-                        free(text);
-                        text = NULL;
-                }
-        }
-        if (text == NULL) {
+static void
+text_begin(struct text *text)
+{
+        *text = (struct text){.data = NULL};
+        text->out = open_memstream(&text->data, &text->length);
+}
+
+/* *answer now owns the text, if it is good. */
+static void
+text_end(struct text *text, bool good, struct ws_answer *answer)
+{
+        good = text->out != NULL && fclose(text->out) == 0 && good;
+        if (!good) {
+                free(text->data);
                 *answer = (struct ws_answer){.status = 500, .body = "500: out of memory\n"};
                 return;
         }
-        answer->body = answer->data = text;
-        answer->length = length;
+        answer->body = answer->data = text->data;
+        answer->length = text->length;
         answer->done = answer_done;
+}
+
+static void
+answer_admin_page(page_function *write, const struct admin *admin, struct ws_answer *answer)
+{
+        struct text text;
+
+        *answer = (struct ws_answer){.status = 200};
+        text_begin(&text);
+        if (text.out != NULL)
+                write(text.out, admin, answer);
+        text_end(&text, true, answer);
+}
+
+static async void
+answer_connections(const struct ws_request *request, struct ws_answer *answer, void *argument)
+{
+        struct admin *admin = argument;
+        struct text text;
+        int result = -1;
+
+        (void)request;
+        *answer = (struct ws_answer){.status = 200, .content_type = "application/json"};
+        text_begin(&text);
+        if (text.out != NULL)
+                result = await(listing_write(&admin->listing, text.out));
+        text_end(&text, result == 0, answer);
 }
 
 static void
@@ -181,6 +156,8 @@ admin_answer(const struct ws_request *request, struct ws_answer *answer, void *a
                 *answer = (struct ws_answer){
                         .status = 400,
                         .body = "400 Bad Request: WebSockets are served at --listen, not here\n"};
+        else if (i < PAGES && pages[i].write == NULL)
+                answer->later = answer_connections;
         else if (i < PAGES)
                 answer_admin_page(pages[i].write, argument, answer);
         else
@@ -268,6 +245,7 @@ admin_open(struct admin *admin, const char *url)
                 await(admin_close(admin));
                 return 1;
         }
+        listing_open(&admin->listing);
         if (!admin->silent)
                 say_where(admin->listener);
         return 0;
@@ -280,8 +258,14 @@ admin_close(struct admin *admin)
                 aw_cancel(admin->watching);
                 await(aw_join(admin->watching));
         }
+        listing_close(&admin->listing);
         metrics_sample();
         metrics_set_listeners(NULL, NULL);
+        if (admin->listener != NULL) {
+                ws_listener_drain(admin->listener);
+                while (await(ws_listener_wait(admin->listener, AW_NEVER)) == -1)
+                        continue;
+        }
         ws_listener_close(admin->listener);
         admin->watching = NULL;
         admin->listener = NULL;

@@ -11,9 +11,7 @@
 
 #include "await/task.h"
 #include "await/ws.h"
-
-/* /connections lists so many. */
-#define ADMIN_CONNECTIONS_MAX 1000
+#include "listing.h"
 
 /* The caller's; the members up to the listener are set by it, and stay as long as it is open. */
 struct admin {
@@ -22,7 +20,7 @@ struct admin {
         const bool *draining;
         const struct metrics *metrics; /* one block behind the other */
         size_t blocks;
-        unsigned worker;        /* which one of so many this is */
+        struct listing listing; /* for /connections */
         const int *descriptors; /* sockets that listen already */
         size_t descriptor_count;
         bool silent; /* somebody else has said where it is */

@@ -144,6 +144,7 @@ inherit_entry(struct inherited *inherited, const char *line, int given)
         unsigned slot = 0;
         bool ready = sscanf(line, "ready %d", &fd) == 1;
         bool pidfile = sscanf(line, "pidfile %d", &fd) == 1;
+        bool tickets = sscanf(line, "tickets %d", &fd) == 1;
         bool socket = sscanf(line, "socket %d %u %d %n", &fd, &slot, &kind, &at) == 3 && at > 0 &&
                       slot < SLOTS_MAX;
 
@@ -152,6 +153,8 @@ inherit_entry(struct inherited *inherited, const char *line, int given)
                 inherited->ready = fd;
         else if (pidfile)
                 inherited->pidfile = fd;
+        else if (tickets)
+                inherited->tickets = fd;
         else if (socket)
                 return check_socket(fd) == -1
                                ? -1
@@ -191,7 +194,7 @@ inherit(struct inherited *inherited)
                                             INHERIT_VARIABLE};
         int result;
 
-        *inherited = (struct inherited){.ready = -1, .pidfile = -1};
+        *inherited = (struct inherited){.ready = -1, .pidfile = -1, .tickets = -1};
         result = from_manager(inherited);
         if (result == 0)
                 result = from_predecessor(inherited);
@@ -235,5 +238,7 @@ inherit_free(struct inherited *inherited)
                 close(inherited->ready);
         if (inherited->pidfile != -1)
                 close(inherited->pidfile);
-        *inherited = (struct inherited){.ready = -1, .pidfile = -1};
+        if (inherited->tickets != -1)
+                close(inherited->tickets);
+        *inherited = (struct inherited){.ready = -1, .pidfile = -1, .tickets = -1};
 }

@@ -29,9 +29,13 @@ struct inherited {
         int ready;   /* the predecessor waits for a byte here; -1: there is none */
         bool asked;  /* it did not start us: see handover.h */
         int pidfile; /* locked; or -1 */
+        int tickets; /* see tickets.h; or -1 */
 };
 
-/* The variable in which a server hands over: lines "socket FD SLOT KIND URL", "ready FD", "pidfile FD". */
+/*
+ * The variable in which a server hands over: lines "socket FD SLOT KIND URL", "ready FD", "pidfile FD",
+ * "tickets FD".
+ */
 #define INHERIT_VARIABLE "WSECHOD_HANDED_OVER"
 
 /*

@@ -68,7 +68,7 @@ main(int argc, char **argv)
 {
         struct service service = {.argc = argc,
                                   .argv = argv,
-                                  .inherited = {.ready = -1, .pidfile = -1},
+                                  .inherited = {.ready = -1, .pidfile = -1, .tickets = -1},
                                   .pidfile = {.fd = -1},
                                   .detached = -1,
                                   .process = getpid()};

@@ -345,19 +345,40 @@ is_get(const struct ws_request *request)
         return strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
 }
 
+static void
+answer_not_allowed(struct ws_answer *answer)
+{
+        *answer = (struct ws_answer){
+                .status = 405, .fields = allow, .field_count = 1, .body = not_allowed};
+}
+
+static bool
+is_file(const char *path)
+{
+        static const char *const files[] = {BEHAVE_CHAIN "status.json", BEHAVE_CHAIN "ca.pem",
+                                            BEHAVE_CHAIN "page.css"};
+        bool found = false;
+
+        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+                found |= strcmp(path, files[i]) == 0;
+        return found;
+}
+
 bool
 page_file(const struct ws_request *request, struct ws_answer *answer, struct page *page)
 {
-        if (request->upgrade || !is_get(request))
+        const char *name = request->path + strlen(BEHAVE_CHAIN);
+
+        if (request->upgrade || !is_file(request->path))
                 return false;
-        if (strcmp(request->path, BEHAVE_CHAIN "status.json") == 0)
+        if (!is_get(request))
+                answer_not_allowed(answer);
+        else if (strcmp(name, "status.json") == 0)
                 answer_status(request, answer, page);
-        else if (strcmp(request->path, BEHAVE_CHAIN "ca.pem") == 0)
+        else if (strcmp(name, "ca.pem") == 0)
                 answer_authority(answer, page);
-        else if (strcmp(request->path, BEHAVE_CHAIN "page.css") == 0)
-                answer_style(answer);
         else
-                return false;
+                answer_style(answer);
         return true;
 }
 
@@ -367,8 +388,7 @@ page_answer(const struct ws_request *request, struct ws_answer *answer, const st
         if (request->upgrade)
                 return;
         if (!is_get(request))
-                *answer = (struct ws_answer){
-                        .status = 405, .fields = allow, .field_count = 1, .body = not_allowed};
+                answer_not_allowed(answer);
         else if (behave_likes(request, "text/html"))
                 page_answer_html(request, answer);
         else

@@ -18,7 +18,7 @@ reconfigure_read(const struct service *service, struct server_options *fresh)
         if (options_parse(service->argc, service->argv, fresh, complain_in_log) == AW_OPT_RUN &&
             tls_reload(fresh, &service->options) == 0 && access_load(fresh) == 0) {
                 if (fresh->tls != NULL)
-                        aw_tls_context_set_tickets(fresh->tls, &service->shared->tickets);
+                        aw_tls_context_set_tickets(fresh->tls, &service->shared->tickets.keys);
                 return 0;
         }
         options_clear(fresh);

@@ -147,7 +147,12 @@ open_shared(struct service *service)
                 return -1;
         }
         if (service->options.tls != NULL)
-                aw_tls_context_set_tickets(service->options.tls, &service->shared->tickets);
+                aw_tls_context_set_tickets(service->options.tls, &service->shared->tickets.keys);
+        if (service->inherited.tickets != -1) {
+                tickets_take(&service->shared->tickets, service->inherited.tickets);
+                close(service->inherited.tickets);
+                service->inherited.tickets = -1;
+        }
         return 0;
 }
 
@@ -221,7 +226,7 @@ service_check(struct service *service)
         int status;
 
         if ((options->user != NULL && privilege_check(options) == -1) ||
-            tls_load(options, speaks_tls(service)) == -1 || tls_check(options) == -1 ||
+            tls_load(options, speaks_tls(service)) == -1 || tls_check(options, NULL) == -1 ||
             access_load(options) == -1)
                 return 1;
         status = service_loop(options, check_sockets, options);

@@ -14,7 +14,8 @@ shared_create(size_t workers)
         size_t metrics = sizeof(struct shared) + workers * sizeof(struct worker_block);
         size_t memory = metrics + workers * sizeof(struct metrics);
         size_t addresses = (memory + workers * sizeof(uint64_t) + 63) / 64 * 64;
-        size_t size = addresses + addresses_size(workers);
+        size_t board = (addresses + addresses_size(workers) + 63) / 64 * 64;
+        size_t size = board + listing_board_size(workers);
         struct shared *shared = mmap(NULL, size, PROT_READ | PROT_WRITE,
                                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         int error;
@@ -27,8 +28,9 @@ shared_create(size_t workers)
         shared->metrics = (void *)((char *)shared + metrics);
         shared->memory = (void *)((char *)shared + memory);
         shared->addresses = (void *)((char *)shared + addresses);
+        shared->board = (void *)((char *)shared + board);
         shared->count = workers;
-        if (aw_tls_tickets_rotate(&shared->tickets) == 0 &&
+        if (tickets_rotate(&shared->tickets) == 0 &&
             addresses_begin(shared->addresses, workers) == 0)
                 return shared;
         error = errno;

@@ -7,8 +7,9 @@
 #include <stddef.h>
 
 #include "addresses.h"
-#include "await/tls.h"
+#include "listing.h"
 #include "metrics.h"
+#include "tickets.h"
 
 enum worker_state {
         WORKER_NONE,     /* there is no process */
@@ -26,11 +27,12 @@ struct worker_block {
 
 struct shared {
         size_t size;
-        struct aw_tls_tickets tickets; /* the supervisor's to change */
-        struct metrics *metrics;       /* a block for each worker, one behind the other */
-        uint64_t *memory;              /* what the connections of each take */
+        struct tickets tickets;
+        struct metrics *metrics; /* a block for each worker, one behind the other */
+        uint64_t *memory;        /* what the connections of each take */
         struct addresses *addresses;
-        size_t count; /* of workers */
+        struct listing_board *board; /* where workers list their connections */
+        size_t count;                /* of workers */
         struct worker_block workers[];
 };
 

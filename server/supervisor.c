@@ -15,6 +15,7 @@
 #include "await/log.h"
 #include "cli/dump.h"
 #include "notify.h"
+#include "outside.h"
 #include "reconfigure.h"
 #include "takeover.h"
 #include "worker.h"
@@ -48,7 +49,7 @@ struct supervisor {
         aw_time takeover_end;
         bool stopping, forced;
         aw_time end; /* when those that are left are killed */
-        aw_time looked, rotated;
+        aw_time looked;
         int status;
 };
 
@@ -239,6 +240,25 @@ reap_children(struct supervisor *supervisor)
                         child_ended(supervisor, i, status);
 }
 
+/*
+ * What a worker that hangs does is said twice: as it looks from outside, and by itself. One that is
+ * stopped has to go on for that, and meets the signal first.
+ */
+static void
+make_child_show(struct child *child, unsigned number)
+{
+        char doing[120];
+
+        aw_log(AW_LOG_ERROR,
+               "worker %u (process %ld) hangs: its loop has not turned for %" PRId64
+               " ms, and it %s; what its tasks were doing follows, if it can say so",
+               number, (long)child->pid, child->turned / AW_MILLISECOND,
+               outside_describe(child->pid, doing, sizeof(doing)));
+        kill(child->pid, SIGABRT);
+        kill(child->pid, SIGCONT);
+        child->dumped = true;
+}
+
 /* A worker whose loop does not turn: first it shows where it is, then it goes. */
 static void
 mind_child(struct supervisor *supervisor, unsigned number, aw_time passed)
@@ -252,16 +272,10 @@ mind_child(struct supervisor *supervisor, unsigned number, aw_time passed)
         child->turns = turns;
         if (limit == 0 || child->turned < limit)
                 return;
-        if (!child->dumped) {
-                aw_log(AW_LOG_ERROR,
-                       "worker %u (process %ld) hangs: its loop has not turned for %" PRId64
-                       " ms; what it was doing follows",
-                       number, (long)child->pid, child->turned / AW_MILLISECOND);
-                kill(child->pid, SIGABRT);
-                child->dumped = true;
-        } else if (child->turned >= limit + DUMP_TIME) {
+        if (!child->dumped)
+                make_child_show(child, number);
+        else if (child->turned >= limit + DUMP_TIME)
                 kill(child->pid, SIGKILL);
-        }
 }
 
 /* How often all is looked at. */
@@ -285,12 +299,7 @@ look_at_all(struct supervisor *supervisor)
 
         if (supervisor->takeover.ready != -1 && now >= supervisor->takeover_end)
                 takeover_end(&supervisor->takeover, service, true);
-        if (now - supervisor->rotated >= service->options.ticket_rotation) {
-                supervisor->rotated = now;
-                if (aw_tls_tickets_rotate(&service->shared->tickets) == -1)
-                        aw_log(AW_LOG_WARNING, "no new key for TLS session tickets: %s",
-                               strerror(errno));
-        }
+        tickets_rotate_due(&service->shared->tickets, service->options.ticket_rotation);
         if (supervisor->stopping && now >= supervisor->end)
                 kill_all(supervisor);
         for (unsigned i = 0; i < service->workers; i++)
@@ -446,7 +455,6 @@ supervisor_run(struct service *service)
                 .signals = open_signalfd(),
                 .takeover = {.ready = -1},
                 .looked = now,
-                .rotated = now,
         };
 
         if (supervisor.children == NULL || supervisor.polled == NULL || supervisor.signals == -1) {

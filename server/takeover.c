@@ -43,7 +43,7 @@ write_listener(FILE *out, const struct listener *listener)
 
 /* See INHERIT_VARIABLE. NULL: no memory. */
 static char *
-describe_sockets(const struct service *service, int ready)
+describe_sockets(const struct service *service, int ready, int tickets)
 {
         char *text = NULL;
         size_t size = 0;
@@ -54,6 +54,8 @@ describe_sockets(const struct service *service, int ready)
         fprintf(out, INHERIT_VARIABLE "=ready %d\n", ready);
         if (service->pidfile.fd != -1)
                 fprintf(out, "pidfile %d\n", service->pidfile.fd);
+        if (tickets != -1)
+                fprintf(out, "tickets %d\n", tickets);
         for (size_t i = 0; i < service->listeners.count; i++)
                 write_listener(out, &service->listeners.items[i]);
         if (fclose(out) == 0)
@@ -71,9 +73,10 @@ pass(int fd)
 
 /* In the child of a process with threads: no more than system calls. */
 static void __attribute__((noreturn))
-become_successor(const struct service *service, int ready, char **environment)
+become_successor(const struct service *service, int ready, int tickets, char **environment)
 {
         pass(ready);
+        pass(tickets);
         pass(service->pidfile.fd);
         for (size_t i = 0; i < service->listeners.count; i++) {
                 const struct listener *listener = &service->listeners.items[i];
@@ -116,13 +119,14 @@ hand_over(struct takeover *takeover, int channel, pid_t process, const char *lin
 
 /* The same program once more. */
 static int
-start_anew(struct takeover *takeover, const struct service *service, int ends[2], char *text)
+start_anew(struct takeover *takeover, const struct service *service, int ends[2], int tickets,
+           char *text)
 {
         char **environment = make_environment(text);
         pid_t child = environment == NULL ? -1 : fork();
 
         if (child == 0)
-                become_successor(service, ends[1], environment);
+                become_successor(service, ends[1], tickets, environment);
         free(environment);
         if (child == -1) {
                 aw_log(AW_LOG_ERROR, "SIGUSR2: %s", strerror(errno));
@@ -140,25 +144,31 @@ takeover_begin(struct takeover *takeover, const struct service *service)
         const char *pidfile = service->pidfile.path;
         pid_t process = -1;
         int channel = pidfile == NULL ? -1 : handover_connect(pidfile, &process);
-        int ends[2] = {-1, -1}, result = -1;
+        int ends[2] = {-1, -1}, tickets, result = -1;
         char *text = NULL;
 
         if (channel == -1 && process == 0)
                 return -1;
+        /* Without them clients have to shake hands in full, no more. */
+        tickets = tickets_copy(&service->shared->tickets);
+        if (tickets == -1)
+                aw_log(AW_LOG_WARNING, "TLS sessions will not resume: %s", strerror(errno));
         if (channel != -1 || pipe2(ends, O_CLOEXEC) == 0)
-                text = describe_sockets(service, ends[1]);
+                text = describe_sockets(service, ends[1], tickets);
         if (text == NULL)
                 aw_log(AW_LOG_ERROR, "SIGUSR2: %s", strerror(errno));
         else if (channel != -1)
                 result = hand_over(takeover, channel, process, text);
         else
-                result = start_anew(takeover, service, ends, text);
+                result = start_anew(takeover, service, ends, tickets, text);
         if (text == NULL && channel != -1)
                 close(channel);
         if (result == -1 && ends[0] != -1)
                 close(ends[0]);
         if (ends[1] != -1)
                 close(ends[1]);
+        if (tickets != -1)
+                close(tickets);
         free(text);
         return result;
 }

@@ -139,7 +139,7 @@ tls_reload(struct server_options *fresh, const struct server_options *now)
         if (now->tls == NULL)
                 return 0;
         if (!made)
-                return tls_load(fresh, true) == 0 ? tls_check(fresh) : -1;
+                return tls_load(fresh, true) == 0 ? tls_check(fresh, now) : -1;
         memcpy(fresh->fingerprint, now->fingerprint, sizeof(fresh->fingerprint));
         fresh->tls = aw_tls_context_again(now->tls, &error);
         return fresh->tls == NULL ? refuse_setting(fresh, "cert", NULL, &error)
@@ -148,8 +148,22 @@ tls_reload(struct server_options *fresh, const struct server_options *now)
 
 /* Their time. */
 
+/* Whether it is in use, from the same file. */
+static bool
+has_already(const struct server_options *now, const char *file, int64_t begin, int64_t end)
+{
+        int64_t other_begin, other_end;
+
+        for (size_t i = 0; now != NULL && i < now->tls_settings.cert.count; i++)
+                if (strcmp(now->tls_settings.cert.items[i], file) == 0 &&
+                    aw_tls_context_validity(now->tls, i, &other_begin, &other_end) == 0 &&
+                    other_begin == begin && other_end == end)
+                        return true;
+        return false;
+}
+
 int
-tls_check(const struct server_options *options)
+tls_check(const struct server_options *options, const struct server_options *now)
 {
         const struct aw_opt_strings *certs = &options->tls_settings.cert;
         int64_t begin, end;
@@ -157,7 +171,7 @@ tls_check(const struct server_options *options)
 
         for (size_t i = 0; i < certs->count && options->tls != NULL; i++) {
                 if (aw_tls_context_validity(options->tls, i, &begin, &end) == -1 ||
-                    end >= (int64_t)time(NULL))
+                    end >= (int64_t)time(NULL) || has_already(now, certs->items[i], begin, end))
                         continue;
                 options_refuse_value(options, "cert", certs->items[i],
                                      "the certificate in '%s' has expired: it is not used",

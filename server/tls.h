@@ -75,15 +75,15 @@ int tls_load(struct server_options *options, bool needed);
 
 /*
  * The same for a server that runs, and had `now`; a certificate that was made at its start stays. None
- * may have expired.
+ * may have expired, but those that it has already: they do not keep the others from being renewed.
  */
 int tls_reload(struct server_options *fresh, const struct server_options *now);
 
 /*
- * What a server that runs demands of new certificates, and --check of any: that none has expired. 0,
- * or -1 after having logged it.
+ * What a server that runs, and had `now`, demands of new certificates, and --check, with NULL, of any:
+ * that none has expired. 0, or -1 after having logged each that has.
  */
-int tls_check(const struct server_options *options);
+int tls_check(const struct server_options *options, const struct server_options *now);
 
 /* When the first of them expires, in seconds since 1970; 0: there is none. */
 int64_t tls_expiry(const struct server_options *options);

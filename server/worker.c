@@ -170,11 +170,11 @@ static void
 rotate_tickets(void *argument)
 {
         struct worker *worker = argument;
+        struct service *service = worker->service;
 
-        if (aw_tls_tickets_rotate(&worker->service->shared->tickets) == -1)
-                aw_log(AW_LOG_WARNING, "no new key for TLS session tickets: %s", strerror(errno));
-        aw_call_later(&worker->rotate, worker->service->options.ticket_rotation, rotate_tickets,
-                      worker);
+        aw_call_at(&worker->rotate,
+                   tickets_rotate_due(&service->shared->tickets, service->options.ticket_rotation),
+                   rotate_tickets, worker);
 }
 
 static async int
@@ -228,7 +228,10 @@ open_admin_listener(struct worker *worker, const struct listener *listener)
                                        .draining = &worker->behave.draining,
                                        .metrics = service->shared->metrics,
                                        .blocks = service->workers,
-                                       .worker = worker->number,
+                                       .listing = {.shared = service->shared,
+                                                   .worker = worker->number,
+                                                   .listeners = worker->listeners,
+                                                   .count = &worker->count},
                                        .descriptors = listener->slots[0].fds,
                                        .descriptor_count = (size_t)listener->slots[0].count,
                                        .silent = worker->number > 0 || service->serving};
@@ -308,8 +311,7 @@ start_serving(struct worker *worker)
         if (worker->channel != -1)
                 listeners_close(&worker->service->listeners);
         else if (worker->service->options.tls != NULL)
-                aw_call_later(&worker->rotate, worker->service->options.ticket_rotation,
-                              rotate_tickets, worker);
+                rotate_tickets(worker);
         if (worker->number == 0)
                 tls_watch_begin(&worker->dates, &worker->service->options);
         atomic_store(&worker->block->state, WORKER_SERVING);

@@ -260,7 +260,8 @@ struct ws_connect_options {
         struct aw_tls_context *tls; /* for wss: from aw_tls_context_client() */
         /*
          * Further header fields, "Name: value". A Host replaces the URL's; those that the handshake
-         * itself sets are refused.
+         * itself sets are refused, and so are a second Host, Origin, Authorization or Cookie, and
+         * a Sec-WebSocket-Protocol that is no list of different tokens.
          */
         const char *const *headers;
         size_t header_count;
@@ -470,13 +471,15 @@ AW_API void ws_listener_drain(struct ws_listener *listener);
 
 /*
  * Waits until no task decides any more whether to let somebody in; for a listener that drains, whose
- * handler's argument is to go. 0, or -1 with errno ETIMEDOUT or ECANCELED.
+ * handler's argument is to go. 0, or -1 with errno ETIMEDOUT, ECANCELED, or ESHUTDOWN: the listener
+ * was closed meanwhile.
  */
 AW_API aw_async int ws_listener_wait(struct ws_listener *listener, aw_time deadline);
 
 /*
- * Drains, if that was not done, and frees the listener. Its connections may outlive it. The address
- * is free at once; a Unix socket's file is removed if it is still the one that was made. NULL does
+ * Drains, if that was not done, and frees the listener, so it must not be used again. Its connections
+ * may outlive it. Tasks that wait in ws_accept() or ws_listener_wait() get ESHUTDOWN. The address is
+ * free at once; a Unix socket's file is removed if it is still the one that was made. NULL does
  * nothing.
  */
 AW_API void ws_listener_close(struct ws_listener *listener);

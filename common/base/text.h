@@ -3,6 +3,7 @@
 #ifndef AW_BASE_TEXT_H
 #define AW_BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,5 +24,12 @@ int aw_percent_decode(char *text);
  * authority is not shown. Terminated; of at most `size` bytes, which are no fewer than 64.
  */
 void aw_url_shorten(const char *url, char *out, size_t size);
+
+/*
+ * Whether a terminal obeys the character of UTF-8 at `s`, which has `length` bytes: control characters,
+ * the C1 ones (U+0080 to U+009F) among them, and all that turn the direction of the text around them
+ * (Bidi_Control: U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069).
+ */
+bool aw_text_steers(const uint8_t *s, size_t length);
 
 #endif

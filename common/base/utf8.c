@@ -94,3 +94,14 @@ aw_utf8_valid(const uint8_t *data, size_t length)
 
         return aw_utf8_feed(&utf8, data, length) && aw_utf8_complete(&utf8);
 }
+
+size_t
+aw_utf8_character(const uint8_t *data, size_t length)
+{
+        struct aw_utf8 utf8 = {0};
+
+        for (size_t i = 0; i < length && aw_utf8_feed(&utf8, data + i, 1); i++)
+                if (aw_utf8_complete(&utf8))
+                        return i + 1;
+        return 0;
+}

@@ -27,4 +27,7 @@ bool aw_utf8_complete(const struct aw_utf8 *utf8);
 /* True if this, all of it, is a text. */
 bool aw_utf8_valid(const uint8_t *data, size_t length);
 
+/* Bytes of the one character at `data`, of `length` that there are; 0: it is not UTF-8, or cut. */
+size_t aw_utf8_character(const uint8_t *data, size_t length);
+
 #endif

@@ -76,6 +76,15 @@ has_more(const struct aw_opt_program *program)
         return option->name != NULL;
 }
 
+/* In the row of --help, so that the short help fits a screen beside two prompts. */
+static const char *
+help_of(const struct aw_opt_program *program, const struct aw_opt *option, bool all)
+{
+        if (!all && strcmp(option->name, "help") == 0 && has_more(program))
+                return "print this help and exit; --help all: of all options";
+        return option->help;
+}
+
 void
 aw_opt_help(const struct aw_opt_program *program, bool all, FILE *out)
 {
@@ -94,11 +103,9 @@ aw_opt_help(const struct aw_opt_program *program, bool all, FILE *out)
                         fprintf(out, "\n%s:\n", option->topic);
                 if (is_shown(option, all)) {
                         print_label(out, option, label_length(option), column);
-                        print_wrapped(out, option->help, column);
+                        print_wrapped(out, help_of(program, option, all), column);
                 }
         }
-        if (!all && has_more(program))
-                fprintf(out, "\n'%s --help all' tells of all options.\n", program->name);
         if (program->epilogue != NULL)
                 fprintf(out, "\n%s\n", program->epilogue);
 }

@@ -36,16 +36,46 @@ socket_event(struct aw_socket *socket, uint32_t events)
                 socket->callbacks->readable(socket);
 }
 
+/*
+ * One at a time: who was fetched must be served, and each may take as long as a handshake does. Who
+ * comes again has more to read, or the kernel is told in the flush only that nothing is wanted: all
+ * others that were ready have been served by then.
+ */
+static void
+serve_strangers(struct aw_loop *loop, bool alone)
+{
+        aw_time end = aw_loop_now() + (alone ? AW_SOCKET_STRANGERS : AW_SOCKET_STRANGERS_BUSY);
+        struct epoll_event event;
+        struct aw_socket *socket;
+
+        do {
+                if (epoll_wait(loop->strangers, &event, 1, 0) != 1)
+                        return;
+                socket = event.data.ptr;
+                if (socket->served == loop->looks)
+                        return;
+                socket->served = loop->looks;
+                socket_event(socket, event.events);
+        } while (aw_loop_now() < end);
+}
+
 /* None of these sockets can be gone before its event is served: that happens in a flush only. */
 bool
 aw_socket_serve_set(struct aw_loop *loop)
 {
         struct epoll_event events[EVENTS_AT_ONCE];
         int count = epoll_wait(loop->sockets, events, EVENTS_AT_ONCE, 0);
+        bool strangers = false;
 
         aw_loop_turn_begins(loop);
-        for (int i = 0; i < count; i++)
-                socket_event(events[i].data.ptr, events[i].events);
+        for (int i = 0; i < count; i++) {
+                if (events[i].data.ptr == loop)
+                        strangers = true;
+                else
+                        socket_event(events[i].data.ptr, events[i].events);
+        }
+        if (strangers)
+                serve_strangers(loop, count == 1);
         loop->busy = count > 1;
         return count > 0;
 }
@@ -66,7 +96,32 @@ tell_kernel(struct aw_socket *socket, int operation)
         struct epoll_event event = {.events = wanted(socket), .data.ptr = socket};
 
         socket->polled = event.events;
-        return epoll_ctl(aw_loop_current->sockets, operation, socket->fd, &event);
+        return epoll_ctl(socket->set, operation, socket->fd, &event);
+}
+
+static int
+set_for(const struct aw_socket *socket)
+{
+        return socket->stranger ? aw_loop_current->strangers : aw_loop_current->sockets;
+}
+
+/* From the strangers' set to that of all others. */
+static int
+change_set(struct aw_socket *socket)
+{
+        if (epoll_ctl(socket->set, EPOLL_CTL_DEL, socket->fd, NULL) == -1)
+                return -1;
+        socket->set = set_for(socket);
+        return tell_kernel(socket, EPOLL_CTL_ADD);
+}
+
+/* What the kernel is to know. 0, or -1 with errno. */
+static int
+update_kernel(struct aw_socket *socket)
+{
+        if (socket->set != set_for(socket))
+                return change_set(socket);
+        return socket->polled == wanted(socket) ? 0 : tell_kernel(socket, EPOLL_CTL_MOD);
 }
 
 /*
@@ -79,7 +134,7 @@ close_descriptor(struct aw_socket *socket)
         if (socket->fd == -1)
                 return;
         if (!aw_loop_is_parents(aw_loop_current))
-                epoll_ctl(aw_loop_current->sockets, EPOLL_CTL_DEL, socket->fd, NULL);
+                epoll_ctl(socket->set, EPOLL_CTL_DEL, socket->fd, NULL);
         close(socket->fd);
         socket->fd = -1;
 }
@@ -99,6 +154,7 @@ aw_socket_close_all(void)
 {
         while (all.first != NULL)
                 socket_kill(all.first);
+        close(aw_loop_current->strangers);
 }
 
 static void
@@ -112,21 +168,35 @@ socket_serve(struct aw_flush *flush)
         }
         if (socket->closing)
                 socket_kill(socket);
-        else if (socket->polled != wanted(socket) && tell_kernel(socket, EPOLL_CTL_MOD) == -1)
+        else if (update_kernel(socket) == -1)
                 aw_log_abort("epoll_ctl: %s: a descriptor of the loop's was closed elsewhere",
                              strerror(errno));
 }
 
 int
-aw_socket_open(struct aw_socket *socket, int fd, const struct aw_socket_callbacks *callbacks)
+aw_socket_open(struct aw_socket *socket, int fd, bool stranger,
+               const struct aw_socket_callbacks *callbacks)
 {
         aw_loop_need();
-        *socket = (struct aw_socket){
-                .callbacks = callbacks, .flush.serve = socket_serve, .fd = fd, .reading = true};
+        *socket = (struct aw_socket){.callbacks = callbacks,
+                                     .flush.serve = socket_serve,
+                                     .fd = fd,
+                                     .stranger = stranger,
+                                     .reading = true};
+        socket->set = set_for(socket);
         if (tell_kernel(socket, EPOLL_CTL_ADD) == -1)
                 return -1;
         aw_list_append(&all, socket, link);
         return 0;
+}
+
+void
+aw_socket_befriend(struct aw_socket *socket)
+{
+        if (!socket->stranger)
+                return;
+        socket->stranger = false;
+        aw_loop_flush(&socket->flush);
 }
 
 void
@@ -179,6 +249,21 @@ static const struct lws_protocols protocols[] = {
 };
 const struct lws_protocols *const aw_socket_protocols = protocols;
 
+/* In the other set it is ready while one of the strangers is. */
+static int
+open_strangers(struct aw_loop *loop, int sockets)
+{
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = loop};
+
+        loop->strangers = epoll_create1(EPOLL_CLOEXEC);
+        if (loop->strangers == -1)
+                return -1;
+        if (epoll_ctl(sockets, EPOLL_CTL_ADD, loop->strangers, &event) == 0)
+                return 0;
+        close(loop->strangers);
+        return -1;
+}
+
 int
 aw_socket_open_set(struct aw_loop *loop)
 {
@@ -186,8 +271,13 @@ aw_socket_open_set(struct aw_loop *loop)
 
         if (descriptor.filefd == -1)
                 return -1;
+        if (open_strangers(loop, descriptor.filefd) == -1) {
+                close(descriptor.filefd);
+                return -1;
+        }
         if (lws_adopt_descriptor_vhost(aw_loop_vhost(loop), LWS_ADOPT_RAW_FILE_DESC, descriptor,
                                        protocols[0].name, NULL) == NULL) {
+                close(loop->strangers);
                 close(descriptor.filefd);
                 errno = ENOMEM;
                 return -1;

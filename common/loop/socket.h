@@ -5,6 +5,10 @@
  * libwebsockets polls the set of them, in its raw file role: its raw socket role reads by itself,
  * takes the end of one direction as the end of both, and does not read while it holds output.
  *
+ * A stranger is a socket whose peer has yet to show that it is a client: a handshake is the dearest that
+ * can be had for a few bytes. Strangers are served in the order in which they become ready, once in a
+ * turn, for so long and one at least, so that others wait for a few of them, however many come at once.
+ *
  * Unless said otherwise these are for the loop's stack (a handle's callback, a flush, a callback
  * below); those that may be called in a task as well only take a note, which this turn's flush
  * carries out.
@@ -18,6 +22,10 @@
 #include "loop/private.h"
 
 struct aw_socket;
+
+/* Strangers' time in a turn, in microseconds: while nobody else is ready, and while somebody is. */
+#define AW_SOCKET_STRANGERS      AW_MILLISECOND
+#define AW_SOCKET_STRANGERS_BUSY (AW_MILLISECOND / 4)
 
 /* None may be NULL. */
 struct aw_socket_callbacks {
@@ -44,6 +52,9 @@ struct aw_socket {
         int fd;                /* -1: closed already */
         uint32_t polled;       /* what the kernel was asked for */
         bool reading, writing; /* what the owner wants to know */
+        bool stranger;         /* is to be among them */
+        int set;               /* in which it is */
+        uint64_t served;       /* a stranger: at which look of the loop's */
         bool asked;            /* for flush() */
         bool closing;
 };
@@ -53,7 +64,11 @@ struct aw_socket {
  * cannot be polled), EBADF, EEXIST, ENOMEM or ENOSPC (the system watches too many). readable() is wanted.
  * Also in a task.
  */
-int aw_socket_open(struct aw_socket *socket, int fd, const struct aw_socket_callbacks *callbacks);
+int aw_socket_open(struct aw_socket *socket, int fd, bool stranger,
+                   const struct aw_socket_callbacks *callbacks);
+
+/* It is no stranger any more. Also in a task. */
+void aw_socket_befriend(struct aw_socket *socket);
 
 /* Whether readable() is wanted. Also in a task. */
 void aw_socket_read(struct aw_socket *socket, bool wanted);

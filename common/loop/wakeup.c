@@ -70,21 +70,25 @@ counts(int descriptor, struct lws_context *context, struct eventfd_info *info)
         return true;
 }
 
-void
-aw_wakeup_find(struct aw_wakeup *wakeup, struct lws_context *context)
+static void
+search(struct aw_wakeup *wakeup, struct lws_context *context)
 {
         struct eventfd_info info;
-        int descriptor;
 
-        *wakeup = (struct aw_wakeup){.descriptor = -1};
-        if (!FORGETS || context == NULL)
-                return;
-        for (descriptor = 0; descriptor < NUMBERS; descriptor++) {
+        for (int descriptor = 0; descriptor < NUMBERS; descriptor++) {
                 if (!counts(descriptor, context, &info))
                         continue;
                 *wakeup = (struct aw_wakeup){.descriptor = descriptor, .id = info.id};
                 return;
         }
+}
+
+void
+aw_wakeup_find(struct aw_wakeup *wakeup, struct lws_context *context)
+{
+        *wakeup = (struct aw_wakeup){.descriptor = -1};
+        if (FORGETS && context != NULL)
+                search(wakeup, context);
 }
 
 void

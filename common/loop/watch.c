@@ -56,7 +56,7 @@ aw_watch_open(int fd, void (*callback)(void *argument), void *argument)
                 return NULL;
         watch->callback = callback;
         watch->argument = argument;
-        if (aw_socket_open(&watch->socket, fd, &watch_callbacks) == 0)
+        if (aw_socket_open(&watch->socket, fd, false, &watch_callbacks) == 0)
                 return watch;
         error = errno;
         free(watch);

@@ -12,8 +12,9 @@
 #include "net/accept_private.h"
 
 #define ACCEPT_BATCH    64 /* connections accepted at a time, then the others have their turn */
-#define ACCEPT_PAUSE    (AW_SECOND / 4) /* when there are no descriptors left */
-#define ACCEPT_PATIENCE (2 * AW_SECOND) /* then those that wait are turned away */
+#define ACCEPT_TIME     (AW_MILLISECOND / 4) /* likewise */
+#define ACCEPT_PAUSE    (AW_SECOND / 4)      /* when there are no descriptors left */
+#define ACCEPT_PATIENCE (2 * AW_SECOND)      /* then those that wait are turned away */
 
 static void
 port_resume(void *argument)
@@ -116,11 +117,13 @@ static void
 port_readable(void *argument)
 {
         struct aw_port *port = argument;
+        aw_time end = aw_loop_now() + ACCEPT_TIME;
         struct sockaddr_storage address;
         socklen_t size;
         int fd, i;
 
-        for (i = 0; i < ACCEPT_BATCH && !port->ports->paused; i++) {
+        for (i = 0; i < ACCEPT_BATCH && !port->ports->paused && (i == 0 || aw_loop_now() < end);
+             i++) {
                 address.ss_family = AF_UNSPEC;
                 size = sizeof(address);
                 fd = accept4(port->fd, (struct sockaddr *)&address, &size,

@@ -120,7 +120,8 @@ attempt_start(const struct aw_address *address, struct attempt *attempt)
         if (come_from(fd, attempt->race->interface, address->storage.ss_family) == 0 &&
             (connect(fd, (const struct sockaddr *)&address->storage, address->length) == 0 ||
              errno == EINPROGRESS))
-                return aw_transport_open(fd, true, NULL, &attempt_callbacks, attempt);
+                return aw_transport_open(fd, AW_TRANSPORT_CONNECTING, NULL, &attempt_callbacks,
+                                         attempt);
         error = errno;
         close(fd);
         errno = error;

@@ -23,7 +23,8 @@ fail_dialing(struct aw_error *error, const char *doing, const char *host)
 
 /* Keeps the addresses of the family that is wanted. */
 static int
-keep_family(struct aw_addresses *addresses, int family, const char *host, struct aw_error *error)
+keep_family(const char *what, const struct aw_url *url, int family, struct aw_addresses *addresses,
+            struct aw_error *error)
 {
         size_t kept = 0;
 
@@ -36,12 +37,13 @@ keep_family(struct aw_addresses *addresses, int family, const char *host, struct
         addresses->count = kept;
         if (kept > 0)
                 return 0;
-        return aw_error_set(error, AW_ERROR_RESOLVE, EADDRNOTAVAIL, "%s has no IPv%d address", host,
-                            family == AF_INET ? 4 : 6);
+        return aw_error_set(error, AW_ERROR_RESOLVE, EADDRNOTAVAIL, "%s%s has no IPv%d address",
+                            what, url->host, family == AF_INET ? 4 : 6);
 }
 
+/* `what` the URL is, for a sentence: "the proxy ", or "". */
 static async int
-find_addresses(const struct aw_url *url, const struct aw_connect_options *options,
+find_addresses(const char *what, const struct aw_url *url, const struct aw_connect_options *options,
                struct aw_addresses *addresses, struct aw_error *error, aw_time deadline)
 {
         struct aw_timeout timeout;
@@ -59,9 +61,10 @@ find_addresses(const struct aw_url *url, const struct aw_connect_options *option
                 if (result == -1)
                         return aw_error_set(error,
                                             errno == ENOMEM ? AW_ERROR_MEMORY : AW_ERROR_RESOLVE,
-                                            errno, "cannot resolve %s: %s", url->host, reason);
+                                            errno, "cannot resolve %s%s%s%s: %s", what, url->host,
+                                            url->zone[0] == '\0' ? "" : "%", url->zone, reason);
         }
-        return keep_family(addresses, options->family, url->host, error);
+        return keep_family(what, url, options->family, addresses, error);
 }
 
 /* Decides where to go. */
@@ -115,11 +118,11 @@ aw_dial_resolve(struct aw_dial *dial, const struct aw_url *url,
         dial->options = options == NULL ? &straight : options;
         dial->target = *url;
         if (choose_way(dial, error) == -1 ||
-            await(find_addresses(&dial->via, dial->options, &dial->addresses, error, deadline)) ==
-                    -1)
+            await(find_addresses(dial->proxy == NULL ? "" : "the proxy ", &dial->via, dial->options,
+                                 &dial->addresses, error, deadline)) == -1)
                 return -1;
         return !resolves_for_proxy(dial) ? 0
-                                         : await(find_addresses(&dial->target, dial->options,
+                                         : await(find_addresses("", &dial->target, dial->options,
                                                                 &dial->behind, error, deadline));
 }
 

@@ -189,7 +189,9 @@ child_failed(struct aw_error *error, const struct aw_process_options *options, i
         aw_error_set(error, AW_ERROR_PROCESS, number, "cannot run '%.100s'%s%.100s%s: %s",
                      program_of(options), directory == NULL ? "" : " in '",
                      directory == NULL ? "" : directory, directory == NULL ? "" : "'",
-                     strerror(number));
+                     number == ENOSYS ? "there is no pidfd_open(2): Linux before 5.4, or a "
+                                        "Valgrind that does not know it"
+                                      : strerror(number));
 }
 
 struct aw_process *

@@ -111,7 +111,7 @@ aw_proxy_relay(struct aw_stream *stream)
                 goto fail;
         relay->proxy = stream;
         relay->ours = aw_stream_of_socket(ends[0], NULL, &(struct aw_stream_options){.limit = 0});
-        transport = aw_transport_open(ends[1], false, NULL, &nothing, NULL);
+        transport = aw_transport_open(ends[1], AW_TRANSPORT_CONNECTED, NULL, &nothing, NULL);
         if (relay->ours != NULL && transport != NULL)
                 task = aw_spawn("us to proxy", relay_up, relay);
         if (task != NULL) {

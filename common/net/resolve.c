@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -212,6 +213,19 @@ query_finish(struct query *query, struct aw_addresses *addresses, const char **r
         return result;
 }
 
+/* getaddrinfo() takes an interface's name for link-local addresses only, but its number for all. */
+static void
+add_zone(struct query *query, const char *zone)
+{
+        size_t length = strlen(query->host);
+        unsigned number = if_nametoindex(zone);
+
+        if (number > 0)
+                snprintf(query->host + length, sizeof(query->host) - length, "%%%u", number);
+        else
+                snprintf(query->host + length, sizeof(query->host) - length, "%%%s", zone);
+}
+
 static struct query *
 query_create(const struct aw_url *url, bool passive)
 {
@@ -219,8 +233,9 @@ query_create(const struct aw_url *url, bool passive)
 
         if (query == NULL)
                 return NULL;
-        snprintf(query->host, sizeof(query->host), "%s%s%s", url->host,
-                 url->zone[0] == '\0' ? "" : "%", url->zone);
+        strcpy(query->host, url->host);
+        if (url->zone[0] != '\0')
+                add_zone(query, url->zone);
         /* No name server may be asked for it (RFC 6761 section 6.3), and no hosts file has the dot. */
         if (strcasecmp(query->host, "localhost.") == 0)
                 query->host[strlen("localhost")] = '\0';
@@ -237,6 +252,7 @@ aw_resolve(const struct aw_url *url, bool passive, struct aw_addresses *addresse
 {
         struct aw_job job = {.run = query_run, .discard = query_free, .drop = query_free};
         void *answer;
+        int result;
 
         *addresses = (struct aw_addresses){.items = NULL};
         *reason = "out of memory";
@@ -253,5 +269,8 @@ aw_resolve(const struct aw_url *url, bool passive, struct aw_addresses *addresse
                 *reason = strerror(errno);
                 return -1;
         }
-        return query_finish(answer, addresses, reason);
+        result = query_finish(answer, addresses, reason);
+        if (result == -1 && errno != ENOMEM && url->zone[0] != '\0')
+                *reason = "its zone is no interface here";
+        return result;
 }

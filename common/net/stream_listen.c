@@ -106,6 +106,7 @@ aw_stream_listener_established(struct aw_stream *stream)
         struct aw_stream_listener *listener = stream->listener;
 
         aw_handle_cancel(&stream->late);
+        aw_transport_befriend(stream->transport);
         stream_leave(stream, false);
         aw_list_append(&listener->ready, stream, link);
         listener->ready_count++;

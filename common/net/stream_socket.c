@@ -250,7 +250,9 @@ aw_stream_of_socket(int fd, struct aw_tls *tls, const struct aw_stream_options *
                 errno = ENOMEM;
                 return NULL;
         }
-        stream->transport = aw_transport_open(fd, false, tls, &callbacks, stream);
+        stream->transport =
+                aw_transport_open(fd, tls != NULL ? AW_TRANSPORT_STRANGER : AW_TRANSPORT_CONNECTED,
+                                  tls, &callbacks, stream);
         if (stream->transport != NULL) {
                 stream->references++;
                 return stream;

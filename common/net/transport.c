@@ -185,7 +185,7 @@ set_options(int fd)
 }
 
 struct aw_transport *
-aw_transport_open(int fd, bool connecting, struct aw_tls *tls,
+aw_transport_open(int fd, enum aw_transport_start start, struct aw_tls *tls,
                   const struct aw_transport_callbacks *callbacks, void *owner)
 {
         struct aw_transport *transport = calloc(1, sizeof(*transport));
@@ -197,10 +197,11 @@ aw_transport_open(int fd, bool connecting, struct aw_tls *tls,
         transport->owner = owner;
         transport->read_size = AW_TRANSPORT_READ;
         set_options(fd);
-        if (aw_socket_open(&transport->socket, fd, &aw_transport_socket_callbacks) == -1)
+        if (aw_socket_open(&transport->socket, fd, start == AW_TRANSPORT_STRANGER,
+                           &aw_transport_socket_callbacks) == -1)
                 goto fail_scratch;
         transport->tls_next = tls;
-        if (connecting) {
+        if (start == AW_TRANSPORT_CONNECTING) {
                 aw_transport_update_reading(transport);
                 aw_socket_want_writable(&transport->socket);
         } else {
@@ -217,6 +218,12 @@ fail:
         close(fd);
         errno = error;
         return NULL;
+}
+
+void
+aw_transport_befriend(struct aw_transport *transport)
+{
+        aw_socket_befriend(&transport->socket);
 }
 
 void

@@ -74,14 +74,22 @@ struct aw_transport_callbacks {
 };
 
 /*
- * Takes a non-blocking stream socket, connected or (with `connecting`) on its way, and a TLS
- * session for it, or NULL for plain bytes. Both are the transport's now, and freed even if this
- * fails: NULL with errno ENOMEM or ENOSPC. On TCP it switches Nagle's algorithm off, and keep-alive
- * on: a peer that vanished is noticed after about AW_TRANSPORT_SILENCE. Reads at once. Any stack.
+ * Takes a non-blocking stream socket, connected or on its way, and a TLS session for it, or NULL for
+ * plain bytes. Both are the transport's now, and freed even if this fails: NULL with errno ENOMEM or
+ * ENOSPC. On TCP it switches Nagle's algorithm off, and keep-alive on: a peer that vanished is noticed
+ * after about AW_TRANSPORT_SILENCE. Reads at once. Any stack.
  */
 #define AW_TRANSPORT_SILENCE 60 /* seconds */
-struct aw_transport *aw_transport_open(int fd, bool connecting, struct aw_tls *tls,
+enum aw_transport_start {
+        AW_TRANSPORT_CONNECTED,
+        AW_TRANSPORT_CONNECTING,
+        AW_TRANSPORT_STRANGER, /* connected, and a stranger: see loop/socket.h */
+};
+struct aw_transport *aw_transport_open(int fd, enum aw_transport_start start, struct aw_tls *tls,
                                        const struct aw_transport_callbacks *callbacks, void *owner);
+
+/* The peer is no stranger any more. Any stack. */
+void aw_transport_befriend(struct aw_transport *transport);
 
 /*
  * Another owner, which gets established() anew if it was called already. Or none, which hears of
@@ -118,6 +126,15 @@ void aw_transport_want_write(struct aw_transport *transport);
  * A share of a turn is bounded, in bytes and in time: what is over has to wait for the next one.
  */
 ssize_t aw_transport_write(struct aw_transport *transport, const uint8_t *data, size_t length);
+
+/*
+ * The same for pieces that go out with one call of the kernel's: of plain bytes, inside writable(), at
+ * most AW_TRANSPORT_LARGE of them together. None of them is taken whole in any case.
+ */
+#define AW_TRANSPORT_LARGE ((size_t)64 << 10) /* over so much waits for its turn, if many send */
+struct iovec;
+ssize_t aw_transport_write_pieces(struct aw_transport *transport, struct iovec *pieces,
+                                  size_t count);
 
 /*
  * Room for small pieces of at most AW_TRANSPORT_WHOLE bytes together, which go out as one: at least

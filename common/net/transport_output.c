@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "await/log.h"
 #include "base/memory.h"
@@ -15,17 +16,14 @@
 #define DIRECT_SIZE ((size_t)4 << 10)    /* so much is encrypted from where it is */
 #define WRITE_SIZE  ((size_t)256 << 10)  /* bytes for one write of the kernel's, about */
 #define TAIL_SIZE   ((size_t)16 << 10)   /* so little goes out with the write before */
-#define LARGE_SIZE  ((size_t)64 << 10)   /* over so much waits for its turn, if many send */
 #define TURN_SIZE   ((size_t)1088 << 10) /* bytes in a turn: a message of 1 MiB fits */
 
 /* Output. */
 
-/* How much the kernel took, which may be nothing; -1: broken. */
-ssize_t
-aw_transport_send(struct aw_transport *transport, const uint8_t *data, size_t length)
+/* What the kernel said: how much it took, which may be nothing; -1: broken. */
+static ssize_t
+note_sent(struct aw_transport *transport, ssize_t sent)
 {
-        ssize_t sent = send(transport->socket.fd, data, length, MSG_NOSIGNAL);
-
         if (sent >= 0) {
                 transport->taken += (size_t)sent;
                 return sent;
@@ -34,6 +32,12 @@ aw_transport_send(struct aw_transport *transport, const uint8_t *data, size_t le
                 return 0;
         aw_transport_break(transport, errno);
         return -1;
+}
+
+ssize_t
+aw_transport_send(struct aw_transport *transport, const uint8_t *data, size_t length)
+{
+        return note_sent(transport, send(transport->socket.fd, data, length, MSG_NOSIGNAL));
 }
 
 static void
@@ -354,7 +358,7 @@ aw_transport_write(struct aw_transport *transport, const uint8_t *data, size_t l
 {
         struct aw_transport *before;
         size_t done = length;
-        bool large = length > LARGE_SIZE;
+        bool large = length > AW_TRANSPORT_LARGE;
 
         if (transport->phase < PHASE_OPEN || transport->out != WAY_OPEN)
                 aw_log_abort("aw_transport_write(): the transport is not open");
@@ -377,6 +381,40 @@ aw_transport_write(struct aw_transport *transport, const uint8_t *data, size_t l
         if (large && transport->begun)
                 share_use(transport);
         aw_transport_gather_end(transport, before);
+        return transport->broken ? -1 : (ssize_t)done;
+}
+
+/* In one call of the kernel's. Returns how much it took. */
+static size_t
+send_pieces(struct aw_transport *transport, struct iovec *pieces, size_t count)
+{
+        const struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
+        size_t length = 0;
+        ssize_t sent;
+
+        for (size_t i = 0; i < count; i++)
+                length += pieces[i].iov_len;
+        sent = note_sent(transport, sendmsg(transport->socket.fd, &message, MSG_NOSIGNAL));
+        if (sent < 0)
+                return 0;
+        transport->share += (size_t)sent;
+        if ((size_t)sent < length)
+                aw_socket_want_writable(&transport->socket);
+        return (size_t)sent;
+}
+
+ssize_t
+aw_transport_write_pieces(struct aw_transport *transport, struct iovec *pieces, size_t count)
+{
+        size_t done = 0;
+
+        if (transport->tls != NULL || aw_transport_scratch->gatherer != transport)
+                aw_log_abort("aw_transport_write_pieces(): not plain, or not inside writable()");
+        if (transport->broken || transport->socket.closing)
+                return -1;
+        gather_cut(transport);
+        if (!transport->broken && !is_blocked(transport))
+                done = send_pieces(transport, pieces, count);
         return transport->broken ? -1 : (ssize_t)done;
 }
 

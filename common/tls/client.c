@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A client's context: whom it trusts, who it is, and what it speaks. */
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
@@ -155,6 +156,22 @@ note_request(SSL *ssl, X509 **certificate, EVP_PKEY **key)
         return 0;
 }
 
+/* OpenSSL looks there when a certificate comes, and says nothing if there is no such directory. */
+static int
+trust_directory(SSL_CTX *ssl, const char *path, struct aw_error *error)
+{
+        DIR *directory = opendir(path);
+
+        if (directory == NULL)
+                return aw_tls_error_set(error, errno, "cannot read '%s': %s", path,
+                                        strerror(errno));
+        closedir(directory);
+        if (SSL_CTX_load_verify_dir(ssl, path) == 1)
+                return 0;
+        return aw_tls_error_set(error, EINVAL, "cannot use the directory '%s': %s", path,
+                                aw_tls_error_reason());
+}
+
 static int
 set_trust(struct aw_tls_context *context, const struct aw_tls_client_options *options,
           struct aw_error *error)
@@ -175,9 +192,8 @@ set_trust(struct aw_tls_context *context, const struct aw_tls_client_options *op
         if (options->ca_file != NULL &&
             aw_tls_certificate_trust(ssl, options->ca_file, error) == -1)
                 return -1;
-        if (options->ca_path != NULL && SSL_CTX_load_verify_dir(ssl, options->ca_path) != 1)
-                return aw_tls_error_set(error, EINVAL, "cannot use the directory '%s': %s",
-                                        options->ca_path, aw_tls_error_reason());
+        if (options->ca_path != NULL && trust_directory(ssl, options->ca_path, error) == -1)
+                return -1;
         if (options->ca_file == NULL && options->ca_path == NULL &&
             SSL_CTX_set_default_verify_paths(ssl) != 1)
                 return aw_tls_error_set(error, EINVAL, "the system's certificates: %s",

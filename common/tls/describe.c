@@ -40,10 +40,10 @@ is_address_as_name(const GENERAL_NAME *name)
 }
 
 void
-aw_tls_describe_names(BIO *out, const X509 *certificate, const char *quote, int most)
+aw_tls_describe_names(BIO *out, const X509 *certificate, const char *before, const char *quote,
+                      int most)
 {
         GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-        const char *before = "";
         int i, shown = 0;
 
         for (i = 0; i < sk_GENERAL_NAME_num(names); i++) {
@@ -99,8 +99,8 @@ print_certificate(BIO *out, int number, const X509 *certificate)
 {
         BIO_printf(out, "\ncertificate %d: ", number);
         aw_tls_describe_name(out, X509_get_subject_name(certificate));
-        BIO_printf(out, "; for ");
-        aw_tls_describe_names(out, certificate, "", INT_MAX);
+        /* An authority's certificate has no names of hosts. */
+        aw_tls_describe_names(out, certificate, "; for ", "", INT_MAX);
         BIO_printf(out, "; by ");
         aw_tls_describe_name(out, X509_get_issuer_name(certificate));
         print_date(out, "\n  valid from ", X509_get0_notBefore(certificate));

@@ -102,8 +102,12 @@ struct aw_tls_context *aw_tls_context_create(const SSL_METHOD *method, bool serv
  */
 void aw_tls_refusal_explain(struct aw_tls *tls, X509_STORE_CTX *store);
 
-/* describe.c: the names and addresses that a certificate is for, in quotes, up to so many. */
-void aw_tls_describe_names(BIO *out, const X509 *certificate, const char *quote, int most);
+/*
+ * describe.c: the names and addresses that a certificate is for, in quotes, up to so many; `before`
+ * the first, so nothing at all if there are none.
+ */
+void aw_tls_describe_names(BIO *out, const X509 *certificate, const char *before, const char *quote,
+                           int most);
 void aw_tls_describe_name(BIO *out, const X509_NAME *name);
 
 /* OpenSSL's words for the last error in its queue. */

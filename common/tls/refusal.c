@@ -55,7 +55,7 @@ say_names(struct aw_tls *tls, const X509 *leaf)
         char names[160];
 
         if (bio != NULL)
-                aw_tls_describe_names(bio, leaf, "\"", NAMES_MAX);
+                aw_tls_describe_names(bio, leaf, "", "\"", NAMES_MAX);
         take_text(bio, names, sizeof(names));
         if (names[0] == '\0')
                 aw_tls_error_say(tls, AW_CAUSE_NAME,

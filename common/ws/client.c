@@ -425,6 +425,8 @@ check_options(const struct ws_connect_options *options, const struct aw_url *url
                 return aw_error_set(error, AW_ERROR_USAGE, EINVAL, "%s", ws_deflate_options_wrong);
         for (size_t i = 0; i < options->header_count; i++) {
                 problem = ws_handshake_field_problem(options->headers[i]);
+                if (problem == NULL)
+                        problem = ws_handshake_field_repeated(options->headers, i);
                 length = strcspn(options->headers[i], ":\r\n");
                 if (problem != NULL)
                         return aw_error_set(

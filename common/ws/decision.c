@@ -135,10 +135,14 @@ ws_listener_wait(struct ws_listener *listener, aw_time deadline)
 {
         int result = 0;
 
-        listener->accepting++;
+        listener->references++;
         while (result == 0 && listener->decisions.first != NULL)
                 result = aw_wait_in(&listener->deciders, deadline, NULL);
-        listener->accepting--;
+        if (result == 0 && listener->closed) {
+                errno = ESHUTDOWN;
+                result = -1;
+        }
+        ws_listener_unref(listener);
         return result;
 }
 

@@ -328,6 +328,23 @@ ws_handshake_fault(const struct aw_http_head *response, const char *data, size_t
         return NULL;
 }
 
+/* RFC 6455 section 4.1: one or more tokens, each once. */
+static bool
+are_subprotocols(const char *list)
+{
+        struct aw_http_text name;
+
+        do {
+                list += strspn(list, " \t");
+                name = (struct aw_http_text){list, strcspn(list, ", \t")};
+                list += name.length;
+                list += strspn(list, " \t");
+                if (!aw_http_is_token(name.data, name.length) || list_has(list, &name))
+                        return false;
+        } while (*list++ == ',');
+        return list[-1] == '\0';
+}
+
 const char *
 ws_handshake_field_problem(const char *field)
 {
@@ -343,6 +360,25 @@ ws_handshake_field_problem(const char *field)
                 return "is not 'Name: value'";
         if (!aw_http_is_token(name.data, name.length))
                 return "has a name with other characters than letters, digits and !#$%&'*+-.^_`|~";
-        return aw_http_is_value(value, strlen(value)) ? NULL
-                                                      : "has a control character in its value";
+        if (!aw_http_is_value(value, strlen(value)))
+                return "has a control character in its value";
+        if (aw_http_text_is_nocase(&name, "Sec-WebSocket-Protocol") && !are_subprotocols(value))
+                return "is no list of different names, of letters, digits and !#$%&'*+-.^_`|~";
+        return NULL;
+}
+
+/* RFC 9112 section 3.2 says so of Host, RFC 6265 section 5.4 of Cookie; the others have one value. */
+const char *
+ws_handshake_field_repeated(const char *const *fields, size_t which)
+{
+        static const char *const single[] = {"Host", "Origin", "Authorization", "Cookie"};
+        struct aw_http_text name = {fields[which], strcspn(fields[which], ":")};
+        bool is_single = false;
+
+        for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++)
+                is_single = is_single || aw_http_text_is_nocase(&name, single[i]);
+        for (size_t i = 0; is_single && i < which; i++)
+                if (strncasecmp(fields[i], fields[which], name.length + 1) == 0)
+                        return "is there twice: a server takes one";
+        return NULL;
 }

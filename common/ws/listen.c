@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "await/log.h"
 #include "net/resolve.h"
 #include "ws/deflate_offer_private.h"
 #include "ws/listener_private.h"
@@ -23,30 +22,46 @@ has_handshakes(const struct ws_listener *listener)
         return ws != NULL;
 }
 
+static bool
+nobody_will_come(const struct ws_listener *listener)
+{
+        return listener->draining || (listener->stopped && !has_handshakes(listener));
+}
+
+void
+ws_listener_unref(struct ws_listener *listener)
+{
+        int number = errno;
+
+        if (--listener->references > 0)
+                return;
+        aw_tls_context_unref(listener->tls);
+        free(listener);
+        errno = number;
+}
+
 async struct ws *
 ws_accept(struct ws_listener *listener, aw_time deadline)
 {
         struct ws *ws;
         bool woken = false;
-        int result;
+        int result = 0;
 
-        while ((ws = listener->accept_first) == NULL) {
-                if (listener->draining || (listener->stopped && !has_handshakes(listener))) {
-                        errno = ESHUTDOWN;
-                        return NULL;
-                }
-                listener->accepting++;
+        listener->references++;
+        while (result == 0 && listener->accept_first == NULL && !nobody_will_come(listener))
                 result = aw_wait_in(&listener->acceptors, deadline, &woken);
-                listener->accepting--;
-                if (result == -1) {
-                        if (woken && listener->accept_first != NULL)
-                                aw_wake_one(&listener->acceptors);
-                        return NULL;
-                }
+        /* What it was woken for is passed on. */
+        if (result == -1 && woken && listener->accept_first != NULL)
+                aw_wake_one(&listener->acceptors);
+        ws = result == -1 ? NULL : listener->accept_first;
+        if (ws != NULL) {
+                listener->accept_first = ws->accept_next;
+                if (listener->accept_first == NULL)
+                        listener->accept_last = &listener->accept_first;
+        } else if (result == 0) {
+                errno = ESHUTDOWN;
         }
-        listener->accept_first = ws->accept_next;
-        if (listener->accept_first == NULL)
-                listener->accept_last = &listener->accept_first;
+        ws_listener_unref(listener);
         return ws;
 }
 
@@ -194,6 +209,7 @@ ws_listen(const struct ws_listen_options *options, struct aw_error *error)
                 aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
                 return NULL;
         }
+        listener->references = 1;
         listener->accept_last = &listener->accept_first;
         ws_listener_update(listener, options);
         listener->ports.socket_mode = options->socket_mode;
@@ -257,6 +273,7 @@ drop_unaccepted(struct ws_listener *listener)
                 next = ws->accept_next;
                 ws_drop(ws);
         }
+        listener->accept_first = NULL;
 }
 
 void
@@ -264,15 +281,13 @@ ws_listener_close(struct ws_listener *listener)
 {
         if (listener == NULL)
                 return;
-        if (listener->accepting > 0)
-                aw_log_abort("ws_listener_close() while a task waits in ws_accept() or "
-                             "ws_listener_wait()");
         ws_listener_drain(listener);
         drop_unaccepted(listener);
         ws_decision_forget(listener);
         ws_server_forget(listener);
-        aw_tls_context_unref(listener->tls);
-        free(listener);
+        listener->closed = true;
+        /* Tasks that wait in it leave first. */
+        ws_listener_unref(listener);
 }
 
 int

@@ -30,11 +30,11 @@ struct ws_listener {
         const struct ws_watch *watch;
         struct ws_counters gone; /* of connections that have ended, and all echoes */
         aw_time drain_time;
-        bool stopped, draining;
+        bool stopped, draining, closed;
+        unsigned references; /* the owner's, and of the tasks that accept, or wait for deciders */
         struct ws *connections;
         struct ws *accept_first, **accept_last; /* open, for ws_accept() */
         struct aw_waiters acceptors;
-        unsigned accepting; /* tasks that are among them or the deciders, or were just woken */
         struct {
                 struct ws_decision *first, *last;
         } decisions;
@@ -47,6 +47,9 @@ struct ws_listener {
  * ENOSPC.
  */
 int ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address);
+
+/* Frees a listener that was closed, when the last one who is busy in it leaves. Keeps errno. */
+void ws_listener_unref(struct ws_listener *listener);
 
 /* The listener's connections go on without it. */
 void ws_server_forget(struct ws_listener *listener);

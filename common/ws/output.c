@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* What goes to the peer: the outbox, which is sent once in a turn. */
 #include <string.h>
+#include <sys/uio.h>
 
 #include "ws/watch_private.h"
 
 /* Frames up to this are put together; larger ones are sent from where they are. */
 #define SMALL_MAX 4096
+
+/* So many of those go out with one call of the kernel's, if there is no TLS. */
+#define PIECES_MAX 16
 
 /*
  * A client's frames are masked with a key that cannot be guessed (section 5.3), so its buffers are
@@ -195,6 +199,52 @@ send_first(struct ws *ws)
         return true;
 }
 
+/* What remains of the outbox's first frames; returns how many of them may go out together. */
+static size_t
+find_pieces(struct ws *ws, struct iovec pieces[PIECES_MAX])
+{
+        struct ws_buffer *buffer = ws->out.outbox.first;
+        size_t count = 0, size, total = 0, offset = ws->out.offset;
+
+        for (; buffer != NULL && count < PIECES_MAX; buffer = buffer->next) {
+                size = WS_FRAME_HEADER_MAX + buffer->length;
+                if (size > AW_TRANSPORT_LARGE - total)
+                        break;
+                total += size;
+                if (buffer->header == 0)
+                        build_header(ws, buffer);
+                pieces[count++] = (struct iovec){ws_buffer_header(buffer) + offset,
+                                                 buffer->header + buffer->length - offset};
+                offset = 0;
+        }
+        return count;
+}
+
+/* Sends the outbox's first frames from where they are. False: enough for now. */
+static bool
+send_large(struct ws *ws)
+{
+        struct iovec pieces[PIECES_MAX];
+        size_t count = 0;
+        ssize_t taken;
+
+        if (ws->out.outbox.first->next != NULL && ws->observer == NULL &&
+            aw_transport_tls(ws->transport) == NULL)
+                count = find_pieces(ws, pieces);
+        if (count < 2)
+                return send_first(ws);
+        taken = aw_transport_write_pieces(ws->transport, pieces, count);
+        for (size_t i = 0; i < count && taken >= 0; i++) {
+                if ((size_t)taken < pieces[i].iov_len) {
+                        ws->out.offset += (size_t)taken;
+                        return false;
+                }
+                taken -= (ssize_t)pieces[i].iov_len;
+                output_done(ws);
+        }
+        return taken >= 0;
+}
+
 void
 ws_output_send_part(struct ws *ws, size_t *most)
 {
@@ -225,7 +275,7 @@ ws_output_send(struct ws *ws)
 
         while (more && ws->out.outbox.first != NULL && !aw_transport_full(ws->transport)) {
                 send_small(ws);
-                more = ws->out.outbox.first == NULL || send_first(ws);
+                more = ws->out.outbox.first == NULL || send_large(ws);
         }
         if (messages)
                 ws->out.messages_end = aw_transport_written(ws->transport);

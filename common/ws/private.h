@@ -408,4 +408,7 @@ const char *ws_handshake_fault(const struct aw_http_head *response, const char *
 /* What is wrong with a client's further field, as the end of a sentence, or NULL. */
 const char *ws_handshake_field_problem(const char *field);
 
+/* The same for the one at `which` beside those before it: some may be there only once. */
+const char *ws_handshake_field_repeated(const char *const *fields, size_t which);
+
 #endif

@@ -72,12 +72,14 @@ accept_handshake(struct ws *ws, const struct aw_http_head *head, const struct ws
         if (ws_response_switch(ws, accept, answer, ws_request_expects_continue(head)) == -1)
                 return;
         ws->seen.status = 101;
+        aw_transport_befriend(ws->transport);
         server_opened(ws);
         ws_connection_open(ws, head->length);
 }
 
 /* Where a page may come from that connects. Who is no browser sends no Origin (section 10.2). */
 static const char forbidden[] = "403 Forbidden: a page from there may not connect to this server\n";
+static const char foreign[] = "a page from there may not connect";
 
 /* A browser leaves the port of its scheme out in both fields. */
 static bool
@@ -118,6 +120,35 @@ ws_server_forget_answer(struct ws_raw_answer *raw)
         free(raw->chosen);
 }
 
+/* What the peer wrote is shown in part: a line is not its to fill, and a query may have secrets. */
+#define PATH_SHOWN   200
+#define METHOD_SHOWN 20
+
+static void
+log_unsent(const struct ws *ws, const char *wrong)
+{
+        const char *path = ws->request->path;
+
+        aw_log_limited(AW_LOG_ERROR, "%s: the handler's answer to %.*s %.*s%s cannot be sent: %s",
+                       ws->peer, METHOD_SHOWN, ws->request->method, PATH_SHOWN, path,
+                       strlen(path) > PATH_SHOWN ? "..." : "", wrong);
+}
+
+static void
+log_refusal(const struct ws *ws, const struct ws_answer *answer)
+{
+        const char *why = answer->why != NULL ? answer->why : aw_http_reason(answer->status);
+
+        if (why != foreign)
+                aw_log_limited(AW_LOG_INFO, "%s: refused with %d: %s", ws->peer, answer->status,
+                               why);
+        else
+                aw_log_limited(
+                        AW_LOG_INFO, "%s: refused with %d: %s: Origin '%.200s'%s", ws->peer,
+                        answer->status, why, ws_request_field(ws->request, "Origin", 0),
+                        ws_request_field(ws->request, "Origin", 1) == NULL ? "" : ", and another");
+}
+
 void
 ws_server_answer(struct ws *ws, const struct aw_http_head *head, struct ws_raw_answer *raw)
 {
@@ -125,16 +156,13 @@ ws_server_answer(struct ws *ws, const struct aw_http_head *head, struct ws_raw_a
         const char *wrong = ws_response_wrong(ws->request, answer);
 
         if (wrong != NULL) {
-                aw_log(AW_LOG_ERROR, "%s: the handler's answer to %s %s cannot be sent: %s",
-                       ws->peer, ws->request->method, ws->request->target, wrong);
+                log_unsent(ws, wrong);
                 ws_response_refuse(ws, 500, "the answer cannot be sent", is_head(head));
         } else if (answer->status == 101) {
                 accept_handshake(ws, head, answer);
         } else {
                 if (ws->request->upgrade || answer->body == not_for_us || answer->why != NULL)
-                        aw_log_limited(
-                                AW_LOG_INFO, "%s: refused with %d: %s", ws->peer, answer->status,
-                                answer->why != NULL ? answer->why : aw_http_reason(answer->status));
+                        log_refusal(ws, answer);
                 ws_response_send(ws, answer, is_head(head));
         }
 }
@@ -162,7 +190,7 @@ server_handshake(struct ws *ws, const struct aw_http_head *head)
         ws->request->upgrade = true;
         if (!origin_allowed(ws->listener, ws->request)) {
                 ws->seen.foreign_origin = true;
-                raw.answer = (struct ws_answer){.status = 403, .body = forbidden};
+                raw.answer = (struct ws_answer){.status = 403, .body = forbidden, .why = foreign};
         }
         if (ws_subprotocol_choose(ws->request, ws->listener->subprotocol, &raw.chosen) == 0) {
                 if (raw.answer.status == 101)
@@ -395,7 +423,8 @@ ws_server_begin(void *owner, int fd, const struct sockaddr_storage *address)
         ws->role = &server_role;
         server_use_options(ws, listener);
         ws->seen.accepted = aw_loop_now();
-        ws->transport = aw_transport_open(fd, false, tls, &ws_connection_callbacks, ws);
+        ws->transport =
+                aw_transport_open(fd, AW_TRANSPORT_STRANGER, tls, &ws_connection_callbacks, ws);
         if (ws->transport == NULL) {
                 error = errno;
                 ws_drop(ws);

@@ -69,13 +69,15 @@ answering_done(struct ws_answer *answer)
 
 /* The behaviours. */
 
+/* The field has whole seconds: none of them is too short. */
 bool
 behave_status(struct behave_answering *answering, const struct behave_value *value)
 {
         int64_t after = behave_number(answering->plan, BEHAVE_RETRY_AFTER, -1);
 
         if (after >= 0)
-                behave_add_field(answering, "Retry-After: %" PRId64, after / AW_SECOND);
+                behave_add_field(answering, "Retry-After: %" PRId64,
+                                 (after + AW_SECOND - 1) / AW_SECOND);
         return behave_settle(answering, (int)value->number, "%d, as asked for by status=%d\n",
                              (int)value->number, (int)value->number);
 }
@@ -109,6 +111,26 @@ target_with(const struct ws_request *request, const struct behave_value *value)
         return text;
 }
 
+/* The path as a URI has it: %XX for what may not stand there. For free(), or NULL: no memory. */
+static char *
+encode_path(const char *path)
+{
+        static const char free_of_code[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+                ":/?#[]@!$&'()*+,;=%";
+        char *text = malloc(3 * strlen(path) + 1), *to = text;
+
+        if (text == NULL)
+                return NULL;
+        for (; *path != '\0'; path++)
+                if (strchr(free_of_code, *path) != NULL)
+                        *to++ = *path;
+                else
+                        to += sprintf(to, "%%%02X", (unsigned char)*path);
+        *to = '\0';
+        return text;
+}
+
 bool
 behave_redirect(struct behave_answering *answering, const struct behave_value *value)
 {
@@ -117,9 +139,9 @@ behave_redirect(struct behave_answering *answering, const struct behave_value *v
 
         if (value->number == 0)
                 return false;
-        target = to != NULL && value->number == 1
-                         ? to->text
-                         : own(answering, target_with(answering->request, value));
+        target = own(answering, to != NULL && value->number == 1
+                                        ? encode_path(to->text)
+                                        : target_with(answering->request, value));
         if (target == NULL)
                 return behave_settle(answering, 500, "500: out of memory\n");
         behave_add_field(answering, "Location: %s", target);

@@ -339,6 +339,7 @@ async function loadStatus() {
     before = {messages: status.messages, now};
   }
   $("connections").textContent = grouped(status.connections);
+  $("connections-noun").textContent = status.connections === 1 ? "connection" : "connections";
   $("uptime").textContent = duration(status.uptime);
   $("version").textContent = `wsechod ${status.version}`;
   server = status;

@@ -268,7 +268,8 @@ timers_create(struct timers *timers)
 
         *timers = (struct timers){.handles = malloc(size), .left = rounds};
         need(timers->handles != NULL, "timers");
-        memset(timers->handles, 0, size);
+        /* memset() and malloc() would be made one calloc(), and the pages come while it is timed. */
+        explicit_bzero(timers->handles, size);
 }
 
 static async void

@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 
-from peer import Peer
+from peer import Peer, request
 from service import PLAIN, command
 from support import DEADLINE, Server, equal, eventually, main, match, run, scratch, test, wsecho
 
@@ -97,6 +97,20 @@ def _():
         status, text = shake(server.ws, "Origin: https://evil.example")
         equal(status, 403)
         eventually(lambda: refused_count(server, "origin") == 5, "the metric")
+
+
+@test("--origin: the log says which one was refused")
+def _():
+    before = r"^wsechod: 127\.0\.0\.1:\d+: refused with 403: a page from there may not connect: Origin "
+    with Server("--origin", "https://a.example", listen=PLAIN, cert=False) as server:
+        for fields, said in ((("null",), "'null'$"), (("https://evil.example",), "'https://evil.example'$"),
+                             (("a\xff",), r"'a\\xff'$"), (("x" * 3000,), "'x{200}'$"),
+                             (("https://a.example", "null"), "'https://a.example', and another$")):
+            host, port = server.ws.rpartition("/")[2].rsplit(":", 1)
+            with socket.create_connection((host, int(port)), DEADLINE) as sock:
+                sock.sendall(request(*(f"Origin: {field}" for field in fields)))
+                match("^HTTP/1.1 403 ", sock.recv(4096).decode())
+            server.log.wait(before + said)
 
 
 @test("--origin: what is no origin is refused, and a reload changes the list")

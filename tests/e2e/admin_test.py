@@ -200,7 +200,7 @@ def _():
             equal(one["seconds"] >= 0 and one["queued"] >= 0 and one["unread"] >= 0, True, "it")
 
 
-@test("/connections lists 1,000 at most, and says how many it leaves out")
+@test("/connections lists 1,000 of a worker at most, and says how many it leaves out")
 def _():
     with Watched(listen=("ws://127.0.0.1:0",), cert=False) as server:
         port = int(server.ws.rpartition(":")[2])

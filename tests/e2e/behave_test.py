@@ -174,6 +174,10 @@ def _():
         with Guest(path) as peer:
             equal((peer.status, peer.fields["retry-after"]), (503, "7"))
             equal(peer.body(), "503, as asked for by status=503\n")
+    # Whole seconds, none of which is too short.
+    for time, wanted in (("0s", "0"), ("1ms", "1"), ("1500ms", "2"), ("60s", "60")):
+        with Guest(f"/?status=503&retry-after={time}") as peer:
+            equal(peer.fields["retry-after"], wanted)
     for code in (300, 404, 418, 599):
         with Guest(f"/?status={code}") as peer:
             equal(peer.status, code)
@@ -190,6 +194,10 @@ def _():
                 path = peer.fields.get("location")
     with Guest("/?redirect=1&to=/there?x") as peer:
         equal((peer.status, peer.fields["location"]), (302, "/there?x"))
+    # A Location is a URI (RFC 9110 section 10.2.2), whatever the path was when it had been decoded.
+    for to, wanted in (("/a%20b/%C3%A9?x=%22", "/a%20b/%C3%A9?x=%22"), ("/%252F%3C", "/%2F%3C")):
+        with Guest(f"/?redirect=1&to={to}") as peer:
+            equal(peer.fields["location"], wanted)
 
 
 @test("basic and bearer refuse with 401 until the credentials are right")

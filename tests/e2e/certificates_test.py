@@ -73,6 +73,10 @@ def refused_clients(server):
     return metric(server, r'wsechod_connections_refused_total{reason="client_certificate"}')
 
 
+def date(days):
+    return (now() + datetime.timedelta(days=days)).strftime("%Y%m%d%H%M%SZ")
+
+
 # By name.
 
 
@@ -126,6 +130,39 @@ def _():
             (folder / "two.key").write_text("rubbish")
             server.signal(signal.SIGHUP)
             server.log.wait("two.key")
+            server.log.wait("nothing was reloaded")
+            equal(shown(server, "-noservername"), "named", "the first one after that")
+
+
+@test("a certificate that has expired in use keeps others from no reload; a new one that has is refused")
+def _():
+    folder = scratch() / "expired"
+    folder.mkdir()
+    ours.server("over", "DNS:over.example", end=date(-1))
+    ours.server("over-too", "DNS:over.example", end=date(-2))
+
+    def install(name, source):
+        for end in ("pem", "key"):
+            shutil.copy(ours.folder / f"{source}.{end}", folder / f"{name}.{end}")
+
+    for count in COUNTS:
+        install("one", "localhost")
+        install("two", "over")
+        config = folder / "conf"
+        config.write_text(f"cert {folder}/one.pem\nkey {folder}/one.key\ncert {folder}/two.pem\n"
+                          f"key {folder}/two.key\n")
+        with serve("--config", config, "--workers", count) as server:
+            server.log.wait("the certificate in '.*two.pem' has expired on")
+            install("one", "named")
+            server.signal(signal.SIGHUP)
+            server.log.wait("reloaded: ")
+            server.log.wait("the certificate in '.*two.pem' has expired on", 2)
+            equal(shown(server, "-noservername"), "named", "the first one, which was renewed")
+            equal(shown(server, "-servername", "over.example"), "over", "the other one")
+            install("one", "localhost")
+            install("two", "over-too")
+            server.signal(signal.SIGHUP)
+            server.log.wait("the certificate in '.*two.pem' has expired: it is not used")
             server.log.wait("nothing was reloaded")
             equal(shown(server, "-noservername"), "named", "the first one after that")
 
@@ -337,10 +374,6 @@ def _():
 
 
 # Their time.
-
-
-def date(days):
-    return (now() + datetime.timedelta(days=days)).strftime("%Y%m%d%H%M%SZ")
 
 
 @test("a certificate that expires soon is warned of at the start and at a reload; a metric says when")

@@ -2,9 +2,11 @@
 """What is in server/deploy/ is right, as far as the tools can tell that it is for."""
 
 import os
+import re
 import shutil
 
-from support import BUILD, ROOT, Skip, certificates, equal, main, match, run, scratch, test
+from support import (BUILD, ROOT, Skip, certificates, equal, main, match, run, scratch, test,
+                     wsechod)
 
 UNITS = ("wsechod.service", "wsechod.socket")
 
@@ -44,6 +46,21 @@ def _():
                folder / "wsechod.service")
     done.expect(0)
     match(r"exposure level for wsechod.service: [01]\.\d|: 2\.0", done.out.decode())
+
+
+@test("the server finds nothing wrong with its configuration, nor with what stands there in comments")
+def _():
+    text = (ROOT / "server/deploy/wsechod.conf").read_text()
+    for old, new in (("/etc/wsechod/fullchain.pem", str(certificates() / "localhost.pem")),
+                     ("/etc/wsechod/privkey.pem", str(certificates() / "localhost.key"))):
+        equal(text.count(old), 1, f"how often {old!r} is there")
+        text = text.replace(old, new)
+    config = scratch() / "wsechod.conf"
+    for each in (text, re.sub("(?m)^#(?=[a-z-]+ )", "", text)):
+        config.write_text(each)
+        match("all that can be checked without starting is right",
+              wsechod("--config", config, "--check").expect(0).err)
+    equal(len(re.findall("(?m)^[a-z]", each)), 9, "the options")
 
 
 @test("HAProxy finds nothing wrong with its configuration")

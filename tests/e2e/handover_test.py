@@ -12,9 +12,9 @@ import socket
 import subprocess
 
 from peer import Peer
-from service import PLAIN, command, gone, is_there, stop_by_pid
-from support import (BUILD, DEADLINE, Log, Server, equal, eventually, main, match, preloaded, run,
-                     scratch, started, test)
+from service import CERTIFICATE, PLAIN, command, gone, is_there, openssl, stop_by_pid
+from support import (BUILD, DEADLINE, Log, Server, certificates, equal, eventually, main, match,
+                     preloaded, run, scratch, started, test)
 from takeover import Connecting
 
 COUNT = itertools.count()
@@ -99,6 +99,24 @@ def declare(old_workers, new_workers):
 
 declare("1", "1")
 declare("2", "3")
+
+
+@test("a TLS session goes on with a second start that takes over, but not where it demands more")
+def _():
+    pidfile, session, listen = new_pidfile(), scratch() / "session", ("wss://127.0.0.1:0",)
+    authority = ("--client-ca", certificates() / "ca.pem", "--client-verify", "optional")
+    with old_server(pidfile, listen=listen, cert=True) as old:
+        match("New, TLS", openssl(old, "-sess_out", session))
+        with succeeding(pidfile, *CERTIFICATE, listen=listen) as (new, log):
+            has_number(pidfile, new.pid)
+            equal(old.wait(), 0, "the status")
+            match("Reused, TLS", openssl(old, "-sess_in", session))
+            with succeeding(pidfile, *CERTIFICATE, *authority, listen=listen) as (third, third_log):
+                has_number(pidfile, third.pid)
+                equal(new.wait(DEADLINE), 0, "the status")
+                log.text()
+                match("New, TLS", openssl(old, "-sess_in", session))
+                end(third, third_log)
 
 
 @test("without a server that runs, it starts as usual; and a file that was left behind is no hindrance")
@@ -333,7 +351,7 @@ def _():
                     rights = array.array("i", line[1][0][2])
                     os.close(rights[0])
                     got.append(line[0].split()[0])
-                equal(sorted(got), [b"pidfile", b"socket"], "what is handed over")
+                equal(sorted(got), [b"pidfile", b"socket", b"tickets"], "what is handed over")
                 old.stop()
                 equal(channel.recv(10), b"no", "what it says")
         os.unlink(path)

@@ -248,7 +248,11 @@ def _():
                 "share/bash-completion/completions/wsecho", "share/bash-completion/completions/wsechod",
                 "share/bash-completion/completions/wsbench",
                 "share/zsh/site-functions/_wsbench", "share/zsh/site-functions/_wsecho",
-                "share/zsh/site-functions/_wsechod"}
+                "share/zsh/site-functions/_wsechod", "lib/systemd/system/wsechod.service",
+                "lib/systemd/system/wsechod.socket",
+                *(f"share/doc/wsechod/examples/{name}" for name in
+                  ("wsechod.conf", "haproxy.cfg", "nginx.conf", "kubernetes.yaml",
+                   "prometheus.yml", "grafana.json", "grafana.yaml"))}
     equal(expected - files, set(), "the set of what is missing")
     headers = {"include/await.h"} | {f"include/await/{name}.h" for name in PUBLIC}
     equal({name for name in files if name.startswith("include/")}, headers, "the set of headers")
@@ -272,6 +276,22 @@ def _():
     files = [PREFIX / "bin" / name for name in ("wsechod", "wsecho", "wsbench")]
     run(ROOT / "tests/lint/hardening.py", *files, LIBRARY / "libawait.so",
         LIBRARY / "libawait.a").expect(0)
+
+
+@test("the units start the installed program, wherever it is; the examples are those of the tree")
+def _():
+    units = LIBRARY / "systemd/system"
+    for name in ("wsechod.service", "wsechod.socket"):
+        match(r"^# SPDX", (units / name).read_text())
+        if shutil.which("systemd-analyze"):
+            done = run("systemd-analyze", "verify", "--man=no", units / name).expect(0)
+            equal((done.out, done.err), (b"", ""), f"what systemd says of {name}")
+    word = str(PREFIX / "bin/wsechod").replace(" ", r"\s")
+    text = (units / "wsechod.service").read_text()
+    equal(re.findall(r"(?m)^Exec(\w+)=(\S+) --config", text), [("StartPre", word), ("Start", word)],
+          "the program that is started")
+    for path in (PREFIX / "share/doc/wsechod/examples").iterdir():
+        equal(path.read_text(), (ROOT / "server/deploy" / path.name).read_text(), path.name)
 
 
 @test("the shells take the completions")

@@ -7,7 +7,7 @@ import socket
 import subprocess
 
 from peer import (BINARY, CLOSE, PING, PONG, Peer, Script, after_accept, close_payload, header,
-                  never_answered)
+                  never_answered, patient_script)
 from support import (DEADLINE, Server, Skip, client_command, ends, equal, finish, main, match, run,
                      scratch, sentence, started, test, wsecho)
 
@@ -140,8 +140,10 @@ def _():
     for scheme, says in (("ws", "time-out while waiting for the handshake"), ("wss", "time-out")):
         ends(never_answered(lambda port, patience, scheme=scheme: wsecho(
             "--timeout", patience, f"{scheme}://127.0.0.1:{port}", "x")), 7, says)
-    with Script(Peer.drain, tls=True) as script:
-        ends(wsecho("-t", "300ms", script.url, "x"), 7, "time-out")
+    _, done = patient_script(lambda: Script(Peer.drain, tls=True),
+                             lambda url, patience: wsecho("-t", patience, url, "x"),
+                             lambda done: "connecting" in done.err or "TLS" in done.err)
+    ends(done, 7, "time-out while waiting for the handshake")
 
 
 @test("7: half an HTTP answer")
@@ -151,30 +153,20 @@ def _():
         peer.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n")
         peer.drain()
 
-    with Script(half) as script:
-        ends(wsecho("-t", "300ms", script.url, "x"), 7, "time-out")
+    _, done = patient_script(lambda: Script(half),
+                             lambda url, patience: wsecho("-t", patience, url, "x"),
+                             lambda done: "connecting" in done.err)
+    ends(done, 7, "time-out while waiting for the handshake")
 
 
 @test("7: a server that does not reply, which gets a Close all the same")
 def _():
     for words, given in ((("x",), b""), ((), b"x\ny\n")):
-        script, done = opened_in_time(*words, given=given)
+        script, done = patient_script(
+            after_accept, lambda url, patience, words=words, given=given: wsecho(
+                "-t", patience, url, *words, given=given))
         ends(done, 7, "time-out")
         equal(script.result, (CLOSE, close_payload(1000), True, 0, True), "the last frame")
-
-
-def opened_in_time(*words, **more):
-    """A server that does not reply, and how the client ended: with a time-out that was long enough
-    for the connection to be opened."""
-    milliseconds = 300
-    while True:
-        script = after_accept().__enter__()
-        done = wsecho("-t", f"{milliseconds}ms", script.url, *words, **more)
-        if "time-out while" not in done.err:
-            script.__exit__(None)
-            return script, done
-        script.__exit__(TimeoutError)
-        milliseconds *= 4
 
 
 @test("7: a connection that is never accepted, because the queue at the door is full")

@@ -97,7 +97,9 @@ def _():
     match('href=page.css', get(server.ws + "/-/", "text/html")[2])
     for name in ("page.js", "page.html", "status.json/", "../Makefile"):
         equal(get(f"{server.ws}/-/{name}")[0], 404, f"the status for {name}")
-    equal(get(server.ws + "/-/status.json", method="POST")[0], 404)
+    for name in ("status.json", "ca.pem", "page.css"):
+        status, fields, text = get(f"{server.ws}/-/{name}", method="POST")
+        equal((status, fields["allow"], text), (405, "GET, HEAD", "405 Method Not Allowed: use GET or HEAD.\n"))
 
 
 @test("a WebSocket under the name of a file is none of it")

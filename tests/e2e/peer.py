@@ -314,6 +314,30 @@ def was_asked(listener):
     return False
 
 
+def patiently(client, is_early):
+    """How the client ended that had a time-out which was long enough for what comes before that. It is
+    a function of the time-out, and is_early one of how it ended: then a busy machine needs more."""
+    milliseconds = 300
+    while is_early(done := client(f"{milliseconds}ms")) and milliseconds < 1000 * DEADLINE:
+        milliseconds *= 4
+    return done
+
+
+def patient_script(make, client, is_early=lambda done: "time-out while" in done.err):
+    """The same with a Script, which make() makes for each try and whose URL the client gets as well:
+    the last one, and how the client ended. As it is, what comes before is an open connection."""
+    scripts = []
+
+    def attempt(patience):
+        if scripts:
+            scripts[-1].__exit__(TimeoutError)
+        scripts.append(make().__enter__())
+        return client(scripts[-1].url, patience)
+    done = patiently(attempt, is_early)
+    scripts[-1].__exit__(None)
+    return scripts[-1], done
+
+
 def after_accept(*actions):
     """A server that opens the connection, does these one after the other, and reads on up to the
     client's Close, which is its result."""

@@ -3,12 +3,17 @@
 
 import contextlib
 import hashlib
+import signal
 import socket
+import ssl
+import struct
 
 from peer import BINARY, CLOSE, PING, PONG, TEXT, Peer, close_payload, frame, header, stuff
-from support import SANITIZED, Server, equal, main, memory_counts, test
+from support import SANITIZED, Server, equal, eventually, main, memory_counts, test
+from wire import any_certificate, connect
 
 MIB = 1 << 20
+SO_TIMESTAMPNS = 35  # the kernel's time of what it has received; Python has no name for it
 
 
 def hold(url, message, most):
@@ -97,6 +102,43 @@ def _():
             other.echoes(b"that has arrived now")
         grown = (server.memory() - before) / len(peers)
         equal(grown < 200, True, f"that {grown:.0f} KiB for each are few")
+
+
+def client_hello():
+    """The first bytes that a TLS client sends."""
+    sent = ssl.MemoryBIO()
+    tls = any_certificate().wrap_bio(ssl.MemoryBIO(), sent, server_hostname="localhost")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return sent.read()
+
+
+def arrival(sock):
+    """When the next bytes came to the kernel, once they have."""
+    control = sock.recvmsg(1 << 16, 64)[1]
+    return next(struct.unpack("qq", data) for level, kind, data in control
+                if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS))
+
+
+@test("of 400 TLS handshakes that come at once an echo waits for a few")
+def _():
+    hello = client_hello()
+    with Server() as server, contextlib.ExitStack() as stack, Peer(server.ws) as other:
+        other.echoes()
+        strangers = [stack.enter_context(connect(server.wss)) for _ in range(400)]
+        for sock in (*strangers, other.sock):
+            sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        for sock in strangers:
+            sock.send(hello[:5])
+        eventually(lambda: server.descriptors() > 400 and server.sleeps(), "all are accepted")
+        server.signal(signal.SIGSTOP)
+        for sock in strangers:
+            sock.send(hello[5:])
+        other.send_frame(TEXT, b"first")
+        server.signal(signal.SIGCONT)
+        echoed = arrival(other.sock)
+        before = sum(arrival(sock) < echoed for sock in strangers)
+        equal(before < 100, True, f"that {before} of 400 handshakes that were first are few")
 
 
 main(threads=2)

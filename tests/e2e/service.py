@@ -22,6 +22,14 @@ def command(*options):
     return [WSECHOD, *options, *(["--loop", LOOP] if LOOP else [])]
 
 
+def openssl(server, *options):
+    """What s_client says of a connection on which a page is read."""
+    port = server.wss.rpartition(":")[2]
+    done = run("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-ign_eof", *options,
+               given=b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    return done.expect(0).out.decode(errors="replace")
+
+
 def is_there(pid):
     """Whether the process runs: one that nobody has waited for does not."""
     try:

@@ -11,8 +11,8 @@ import sys
 import threading
 
 from peer import BINARY, Peer, header, request
-from service import (CERTIFICATE, PLAIN, Manager, Workers, children, command, gone, is_there, owner,
-                     stop_by_pid, wait_closed)
+from service import (CERTIFICATE, PLAIN, Manager, Workers, children, command, gone, is_there,
+                     openssl, owner, stop_by_pid, wait_closed)
 from support import (BUILD, DEADLINE, Log, Server, equal, eventually, main, match, scratch, started,
                      test)
 from takeover import Connecting
@@ -70,6 +70,33 @@ def declare(title, *options):
 
 declare("one worker", "--workers", "1")
 declare("two workers", "--workers", "2")
+
+
+@test("a TLS session goes on with the successor, and with the one after that")
+def _():
+    for workers in ("1", "2"):
+        with Upgradable("--workers", workers, listen=BOTH) as server:
+            for version in ("-tls1_2", "-tls1_3"):
+                session = scratch() / f"session{workers}{version}"
+                match("New, TLS", openssl(server, version, "-sess_out", session))
+                for _ in range(2):
+                    gone_before = server.pid()
+                    server.take_over()
+                    gone(gone_before)
+                    match("Reused, TLS", openssl(server, version, "-sess_in", session))
+
+
+@test("successors do not keep the keys of tickets for longer than one server would")
+def _():
+    with Upgradable("--ticket-rotation", "2s", listen=BOTH) as server:
+        session = scratch() / "kept"
+        match("New, TLS", openssl(server, "-tls1_2", "-sess_out", session))
+
+        def is_new():
+            server.take_over()
+            return "New, TLS" in openssl(server, "-tls1_2", "-sess_in", session)
+
+        eventually(is_new, "a ticket that is too old")
 
 
 @test("open connections finish the message they are in, get its echo, and then 1001")

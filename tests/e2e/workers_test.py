@@ -8,7 +8,8 @@ import signal
 import subprocess
 
 from peer import BINARY, TEXT, Peer, frame, request
-from service import PLAIN, Workers, children, command, gone, owner, status_of, wait_closed
+from service import (PLAIN, Workers, children, command, gone, openssl, owner, status_of,
+                     wait_closed)
 from support import (DEADLINE, Log, Server, equal, eventually, finish, in_parallel, main,
                      match, preloaded, run, scratch, started, test)
 
@@ -181,14 +182,52 @@ def _():
         log.text()
 
 
-@test("a worker that does not even abort is killed")
+@test("a worker that is stopped is said to be, and shows its tasks all the same")
 def _():
-    with Workers("--worker-timeout", "1s", cert=False) as server:
+    with Workers("--worker-timeout", "1s", cert=False) as server, contextlib.ExitStack() as stack:
         pid = server.pids()[0]
+        peer = server.peer_of(pid, stack)
         server.kill(pid, signal.SIGSTOP)
-        server.log.wait(rf"worker \d \(process {pid}\) hangs: ")
-        server.log.wait(rf"\(process {pid}\) was ended by signal 9")
+        server.log.wait(rf"worker \d \(process {pid}\) hangs: .*, and it is stopped \(SIGSTOP\); ")
+        server.log.wait(r"^  +127\.0\.0\.1:\d+ \(waiting, .* at .*: ws_receive")
+        server.log.wait(rf"\(process {pid}\) was ended by signal 6")
+        peer.expect_end()
         server.replaced(pid)
+
+
+@test("a worker that does not even abort is killed, and what it does is said from outside")
+def _():
+    for words, how in (("for (;;);", "runs"), ("for (;;) sleep(1000);", r"sleeps \(.+\)")):
+        stuck = preloaded("""
+            #define _GNU_SOURCE
+            #include <dlfcn.h>
+            #include <signal.h>
+            #include <string.h>
+            #include <sys/types.h>
+            #include <unistd.h>
+            ssize_t recv(int fd, void *data, size_t size, int flags)
+            {
+                    ssize_t (*real)(int, void *, size_t, int) = dlsym(RTLD_NEXT, "recv");
+                    ssize_t length = real(fd, data, size, flags);
+
+                    if (length >= 8 && memcmp(data, "hang now", 8) == 0) {
+                            signal(SIGABRT, SIG_IGN);
+                            """ + words + """
+                    }
+                    return length;
+            }
+        """)
+        with started(*stuck, *command("--workers", "2", "--worker-timeout", "1s", "-l", *PLAIN),
+                     stdin=subprocess.DEVNULL) as process:
+            log = Log(process.stderr)
+            with Peer(log.wait("listening on (.*)")[0][1], upgrade=False) as bad:
+                bad.send(b"hang now")
+                pid = log.wait(rf"worker \d \(process (\d+)\) hangs: .*, and it {how}; ")[0][1]
+                log.wait(rf"\(process {pid}\) was ended by signal 9")
+            eventually(lambda: len(children(process.pid)) == 2, "two workers")
+            process.terminate()
+            equal(process.wait(DEADLINE), 0, "the status")
+            log.text()
 
 
 @test("a supervisor that was stopped for a while takes no worker for hanging")
@@ -219,14 +258,6 @@ def _():
             # That all of 40 are the same worker's happens once in 2^39 times.
             for _ in range(40):
                 match("Reused, TLS", openssl(server, version, "-sess_in", session))
-
-
-def openssl(server, *options):
-    """What s_client says of a connection on which a page is read."""
-    port = server.wss.rpartition(":")[2]
-    done = run("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-ign_eof", *options,
-               given=b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-    return done.expect(0).out.decode(errors="replace")
 
 
 @test("the keys of TLS session tickets change, and old ones are forgotten")

@@ -130,11 +130,41 @@ def _():
         match("--admin: cannot listen on .*: Address already in use", done.err)
 
 
-def told_by(admin):
-    """Which worker answers, of how many, and how many connections it has."""
+def listed_at(admin):
+    """What /connections says, of whichever worker answers."""
     with urllib.request.urlopen(admin + "/connections", timeout=DEADLINE) as answer:
-        told = json.load(answer)
-    return told["worker"], (told["workers"], len(told["connections"]))
+        return json.load(answer)
+
+
+@test("/connections has those of all workers, and names a worker that does not answer")
+def _():
+    # Longer than it is silent for.
+    with Workers("--admin", "http://127.0.0.1:0", "--worker-timeout", "5m", cert=False) as server, \
+            contextlib.ExitStack() as stack:
+        pids, peers = server.pids(), []
+        while {owner(peer, pids) for peer in peers} != set(pids) and len(peers) < 200:
+            peers.append(stack.enter_context(Peer(server.ws)))
+            peers[-1].echoes()
+        owners = {f"{host}:{port}": owner(peer, pids) for peer in peers for host, port in [peer.sock.getsockname()]}
+        admin = server.log.wait(r"metrics at (http://\S+)/metrics")[0][1]
+        for _ in range(4 * len(pids)):
+            told = listed_at(admin)
+            equal({one["peer"] for one in told["connections"]}, set(owners), "whose connections are listed")
+            equal((told["workers"], told["left_out"], told["silent"]), (len(pids), 0, []), "the rest")
+            numbers = {owners[one["peer"]]: one["worker"] for one in told["connections"]}
+            equal(sorted(numbers.values()), list(range(len(pids))), "one number for each process")
+            equal({numbers[owners[one["peer"]]] == one["worker"] for one in told["connections"]}, {True})
+        stopped = pids[0]
+        os.kill(stopped, signal.SIGSTOP)
+        try:
+            # It accepts nothing meanwhile, so another one answers.
+            told = listed_at(admin)
+            equal((told["silent"], {one["peer"] for one in told["connections"]}),
+                  ([numbers[stopped]], {peer for peer, pid in owners.items() if pid != stopped}),
+                  "who is silent, and what the others have")
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+        eventually(lambda: listed_at(admin)["silent"] == [], "all answer again")
 
 
 @test("/-/status.json adds up what all workers have, with --admin and without")
@@ -157,12 +187,8 @@ def _():
             eventually(lambda: figures(server) == wanted, f"the figures are {wanted}")
             if options:
                 admin = server.log.wait(r"metrics at (http://\S+)/metrics")[0][1]
-                seen = {}
-                eventually(lambda: seen.update([told_by(admin)]) or len(seen) == count,
-                           "each worker has told of its connections")
-                equal((set(seen), sum(own for _, own in seen.values())),
-                      (set(range(count)), len(peers)), "who told of how many")
-                equal({of for of, _ in seen.values()}, {count}, "how many workers there are")
+                told = listed_at(admin)
+                equal((told["workers"], len(told["connections"])), (count, len(peers)), "what is listed")
 
 
 main(threads=3)

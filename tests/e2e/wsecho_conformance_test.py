@@ -3,15 +3,19 @@
 
 import sys
 
-from support import BUILD, LOOP, ROOT, main, match, run, test
+from support import BUILD, DEADLINE, LOOP, ROOT, Ended, main, match, started, test
 
 
 def judge(options, patterns=""):
     """What the suite says in the end."""
     loop = f"--loop {LOOP} " if LOOP else ""
-    done = run(sys.executable, ROOT / "tests/conformance/run", "--client",
-               f"'{BUILD}/wsecho' --echo {options} {loop}{{url}}", "--cases", patterns).expect(0)
-    return match(r"\d+ cases in .* s: \d+ OK, .* 0 FAILED.*", done.out.decode())[0]
+    command = [sys.executable, ROOT / "tests/conformance/run", "--client",
+               f"'{BUILD}/wsecho' --echo {options} {loop}{{url}}", "--cases", patterns, "--deadline", DEADLINE]
+    # Each case has a deadline; how long 600 processes take in all is up to the machine.
+    with started(*map(str, command)) as process:
+        out, err = process.communicate()
+    Ended(process.returncode, out, err).expect(0)
+    return match(r"\d+ cases in .* s: \d+ OK, .* 0 FAILED.*", out.decode())[0]
 
 
 @test("it keeps to RFC 6455 and RFC 7692, as far as this suite can see")

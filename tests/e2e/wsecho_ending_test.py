@@ -3,12 +3,13 @@
 its Close is lost."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import threading
 
-from peer import CLOSE, PING, TEXT, Script, close_payload, header
+from peer import (CLOSE, PING, TEXT, Script, close_payload, header, patient_script, patiently)
 from support import (DEADLINE, Server, client_command, ends, equal, finish, main, match, run,
                      started, test, wsecho)
 
@@ -99,18 +100,33 @@ def _():
 @test("6: the server does not answer our Close, within 5 seconds or --timeout")
 def _():
     deaf = URL + "/?close-reply=none"
-    ends(wsecho("-t", "300ms", deaf, "x"), 6, r"did not answer the Close within 0\.3 s$", b"x\n")
+
+    def left(*words):
+        given = []
+
+        def client(patience):
+            given.append(float(patience[:-2]) / 1000)
+            return wsecho("-t", patience, *words, deaf, "x")
+        # It may even close before the whole reply has come, if it is told to.
+        done = patiently(client, lambda done: "time-out" in done.err)
+        return done, re.escape(f" did not answer the Close within {given[-1]:g} s")
+
+    done, says = left()
+    ends(done, 6, says + "$", b"x\n")
     ends(wsecho(deaf, "x"), 6, r"did not answer the Close within 5 s$", b"x\n")
-    done = wsecho("-t", "300ms", "-1", "-v", deaf, "x").expect(0, b"x\n")
-    match(r"(?m)^\* \S+ did not answer the Close within 0\.3 s$", done.err)
-    equal(wsecho("-t", "300ms", "-1", deaf, "x").expect(0, b"x\n").err, "", "what is said")
+    done, says = left("-1", "-v")
+    match(rf"(?m)^\* \S+{says}$", done.expect(0, b"x\n").err)
+    done, _ = left("-1")
+    equal(done.expect(0, b"x\n").err, "", "what is said")
 
 
 @test("--count: 7 if --wait is over before, whether or not the server answers the Close")
 def _():
     for path in ("", "/?close-reply=none"):
-        ends(wsecho("-t", "300ms", "-w", "50ms", "--count", "3", URL + path, "x"), 7,
-             "time-out: 1 of 3 messages came$", b"x\n")
+        done = patiently(lambda patience, path=path: wsecho(
+            "-w", patience, "--count", "3", "-t", f"{2 * int(patience[:-2])}ms", URL + path, "x"),
+            lambda done: done.out == b"")
+        ends(done, 7, "time-out: 1 of 3 messages came$", b"x\n")
 
 
 @test("--close says with what code and reason we close")
@@ -237,7 +253,8 @@ def _():
         peer.until_close()
 
     with Script(serve) as script:
-        with started(*client_command("-t", "50ms", "-N", script.url)) as client:
+        with started(*client_command("-t", "50ms", "--connect-timeout", f"{DEADLINE}s", "-N",
+                                     script.url)) as client:
             try:
                 client.wait(0.4)
                 raise AssertionError("it gave up")
@@ -265,12 +282,13 @@ def _():
     with pushing(2) as script:
         ends(wsecho("-N", "--expect", "^nothing$", script.url), 8, "no message matched",
              b"tick 0\ntick 1\n")
-    with pushing(2, None) as script:
-        ends(wsecho("-N", "-t", "200ms", "--expect", "nothing", script.url), 8,
-             "no message matched", b"tick 0\ntick 1\n")
-    with pushing(2, None) as script:
-        ends(wsecho("-N", "-w", "100ms", "--expect", "nothing", script.url), 8,
-             "no message matched", b"tick 0\ntick 1\n")
+    for option in ("-t", "-w"):
+        _, done = patient_script(
+            lambda: pushing(2, None),
+            lambda url, patience, option=option: wsecho("-N", option, patience, "--expect", "nothing",
+                                                        url),
+            lambda done: b"tick 1" not in done.out)
+        ends(done, 8, "no message matched", b"tick 0\ntick 1\n")
 
 
 @test("--reject: 8 as soon as a message matches")
@@ -288,8 +306,10 @@ def _():
 
 @test("-m ends it in any case, with 7")
 def _():
-    with pushing(1, None) as script:
-        ends(wsecho("-m", "200ms", "-N", script.url), 7, "--max-time", b"tick 0\n")
+    _, done = patient_script(lambda: pushing(1, None),
+                             lambda url, patience: wsecho("-m", patience, "-N", url),
+                             lambda done: done.out == b"")
+    ends(done, 7, "--max-time", b"tick 0\n")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         ends(wsecho("-m", "200ms", f"ws://127.0.0.1:{silent.getsockname()[1]}", "x"), 7,
              "--max-time")
@@ -344,8 +364,9 @@ def _():
             pass
 
     gone = threading.Event()
-    with Script(ping) as script:
-        ends(wsecho("-t", "300ms", script.url, "x"), 7, "no reply")
+    _, done = patient_script(lambda: Script(ping),
+                             lambda url, patience: wsecho("-t", patience, url, "x"))
+    ends(done, 7, "no reply")
 
 
 # Signals.

@@ -64,19 +64,42 @@ def _():
     ends(wsecho("-H", "@/no/such", server.ws, "x"), 2, "cannot read '/no/such'")
 
 
+@test("a field that may be there once is not sent twice, whichever options say it")
+def _():
+    equal("Host: a" in request_of("-H", "Host: a"), True, "that Host is ours to say")
+    equal([line for line in request_of("-H", "X: 1", "-H", "X: 2") if line[:2] == "X:"],
+          ["X: 1", "X: 2"], "others")
+    for words, name in ((["-H", "Host: a", "-H", "host:b"], "host"),
+                        (["-u", "a:b", "-H", "Authorization: c"], "Authorization"),
+                        (["-o", "https://a", "-H", "Origin: b"], "Origin"),
+                        (["--cookie", "a=b", "-H", "Cookie: c=d"], "Cookie")):
+        ends(wsecho(*words, server.ws, "x"), 2, f"the header field '{name}' is there twice")
+
+
+@test("what is no subprotocol, and no cookie, is not sent")
+def _():
+    for words in (["-s", ""], ["-s", "a b"], ["-s", "a", "-s", "a"], ["-s", "a,b", "-s", "b"],
+                  ["-s", "a/b"]):
+        ends(wsecho(*words, server.ws, "x"), 2, "'Sec-WebSocket-Protocol' is no list of different")
+    equal("Sec-WebSocket-Protocol: a,b, A" in request_of("-s", "a,b", "-s", "A"), True, "a list")
+    done = wsecho("--cookie", "secret", server.ws, "x").expect(2)
+    match("option '--cookie' must be NAME=VALUE", done.err)
+    equal("secret" in done.err, False, "that it is printed")
+
+
 @test("secrets of the command line are gone from the list of processes, and -v does not print them")
 def _():
-    words = ["-u", "joe:secret1", "-H", "Authorization: secret2", "--cookie", "secret3=x",
-             "--proxy=joe:secret4@127.0.0.1:1", "--noproxy", "*"]
-    url = server.ws.replace("//", "//u:secret5@")
-    with started(*client_command("-v", *words, url)) as client:
-        client.stdin.write(b"one\n")
-        equal(client.stdout.readline(), b"one\n", "the reply")
-        shown = pathlib.Path(f"/proc/{client.pid}/cmdline").read_bytes()
-        equal(b"secret" in shown, False, f"that there is a secret in {shown}")
-        done = finish(client).expect(0)
-    equal("secret" in done.err or base64.b64encode(b"joe:secret1").decode() in done.err, False,
-          f"that there is a secret in {done.err}")
+    for first, url in ((["-u", "joe:secret1"], server.ws.replace("//", "//u:secret5@")),
+                       (["-H", "Authorization: secret2"], server.ws)):
+        words = [*first, "--cookie", "secret3=x", "--proxy=joe:secret4@127.0.0.1:1", "--noproxy", "*"]
+        with started(*client_command("-v", *words, url)) as client:
+            client.stdin.write(b"one\n")
+            equal(client.stdout.readline(), b"one\n", "the reply")
+            shown = pathlib.Path(f"/proc/{client.pid}/cmdline").read_bytes()
+            equal(b"secret" in shown, False, f"that there is a secret in {shown}")
+            done = finish(client).expect(0)
+        equal("secret" in done.err or base64.b64encode(b"joe:secret1").decode() in done.err, False,
+              f"that there is a secret in {done.err}")
 
 
 @test("-u NAME asks for the password on the terminal, which does not show it")

@@ -236,6 +236,46 @@ def _():
         equal((end["event"], end["received"], end["exit"]), ("end", 1, 7))
 
 
+STEERING = "\x7f\u009b31m\u061c\u202e\u2069"
+
+
+@test("--json: what a terminal would obey is written as \\uXXXX, wherever it comes from")
+def _():
+    def serve(peer):
+        peer.accept(f"X-Evil: \u202e\u009b")
+        peer.send_frame(TEXT, f"größer {STEERING}".encode())
+        peer.send_frame(PING, STEERING.encode())
+        peer.send_close(4000, STEERING.encode())
+        peer.drain()
+
+    with Script(serve) as script:
+        raw = wsecho("-jqN", script.url).expect(6).out
+    found = raw.decode()
+    for one in STEERING:
+        equal(one in found and not one.isascii() or one == "\x7f" and one in found, False,
+              f"that {one!r} is there as it is")
+    match(r'"data":"größer \\u007f\\u009b31m\\u061c\\u202e\\u2069"', found)
+    opened, *others = events(raw)
+    equal(["X-Evil", "\u202e\u009b"] in opened["headers"], True, "the header")
+    equal({event["event"]: event.get("data", event.get("reason")) for event in others
+           if event["event"] in ("ping", "close")}, {"ping": STEERING, "close": STEERING}, "others")
+
+
+@test("--json: bytes that are not UTF-8 are ISO 8859-1, in fields, a body and the error's text")
+def _():
+    def refuse(peer):
+        peer.read_request()
+        peer.send(b"HTTP/1.1 403 No\r\nX-Name: caf\xe9 \xc3\xa9\r\nContent-Length: 5\r\n\r\ncaf\xe9!")
+        peer.drain()
+
+    with Script(refuse) as script:
+        error, end = events(wsecho("-jq", script.url, "x").expect(5).out)
+    equal(["X-Name", "café é"] in error["headers"], True, "the header")
+    equal(error["body"], "café!", "the body")
+    match('answered 403 No; it says "café!"$', error["text"])
+    equal(end["exit"], 5)
+
+
 @test("--json: end is the last after a signal, too")
 def _():
     with saying((TEXT, b"x"), code=None) as script:

@@ -65,6 +65,14 @@ def _():
          f"cannot connect to the proxy 127.0.0.1:{port}: Connection refused")
 
 
+@test("a proxy whose name is not found, or that has no such address: the sentence says that it is one")
+def _():
+    ends(wsecho("-x", "proxy.invalid", "ws://127.0.0.1:1", "x"), 3,
+         "cannot resolve the proxy proxy.invalid: ")
+    ends(wsecho("-6", "-x", "127.0.0.1", "ws://127.0.0.1:1", "x"), 3,
+         "the proxy 127.0.0.1 has no IPv6 address$")
+
+
 @test("what is no proxy has status 2, and its password is not printed")
 def _():
     for proxy, says in (("socks4://h", "a proxy is http, https, socks5 or socks5h, not 'socks4'"),
@@ -75,7 +83,7 @@ def _():
         if says:
             ends(done, 2, says)
         else:
-            ends(done, 3, "cannot resolve hi")
+            ends(done, 3, "cannot resolve the proxy hi: ")
         equal("secret" in done.err, False, f"that {done.err} has the password")
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import socket
+import time
 
 from peer import CLOSE, TEXT, Script, after_accept, close_payload
 from screen import CTRL, LEFT, PROMPT, Talker, at_terminal, leave
@@ -221,11 +222,16 @@ def _():
         terminal.shows("> half")
         terminal.type(" a line\r")
         terminal.wait("> half a line")
+        begin = time.monotonic()
         with Talker(port=port) as second:
             second.hears("half a line")
             second.says("here")
             terminal.shows("< here", PROMPT)
             terminal.wait(f"wsecho: connected again to {first.url}")
+            terminal.type("/stats\r")
+            terminal.wait("sent 1 message, 11 bytes; received 1 message")
+            age = float(match(r"connected to .* for (\d+\.\d) s", terminal.text())[1])
+            equal(age <= time.monotonic() - begin + 0.1, True, f"that {age} s are this connection's")
             leave(terminal, second)
 
 

@@ -141,6 +141,15 @@ def _():
     match("--repeat", wsecho("--repeat", "0", URL, "a").expect(2).err)
 
 
+@test("standard input is sent as a message once, and not again as an empty one")
+def _():
+    for words in (["-f", "-", "--repeat", "2"], ["-d", "@-", "--repeat", "2"],
+                  ["-f", "-", "-f", "-"], ["-f", "-", "-d", "x", "-d", "@-"]):
+        done = wsecho(*words, URL, given=b"abc").expect(2)
+        match("standard input can be sent as a message once", done.err)
+    wsecho("-d", "-", "-f", "-", URL, given=b"abc").expect(0, b"-\nabc\n")
+
+
 @test("--interval is the time between two messages, and not before the first or after the last")
 def _():
     # With an interval no run could wait for, only one message goes out before the time is over.

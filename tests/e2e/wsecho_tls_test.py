@@ -80,6 +80,16 @@ def _():
     run(client_command()[0], "--capath", directory, server.wss, "x").expect(0, b"x\n")
     (scratch() / "none").mkdir()
     ends(run(client_command()[0], "--capath", scratch() / "none", server.wss, "x"), 4, "not trusted")
+    for path, why in ((scratch() / "no such", "No such file or directory"),
+                      (directory / "ca.pem", "Not a directory")):
+        ends(run(client_command()[0], "--capath", path, server.wss, "x"), 2,
+             f"cannot read '{path}': {why}$")
+
+
+@test("-v does not speak of names of hosts where a certificate has none")
+def _():
+    done = wsecho("-v", server.wss, "x").expect(0, b"x\n")
+    match(r"(?m)^\* certificate 1: CN=[^;]*; by CN=", done.err)
 
 
 main(threads=6)

@@ -67,7 +67,8 @@ open_connection(const struct setting *setting, int fd)
         CHECK(ws != NULL && fd != -1);
         ws->role = &role;
         ws->app = true;
-        ws->transport = aw_transport_open(fd, false, NULL, &ws_connection_callbacks, ws);
+        ws->transport =
+                aw_transport_open(fd, AW_TRANSPORT_CONNECTED, NULL, &ws_connection_callbacks, ws);
         CHECK(ws->transport != NULL);
         if (setting->compressed)
                 CHECK(ws_deflate_begin(ws, &options, &agreed) == 0);

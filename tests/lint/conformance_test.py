@@ -2,17 +2,22 @@
 """The conformance suite itself: a server that does everything right passes all of it, and each
 fault that the server is told to have is found, by the cases that are about it."""
 
+import contextlib
 import pathlib
+import shlex
+import socket
 import sys
+import threading
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/e2e"), str(ROOT / "tests/conformance")]
 
 # pylint: disable=wrong-import-position
-from suite import catalogue, html, report, runner  # noqa: E402
+from suite import catalogue, html, http, report, runner  # noqa: E402
 from suite.spawn import Spawned, SpawnedTarget  # noqa: E402
 from suite.targets import Settings  # noqa: E402
-from support import equal, main, match, run, scratch, test  # noqa: E402
+from support import (BUILD, Server, certificates, equal, main, match, run, scratch,  # noqa: E402
+                     test)
 
 REFERENCE = ROOT / "tests/conformance/peers/reference.py"
 RUN = ROOT / "tests/conformance/run"
@@ -134,17 +139,118 @@ def _():
         raise AssertionError("the page needs something else")
 
 
+def refuses(status, says, *words):
+    """It tells why it tests nothing, in one sentence."""
+    done = run(PYTHON, RUN, *words).expect(status, b"")
+    match(says, done.err)
+    if status == 3:
+        equal(len(done.err.splitlines()), 1, f"lines of {done.err}")
+
+
 @test("run: nothing to test is status 3, wrong usage 2")
 def _():
-    match("cannot connect", run(PYTHON, RUN, "ws://127.0.0.1:1/").expect(3, b"").err)
-    match("not a URL", run(PYTHON, RUN, "http://127.0.0.1:1/").expect(3, b"").err)
-    match("no URL", run(PYTHON, RUN).expect(2, b"").err)
+    nobody = "ws://127.0.0.1:1/"
+    refuses(3, "cannot connect to ws://127.0.0.1:1/: Connection refused$", nobody)
+    refuses(3, "cannot connect to .*: (Name or service|Temporary failure|No address)",
+            "ws://no-such-name.invalid/")
+    refuses(3, "not a URL like", "http://127.0.0.1:1/")
+    refuses(3, "not a URL: Port out of range", "ws://127.0.0.1:99999/")
+    refuses(3, "not a URL: ", "ws://[::1")
+    refuses(3, "cannot take certificates from /nowhere: No such file", nobody.replace("ws", "wss"),
+            "--cacert", "/nowhere")
+    refuses(3, "no case 5.999 for a server", nobody, "--cases", "5.999")
+    refuses(2, "/nowhere/x: No such file", nobody, "--json", "/nowhere/x")
+    refuses(2, "0 is not above 0", nobody, "--jobs", "0")
+    refuses(2, "no URL")
 
 
-@test("run: a client that does not connect has FAILED")
+@contextlib.contextmanager
+def does(*replies):
+    """The URL of a server that answers what comes with these, one after the other, and then is
+    silent; None ends the connection."""
+    def serve():
+        while True:
+            try:
+                held.append(listener.accept()[0])
+            except OSError:
+                return
+            for reply in replies:
+                came = held[-1].recv(65536)
+                if reply is None:
+                    held[-1].close()
+                    break
+                held[-1].sendall(reply(came) if callable(reply) else reply)
+
+    held = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"ws://127.0.0.1:{listener.getsockname()[1]}/"
+        listener.shutdown(socket.SHUT_RDWR)
+        for sock in held:
+            sock.close()
+
+
+def accepting(request):
+    """The right answer to a handshake."""
+    key = http.Head(request.decode().split("\r\n")).get("Sec-WebSocket-Key")
+    return http.encode("HTTP/1.1 101 Switching Protocols", [
+        ("Upgrade", "websocket"), ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Accept", http.accept_of(key))])
+
+
+def is_no_server(says, *replies):
+    with does(*replies) as url:
+        refuses(3, f"{url} {says}", url, "--deadline", "2")
+
+
+@test("run: what is no WebSocket server, or does not echo, is told once and not once for each case")
 def _():
-    done = run(PYTHON, RUN, "--client", "true {url}", "--cases", "1.1").expect(1)
-    match("the client does not connect", done.out.decode())
+    is_no_server("is no WebSocket server: no answer to the handshake: nothing came in 2 s$")
+    is_no_server("is no WebSocket server: no answer to the handshake: the connection ended$", None)
+    is_no_server("is no WebSocket server: the opening handshake failed: the answer is "
+                 "'HTTP/1.1 404 Not Found'$", b"HTTP/1.1 404 Not Found\r\n\r\n")
+    is_no_server(r"is no WebSocket server: no answer to the handshake: '220 mail\\r\\n', and then "
+                 "nothing came in 2 s$", b"220 mail\r\n")
+    is_no_server("does not echo: a text is answered with nothing in 2 s$", accepting)
+    is_no_server("does not echo: a text is answered with the end of the TCP connection$", accepting,
+                 None)
+    is_no_server("does not echo: a text is answered with Text of 7 bytes 'welcome'$", accepting,
+                 b"\x81\x07welcome")
+    with does() as url:
+        refuses(3, "no TLS with .*: the TLS handshake takes too long$", url.replace("ws", "wss"),
+                "--deadline", "2")
+
+
+@test("run: a certificate that is not trusted is told, with the cure")
+def _():
+    pair = [certificates() / name for name in ("localhost.pem", "localhost.key")]
+    with Server(listen=("wss://127.0.0.1:0",)) as server:
+        refuses(3, "no TLS with .*: its certificate is not trusted: .*; --cacert FILE trusts an "
+                "authority, --insecure any certificate$", server.wss)
+        run(PYTHON, RUN, server.wss, "--insecure", "--cases", "1.1").expect(0)
+    refuses(3, "cannot use the certificate /nowhere: No such file", "--client", "true {url}",
+            "--cert", "/nowhere", "--key", pair[1])
+
+
+@test("run: what is no client is told once, with what it says itself")
+def _():
+    refuses(3, "true {url}: the client does not connect$", "--client", "true {url}")
+    refuses(3, "cannot run no-such-client: No such file", "--client", "no-such-client {url}")
+    refuses(3, r"there is no \{url\} in 'true'", "--client", "true")
+    complains = shlex.join([PYTHON, "-c", "import sys; sys.exit('I know no WebSocket')", "{url}"])
+    refuses(3, "the client does not connect; it says: I know no WebSocket$", "--client", complains)
+    talks = shlex.join([PYTHON, "-c", "import socket, sys; h = sys.argv[1].split('/')[2].split(':');"
+                        "socket.create_connection(h).close()", "{url}"])
+    refuses(3, "no request came: the connection ended$", "--client", talks)
+
+
+@test("run: what a client says is in the wire log")
+def _():
+    results_json = scratch() / "says.json"
+    run(PYTHON, RUN, "--client", f"'{BUILD}/wsecho' --echo -v {{url}}", "--cases", "1.1", "--json",
+        results_json).expect(0)
+    log = report.load(results_json)[0].results[0].log
+    match("the client says: ", "\n".join(words for _, _, words in log))
 
 
 # They wait, most of the time.

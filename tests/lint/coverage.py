@@ -5,7 +5,7 @@
 Usage: coverage.py OBJECTS [--missing] (the folder of the objects; --missing lists the lines)
 
 It fails if fewer than 90 % of the lines of common/ or of server/ have run. What a process has run
-that was killed, or ended by _exit(2) as all of the forker's do, is not counted.
+that was killed is not counted. See coverage.h for those that abort, or end by _exit(2).
 """
 
 import collections

@@ -167,6 +167,7 @@ class Mutant:
         begin = source.rfind("\n", 0, start) + 1
         stop = source.find("\n", end)
         self.old = source[begin:stop]
+        self.above = source[:begin].rstrip().rpartition("\n")[2].strip()
         self.new = source[begin:start] + text + source[end:stop]
         self.number = 0
         self.compiles = True
@@ -184,7 +185,7 @@ class Mutant:
 
     def diff(self):
         """In the list of equivalent mutants it looks the same."""
-        return "\n".join([self.path] + [f"- {line.strip()}" for line in self.old.splitlines()]
+        return "\n".join([self.path, f"  {self.above}"] + [f"- {line.strip()}" for line in self.old.splitlines()]
                          + [f"+ {line.strip()}" for line in self.new.splitlines()])
 
 

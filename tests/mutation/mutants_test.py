@@ -10,6 +10,7 @@ import tempfile
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from equivalent import Wrong, read, reason_of  # pylint: disable=wrong-import-position
 from mutants import mutants_of, sample, with_mutants  # pylint: disable=wrong-import-position
 from tree import HERE, blamed, errors  # pylint: disable=wrong-import-position
 
@@ -118,9 +119,72 @@ def what_does_not_compile_is_found_out():
     assert blamed(mutants, ["b.h:1:2: error: variably modified\n 1 | int a[LIMIT];"]) == macro
 
 
+ENTRIES = """# a comment
+a.c
+- if (number == 7) {
++ if (!(number == 7)) {
+One of them.
+
+a.c: sum other
+libwebsockets before 4.3
++ *
+None of it runs.
+
+a.c: main
+  puts("seven");
+- return 0;
++ return -1;
+Nobody looks.
+
+a.c
+  puts("eight");
+- return -1;
++ return 0;
+Of another line.
+"""
+
+
+def what_is_equivalent_is_named():
+    entries = read(ENTRIES)
+
+    def reasons(version):
+        return {(mutant.site.function, mutant.operator): reason for mutant in made()
+                if (reason := reason_of(entries, mutant, version))}
+
+    old, new = reasons("4.1.6"), reasons("4.3.0")
+    assert new == {("main", "condition negated"): "One of them.",
+                   ("main", "returned value"): "Nobody looks."}, new
+    assert set(old.values()) == {"One of them.", "Nobody looks.", "None of it runs."}
+    assert {function for function, _ in old} == {"main", "sum"} and new.items() <= old.items()
+    assert reasons("4.10.0") == new
+
+
+def an_entry_that_names_nothing_is_refused():
+    for wrong in ("a.c\nAll of it.", "a.c: sum\nAll of it.", "a.c\n- x\nNo new line.", "a.c: sum\n- x\n+ y", "a.c\n+ *\nAll."):
+        try:
+            read(wrong)
+        except Wrong:
+            continue
+        raise AssertionError(wrong)
+
+
+def an_entry_is_of_one_mutant_that_exists():
+    """In each function it names: what only looks like it is another one."""
+    for entry in read((HERE / "equivalent.txt").read_text()):
+        mutants = mutants_of(entry.path, (HERE.parents[1] / entry.path).read_text())
+        found = [mutant for mutant in mutants if reason_of([entry._replace(before=None)], mutant, "4.1.6")]
+        names = [mutant.site.function for mutant in found]
+        if entry.new == "*":
+            assert set(names) == set(entry.functions), (entry, names)
+        else:
+            assert len(found) == 1 or sorted(names) == sorted(entry.functions), (entry, names)
+            assert len(found) == max(1, len(entry.functions)), (entry, names)
+
+
 def main():
     tests = [each_operator_finds_its_places, every_mutant_can_be_chosen_in_one_program, no_line_moves,
-             a_seed_gives_the_same_sample, what_does_not_compile_is_found_out]
+             a_seed_gives_the_same_sample, what_does_not_compile_is_found_out, what_is_equivalent_is_named,
+             an_entry_that_names_nothing_is_refused, an_entry_is_of_one_mutant_that_exists]
     print(f"1..{len(tests)}")
     status = 0
     for test in tests:

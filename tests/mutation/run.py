@@ -22,6 +22,7 @@ import tempfile
 import threading
 import time
 
+from equivalent import Wrong, lws_version, read, reason_of
 from mutants import mutants_of, sample
 from tree import ROOT, Failure, Tree
 
@@ -84,22 +85,11 @@ def wanted(lines, again):
     return None
 
 
-def equivalents():
-    """The mutants that change nothing that counts, with the reason of each."""
-    known, entry = {}, []
-    for line in (ROOT / "tests/mutation/equivalent.txt").read_text().splitlines() + [""]:
-        if line and not line.startswith("#"):
-            entry.append(line)
-        elif entry:
-            path, *rest = entry
-            lines = {sign: " ".join(" ".join(line[2:] for line in rest if line[0] == sign).split())
-                     for sign in "-+"}
-            reason = " ".join(line for line in rest if line[0] not in "-+")
-            if not reason:
-                raise Failure(f"equivalent.txt: an entry is a path, '- old', '+ new' and a reason: {entry}")
-            known[(path, lines["-"], lines["+"]) if lines["-"] else path] = reason
-            entry = []
-    return known
+def read_entries():
+    try:
+        return read((ROOT / "tests/mutation/equivalent.txt").read_text())
+    except Wrong as wrong:
+        raise Failure(str(wrong)) from None
 
 
 class Run:
@@ -112,9 +102,9 @@ class Run:
         self.place = ROOT / options.place
         self.mutants = choose(options.only or ROOMS, options.count, options.seed,
                               wanted(options.lines, options.again))
-        known = equivalents()
+        known, version = read_entries(), lws_version()
         for mutant in self.mutants:
-            mutant.why = known.get(mutant.key(), known.get(mutant.path, ""))
+            mutant.why = reason_of(known, mutant, version)
             mutant.result = "equivalent" if mutant.why else "not run"
         self.suite = [name for name in options.suite if not name.endswith(BUILDING)]
         self.reached, self.seconds = {}, {}

@@ -16,8 +16,9 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / name) for name
 
 # pylint: disable=wrong-import-position
 from browser import CERTUTIL, CHROMIUM, Browser, Page  # noqa: E402
+from guest import Guest  # noqa: E402
 from others import NODE, PACKAGES, skip_all  # noqa: E402
-from support import BUILD, Server, Skip, certificates, equal, main, match, once, run, scratch, test  # noqa: E402
+from support import BUILD, Server, Skip, certificates, equal, eventually, main, match, once, run, scratch, test  # noqa: E402
 
 if not CHROMIUM or not CERTUTIL:
     skip_all("there is no chromium, or no certutil")
@@ -306,7 +307,10 @@ def _():
               tab.script("document.querySelector('#plot-figures').textContent"))
         equal([entry["way"] for entry in log(tab)], ["•"])
         tab.until("Number(document.querySelector('#rate').textContent) > 0", "messages a second are shown")
-        equal(tab.script("document.querySelector('#connections').textContent"), "1")
+        equal(sorted(tab.script("document.querySelector('#server div').innerText").split()), ["1", "connection"])
+        with Guest("/", url=server().ws):
+            tab.until("document.querySelector('#connections').textContent === '2'", "the other connection is counted")
+            equal(tab.script("document.querySelector('#connections-noun').textContent"), "connections")
 
 
 @test("a thousand echoes have a histogram")
@@ -441,6 +445,20 @@ def _():
         # Each control has a name.
         equal(tab.script("""[...document.querySelectorAll("input, select, textarea, button")].filter((control) =>
             !control.ariaLabel && !control.labels?.length && !control.textContent.trim()).length"""), 0)
+
+
+@test("without JavaScript it says so, and what there is; nothing that would not work is shown")
+def _():
+    with Page(browser(), "about:blank") as tab:
+        tab.call("Emulation.setScriptExecutionDisabled", value=True)
+        tab.call("Page.navigate", url=address().replace("wss", "https"))
+        # No timer runs in it, so it is asked from here.
+        eventually(lambda: tab.script("document.readyState === 'complete' && !!document.querySelector('noscript')"),
+                   "the page is there")
+        equal(tab.script("document.querySelector('noscript').checkVisibility()"), True, "that the note is shown")
+        equal(tab.script("document.querySelector('noscript a').href"), address().replace("wss", "https") + "-/")
+        equal(tab.script("""[...document.querySelectorAll("input, button, textarea, #server")].filter((element) =>
+            element.checkVisibility()).length"""), 0, "the number of controls")
 
 
 # The contrast of each text with what is behind it (WCAG 2.2, 1.4.3): those below 4.5, large ones below 3.

@@ -339,9 +339,9 @@ open_much(NOTHING)
         }
         /* One is closed by its owner, the other by the end of the loop. */
         expect_int(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-        if (aw_transport_open(ends[0], false, NULL, &ignore_all, NULL) == NULL)
+        if (aw_transport_open(ends[0], AW_TRANSPORT_CONNECTED, NULL, &ignore_all, NULL) == NULL)
                 error = errno;
-        if (aw_transport_open(ends[1], false, NULL, &ignore_all, NULL) == NULL)
+        if (aw_transport_open(ends[1], AW_TRANSPORT_CONNECTED, NULL, &ignore_all, NULL) == NULL)
                 error = errno;
         await(yield(3));
         aw_watch_close(watch);

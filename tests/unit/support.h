@@ -140,14 +140,16 @@ test_expect_trace(const char *words, const char *file, int line)
         return good;
 }
 
+/* A line begins with its level, as on standard error. */
 static inline void
 test_sink(enum aw_log_level level, const char *message)
 {
-        (void)level;
+        static const char *const levels[] = {"error: ", "warning: ", "", "debug: "};
+
         pthread_mutex_lock(&test_log.lock);
         if (test_log.count < TEST_LOG_LINES)
-                snprintf(test_log.lines[test_log.count++], sizeof(test_log.lines[0]), "%s",
-                         message);
+                snprintf(test_log.lines[test_log.count++], sizeof(test_log.lines[0]), "%s%s",
+                         levels[level], message);
         pthread_mutex_unlock(&test_log.lock);
 }
 

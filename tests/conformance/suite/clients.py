@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A client under test: a command that connects to the URL that it is given, and echoes."""
 
+import os
 import shlex
 import socket
 import ssl
@@ -9,8 +10,10 @@ import tempfile
 import threading
 import time
 
-from .link import Link
-from .targets import Unreachable
+from .link import Link, Log
+from .session import Session
+from .targets import Unreachable, said
+from .verdict import Judged
 
 PATH = "/conformance?case=1"
 
@@ -30,10 +33,30 @@ class ClientTarget:
         self.context = None
         if pair:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.context.load_cert_chain(*pair)
+            try:
+                self.context.load_cert_chain(*pair)
+            except OSError as error:
+                raise Unreachable(f"cannot use the certificate {pair[0]}: {said(error)}") from None
         self.keys = set()
         self.keys_seen_twice = False
         self.lock = threading.Lock()
+
+    def probe(self):
+        """Raises Unreachable if the command is no client: it does not connect, or does not ask for
+        a WebSocket."""
+        batch, log = Batch(self, 1), Log()
+        try:
+            link = batch.connect(log)
+            try:
+                Session(link, batch).open()
+            finally:
+                link.close()
+        except Judged as judged:
+            raise Unreachable(f"{self.command}: {judged.seen}{batch.complaint()}") from None
+        except Unreachable as error:
+            raise Unreachable(f"{self.command}: {error}") from None
+        finally:
+            batch.stop()
 
     def note_key(self, key):
         """Keys of all connections, to see that each is another one."""
@@ -53,6 +76,7 @@ class Batch:
         self.settings = target.settings
         self.left = count
         self.process = self.listener = self.output = None
+        self.heard = 0  # bytes of the output
         self.host = None
 
     def start(self):
@@ -66,6 +90,7 @@ class Batch:
         words = []
         for word in shlex.split(self.target.command):
             words += [url] * self.left if word == "{urls}" else [word.replace("{url}", url)]
+        self.heard = 0
         self.output = tempfile.TemporaryFile()  # pylint: disable=consider-using-with
         try:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
@@ -81,9 +106,10 @@ class Batch:
         # Many that start at the same time are slow.
         sock = self.accept(self.settings.deadline * (1 if again else 4))
         if sock is None:
+            complaint = self.complaint()
             self.stop()
             if not again:
-                raise Unreachable("the client does not connect") from None
+                raise Unreachable(f"the client does not connect{complaint}")
             log.note("the client did not go on, and was started again")
             return self.connect(log)
         link = Link(sock, log, self.settings, client=False, context=self.target.context,
@@ -91,9 +117,9 @@ class Batch:
         try:
             if self.target.context:
                 link.handshake(self.settings.deadline)
-        except (OSError, ssl.SSLError) as error:
+        except OSError as error:
             link.close()
-            raise Unreachable(f"no TLS with the client: {error}") from None
+            raise Unreachable(f"no TLS with the client: {said(error)}") from None
         return link
 
     def accept(self, seconds):
@@ -126,7 +152,15 @@ class Batch:
         """What it wrote since it was asked last."""
         if not self.output:
             return ""
-        return self.output.read(4000).decode(errors="replace")
+        # The client writes where this file stands, so it is read without moving it.
+        words = os.pread(self.output.fileno(), 4000, self.heard)
+        self.heard += len(words)
+        return words.decode(errors="replace")
+
+    def complaint(self):
+        """The same in a sentence's end, or nothing."""
+        words = " ".join(self.said().split())
+        return f"; it says: {words[-300:]}" if words else ""
 
     def stop(self):
         if self.process:

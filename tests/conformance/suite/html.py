@@ -18,13 +18,14 @@ table { border-collapse: collapse } td, th { padding: .15em .6em; text-align: le
 th { position: sticky; top: 0; background: #fff; vertical-align: bottom }
 td.v { cursor: pointer; text-align: center; border: 1px solid #fff; min-width: 4.5em }
 .ok { background: #d8f0d8 } .ns { background: #fdeebb } .no { background: #f6c4c4 }
-.in { background: #dbe6f6 } .un { background: #eee; color: #777 }
+.in { background: #dbe6f6 } .un { background: #eee }
+.ok, .ns, .no, .in { color: #111 } .un { color: #666 }
 h2 { margin: 1.6em 0 .3em } pre { margin: .3em 0; white-space: pre-wrap; font-size: 12px }
 dialog { max-width: 60em; border: 1px solid #888; border-radius: 6px }
 h2 + table td:nth-child(2) { min-width: 20em }
 .n { color: #777; font-variant-numeric: tabular-nums } .r { color: #777; font-size: 12px }
 @media (prefers-color-scheme: dark) {
- body, th { background: #181818; color: #ddd } td.v { border-color: #181818; color: #111 } }
+ body, th { background: #181818; color: #ddd } td.v { border-color: #181818 } }
 </style></head><body>
 <h1>WebSocket conformance</h1>
 <p>RFC 6455 and RFC 7692. Each case is one connection. <b class="ok">OK</b>: as the RFC says.
@@ -38,7 +39,8 @@ SCRIPT = """<dialog id="d"></dialog><script>
 const logs = JSON.parse(document.getElementById('logs').textContent);
 const dialog = document.getElementById('d');
 document.addEventListener('click', ({ target }) => {
-  if (!target.dataset || target.dataset.log === undefined) { dialog.close(); return; }
+  if (target === dialog) dialog.close();
+  if (!target.dataset || target.dataset.log === undefined) return;
   const [title, expected, seen, lines] = logs[target.dataset.log];
   dialog.textContent = '';
   for (const [name, text] of [['h3', title], ['p', 'Expected: ' + expected], ['p', 'Seen: ' + seen],

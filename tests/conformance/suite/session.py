@@ -4,7 +4,7 @@
 import contextlib
 
 from . import http
-from .frames import CLOSE, PING, PONG, close, replies
+from .frames import CLOSE, PING, PONG, close, replies, shorten
 from .link import END, FAULT, RESET, close_code, show_close, show_event
 from .verdict import FAILED, NON_STRICT, OK, UNIMPLEMENTED, Judged
 
@@ -70,8 +70,9 @@ class Session:
                                     ("Sec-WebSocket-Accept", http.accept_of(key)), *more]))
 
     def end_in_words(self):
-        return {END: "the connection ended", RESET: "the connection was reset",
-                None: "nothing came"}[self.link.ended]
+        came = f"{shorten(self.link.received)}, and then " if self.link.received else ""
+        return came + {END: "the connection ended", RESET: "the connection was reset",
+                       None: f"nothing came in {self.settings.deadline:g} s"}[self.link.ended]
 
     @contextlib.contextmanager
     def another(self):

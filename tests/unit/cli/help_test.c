@@ -68,9 +68,9 @@ all_options_are_shown_by_topic(void **state)
         (void)state;
         assert_string_equal(r.out, "usage: test [options]\n\nTests.\n\noptions:\n"
                                    "  -o, --often    an option\n"
-                                   "  -h, --help     print this help and exit\n"
-                                   "      --version  print the versions and exit\n"
-                                   "\n'test --help all' tells of all options.\n");
+                                   "  -h, --help     print this help and exit; --help all: of "
+                                   "all options\n"
+                                   "      --version  print the versions and exit\n");
         r = run(&of_topics, (char *[]){"test", "-h", "all", NULL});
         assert_int_equal(r.status, AW_OPT_DONE);
         assert_string_equal(r.out, "usage: test [options]\n\nTests.\n"

@@ -286,6 +286,27 @@ the_depth_of_a_stack_is_known(void **state)
                 end(&jobs[i]);
 }
 
+/* More pages than the kernel is asked of at once. */
+static void
+the_depth_of_a_large_stack_is_known(void **state)
+{
+        struct aw_coro_pool *pool = aw_coro_pool_create((size_t)2 << 20);
+        static const long depths[] = {100, 300000, 1500000};
+        struct job job;
+
+        (void)state;
+        for (size_t i = 0; i < 3; i++) {
+                job = (struct job){.value = depths[i]};
+                aw_coro_resume(start(&job, pool, touch)->self);
+                assert_in_range(aw_coro_depth(job.self), depths[i], depths[i] + 3 * pool->page);
+                end(&job);
+                /* The stack that is used next must be a new one. */
+                aw_coro_pool_destroy(pool);
+                pool = aw_coro_pool_create((size_t)2 << 20);
+        }
+        aw_coro_pool_destroy(pool);
+}
+
 int
 main(void)
 {
@@ -296,6 +317,7 @@ main(void)
                 cmocka_unit_test(a_canary_costs_no_memory),
                 cmocka_unit_test(the_size_of_stacks_is_chosen),
                 with_pool(the_depth_of_a_stack_is_known),
+                cmocka_unit_test(the_depth_of_a_large_stack_is_known),
                 with_pool(memory_falls_after_a_burst),
                 with_pool(want_of_memory_is_an_error),
         };

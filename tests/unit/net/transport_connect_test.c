@@ -128,7 +128,7 @@ begin_connect(struct end *end, const struct sockaddr_in *address)
         *end = (struct end){.transport = NULL};
         if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == -1)
                 assert_int_equal(errno, EINPROGRESS);
-        end->transport = aw_transport_open(fd, true, NULL, &end_callbacks, end);
+        end->transport = aw_transport_open(fd, AW_TRANSPORT_CONNECTING, NULL, &end_callbacks, end);
         assert_non_null(end->transport);
 }
 
@@ -335,7 +335,7 @@ a_descriptor_that_cannot_be_polled_is_closed(void **state)
         struct end end = {.transport = NULL};
         int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
-        assert_null(aw_transport_open(fd, false, NULL, &end_callbacks, &end));
+        assert_null(aw_transport_open(fd, AW_TRANSPORT_CONNECTED, NULL, &end_callbacks, &end));
         assert_int_equal(errno, EPERM);
         some_turns(*state);
         assert_int_equal(fcntl(fd, F_GETFD), -1);

@@ -99,6 +99,50 @@ a_big_message_arrives_whole_at_a_slow_reader(void **state)
 }
 
 static void
+pieces_that_go_out_together_arrive_as_one(void **state)
+{
+        uint8_t *data = make_big();
+        struct end end;
+        int fd = connect_end(&end);
+        size_t got = 0;
+
+        end.in_pieces = true;
+        send_all(&end, data, BIG);
+        while (end.writable == 0)
+                aw_loop_turn(*state, true);
+        /* The kernel took some of them, and the turn is over. */
+        assert_true(end.held);
+        assert_in_range(end.sent, 1, BIG - 1);
+        while (got < BIG) {
+                got += take(fd, data + got, 30000);
+                aw_loop_turn(*state, false);
+        }
+        assert_int_equal(end.sent, BIG);
+        close_end(*state, &end);
+        close(fd);
+        free(data);
+}
+
+static void
+pieces_for_a_peer_that_is_gone_close_it(void **state)
+{
+        uint8_t *data = make_big();
+        struct end end;
+        int fd = connect_end(&end);
+
+        some_turns(*state);
+        /* It cannot notice by reading. */
+        aw_transport_pause(end.transport, true);
+        aw_loop_turn(*state, false);
+        close(fd);
+        end.in_pieces = true;
+        send_all(&end, data, BIG);
+        turn_until_closed(*state, &end);
+        assert_int_equal(end.error, EPIPE);
+        free(data);
+}
+
+static void
 while_output_is_held_the_loop_does_not_spin(void **state)
 {
         uint8_t *data = make_big();
@@ -149,7 +193,7 @@ two_ends_on_the_loop_send_much_to_each_other_at_once(void **state)
         struct end a, b = {.transport = NULL};
         int fd = connect_end(&a);
 
-        b.transport = aw_transport_open(fd, false, NULL, &end_callbacks, &b);
+        b.transport = aw_transport_open(fd, AW_TRANSPORT_CONNECTED, NULL, &end_callbacks, &b);
         send_all(&a, data, BIG);
         send_all(&b, data, BIG);
         while (a.received + b.received < 2 * BIG)
@@ -358,7 +402,7 @@ a_reader_that_is_fast_does_not_keep_the_others_waiting(void **state)
         struct end a, b = {.transport = NULL};
         int fd = connect_end(&a);
 
-        b.transport = aw_transport_open(fd, false, NULL, &end_callbacks, &b);
+        b.transport = aw_transport_open(fd, AW_TRANSPORT_CONNECTED, NULL, &end_callbacks, &b);
         some_turns(*state);
         send_all(&a, data, BIG);
         aw_loop_turn(*state, false);
@@ -406,6 +450,8 @@ main(void)
                 with_loop(a_paused_one_reads_nothing_until_it_is_resumed),
                 with_loop(when_both_directions_have_ended_it_closes),
                 with_loop(a_big_message_arrives_whole_at_a_slow_reader),
+                with_loop(pieces_that_go_out_together_arrive_as_one),
+                with_loop(pieces_for_a_peer_that_is_gone_close_it),
                 with_loop(while_output_is_held_the_loop_does_not_spin),
                 with_loop(input_comes_while_output_is_held),
                 with_loop(two_ends_on_the_loop_send_much_to_each_other_at_once),

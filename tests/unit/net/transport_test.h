@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "net/transport.h"
 #include "unit/loop/loop_test.h"
@@ -26,7 +27,34 @@ struct end {
         bool close_when_data; /* closes itself then */
         struct end *victim;   /* closes that one then, or when it is established */
         bool close_when_established, close_when_writable;
+        bool in_pieces; /* writes several at once */
 };
+
+#define PIECE 5000
+
+/* Writes what is left, or some of it in pieces. */
+static inline void
+end_write(struct end *end)
+{
+        struct iovec pieces[AW_TRANSPORT_LARGE / PIECE];
+        size_t left = end->length - end->sent, tried = 0, count = 0;
+        ssize_t taken;
+
+        for (; count < sizeof(pieces) / sizeof(pieces[0]) && tried < left; count++) {
+                pieces[count].iov_base = end->output + end->sent + tried;
+                pieces[count].iov_len = left - tried < PIECE ? left - tried : PIECE;
+                tried += pieces[count].iov_len;
+        }
+        if (end->in_pieces) {
+                taken = aw_transport_write_pieces(end->transport, pieces, count);
+        } else {
+                tried = left;
+                taken = aw_transport_write(end->transport, end->output + end->sent, left);
+        }
+        if (taken >= 0)
+                end->sent += (size_t)taken;
+        end->held = taken < (ssize_t)tried || (end->in_pieces && aw_transport_full(end->transport));
+}
 
 static inline void
 end_kill_victim(struct end *end)
@@ -54,19 +82,13 @@ static inline void
 end_writable(void *owner)
 {
         struct end *end = owner;
-        ssize_t taken;
 
         end->writable++;
         end->held = false;
         if (end->close_when_writable)
                 aw_transport_close(end->transport);
-        while (end->sent < end->length && !end->held && !end->close_when_writable) {
-                taken = aw_transport_write(end->transport, end->output + end->sent,
-                                           end->length - end->sent);
-                if (taken >= 0)
-                        end->sent += (size_t)taken;
-                end->held = end->sent < end->length;
-        }
+        while (end->sent < end->length && !end->held && !end->close_when_writable)
+                end_write(end);
         if (end->sent == end->length && end->shuts_down)
                 aw_transport_shutdown(end->transport);
         came();
@@ -126,7 +148,8 @@ connect_end(struct end *end)
         *end = (struct end){.transport = NULL};
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
                          0);
-        end->transport = aw_transport_open(ends[0], false, NULL, &end_callbacks, end);
+        end->transport =
+                aw_transport_open(ends[0], AW_TRANSPORT_CONNECTED, NULL, &end_callbacks, end);
         assert_non_null(end->transport);
         return ends[1];
 }

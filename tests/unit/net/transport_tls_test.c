@@ -17,7 +17,7 @@ open_end(struct end *end, int fd, struct aw_tls_context *context, const char *ho
 
         assert_non_null(tls);
         *end = (struct end){.transport = NULL};
-        end->transport = aw_transport_open(fd, false, tls, &end_callbacks, end);
+        end->transport = aw_transport_open(fd, AW_TRANSPORT_CONNECTED, tls, &end_callbacks, end);
         assert_non_null(end->transport);
 }
 
@@ -214,8 +214,8 @@ plain_connections_become_TLS_ones(void **state)
         ends.server_context = aw_tls_context_server(NULL, NULL, &error);
         ends.client_context = aw_tls_context_client(NULL, true, &error);
         ends.fds[1] = connect_end(&ends.server);
-        ends.client.transport =
-                aw_transport_open(ends.fds[1], false, NULL, &end_callbacks, &ends.client);
+        ends.client.transport = aw_transport_open(ends.fds[1], AW_TRANSPORT_CONNECTED, NULL,
+                                                  &end_callbacks, &ends.client);
         some_turns(*state);
         send_all(&ends.server, (uint8_t *)"ready", 5);
         while (ends.client.received < 5)

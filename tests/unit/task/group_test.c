@@ -560,6 +560,21 @@ a_group_waits_for_tasks_that_its_tasks_add(NOTHING)
         return 0;
 }
 
+/* It is the join that sees the failure then: its callback has not had its turn. */
+static async int
+a_join_in_the_turn_of_the_failure_cancels_the_others(NOTHING)
+{
+        struct aw_group group;
+
+        aw_group_init(&group);
+        aw_group_spawn(&group, "fails", give_error, NUMBER(EIO));
+        aw_group_spawn(&group, "sleeps", sleep_long, NULL);
+        expect_int(await(aw_sleep(0)), 0);
+        expect_error(await(aw_group_join(&group)), EIO);
+        expect_trace("cancelled");
+        return 0;
+}
+
 int
 main(void)
 {
@@ -588,6 +603,7 @@ main(void)
                 on_loop(a_failure_in_the_outer_group_ends_the_inner_one),
                 on_loop(a_timeout_ends_a_group),
                 on_loop(a_group_waits_for_tasks_that_its_tasks_add),
+                on_loop(a_join_in_the_turn_of_the_failure_cancels_the_others),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

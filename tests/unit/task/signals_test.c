@@ -353,6 +353,21 @@ misuse_aborts(void **state)
         test_aborts(close_while_a_task_waits, "a task waits for a signal");
 }
 
+/* SIGHUP, whose number is the smallest, hides none of those behind it. */
+static async int
+all_that_came_is_taken_when_all_is_closed(NOTHING)
+{
+        static const int numbers[] = {SIGHUP, SIGUSR1, SIGUSR2};
+        struct aw_signals *signals = aw_signals_open(numbers, 3);
+
+        for (size_t i = 0; i < 3; i++)
+                raise_it(numbers[i]);
+        aw_signals_close(signals);
+        for (size_t i = 0; i < 3; i++)
+                expect(!is_blocked(numbers[i]));
+        return 0;
+}
+
 int
 main(void)
 {
@@ -370,6 +385,7 @@ main(void)
                 on_loop(a_signal_that_was_blocked_stays_so),
                 on_loop(without_descriptors_nothing_is_opened_nor_blocked),
                 on_loop(what_came_and_was_not_read_does_not_act_when_all_is_closed),
+                on_loop(all_that_came_is_taken_when_all_is_closed),
                 on_loop(only_signals_that_can_be_awaited_are_opened),
                 cmocka_unit_test(what_is_left_open_is_closed_in_the_end),
                 cmocka_unit_test(misuse_aborts),

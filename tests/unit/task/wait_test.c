@@ -56,6 +56,19 @@ gather_hands_on_the_first_error_and_lets_the_others_run(NOTHING)
         return 0;
 }
 
+/* What succeeded earlier, and stands behind it, does not excuse it. */
+static async int
+gather_of_what_is_done_hands_on_the_failure(NOTHING)
+{
+        struct aw_task *given = aw_spawn("given", give, NUMBER(2));
+        struct aw_task *tasks[] = {aw_spawn("fail", give_error, NUMBER(EPROTO)), given};
+
+        await(aw_sleep(0));
+        expect(aw_task_done(tasks[0]) && aw_task_done(tasks[1]));
+        expect_error(await(aw_gather(tasks, 2, NULL)), EPROTO);
+        return 0;
+}
+
 /* In one list, the one that is spawned first fails first, wherever it is in the list. */
 static async int
 the_order_of_the_list_is_not_the_order_of_the_errors(NOTHING)
@@ -366,6 +379,7 @@ main(void)
                 on_loop(gather_gives_all_results_in_order),
                 on_loop(gather_of_nothing_or_of_what_is_done_does_not_wait),
                 on_loop(gather_hands_on_the_first_error_and_lets_the_others_run),
+                on_loop(gather_of_what_is_done_hands_on_the_failure),
                 on_loop(the_order_of_the_list_is_not_the_order_of_the_errors),
                 on_loop(to_gather_a_cancelled_task_is_an_error),
                 on_loop(a_cancelled_gather_cancels_all_and_waits_for_them),

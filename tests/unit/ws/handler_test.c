@@ -285,6 +285,28 @@ an_answer_that_cannot_be_sent_is_500_and_logged(NOTHING)
         return 0;
 }
 
+/* Nor does it fill the log, or tell there what is nobody's business. */
+static async int
+of_a_target_whose_answer_cannot_be_sent_the_path_is_logged_in_part(NOTHING)
+{
+        struct handling handling = {.answer = {.status = 99}};
+        struct ws_listener *listener = await(listen_with(&handling, NULL));
+        char request[1000], shown[300], head[4096];
+        int fd = raw_connect(ws_listener_url(listener, 0), 0);
+
+        snprintf(request, sizeof(request),
+                 "%0100d /%0300d?token=secret HTTP/1.1\r\nHost: localhost\r\n\r\n", 0, 0);
+        raw_send(fd, request, strlen(request));
+        await(raw_read_head(fd, head));
+        has(head, "HTTP/1.1 500 Internal Server Error\r\n");
+        snprintf(shown, sizeof(shown), "answer to %020d /%0199d... cannot be sent: ", 0, 0);
+        has(test_log_find("cannot be sent"), shown);
+        lacks(test_log_find("cannot be sent"), "secret");
+        ws_listener_close(listener);
+        close(fd);
+        return 0;
+}
+
 static async int
 a_plain_request_cannot_be_accepted(NOTHING)
 {
@@ -433,6 +455,7 @@ main(void)
                 on_loop(a_handler_accepts_with_subprotocol_and_fields),
                 on_loop(a_handler_refuses_with_status_fields_and_a_body_of_any_length),
                 on_loop(an_answer_that_cannot_be_sent_is_500_and_logged),
+                on_loop(of_a_target_whose_answer_cannot_be_sent_the_path_is_logged_in_part),
                 on_loop(a_plain_request_cannot_be_accepted),
                 on_loop(who_expects_100_gets_it_before_the_101),
                 on_loop(a_response_is_dated_in_the_standard_form),

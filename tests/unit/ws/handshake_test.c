@@ -348,6 +348,15 @@ a_further_field_is_right_or_it_is_said_what_is_wrong(void **state)
                 {"X : 1", "other characters"},
                 {"upgrade: x", "handshake itself"},
                 {"Sec-WebSocket-Key: x", "handshake itself"},
+                {"Sec-WebSocket-Protocol: chat", NULL},
+                {"Sec-WebSocket-Protocol:\ta , chat.v2,A\t", NULL},
+                {"Sec-WebSocket-Protocol:", "no list"},
+                {"Sec-WebSocket-Protocol: ", "no list"},
+                {"Sec-WebSocket-Protocol: a b", "no list"},
+                {"Sec-WebSocket-Protocol: a,", "no list"},
+                {"Sec-WebSocket-Protocol: ,a", "no list"},
+                {"Sec-WebSocket-Protocol: a/b", "no list"},
+                {"sec-websocket-protocol: a, b, a", "no list"},
         };
 
         (void)state;
@@ -358,6 +367,29 @@ a_further_field_is_right_or_it_is_said_what_is_wrong(void **state)
                         assert_null(problem);
                 else if (problem == NULL || strstr(problem, fields[i][1]) == NULL)
                         fail_msg("%s: %s", fields[i][0], problem);
+        }
+}
+
+static void
+a_field_that_has_one_value_is_there_once(void **state)
+{
+        static const char *const fields[] = {"Host: a",     "X-T: 1",        "X-T: 2",
+                                             "Hosts: b",    "host: a",       "Origin: a",
+                                             "Origin: b",   "Cookie: a=b",   "Authorization: x",
+                                             "cookie: c=d", "AUTHORIZATION:"};
+        static const size_t repeated[] = {4, 6, 9, 10};
+        size_t next = 0;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+                const char *problem = ws_handshake_field_repeated(fields, i);
+
+                if (next < sizeof(repeated) / sizeof(repeated[0]) && repeated[next] == i) {
+                        assert_non_null(problem);
+                        next++;
+                } else if (problem != NULL) {
+                        fail_msg("%s: %s", fields[i], problem);
+                }
         }
 }
 
@@ -374,6 +406,7 @@ main(void)
                 cmocka_unit_test(only_a_subprotocol_that_was_offered_may_be_chosen),
                 cmocka_unit_test(what_is_not_right_but_opens_a_connection_is_told),
                 cmocka_unit_test(a_further_field_is_right_or_it_is_said_what_is_wrong),
+                cmocka_unit_test(a_field_that_has_one_value_is_there_once),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

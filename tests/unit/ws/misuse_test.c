@@ -52,47 +52,11 @@ two_tasks_must_not_receive_from_one_connection(void **state)
         aborts(receive_twice, "two tasks receive from one connection");
 }
 
-static async int
-accept_in_task(void *listener)
-{
-        return await(ws_accept(listener, SOON)) == NULL ? -1 : 0;
-}
-
-static async int
-close_listener_while_accepting(struct pair *pair)
-{
-        aw_spawn("accept", accept_in_task, pair->listener);
-        await(idle_turns());
-        ws_listener_close(pair->listener);
-        return 0;
-}
-
-static async int
-close_listener_just_drained(struct pair *pair)
-{
-        aw_spawn("accept", accept_in_task, pair->listener);
-        await(idle_turns());
-        ws_listener_drain(pair->listener);
-        ws_listener_close(pair->listener);
-        return 0;
-}
-
-static void
-a_listener_must_not_be_closed_while_a_task_accepts(void **state)
-{
-        (void)state;
-        aborts(close_listener_while_accepting,
-               "ws_listener_close() while a task waits in ws_accept()");
-        aborts(close_listener_just_drained,
-               "ws_listener_close() while a task waits in ws_accept()");
-}
-
 int
 main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(two_tasks_must_not_receive_from_one_connection),
-                cmocka_unit_test(a_listener_must_not_be_closed_while_a_task_accepts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

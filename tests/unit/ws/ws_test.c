@@ -123,6 +123,31 @@ many_messages_at_once_arrive_in_order(struct pair *pair)
         return 0;
 }
 
+/* Small ones go out put together, large ones from where they are, several in one call or in part. */
+static async int
+sizes_may_be_mixed(struct pair *pair)
+{
+        static const size_t lengths[] = {16384, 16384, 9, 4096, 70000, 16384, 0, 5000, 65535, 4083};
+        enum { COUNT = 400, KINDS = sizeof(lengths) / sizeof(lengths[0]) };
+        uint8_t *data = pattern(COUNT + 70000);
+        struct ws_message message;
+        struct aw_task *task = echo_start(pair);
+        int echoed = 0;
+
+        for (int i = 0; i < COUNT; i++) {
+                message = message_of(WS_BINARY, data + i, lengths[i % KINDS]);
+                expect_int(await(ws_send(pair->client, &message, SOON)), 0);
+                /* So many are on their way at once. */
+                for (; echoed < i - 20 || (i == COUNT - 1 && echoed < COUNT); echoed++) {
+                        expect_int(await(ws_receive(pair->client, &message, SOON)), 0);
+                        expect_message(&message, WS_BINARY, data + echoed, lengths[echoed % KINDS]);
+                }
+        }
+        await(echo_end(pair, task));
+        free(data);
+        return 0;
+}
+
 /* Whose data are whose, and for how long. */
 
 static async int
@@ -365,6 +390,7 @@ main(void)
                 on_pair(a_message_is_text_or_binary),
                 on_both_pairs(a_message_may_have_any_length),
                 on_both_pairs(many_messages_at_once_arrive_in_order),
+                on_both_pairs(sizes_may_be_mixed),
                 on_both_pairs(what_was_sent_may_be_overwritten_at_once),
                 on_both_pairs(a_received_message_stays_until_the_next_one_is_asked_for),
                 on_both_pairs(a_received_message_may_be_sent_anywhere_in_any_form),

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* Wraps: epoll_wait. */
+/* Strangers: how many of them a turn has time for, and that others do not wait for the rest. */
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "loop/socket.h"
+#include "unit/loop/loop_test.h"
+
+#define MANY 40
+
+/* A clock that stands still, but for what the test's handshakes take. */
+static aw_time clock_now = AW_SECOND;
+static unsigned fetches;
+
+int
+clock_gettime(clockid_t clock, struct timespec *now)
+{
+        (void)clock;
+        now->tv_sec = clock_now / AW_SECOND;
+        now->tv_nsec = clock_now % AW_SECOND * 1000;
+        return 0;
+}
+
+int __real_epoll_wait(int set, struct epoll_event *events, int most, int timeout);
+int __wrap_epoll_wait(int set, struct epoll_event *events, int most, int timeout);
+
+int
+__wrap_epoll_wait(int set, struct epoll_event *events, int most, int timeout)
+{
+        fetches += most == 1;
+        return __real_epoll_wait(set, events, most, timeout);
+}
+
+struct guest {
+        struct aw_socket socket;
+        aw_time takes;  /* for each of its events */
+        unsigned calls; /* of readable() */
+        bool stays;     /* ready, whatever happens */
+        bool shy;       /* wants no more events after the first */
+        bool leaves;
+};
+
+/* They are closed with the loop, behind the test. */
+static struct guest guests[MANY], friend;
+
+static struct guest *
+guest_of(struct aw_socket *socket)
+{
+        return (struct guest *)((char *)socket - offsetof(struct guest, socket));
+}
+
+static void
+guest_readable(struct aw_socket *socket)
+{
+        struct guest *guest = guest_of(socket);
+        eventfd_t value;
+
+        guest->calls++;
+        clock_now += guest->takes;
+        if (!guest->stays && !guest->shy)
+                assert_int_equal(eventfd_read(socket->fd, &value), 0);
+        if (guest->shy)
+                aw_socket_read(socket, false);
+        if (guest->leaves)
+                aw_socket_close(socket);
+        came();
+}
+
+static void
+guest_nothing(struct aw_socket *socket)
+{
+        (void)socket;
+}
+
+static const struct aw_socket_callbacks callbacks = {.readable = guest_readable,
+                                                     .writable = guest_nothing,
+                                                     .flush = guest_nothing,
+                                                     .closed = guest_nothing};
+
+static void
+guest_open(struct guest *guest, bool stranger)
+{
+        assert_int_equal(aw_socket_open(&guest->socket, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+                                        stranger, &callbacks),
+                         0);
+}
+
+static void
+guest_send(struct guest *guest)
+{
+        assert_int_equal(eventfd_write(guest->socket.fd, 1), 0);
+}
+
+static void
+a_friend_stays(void)
+{
+        friend = (struct guest){.stays = true};
+        guest_open(&friend, false);
+        guest_send(&friend);
+}
+
+/* That many strangers, each of whom takes so long and has sent something. */
+static void
+strangers_come(size_t count, aw_time takes)
+{
+        for (size_t i = 0; i < count; i++) {
+                guests[i] = (struct guest){.takes = takes};
+                guest_open(&guests[i], true);
+                guest_send(&guests[i]);
+        }
+}
+
+static unsigned
+calls_of_first(size_t count)
+{
+        unsigned calls = 0;
+
+        for (size_t i = 0; i < count; i++)
+                calls += guests[i].calls;
+        return calls;
+}
+
+/* One look at what the kernel has. */
+static void
+look(struct aw_loop *loop)
+{
+        uint64_t looks = loop->looks;
+
+        while (loop->looks == looks)
+                aw_loop_turn(loop, false);
+}
+
+/* The first is served first: nobody is served twice before another is served once. */
+static void
+a_turn_has_a_millisecond_for_strangers(void **state)
+{
+        strangers_come(MANY, AW_MILLISECOND / 4);
+        for (unsigned turns = 1; turns <= MANY / 4; turns++) {
+                look(*state);
+                assert_int_equal(calls_of_first(MANY), 4 * turns);
+                assert_int_equal(calls_of_first(4 * turns), 4 * turns);
+        }
+}
+
+static void
+while_others_are_ready_it_has_a_quarter_of_one(void **state)
+{
+        a_friend_stays();
+        strangers_come(MANY, AW_MILLISECOND / 8);
+        for (unsigned turns = 1; turns <= MANY / 2; turns++) {
+                look(*state);
+                assert_int_equal(friend.calls, turns);
+                assert_int_equal(calls_of_first(MANY), 2 * turns);
+        }
+        look(*state);
+        assert_int_equal(calls_of_first(MANY), MANY);
+}
+
+static void
+one_that_takes_longer_than_that_is_served_all_the_same(void **state)
+{
+        a_friend_stays();
+        strangers_come(3, 10 * AW_MILLISECOND);
+        for (unsigned turns = 1; turns <= 3; turns++) {
+                look(*state);
+                assert_int_equal(calls_of_first(3), turns);
+        }
+}
+
+static void
+who_is_a_stranger_no_more_waits_for_none(void **state)
+{
+        strangers_come(MANY, AW_MILLISECOND);
+        aw_socket_befriend(&guests[MANY - 1].socket);
+        aw_socket_befriend(&guests[MANY - 1].socket);
+        /* The turn before tells the kernel. */
+        look(*state);
+        look(*state);
+        assert_int_equal(guests[MANY - 1].calls, 1);
+        assert_in_range(calls_of_first(MANY), 2, 3);
+        guest_send(&guests[MANY - 1]);
+        look(*state);
+        assert_int_equal(guests[MANY - 1].calls, 2);
+}
+
+/* Neither is asked for again and again while a turn still has time. */
+static void
+each_is_served_once_in_a_turn(void **state)
+{
+        strangers_come(3, 0);
+        guests[0].stays = true;
+        guests[1].shy = true;
+        guests[2].leaves = guests[2].stays = true;
+        fetches = 0;
+        look(*state);
+        assert_int_equal(guests[0].calls, 1);
+        assert_int_equal(guests[1].calls, 1);
+        assert_int_equal(guests[2].calls, 1);
+        assert_in_range(fetches, 4, 4);
+        for (unsigned turns = 2; turns < 10; turns++) {
+                look(*state);
+                assert_int_equal(guests[0].calls, turns);
+        }
+        assert_int_equal(guests[1].calls, 1);
+        assert_int_equal(guests[2].calls, 1);
+        assert_int_equal(guests[2].socket.fd, -1);
+}
+
+int
+main(void)
+{
+        const struct CMUnitTest tests[] = {
+                with_loop(a_turn_has_a_millisecond_for_strangers),
+                with_loop(while_others_are_ready_it_has_a_quarter_of_one),
+                with_loop(one_that_takes_longer_than_that_is_served_all_the_same),
+                with_loop(who_is_a_stranger_no_more_waits_for_none),
+                with_loop(each_is_served_once_in_a_turn),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
