@@ -45,6 +45,7 @@ static void
 serve_strangers(struct aw_loop *loop, bool alone)
 {
         aw_time end = aw_loop_now() + (alone ? AW_SOCKET_STRANGERS : AW_SOCKET_STRANGERS_BUSY);
+        unsigned left = alone ? AW_SOCKET_STRANGERS_MOST : AW_SOCKET_STRANGERS_MOST_BUSY;
         struct epoll_event event;
         struct aw_socket *socket;
 
@@ -56,7 +57,7 @@ serve_strangers(struct aw_loop *loop, bool alone)
                         return;
                 socket->served = loop->looks;
                 socket_event(socket, event.events);
-        } while (aw_loop_now() < end);
+        } while (--left > 0 && aw_loop_now() < end);
 }
 
 /* None of these sockets can be gone before its event is served: that happens in a flush only. */

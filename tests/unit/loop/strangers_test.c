@@ -159,6 +159,22 @@ while_others_are_ready_it_has_a_quarter_of_one(void **state)
         assert_int_equal(calls_of_first(MANY), MANY);
 }
 
+/* Their ends cost more than their events do. */
+static void
+those_that_take_no_time_are_counted(void **state)
+{
+        strangers_come(MANY, 0);
+        look(*state);
+        assert_int_equal(calls_of_first(MANY), 32);
+        a_friend_stays();
+        for (size_t i = 0; i < 32; i++)
+                guest_send(&guests[i]);
+        look(*state);
+        assert_int_equal(calls_of_first(MANY), 40);
+        look(*state);
+        assert_int_equal(calls_of_first(MANY), 48);
+}
+
 static void
 one_that_takes_longer_than_that_is_served_all_the_same(void **state)
 {
@@ -215,6 +231,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 with_loop(a_turn_has_a_millisecond_for_strangers),
                 with_loop(while_others_are_ready_it_has_a_quarter_of_one),
+                with_loop(those_that_take_no_time_are_counted),
                 with_loop(one_that_takes_longer_than_that_is_served_all_the_same),
                 with_loop(who_is_a_stranger_no_more_waits_for_none),
                 with_loop(each_is_served_once_in_a_turn),
