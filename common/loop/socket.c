@@ -183,6 +183,8 @@ aw_socket_open(struct aw_socket *socket, int fd, bool stranger,
                                      .flush.serve = socket_serve,
                                      .fd = fd,
                                      .stranger = stranger,
+                                     /* Who was accepted in a turn is served in the next. */
+                                     .served = aw_loop_current->looks,
                                      .reading = true};
         socket->set = set_for(socket);
         if (tell_kernel(socket, EPOLL_CTL_ADD) == -1)
