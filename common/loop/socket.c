@@ -45,6 +45,7 @@ static void
 serve_strangers(struct aw_loop *loop, bool alone)
 {
         aw_time end = aw_loop_now() + (alone ? AW_SOCKET_STRANGERS : AW_SOCKET_STRANGERS_BUSY);
+        unsigned left = alone ? AW_SOCKET_STRANGERS_MOST : AW_SOCKET_STRANGERS_MOST_BUSY;
         struct epoll_event event;
         struct aw_socket *socket;
 
@@ -56,7 +57,7 @@ serve_strangers(struct aw_loop *loop, bool alone)
                         return;
                 socket->served = loop->looks;
                 socket_event(socket, event.events);
-        } while (aw_loop_now() < end);
+        } while (--left > 0 && aw_loop_now() < end);
 }
 
 /* None of these sockets can be gone before its event is served: that happens in a flush only. */
@@ -182,6 +183,8 @@ aw_socket_open(struct aw_socket *socket, int fd, bool stranger,
                                      .flush.serve = socket_serve,
                                      .fd = fd,
                                      .stranger = stranger,
+                                     /* Who was accepted in a turn is served in the next. */
+                                     .served = aw_loop_current->looks,
                                      .reading = true};
         socket->set = set_for(socket);
         if (tell_kernel(socket, EPOLL_CTL_ADD) == -1)

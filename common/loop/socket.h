@@ -7,7 +7,7 @@
  *
  * A stranger is a socket whose peer has yet to show that it is a client: a handshake is the dearest that
  * can be had for a few bytes. Strangers are served in the order in which they become ready, once in a
- * turn, for so long and one at least, so that others wait for a few of them, however many come at once.
+ * turn, for so long and one at least, but not too many, so that others wait for a few of them, however many come at once.
  *
  * Unless said otherwise these are for the loop's stack (a handle's callback, a flush, a callback
  * below); those that may be called in a task as well only take a note, which this turn's flush
@@ -23,9 +23,14 @@
 
 struct aw_socket;
 
-/* Strangers' time in a turn, in microseconds: while nobody else is ready, and while somebody is. */
-#define AW_SOCKET_STRANGERS      AW_MILLISECOND
-#define AW_SOCKET_STRANGERS_BUSY (AW_MILLISECOND / 4)
+/*
+ * Strangers' time in a turn, in microseconds, while nobody else is ready, and while somebody is; and
+ * how many of them: what an event brings about, such as the end, takes time in the flush.
+ */
+#define AW_SOCKET_STRANGERS           AW_MILLISECOND
+#define AW_SOCKET_STRANGERS_BUSY      (AW_MILLISECOND / 4)
+#define AW_SOCKET_STRANGERS_MOST      32
+#define AW_SOCKET_STRANGERS_MOST_BUSY 8
 
 /* None may be NULL. */
 struct aw_socket_callbacks {

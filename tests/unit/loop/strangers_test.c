@@ -41,10 +41,12 @@ struct guest {
         bool stays;     /* ready, whatever happens */
         bool shy;       /* wants no more events after the first */
         bool leaves;
+        bool brings; /* the first of the guests, who has sent something */
 };
 
 /* They are closed with the loop, behind the test. */
 static struct guest guests[MANY], friend;
+static void strangers_come(size_t count, aw_time takes);
 
 static struct guest *
 guest_of(struct aw_socket *socket)
@@ -64,6 +66,8 @@ guest_readable(struct aw_socket *socket)
                 assert_int_equal(eventfd_read(socket->fd, &value), 0);
         if (guest->shy)
                 aw_socket_read(socket, false);
+        if (guest->brings)
+                strangers_come(1, 0);
         if (guest->leaves)
                 aw_socket_close(socket);
         came();
@@ -159,6 +163,37 @@ while_others_are_ready_it_has_a_quarter_of_one(void **state)
         assert_int_equal(calls_of_first(MANY), MANY);
 }
 
+/* So an end that came before what it sends is seen before it. */
+static void
+who_is_accepted_in_a_turn_is_served_in_the_next(void **state)
+{
+        memset(guests, 0, sizeof(guests));
+        friend = (struct guest){.brings = true};
+        guest_open(&friend, false);
+        guest_send(&friend);
+        while (friend.calls == 0)
+                look(*state);
+        assert_int_equal(guests[0].calls, 0);
+        look(*state);
+        assert_int_equal(guests[0].calls, 1);
+}
+
+/* Their ends cost more than their events do. */
+static void
+those_that_take_no_time_are_counted(void **state)
+{
+        strangers_come(MANY, 0);
+        look(*state);
+        assert_int_equal(calls_of_first(MANY), 32);
+        a_friend_stays();
+        for (size_t i = 0; i < 32; i++)
+                guest_send(&guests[i]);
+        look(*state);
+        assert_int_equal(calls_of_first(MANY), 40);
+        look(*state);
+        assert_int_equal(calls_of_first(MANY), 48);
+}
+
 static void
 one_that_takes_longer_than_that_is_served_all_the_same(void **state)
 {
@@ -215,6 +250,8 @@ main(void)
         const struct CMUnitTest tests[] = {
                 with_loop(a_turn_has_a_millisecond_for_strangers),
                 with_loop(while_others_are_ready_it_has_a_quarter_of_one),
+                with_loop(who_is_accepted_in_a_turn_is_served_in_the_next),
+                with_loop(those_that_take_no_time_are_counted),
                 with_loop(one_that_takes_longer_than_that_is_served_all_the_same),
                 with_loop(who_is_a_stranger_no_more_waits_for_none),
                 with_loop(each_is_served_once_in_a_turn),

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* Many handshakes that are late at once: each is told so, but not all of them in one turn. */
+#include <poll.h>
+
+#include "await/log.h"
+#include "unit/clock.h"
+#include "unit/ws/raw.h"
+
+#define MANY 200
+
+/* How many clients have an answer. */
+static int
+answered(struct pollfd *clients)
+{
+        int count = poll(clients, MANY, 0);
+
+        test_expect(count >= 0, __FILE__, __LINE__, "poll: %s", strerror(errno));
+        return count;
+}
+
+static async int
+late_ones_end_in_several_turns(NOTHING)
+{
+        struct ws_listen_options options = {.url = ANY_PORT, .handshake_timeout = AW_SECOND};
+        struct aw_error error;
+        struct ws_listener *listener = await(ws_listen(&options, &error));
+        struct pollfd clients[MANY];
+        int before = 0, now = 0, turns = 0, most = 0;
+
+        for (int i = 0; i < MANY; i++) {
+                clients[i] = (struct pollfd){.fd = raw_connect(ws_listener_url(listener, 0), 0),
+                                             .events = POLLIN};
+                wait_until(ws_connection_count() == (size_t)i + 1);
+        }
+        aw_log_set_level(AW_LOG_WARNING);
+        clock_stop();
+        clock_ahead += 2 * AW_SECOND;
+        while (now < MANY && turns < 100) {
+                await(aw_sleep(0));
+                now = answered(clients);
+                most = now - before > most ? now - before : most;
+                before = now;
+                turns++;
+        }
+        clock_go_on();
+        aw_log_set_level(AW_LOG_INFO);
+        expect_int(now, MANY);
+        /* Two and a half milliseconds, and each counts 32 microseconds. */
+        expect(most <= 80);
+        expect(most > 40);
+        for (int i = 0; i < MANY; i++)
+                close(clients[i].fd);
+        wait_until(ws_connection_count() == 0);
+        ws_listener_close(listener);
+        return 0;
+}
+
+/* Those that wait for their end may go before it comes. */
+static async int
+a_listener_that_closes_ends_all_of_them(NOTHING)
+{
+        struct ws_listen_options options = {.url = ANY_PORT, .handshake_timeout = AW_SECOND};
+        struct aw_error error;
+        struct ws_listener *listener = await(ws_listen(&options, &error));
+        struct pollfd clients[MANY];
+
+        for (int i = 0; i < MANY; i++) {
+                clients[i] = (struct pollfd){.fd = raw_connect(ws_listener_url(listener, 0), 0),
+                                             .events = POLLIN};
+                wait_until(ws_connection_count() == (size_t)i + 1);
+        }
+        aw_log_set_level(AW_LOG_WARNING);
+        clock_stop();
+        clock_ahead += 2 * AW_SECOND;
+        while (answered(clients) == 0)
+                await(aw_sleep(0));
+        clock_go_on();
+        expect(answered(clients) < MANY);
+        ws_listener_close(listener);
+        for (int i = 0; i < MANY; i++)
+                close(clients[i].fd);
+        wait_until(ws_connection_count() == 0);
+        aw_log_set_level(AW_LOG_INFO);
+        return 0;
+}
+
+int
+main(void)
+{
+        const struct CMUnitTest tests[] = {
+                on_loop(late_ones_end_in_several_turns),
+                on_loop(a_listener_that_closes_ends_all_of_them),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
