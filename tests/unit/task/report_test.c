@@ -629,51 +629,6 @@ gather_a_task_twice(NOTHING)
         return await(aw_gather(tasks, 2, NULL));
 }
 
-/* Behind one that is still to be waited for, and one that was taken. */
-static async int
-gather_a_task_twice_behind_others(NOTHING)
-{
-        struct aw_task *task = aw_spawn("task", give, NUMBER(1));
-        struct aw_task *tasks[] = {aw_spawn("late", sleep_long, NULL), NULL, task, task};
-
-        await(aw_sleep(0));
-        return await(aw_gather(tasks, 4, NULL));
-}
-
-static void
-begin_a_group(NOTHING)
-{
-        struct aw_group group;
-
-        aw_group_init(&group);
-}
-
-static void
-acquire_a_lock(NOTHING)
-{
-        struct aw_lock lock = {.owner = NULL};
-
-        await(aw_lock_acquire(&lock, AW_NEVER));
-}
-
-static async int
-begin_a_group_in_a_callback(NOTHING)
-{
-        struct aw_handle handle = {.state = 0};
-
-        aw_call_soon(&handle, begin_a_group, NULL);
-        return await(aw_sleep(AW_MILLISECOND));
-}
-
-static async int
-acquire_a_lock_in_a_callback(NOTHING)
-{
-        struct aw_handle handle = {.state = 0};
-
-        aw_call_soon(&handle, acquire_a_lock, NULL);
-        return await(aw_sleep(AW_MILLISECOND));
-}
-
 static async int
 wait_for_it(void *argument)
 {
@@ -731,9 +686,6 @@ misuse_aborts(void **state)
                     "task 'main' left a function in the middle of a time-out or a group");
         test_aborts(exit_a_timeout_twice, "aw_timeout_exit() without aw_timeout_enter()");
         test_aborts(gather_a_task_twice, "task 'task' is listed twice");
-        test_aborts(gather_a_task_twice_behind_others, "task 'task' is listed twice");
-        test_aborts(begin_a_group_in_a_callback, "aw_group_init() outside a task");
-        test_aborts(acquire_a_lock_in_a_callback, "aw_lock_acquire() outside a task");
         test_aborts(share_an_event_between_loops,
                     "task 'waiter', which waits at tests/unit/task/report_test.c:");
 }
