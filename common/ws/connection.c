@@ -278,7 +278,8 @@ connection_writable(void *owner)
         struct ws *ws = owner;
 
         ws->out.asked = false;
-        ws_decision_send(ws);
+        if (ws->decision != NULL)
+                ws_decision_send(ws);
         if (ws->raw == NULL)
                 ws_output_send(ws);
         else

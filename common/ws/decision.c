@@ -106,7 +106,7 @@ ws_decision_send(struct ws *ws)
         struct ws_decision *decision = ws->decision;
         struct aw_http_head head;
 
-        if (decision == NULL || decision->task != NULL)
+        if (decision->task != NULL)
                 return;
         ws->decision = NULL;
         aw_transport_pause(ws->transport, false);

@@ -453,5 +453,6 @@ ws_input(struct ws *ws, const uint8_t *data, size_t length)
         ws_watch_read(ws);
         if (ws->limits.rate != 0)
                 ws_limits_count(ws);
-        ws_flow_update(ws);
+        if (!ws_flow_is_easy(ws))
+                ws_flow_update(ws);
 }

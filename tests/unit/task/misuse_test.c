@@ -237,70 +237,6 @@ what_has_no_place_is_told_of_all_the_same(void **state)
                     "task 'main' joins itself, at a call without await()");
 }
 
-/* Lists. */
-
-/* Behind one that is still to be waited for, and one that was taken. */
-static async int
-gather_a_task_twice_behind_others(NOTHING)
-{
-        struct aw_task *task = aw_spawn("task", give, NUMBER(1));
-        struct aw_task *tasks[] = {aw_spawn("late", sleep_long, NULL), NULL, task, task};
-
-        await(aw_sleep(0));
-        return await(aw_gather(tasks, 4, NULL));
-}
-
-static void
-a_task_that_is_listed_twice_aborts(void **state)
-{
-        (void)state;
-        test_aborts(gather_a_task_twice_behind_others, "task 'task' is listed twice");
-}
-
-/* Callbacks, which are no tasks. */
-
-static void
-begin_a_group(NOTHING)
-{
-        struct aw_group group;
-
-        aw_group_init(&group);
-}
-
-static async void
-acquire_a_lock(NOTHING)
-{
-        struct aw_lock lock = {.owner = NULL};
-
-        await(aw_lock_acquire(&lock, AW_NEVER));
-}
-
-static async int
-begin_a_group_in_a_callback(NOTHING)
-{
-        struct aw_handle handle = {.state = 0};
-
-        aw_call_soon(&handle, begin_a_group, NULL);
-        return await(aw_sleep(AW_MILLISECOND));
-}
-
-static async int
-acquire_a_lock_in_a_callback(NOTHING)
-{
-        struct aw_handle handle = {.state = 0};
-
-        aw_call_soon(&handle, acquire_a_lock, NULL);
-        return await(aw_sleep(AW_MILLISECOND));
-}
-
-static void
-what_only_tasks_may_do_aborts_in_a_callback(void **state)
-{
-        (void)state;
-        test_aborts(begin_a_group_in_a_callback, "aw_group_init() outside a task");
-        test_aborts(acquire_a_lock_in_a_callback, "aw_lock_acquire() outside a task");
-}
-
 /* Two loops. */
 
 static async int
@@ -415,27 +351,6 @@ who_never_awaited_has_no_last_await(void **state)
 
 /* The form of all the sentences. */
 
-static __attribute__((noinline)) int
-fill_stack(const void *argument)
-{
-        volatile char array[4096];
-
-        array[0] = 1;
-        return argument == NULL ? 0 : fill_stack(argument) + array[0];
-}
-
-static async int
-overflow(void *argument)
-{
-        return fill_stack(argument);
-}
-
-static async int
-run_an_overflow(NOTHING)
-{
-        return await(aw_join(aw_spawn("greedy", overflow, NUMBER(1))));
-}
-
 static void
 every_sentence_begins_with_the_program_if_that_has_a_name(void **state)
 {
@@ -457,8 +372,6 @@ main(void)
                 cmocka_unit_test(a_task_that_is_gone_is_told_of_with_its_name_and_the_place),
                 cmocka_unit_test(a_task_that_is_gone_is_not_taken_for_the_next_ones),
                 cmocka_unit_test(what_has_no_place_is_told_of_all_the_same),
-                cmocka_unit_test(a_task_that_is_listed_twice_aborts),
-                cmocka_unit_test(what_only_tasks_may_do_aborts_in_a_callback),
                 cmocka_unit_test(waiting_where_a_task_of_another_loop_waits_aborts),
                 cmocka_unit_test(timeouts_that_are_left_crosswise_abort),
                 on_loop(a_group_may_overlap_a_timeout),
