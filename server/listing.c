@@ -24,7 +24,7 @@ listing_board_size(size_t workers)
 /* A worker's own. */
 
 static const char *
-state_of(const struct ws_info *info)
+state_name(const struct ws_info *info)
 {
         if (info->opened == 0)
                 return "handshake";
@@ -43,7 +43,7 @@ describe(const struct ws *ws, unsigned worker)
         if (object == NULL)
                 return NULL;
         json_object_set_new(object, "worker", json_integer((json_int_t)worker));
-        observe_set_text(object, "state", state_of(&info), 16);
+        observe_set_text(object, "state", state_name(&info), 16);
         json_object_set_new(object, "unread", json_integer((json_int_t)info.unread));
         json_object_set_new(object, "queued", json_integer((json_int_t)info.queued));
         observe_set_text(object, "awaits", info.awaits, 200);
@@ -80,7 +80,7 @@ write_connection(const struct ws *ws, void *argument)
 }
 
 static void
-write_page(const struct listing *listing, uint64_t question)
+write_listing(const struct listing *listing, uint64_t question)
 {
         struct listing_page *page = &listing->shared->board->pages[listing->worker];
         struct writing writing = {.page = page, .worker = listing->worker};
@@ -94,22 +94,22 @@ write_page(const struct listing *listing, uint64_t question)
 }
 
 static void
-look(void *argument)
+look_at_connections(void *argument)
 {
         struct listing *listing = argument;
         const struct listing_board *board = listing->shared->board;
         uint64_t asked = atomic_load(&board->asked);
 
         if (asked != atomic_load(&board->pages[listing->worker].question))
-                write_page(listing, asked);
-        aw_call_later(&listing->look, LOOK_TIME, look, listing);
+                write_listing(listing, asked);
+        aw_call_later(&listing->look, LOOK_TIME, look_at_connections, listing);
 }
 
 void
 listing_open(struct listing *listing)
 {
         if (listing->shared->count > 1)
-                look(listing);
+                look_at_connections(listing);
 }
 
 void
@@ -240,7 +240,7 @@ listing_write(struct listing *listing, FILE *out)
         int result = parts.parts == NULL ? -1 : 0, error;
 
         if (result == 0) {
-                write_page(listing, parts.question);
+                write_listing(listing, parts.question);
                 result = await(collect(&parts));
         }
         if (result == 0)

@@ -197,10 +197,8 @@ cure_socket(const char *path, int error)
                 return ": only root may give it to a group that this user is not in";
         if (error != EADDRINUSE)
                 return "";
-        if (path[0] == '@')
-                return ": another process listens there";
-        if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode))
-                return ": another process listens there";
+        if (path[0] == '@' || (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode)))
+                return ": another socket listens there ('ss -lxp' shows whose it is)";
         return ": the file is not a socket, so it is not replaced";
 }
 

@@ -74,7 +74,7 @@ def refused_clients(server):
 
 
 def date(days):
-    return (datetime.datetime.utcnow() + datetime.timedelta(days=days)).strftime("%Y%m%d%H%M%SZ")
+    return (now() + datetime.timedelta(days=days)).strftime("%Y%m%d%H%M%SZ")
 
 
 # By name.

@@ -222,7 +222,7 @@ def _():
                 wsecho(*words, "hello").expect(0, b"hello\n")
             done = run("curl", "-s", "--abstract-unix-socket", name[1:], "http://x/-/healthz")
             equal(done.expect(0).out, b"ok\n")
-            refuses(1, "--listen", f"unix:{name}", says="another process listens there")
+            refuses(1, "--listen", f"unix:{name}", says="another socket listens there")
     # It is gone with the server.
     with Server("--socket-mode", "600", listen=(f"unix:{name}",)):
         wsecho(f"unix:{name}", "hello").expect(0, b"hello\n")

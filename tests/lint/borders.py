@@ -14,7 +14,8 @@ Each folder of common/ is a room; common/await/ holds what is public of all of t
 6. Headers of other libraries are included where FOREIGN allows it, and public headers show none of
    their types.
 7. Public headers say aw_async and aw_await, for who includes them may have switched the keywords off.
-8. A structure of a public header that has something of the library in it (waiters, a task, links)
+8. No circle of calls goes through the files of a folder that FLAT names.
+9. A structure of a public header that has something of the library in it (waiters, a task, links)
    says that its members are the library's, in the comment above it or at the head of the file.
 
 Usage: borders.py FILE... (all the headers and sources of the tree)
@@ -45,6 +46,10 @@ ROOMS = {
 # What else may be included, by folder: the programs and the tests by their own names.
 OTHERS = {"server": "await base cli ws behave", "client": "await base cli",
           "tests": "await unit bench mutation oracle behave " + " ".join(ROOMS)}
+
+# Folders whose files can be read from the bottom up. Elsewhere some files are two sides of one thing:
+# a connection's input, output and end; a table of behaviours and what is in it.
+FLAT = "common/coro common/task common/executor common/cli client"
 
 # Headers of other libraries, and the files that may include them.
 FOREIGN = [
@@ -204,7 +209,7 @@ class Tree:
                 self.complain(paths[-1], 1, f"{name}() is also defined in {paths[0]}")
 
     def check_public(self, path):
-        """Of rule 6 the second half, and rules 7 and 8."""
+        """Of rule 6 the second half, and rules 7 and 9."""
         text = self.files[path]
         for name in sorted(set(FOREIGN_TYPE.findall(COMMENT.sub("", text)))):
             self.complain(path, 1, f"{name} in a public header")
@@ -237,6 +242,42 @@ class Tree:
         for path in self.files:
             walk(path)
 
+    def calls(self, path):
+        """The other files of its folder whose functions the one at path uses, with one of them."""
+        found, used = tokens(self.files[path]), {}
+        for i, token in enumerate(found):
+            for other in self.exporters.get(str(token), []):
+                if other != path and os.path.dirname(other) == os.path.dirname(path) and (
+                        i == 0 or found[i - 1] not in ("struct", ".", "->")):
+                    used[other] = str(token)
+        return used
+
+    def check_calls(self):
+        """Rule 8."""
+        self.exporters = collections.defaultdict(set)
+        for path, found in self.functions.items():
+            for function in found:
+                if function.defined and not function.static and function.name != "main" and \
+                        path.endswith(".c") and os.path.dirname(path) in FLAT.split():
+                    self.exporters[str(function.name)].add(path)
+        done, way = set(), []
+
+        def walk(path):
+            if path in way:
+                circle = way[way.index(path):] + [path]
+                self.complain(path, 1, "calls itself: " + " -> ".join(
+                    f"{os.path.basename(user)} ({self.calls(user)[used]})"
+                    for user, used in zip(circle, circle[1:])) + f" -> {os.path.basename(path)}")
+            elif path not in done:
+                way.append(path)
+                for other in self.calls(path):
+                    walk(other)
+                way.pop()
+                done.add(path)
+
+        for path in sorted({path for paths in self.exporters.values() for path in paths}):
+            walk(path)
+
     def check(self):
         for path in self.files:
             self.check_includes(path)
@@ -247,6 +288,7 @@ class Tree:
         self.check_private()
         self.check_names()
         self.check_circles()
+        self.check_calls()
         return self.complaints
 
 

@@ -204,6 +204,21 @@ def a_circle_is_found():
     found_once(borders.check_rooms({"base": "loop", "loop": "base"}), "base may not include loop")
 
 
+def a_circle_of_calls_is_found():
+    upper = "void\nupper_do(void)\n{\n        lower_do();\n}\n"
+    lower = "void\nlower_do(void)\n{\n}\n"
+    back = "void\nlower_back(struct upper_do *upper_do)\n{\n        upper_do->upper_do = 0;\n}\n"
+    assert not with_files(client__upper_c=upper, client__lower_c=lower)
+    assert not with_files(client__upper_c=upper, client__lower_c=lower + back.replace("*upper_do", "*it").replace(
+        "upper_do->", "it->"))
+    lower += "void\nlower_back(void)\n{\n        upper_do();\n}\n"
+    found_once(with_files(client__upper_c=upper, client__lower_c=lower),
+               "calls itself: lower.c (upper_do) -> upper.c (lower_do) -> lower.c")
+    # Where files are two sides of one thing it is none; nor is it from folder to folder.
+    assert not with_files(server__upper_c=upper, server__lower_c=lower)
+    assert not with_files(client__upper_c=upper, server__lower_c=lower)
+
+
 def a_foreign_type_in_a_public_header_is_found():
     text = "/* lws_service() */\nAW_API void aw_log(struct lws *wsi, SSL_CTX *tls);\n"
     assert len(with_files(common__await__log_h=text)) == 2

@@ -360,7 +360,7 @@ an_abstract_unix_socket_has_no_file(NOTHING)
                 return 0;
         expect(strcmp(ws_listener_url(listener, 0), url) == 0);
         expect(await(ws_listen(&options, &error)) == NULL && errno == EADDRINUSE);
-        expect(strstr(error.text, ": another process listens there") != NULL);
+        expect(strstr(error.text, ": another socket listens there") != NULL);
         connect_start(&connecting, url);
         ws_drop(await(ws_accept(listener, SOON)));
         expect_int(await(aw_join(connecting.task)), 0);
@@ -399,7 +399,8 @@ a_file_that_is_no_socket_is_told_from_a_socket_in_use(NOTHING)
         snprintf(url, sizeof(url), "unix:%s", socket_path());
         listener = await(listen_at_socket("unix:", 0));
         snprintf(text, sizeof(text),
-                 "cannot listen on %s: Address already in use: another process listens there",
+                 "cannot listen on %s: Address already in use: another socket listens there "
+                 "('ss -lxp' shows whose it is)",
                  socket_path());
         await(expect_refused(url, EADDRINUSE, text));
         ws_listener_close(listener);
