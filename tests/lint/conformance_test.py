@@ -15,9 +15,9 @@ sys.path[:0] = [str(ROOT / "tests/e2e"), str(ROOT / "tests/conformance")]
 # pylint: disable=wrong-import-position
 from suite import catalogue, html, http, report, runner  # noqa: E402
 from suite.spawn import Spawned, SpawnedTarget  # noqa: E402
-from suite.targets import Settings  # noqa: E402
-from support import (BUILD, Server, certificates, equal, main, match, run, scratch,  # noqa: E402
-                     test)
+from suite.targets import ServerTarget, Settings, Unreachable  # noqa: E402
+from support import (BUILD, Ended, Server, certificates, equal, main, match, scratch,  # noqa: E402
+                     started, test)
 
 REFERENCE = ROOT / "tests/conformance/peers/reference.py"
 RUN = ROOT / "tests/conformance/run"
@@ -29,6 +29,14 @@ def results(faults, cases, deadline, patience):
     with Spawned([PYTHON, str(REFERENCE), "{port}", *faults]) as server:
         target = SpawnedTarget(server, Settings(deadline, patience))
         return {result.name: result for result in runner.run(cases, target, "reference").results}
+
+
+def judge(*words):
+    """Runs tests/conformance/run to its end. All that it waits for has a deadline; how long Python takes
+    to begin is up to the machine."""
+    with started(PYTHON, RUN, *words) as process:
+        out, err = process.communicate()
+    return Ended(process.returncode, out, err)
 
 
 @test("a server that does everything right passes all cases")
@@ -125,7 +133,7 @@ def _():
     options = ["--cases", "9,12.1", "--json", files[0], "--html", files[1]]
     for fault, status in (((), 0), (("unmasked",), 1)):
         with Spawned([PYTHON, str(REFERENCE), "{port}", *fault]) as server:
-            done = run(PYTHON, RUN, server.url, "--deadline", "5", *options).expect(status)
+            done = judge(server.url, "--deadline", "5", *options).expect(status)
     match(r"(?m)^  FAILED        9\.\d+ a text without a mask from a client", done.out.decode())
     match(r"expected: the connection is failed with 1002", done.out.decode())
     [loaded] = report.load(files[0])
@@ -141,23 +149,33 @@ def _():
 
 def refuses(status, says, *words):
     """It tells why it tests nothing, in one sentence."""
-    done = run(PYTHON, RUN, *words).expect(status, b"")
+    done = judge(*words).expect(status, b"")
     match(says, done.err)
     if status == 3:
         equal(len(done.err.splitlines()), 1, f"lines of {done.err}")
+
+
+def unreachable(says, url, cacert=None):
+    """The same without a process: why there is nothing to test."""
+    try:
+        ServerTarget(url, Settings(2, 1), cacert).probe()
+    except Unreachable as error:
+        match(says, str(error))
+    else:
+        raise AssertionError(f"{url} can be tested")
 
 
 @test("run: nothing to test is status 3, wrong usage 2")
 def _():
     nobody = "ws://127.0.0.1:1/"
     refuses(3, "cannot connect to ws://127.0.0.1:1/: Connection refused$", nobody)
-    refuses(3, "cannot connect to .*: (Name or service|Temporary failure|No address)",
-            "ws://no-such-name.invalid/")
-    refuses(3, "not a URL like", "http://127.0.0.1:1/")
-    refuses(3, "not a URL: Port out of range", "ws://127.0.0.1:99999/")
-    refuses(3, "not a URL: ", "ws://[::1")
-    refuses(3, "cannot take certificates from /nowhere: No such file", nobody.replace("ws", "wss"),
-            "--cacert", "/nowhere")
+    unreachable("cannot connect to .*: (Name or service|Temporary failure|No address)",
+                "ws://no-such-name.invalid/")
+    unreachable("not a URL like", "http://127.0.0.1:1/")
+    unreachable("not a URL: Port out of range", "ws://127.0.0.1:99999/")
+    unreachable("not a URL: ", "ws://[::1")
+    unreachable("cannot take certificates from /nowhere: No such file",
+                nobody.replace("ws", "wss"), "/nowhere")
     refuses(3, "no case 5.999 for a server", nobody, "--cases", "5.999")
     refuses(2, "/nowhere/x: No such file", nobody, "--json", "/nowhere/x")
     refuses(2, "0 is not above 0", nobody, "--jobs", "0")
@@ -200,7 +218,7 @@ def accepting(request):
 
 def is_no_server(says, *replies):
     with does(*replies) as url:
-        refuses(3, f"{url} {says}", url, "--deadline", "2")
+        unreachable(f"{url} {says}", url)
 
 
 @test("run: what is no WebSocket server, or does not echo, is told once and not once for each case")
@@ -217,8 +235,7 @@ def _():
     is_no_server("does not echo: a text is answered with Text of 7 bytes 'welcome'$", accepting,
                  b"\x81\x07welcome")
     with does() as url:
-        refuses(3, "no TLS with .*: the TLS handshake takes too long$", url.replace("ws", "wss"),
-                "--deadline", "2")
+        unreachable("no TLS with .*: the TLS handshake takes too long$", url.replace("ws", "wss"))
 
 
 @test("run: a certificate that is not trusted is told, with the cure")
@@ -227,7 +244,7 @@ def _():
     with Server(listen=("wss://127.0.0.1:0",)) as server:
         refuses(3, "no TLS with .*: its certificate is not trusted: .*; --cacert FILE trusts an "
                 "authority, --insecure any certificate$", server.wss)
-        run(PYTHON, RUN, server.wss, "--insecure", "--cases", "1.1").expect(0)
+        judge(server.wss, "--insecure", "--cases", "1.1").expect(0)
     refuses(3, "cannot use the certificate /nowhere: No such file", "--client", "true {url}",
             "--cert", "/nowhere", "--key", pair[1])
 
@@ -247,7 +264,7 @@ def _():
 @test("run: what a client says is in the wire log")
 def _():
     results_json = scratch() / "says.json"
-    run(PYTHON, RUN, "--client", f"'{BUILD}/wsecho' --echo -v {{url}}", "--cases", "1.1", "--json",
+    judge("--client", f"'{BUILD}/wsecho' --echo -v {{url}}", "--cases", "1.1", "--json",
         results_json).expect(0)
     log = report.load(results_json)[0].results[0].log
     match("the client says: ", "\n".join(words for _, _, words in log))
