@@ -85,7 +85,10 @@ static const char text_format[] =
         "    wsecho %s%s://%s/ \"Hello World!\"\n"
         "%s"
         "\n"
-        "In a browser this address is a page to try it with. Test behaviours, such as delays,\n"
+        "In a browser this address is a page to try it with.";
+
+static const char behaviours_format[] =
+        " Test behaviours, such as delays,\n"
         "closes and faults, are listed at %s://%s/-/ and go into the URL:\n"
         "\n"
         "    %s://%s/?delay=1s&close=4000&after=3\n";
@@ -132,8 +135,11 @@ page_write_text(FILE *out, const struct ws_request *request, const struct page *
                 scheme, host,
                 made                   ? made_note
                 : secure && !authority ? given_note
-                                       : "",
-                secure ? "https" : "http", host, scheme, host);
+                                       : "");
+        if (page->behave->limits.level == BEHAVE_LEVEL_OFF)
+                fputc('\n', out);
+        else
+                fprintf(out, behaviours_format, secure ? "https" : "http", host, scheme, host);
 }
 
 static void

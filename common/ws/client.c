@@ -18,7 +18,8 @@ struct ws_opening {
         const struct aw_url *url;
         struct aw_error *error;
         char key[WS_KEY_SIZE];
-        bool failed; /* *error says why */
+        bool established; /* the request may go out: TLS is up, if there is to be TLS */
+        bool failed;      /* *error says why */
         bool open;
         size_t head_length; /* of a response that refuses, once it has come */
 };
@@ -240,6 +241,7 @@ opening_established(struct ws *ws)
 {
         char *request = NULL;
 
+        ws->opening->established = true;
         if (ws_handshake_key(ws->opening->key) == 0)
                 request = build_request(ws->opening);
         if (request == NULL)
@@ -343,7 +345,10 @@ opening_wait(struct ws *ws, aw_time deadline)
         if (result == 0 && opening->head_length > 0 && ws->observer != NULL)
                 result = await(observe_body(ws, deadline));
         if (result == -1)
-                fail_waiting(opening->error, opening->url, "waiting for the handshake of");
+                fail_waiting(opening->error, opening->url,
+                             opening->established || opening->url->scheme != AW_URL_WSS
+                                     ? "waiting for the handshake of"
+                                     : "waiting for the TLS handshake of");
         else if (!opening->failed)
                 fail_lost(ws);
         else

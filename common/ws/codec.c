@@ -21,9 +21,10 @@ struct ws_codec {
         int level;
 };
 
-/* One of each kind that waits in this thread. */
+/* One of each kind that waits in this thread; and room for what comes out. */
 static _Thread_local struct {
         struct ws_codec *deflaters[KINDS], *inflaters[KINDS];
+        uint8_t *piece;
 } spares;
 
 /* zlib's memory: each block remembers its size in front. */
@@ -181,6 +182,16 @@ ws_codec_forget_spare(void)
                 codec_destroy(spares.inflaters[i]);
                 spares.deflaters[i] = spares.inflaters[i] = NULL;
         }
+        free(spares.piece);
+        spares.piece = NULL;
+}
+
+uint8_t *
+ws_codec_piece(void)
+{
+        if (spares.piece == NULL)
+                spares.piece = malloc(WS_CODEC_PIECE);
+        return spares.piece;
 }
 
 size_t

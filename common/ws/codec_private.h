@@ -31,8 +31,15 @@ void ws_codec_reset(struct ws_codec *codec);
 /* It is not needed any more. NULL does nothing. */
 void ws_codec_release(struct ws_codec *codec);
 
-/* Frees those of this thread that wait. */
+/* Frees those of this thread that wait, and its piece. */
 void ws_codec_forget_spare(void);
+
+/*
+ * Room for so many bytes, for who uses it before he returns to the loop: one in the thread, because on
+ * the stack of a task it would cost each connection that compresses a page more. NULL with errno ENOMEM.
+ */
+#define WS_CODEC_PIECE ((size_t)2 << 10)
+uint8_t *ws_codec_piece(void);
 
 /* What it takes in memory now. */
 size_t ws_codec_cost(const struct ws_codec *codec);

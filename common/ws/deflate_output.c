@@ -11,7 +11,6 @@
 
 #define SLICE                                                                                      \
         ((size_t)4 << 10) /* of the message: at the highest level some milliseconds at worst */
-#define PIECE ((size_t)2 << 10) /* of what comes out, on its way to a buffer of the right size */
 
 /* A message on its way. */
 struct squeeze {
@@ -63,7 +62,7 @@ append_output(struct squeeze *squeeze, const uint8_t *data, size_t length, bool 
         return 0;
 }
 
-/* Compresses the next slice. 0, or -1 with errno ENOMEM. */
+/* Compresses the next slice, by pieces, into a buffer of the right size. 0, or -1 with errno ENOMEM. */
 static int
 squeeze_slice(struct squeeze *squeeze)
 {
@@ -71,13 +70,16 @@ squeeze_slice(struct squeeze *squeeze)
         size_t left = message->length - squeeze->done, taken = left < SLICE ? left : SLICE;
         struct ws_codec_bytes bytes = {.in = message->data + squeeze->done, .in_left = taken};
         bool last = taken == left, over = false;
-        uint8_t piece[PIECE];
+        uint8_t *piece = ws_codec_piece();
 
+        if (piece == NULL)
+                return -1;
         while (!over) {
                 bytes.out = piece;
-                bytes.out_left = PIECE;
+                bytes.out_left = WS_CODEC_PIECE;
                 over = ws_codec_deflate(squeeze->codec, &bytes, last);
-                if (append_output(squeeze, piece, PIECE - bytes.out_left, over && last) == -1)
+                if (append_output(squeeze, piece, WS_CODEC_PIECE - bytes.out_left, over && last) ==
+                    -1)
                         return -1;
                 if (may_give_up(squeeze) && length_so_far(squeeze) >= message->length)
                         squeeze->useless = over = true;

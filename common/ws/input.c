@@ -443,14 +443,6 @@ is_idle(const struct ws *ws)
                (ws->deflate == NULL || !(ws->deflate->inflating || ws->deflate->yielding));
 }
 
-/* Nearly always there is nothing that reading could stop or go on for. */
-static inline bool
-flow_is_idle(const struct ws *ws)
-{
-        return !ws->in.paused && ws->in.current == NULL && ws->raw == NULL && ws->deflate == NULL &&
-               ws->in.inbox.bytes <= ws_queue_high(ws);
-}
-
 void
 ws_input(struct ws *ws, const uint8_t *data, size_t length)
 {
@@ -461,6 +453,6 @@ ws_input(struct ws *ws, const uint8_t *data, size_t length)
         ws_watch_read(ws);
         if (ws->limits.rate != 0)
                 ws_limits_count(ws);
-        if (!flow_is_idle(ws))
+        if (!ws_flow_is_easy(ws))
                 ws_flow_update(ws);
 }

@@ -221,8 +221,8 @@ find_pieces(struct ws *ws, struct iovec pieces[PIECES_MAX])
 }
 
 /* Sends the outbox's first frames from where they are. False: enough for now. */
-static bool
-send_large(struct ws *ws)
+static __attribute__((noinline)) bool
+send_several(struct ws *ws)
 {
         struct iovec pieces[PIECES_MAX];
         size_t count = 0;
@@ -275,7 +275,7 @@ ws_output_send(struct ws *ws)
 
         while (more && ws->out.outbox.first != NULL && !aw_transport_full(ws->transport)) {
                 send_small(ws);
-                more = ws->out.outbox.first == NULL || send_large(ws);
+                more = ws->out.outbox.first == NULL || send_several(ws);
         }
         if (messages)
                 ws->out.messages_end = aw_transport_written(ws->transport);

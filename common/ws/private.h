@@ -254,6 +254,14 @@ ws_queue_low(const struct ws *ws)
 void ws_flow_update(struct ws *ws);
 bool ws_flow_full(const struct ws *ws);
 
+/* There is nothing to stop or resume, at a glance: the task waits, and has not much to do. */
+static inline bool
+ws_flow_is_easy(const struct ws *ws)
+{
+        return !ws->in.paused && ws->in.current == NULL && ws->raw == NULL && ws->deflate == NULL &&
+               ws->in.inbox.bytes <= ws_queue_high(ws);
+}
+
 /* output.c. Any stack, but for the last two. */
 int ws_output_queue_control(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length);
 void ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping);
@@ -371,7 +379,7 @@ void ws_close_stream(struct ws *ws); /* ends the stream when all is sent, and th
 
 /*
  * decision.c: what a task decides. Loop's stack. input: more has come meanwhile. send: it may have
- * decided. drop: it is of no interest any more.
+ * decided; there is one. drop: it is of no interest any more.
  */
 void ws_decision_input(struct ws *ws);
 void ws_decision_send(struct ws *ws);

@@ -276,6 +276,7 @@ $("clear-picked").addEventListener("click", () => builder && builder.clear());
 async function loadTable() {
   const answer = await fetch("-/", {headers: {Accept: "application/json"}});
   if (!answer.headers.get("Content-Type").startsWith("application/json")) {
+    document.querySelector(".behaviours .intro").hidden = true;
     $("rows").replaceChildren(make("p", {class: "note"}, "This server was started with --test off: every path echoes."));
     return;
   }

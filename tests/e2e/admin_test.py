@@ -125,9 +125,9 @@ def _():
         peer.send(frame(BINARY, bytes(3 << 20))[:2 << 20])
         eventually(lambda: server.metrics()['wsechod_memory_bytes{use="messages"}'] > 1 << 20,
                    "the half message takes memory")
-        # The admin's own connection is one; the one before it may not have been seen to its end.
-        eventually(lambda: server.metrics()['wsechod_memory_bytes{use="connections"}'] ==
-                   2 * (40 << 10), "the connections' memory is that of two")
+        # The admin's own connection is one; the one before it may not be gone yet.
+        eventually(lambda: server.metrics()['wsechod_memory_bytes{use="connections"}'] == 2 * (40 << 10),
+                   "the connections' memory is that of two")
         after = server.metrics()
         equal(after["wsechod_stack_space_bytes"] >= 6 << 18, True, "that stacks take their space")
         equal(after["process_resident_memory_bytes"] > 1 << 20, True, "that memory is resident")
@@ -171,9 +171,8 @@ def _():
 
 @test("/connections tells of each what it does and what it awaits, escaped")
 def _():
-    # Of its own: on the other one a test beside this one has connections to "/" as well.
-    with Watched() as server, Peer(server.wss) as plain, \
-            Peer(server.ws, upgrade=False) as other, Peer(server.ws, upgrade=False) as early:
+    with Peer(watched.wss) as plain, Peer(watched.ws, upgrade=False) as other, \
+            Peer(watched.ws, upgrade=False) as early:
         plain.echoes()
         early.send(b"GET")
         other.send(request("User-Agent: an \xe9 \"agent\"", "Sec-WebSocket-Protocol: chat",
@@ -182,7 +181,7 @@ def _():
         other.send(frame(TEXT, b"hello"))
 
         def listed():
-            found = {one.get("path", one["state"]): one for one in server.connections()["connections"]}
+            found = {one.get("path", one["state"]): one for one in watched.connections()["connections"]}
             return found if {"/", "/a?delay=1m&x=%22", "handshake"} <= set(found) and \
                 found["/a?delay=1m&x=%22"]["received_messages"] == 1 else None
 

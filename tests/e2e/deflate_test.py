@@ -2,6 +2,7 @@
 """Compression (permessage-deflate) from the outside: the options of the three programs, the test
 behaviours, and bombs."""
 
+import contextlib
 import json
 import urllib.request
 import zlib
@@ -142,6 +143,23 @@ def _():
         memory_counts()
         equal(server.memory() - before < 150 << 10, True,
               f"that {server.memory() - before} KiB more are not too much")
+
+
+@test("with --compress shared a connection that has compressed holds no more than before")
+def _():
+    memory_counts()
+    with Server() as server, contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(guest(server)) for _ in range(300)]
+        for peer in peers:
+            peer.echoes(b"not compressed")
+        # The thread's compressor is no connection's.
+        echo_of(peers[0], JSON)
+        before = server.memory()
+        for peer in peers:
+            equal(inflated(echo_of(peer, JSON)[1]), JSON, "the reply")
+        # Not a page of stack each: half of one is for what the heap does.
+        grown = (server.memory() - before) / len(peers)
+        equal(grown < 2, True, f"that {grown:.1f} KiB for each are next to nothing")
 
 
 @test("contexts count for --max-memory: new connections get 503, those that are there go on")

@@ -137,7 +137,8 @@ def _():
 
 @test("7: a server that accepts and never answers, over TCP and over TLS")
 def _():
-    for scheme, says in (("ws", "time-out while waiting for the handshake"), ("wss", "time-out")):
+    for scheme, says in (("ws", "time-out while waiting for the handshake of"),
+                         ("wss", "time-out while waiting for the TLS handshake of")):
         ends(never_answered(lambda port, patience, scheme=scheme: wsecho(
             "--timeout", patience, f"{scheme}://127.0.0.1:{port}", "x")), 7, says)
     _, done = patient_script(lambda: Script(Peer.drain, tls=True),

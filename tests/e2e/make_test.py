@@ -47,11 +47,12 @@ def _():
 @test("make run passes the server's failure on, and says what to do about a port in use")
 def _():
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        url = f"ws://127.0.0.1:{taken.getsockname()[1]}"
+        port = taken.getsockname()[1]
+        url = f"ws://127.0.0.1:{port}"
         done = run(SERVE, BUILD, certificates(), url).expect(1, b"")
         who = (rf"\S+ \(process {os.getpid()}\)" if shutil.which("ss", path=os.environ["PATH"] + ":/sbin:/usr/sbin")
                else "Another process")
-        match(rf"Address already in use.*\n{who} has that port: .*make run PORT=", done.err)
+        match(rf"Address already in use.*\n{who} has that port: .*make run PORT={port + 1}\n", done.err)
 
 
 @test("make run takes its port from PORT, in the environment or as an argument")

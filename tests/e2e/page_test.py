@@ -43,6 +43,15 @@ def _():
             equal((head[1]["content-length"], head[2]), (str(len(text.encode())), ""))
 
 
+@test("the text tells of behaviours where there are some")
+def _():
+    match(r"(?m)^    ws://localhost:\d+/\?delay=1s", get(server.ws + "/")[2])
+    with Server("--test", "off", listen=("ws://127.0.0.1:0",), cert=False) as own:
+        text = get(own.ws + "/")[2]
+        equal(re.findall("(?i)behaviour|delay|/-/", text), [], "what it says of behaviours")
+        match("In a browser this address is a page to try it with.\n$", text)
+
+
 @test("the page loads nothing, and has no style or script but with its nonce")
 def _():
     _, fields, text = get(server.wss + "/", "text/html")

@@ -9,6 +9,7 @@ import pathlib
 import signal
 import socket
 
+from authority import CONFIG
 from peer import Peer
 from support import (DEADLINE, LOOP, WSECHOD, Server, certificates, equal, eventually, run, scratch)
 from wire import connect
@@ -178,26 +179,11 @@ def expect_status(server, status):
     equal(server.wait(), status, "the status")
 
 
-AUTHORITY = """
-[ca]
-default_ca = here
-[here]
-database = index
-new_certs_dir = .
-rand_serial = yes
-default_md = sha256
-policy = any
-unique_subject = no
-[any]
-commonName = supplied
-"""
-
-
 def make_certificate(folder, begin="20200101000000Z", end="20991231000000Z", name="localhost"):
     """A self-signed certificate for these times, cert.pem, and its key.pem."""
     folder.mkdir(exist_ok=True)
     (folder / "index").write_text("")
-    (folder / "config").write_text(AUTHORITY)
+    (folder / "config").write_text(CONFIG.format(names=""))
     run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
         "-keyout", "key.pem", "-out", "request.pem", "-subj", f"/CN={name}", cwd=folder).expect(0)
     run("openssl", "ca", "-batch", "-selfsign", "-config", "config", "-keyfile", "key.pem", "-in",

@@ -405,6 +405,8 @@ def _():
     with Server("--test", "off", listen=("ws://127.0.0.1:0",), cert=False) as own:
         with page(own.ws) as tab:
             match("--test off", tab.script("document.querySelector('#rows').textContent"))
+            equal(tab.script("document.querySelector('.behaviours .intro').checkVisibility()"), False,
+                  "that there is an invitation to tick something")
             connect(tab)
             say(tab, "hello")
             received(tab, 1)

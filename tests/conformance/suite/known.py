@@ -39,7 +39,8 @@ OF_LWS = {
 # Names of cases in which wsechod is NON-STRICT, and is to be better some day: none.
 OF_OURS = frozenset()
 
-# And those of wsecho: it warns of the version, by name, and goes on.
+# And those of wsecho: it warns of the version, by name, and goes on, as Chromium does without a word.
+# RFC 6455 section 4.1 does not name it among what a client refuses.
 OF_CLIENT = frozenset({"HTTP/1.0"})
 
 # What it lacks: unless asked to, it lets no message refer to those before.

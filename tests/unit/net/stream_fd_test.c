@@ -1,82 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads: it has several, so ThreadSanitizer checks it too. */
-#include <signal.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <termios.h>
 
-#include "unit/net/stream_test.h"
-
-/*
- * The ways to use a descriptor, of which the better ones can be taken away: no open file of one's
- * own (as with another user's, or without /proc), and no RWF_NOWAIT (as with older kernels).
- */
-static bool refuse_reopen, refuse_nowait;
-
-static int
-refused_open(const char *path, int flags, mode_t mode)
-{
-        if (refuse_reopen && strncmp(path, "/proc/self/fd/", 14) == 0) {
-                errno = EACCES;
-                return -1;
-        }
-        return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
-}
-
-/* These stand in for the C library's. */
-int
-open(const char *path, int flags, ...)
-{
-        return refused_open(path, flags, 0600);
-}
-
-int __open_2(const char *path, int flags);
-int
-__open_2(const char *path, int flags)
-{
-        return refused_open(path, flags, 0);
-}
-
-ssize_t
-preadv2(int fd, const struct iovec *pieces, int count, off_t offset, int flags)
-{
-        if (refuse_nowait) {
-                errno = EOPNOTSUPP;
-                return -1;
-        }
-        return syscall(SYS_preadv2, fd, pieces, count, offset, 0, flags);
-}
-
-ssize_t
-pwritev2(int fd, const struct iovec *pieces, int count, off_t offset, int flags)
-{
-        if (refuse_nowait) {
-                errno = EOPNOTSUPP;
-                return -1;
-        }
-        return syscall(SYS_pwritev2, fd, pieces, count, offset, 0, flags);
-}
-
-/* Pairs of descriptors: what is written to [1] is read from [0]. */
-
-static void
-make_pipe(int ends[2])
-{
-        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-}
+#include "unit/net/stream_kinds.h"
 
 static void
 make_pipe_nonblocking(int ends[2])
 {
         assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
-}
-
-static void
-make_sockets(int ends[2])
-{
-        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 }
 
 static void
@@ -93,22 +24,6 @@ make_fifo(int ends[2])
         fcntl(ends[0], F_SETFL, 0);
         unlink(fifo);
         rmdir(path);
-}
-
-static int
-open_terminal(int *master)
-{
-        struct termios settings;
-        int slave;
-
-        *master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-        assert_true(*master != -1 && grantpt(*master) == 0 && unlockpt(*master) == 0);
-        slave = open(ptsname(*master), O_RDWR | O_NOCTTY | O_CLOEXEC);
-        assert_int_not_equal(slave, -1);
-        tcgetattr(slave, &settings);
-        cfmakeraw(&settings);
-        tcsetattr(slave, TCSANOW, &settings);
-        return slave;
 }
 
 /* The terminal is read, its other side written; and the other way round. */
@@ -347,149 +262,6 @@ dropping_a_stream_ends_the_calls_in_it(NOTHING)
         return 0;
 }
 
-/* Errors */
-
-static async int
-nobody_reads_any_more(NOTHING)
-{
-        static void (*const makers[])(int[2]) = {make_pipe, make_sockets};
-        int ends[2];
-        size_t i, way;
-        struct aw_stream *writer;
-
-        signal(SIGPIPE, SIG_DFL);
-        for (i = 0; i < 2; i++)
-                for (way = 0; way < 4; way++) {
-                        refuse_reopen = (way & 1) != 0;
-                        refuse_nowait = (way & 2) != 0;
-                        makers[i](ends);
-                        writer = aw_stream_open(ends[1], NULL);
-                        close(ends[0]);
-                        expect_int(await(aw_stream_write(writer, "x", 1, AW_NEVER)), 0);
-                        expect_error(await(aw_stream_flush(writer, AW_NEVER)), EPIPE);
-                        expect_error(await(aw_stream_write(writer, "x", 1, AW_NEVER)), EPIPE);
-                        expect_error(await(aw_stream_close(writer, AW_NEVER)), EPIPE);
-                        close(ends[1]);
-                }
-        refuse_reopen = refuse_nowait = false;
-        signal(SIGPIPE, SIG_IGN);
-        return 0;
-}
-
-static async int
-devices_fail_as_they_do(NOTHING)
-{
-        size_t way;
-        int fd;
-        struct aw_stream *stream;
-        char byte;
-
-        for (way = 0; way < 2; way++) {
-                refuse_nowait = way == 1;
-                fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
-                stream = aw_stream_open(fd, NULL);
-                expect_int(await(aw_stream_write(stream, "x", 1, AW_NEVER)), 0);
-                expect_error(await(aw_stream_close(stream, AW_NEVER)), ENOSPC);
-                close(fd);
-                fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-                stream = aw_stream_open(fd, NULL);
-                expect_int(await(aw_stream_write(stream, "x", 1, AW_NEVER)), 0);
-                expect_int(await(aw_stream_read(stream, &byte, 1, AW_NEVER)), 0);
-                expect_int(await(aw_stream_close(stream, AW_NEVER)), 0);
-                stream = aw_stream_open(fd, NULL);
-                expect_line(stream, "");
-                expect_int(await(aw_stream_close(stream, AW_NEVER)), 0);
-                close(fd);
-        }
-        refuse_nowait = false;
-        return 0;
-}
-
-static async int
-writing_to_a_terminal_that_is_gone_fails(NOTHING)
-{
-        int master, slave = open_terminal(&master);
-        struct aw_stream *stream = aw_stream_open(slave, NULL);
-
-        close(master);
-        expect_int(await(aw_stream_write(stream, "x", 1, AW_NEVER)), 0);
-        expect_error(await(aw_stream_close(stream, AW_NEVER)), EIO);
-        close(slave);
-        return 0;
-}
-
-static async int
-what_is_not_open_for_it_is_not_used_for_it(NOTHING)
-{
-        int ends[2];
-        struct aw_stream *stream;
-        char *line;
-
-        make_pipe(ends);
-        stream = aw_stream_open(ends[0], NULL);
-        expect_error(await(aw_stream_write(stream, "x", 1, AW_NEVER)), EBADF);
-        aw_stream_shutdown(stream);
-        expect_int(await(aw_stream_close(stream, AW_NEVER)), 0);
-        stream = aw_stream_open(ends[1], NULL);
-        expect_error(await(aw_stream_read_line(stream, &line, AW_NEVER)), EBADF);
-        expect_int(await(aw_stream_close(stream, AW_NEVER)), 0);
-        close(ends[0]);
-        close(ends[1]);
-        return 0;
-}
-
-static async int
-what_is_no_stream_is_not_opened(NOTHING)
-{
-        int directory = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-        expect(aw_stream_open(directory, NULL) == NULL && errno == EISDIR);
-        close(directory);
-        expect(aw_stream_open(-1, NULL) == NULL && errno == EBADF);
-        expect_int(await(aw_stream_close(NULL, AW_NEVER)), 0);
-        aw_stream_drop(NULL);
-        return 0;
-}
-
-/* Files */
-
-static int
-temporary_file(void)
-{
-        char path[] = "/tmp/await-XXXXXX";
-        int fd = mkstemp(path);
-
-        assert_int_not_equal(fd, -1);
-        unlink(path);
-        return fd;
-}
-
-static async int
-files_are_written_and_read(NOTHING)
-{
-        size_t way;
-        int fd;
-        struct aw_stream *stream;
-        struct pattern_writer writing = {.length = test_many(500000)};
-
-        for (way = 0; way < 2; way++) {
-                refuse_nowait = way == 1;
-                fd = temporary_file();
-                stream = writing.stream = aw_stream_open(fd, NULL);
-                expect_int(await(write_pattern(&writing)), 0);
-                expect_int(await(aw_stream_close(stream, AW_NEVER)), 0);
-                /* The position is the file's. */
-                expect_int(lseek(fd, 0, SEEK_CUR), (long long)writing.length);
-                lseek(fd, 0, SEEK_SET);
-                stream = aw_stream_open(fd, NULL);
-                await(expect_pattern(stream, writing.length));
-                expect_int(await(aw_stream_close(stream, AW_NEVER)), 0);
-                close(fd);
-        }
-        refuse_nowait = false;
-        return 0;
-}
-
 /* In a thread it goes on, and what it read is there for the next one. */
 static async int
 a_read_of_a_file_that_is_given_up_loses_nothing(NOTHING)
@@ -518,35 +290,6 @@ a_read_of_a_file_that_is_given_up_loses_nothing(NOTHING)
         aw_stream_drop(line.stream);
         await(aw_join(task));
         refuse_nowait = false;
-        close(fd);
-        return 0;
-}
-
-static async int
-count_turns(void *argument)
-{
-        int *turns = argument;
-
-        while (await(aw_sleep(0)) == 0)
-                ++*turns;
-        return 0;
-}
-
-/* What never makes anyone wait lets the others run all the same. */
-static async int
-an_endless_input_lets_the_others_run(NOTHING)
-{
-        int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC), turns = 0, i;
-        struct aw_stream *stream = aw_stream_open(fd, NULL);
-        struct aw_task *task = aw_spawn("others", count_turns, &turns);
-        static char data[65536];
-
-        for (i = 0; i < 1000; i++)
-                expect(await(aw_stream_read(stream, data, sizeof(data), AW_NEVER)) > 0);
-        expect(turns >= 100);
-        aw_cancel(task);
-        await(aw_join(task));
-        aw_stream_drop(stream);
         close(fd);
         return 0;
 }
@@ -623,14 +366,7 @@ main(void)
                 on_loop(a_reader_that_stops_stops_its_writer_alone),
                 on_loop(the_end_of_each_kind_is_read),
                 on_loop(dropping_a_stream_ends_the_calls_in_it),
-                on_loop(nobody_reads_any_more),
-                on_loop(devices_fail_as_they_do),
-                on_loop(writing_to_a_terminal_that_is_gone_fails),
-                on_loop(what_is_not_open_for_it_is_not_used_for_it),
-                on_loop(what_is_no_stream_is_not_opened),
-                on_loop(files_are_written_and_read),
                 on_loop(a_read_of_a_file_that_is_given_up_loses_nothing),
-                on_loop(an_endless_input_lets_the_others_run),
                 on_loop(a_stream_dropped_at_once_sends_nothing),
                 cmocka_unit_test(nothing_is_left_open),
                 cmocka_unit_test(two_readers_abort),

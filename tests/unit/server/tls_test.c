@@ -52,7 +52,7 @@ a_certificate_is_warned_of_each_day_of_its_last_fifth(NOTHING)
         expect_log("the certificate that was made at the start expires on ");
         await(days_pass(1));
         expect_log(": a restart makes a new one");
-        expect_int(tls_check(&options), 0);
+        expect_int(tls_check(&options, NULL), 0);
         await(days_pass(1));
         expect_log("expires on");
         for (int day = 27; day <= 30; day++)
@@ -76,7 +76,7 @@ without_tls_there_is_nothing_to_warn_of(NOTHING)
         expect(options.tls == NULL);
         tls_warn(&options);
         expect_int(tls_expiry(&options), 0);
-        expect_int(tls_check(&options), 0);
+        expect_int(tls_check(&options, NULL), 0);
         options_clear(&options);
         return 0;
 }

@@ -41,6 +41,25 @@ a_task_that_does_not_let_itself_be_cancelled_is_told_of(void **state)
         (void)state;
 }
 
+static async int
+leave_one_that_is_done_too(NOTHING)
+{
+        aw_spawn("done", give, NUMBER(1));
+        return await(leave_a_stubborn_task(NUMBER(12)));
+}
+
+static void
+one_that_is_done_does_not_hide_it(void **state)
+{
+        test_begin();
+        expect_int(test_run(leave_one_that_is_done_too, NULL), 3);
+        expect_trace("ignored cancelled");
+        expect_log("task 'stubborn' was cancelled 10 seconds ago");
+        expect_log("warning: task 'done' was never joined");
+        test_end();
+        (void)state;
+}
+
 static void
 one_that_takes_its_time_is_not(void **state)
 {
@@ -108,6 +127,7 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_task_that_does_not_let_itself_be_cancelled_is_told_of),
+                cmocka_unit_test(one_that_is_done_does_not_hide_it),
                 cmocka_unit_test(one_that_takes_its_time_is_not),
                 cmocka_unit_test(not_all_of_many_are_told_of),
                 cmocka_unit_test(a_forked_process_comes_to_the_end_of_its_main),

@@ -351,27 +351,6 @@ who_never_awaited_has_no_last_await(void **state)
 
 /* The form of all the sentences. */
 
-static __attribute__((noinline)) int
-fill_stack(const void *argument)
-{
-        volatile char array[4096];
-
-        array[0] = 1;
-        return argument == NULL ? 0 : fill_stack(argument) + array[0];
-}
-
-static async int
-overflow(void *argument)
-{
-        return fill_stack(argument);
-}
-
-static async int
-run_an_overflow(NOTHING)
-{
-        return await(aw_join(aw_spawn("greedy", overflow, NUMBER(1))));
-}
-
 static void
 every_sentence_begins_with_the_program_if_that_has_a_name(void **state)
 {

@@ -75,4 +75,42 @@ busy_until(aw_time when)
                 continue;
 }
 
+static inline async int
+sleep_and_fail(void *argument)
+{
+        await(yield(2));
+        return await(give_error(argument));
+}
+
+/* Says when it was told to stop, and fails then in its own way. */
+static inline async int
+fail_when_cancelled(void *argument)
+{
+        await(sleep_long(NULL));
+        return await(give_error(argument));
+}
+
+/* Fills the whole stack, page by page. */
+static __attribute__((noinline, unused)) int
+fill_stack(const void *argument)
+{
+        volatile char array[4096];
+
+        array[0] = 1;
+        return argument == NULL ? 0 : fill_stack(argument) + array[0];
+}
+
+static inline async int
+overflow(void *argument)
+{
+        return fill_stack(argument);
+}
+
+/* A main task for test_dies(): its task 'greedy' overflows its stack. */
+static inline async int
+run_an_overflow(NOTHING)
+{
+        return await(aw_join(aw_spawn("greedy", overflow, NUMBER(1))));
+}
+
 #endif

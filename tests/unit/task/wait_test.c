@@ -231,7 +231,7 @@ join_all(struct aw_task *tasks[], size_t count)
 }
 
 static async int
-sleep_and_fail(void *argument)
+yield_and_fail(void *argument)
 {
         await(aw_sleep(0));
         return await(give_error(argument));
@@ -242,7 +242,7 @@ wait_for_all_completed_waits_for_failures_too(NOTHING)
 {
         struct aw_task *tasks[] = {aw_spawn("fail", give_error, NUMBER(EIO)),
                                    aw_spawn("given", give, NUMBER(2)),
-                                   aw_spawn("late", sleep_and_fail, NUMBER(EPROTO))};
+                                   aw_spawn("late", yield_and_fail, NUMBER(EPROTO))};
 
         expect_int(await(aw_wait(tasks, 3, AW_ALL_COMPLETED, AW_NEVER)), 3);
         expect_int(await(aw_wait(tasks, 3, AW_ALL_COMPLETED, PASSED)), 3);
@@ -306,7 +306,7 @@ static async int
 wait_ends_at_the_first_exception(NOTHING)
 {
         struct aw_task *tasks[] = {aw_spawn("sleeper", sleep_long, NULL),
-                                   aw_spawn("late", sleep_and_fail, NUMBER(EPROTO)),
+                                   aw_spawn("late", yield_and_fail, NUMBER(EPROTO)),
                                    aw_spawn("given", give, NUMBER(2))};
 
         expect_int(await(aw_wait(tasks, 3, AW_FIRST_EXCEPTION, AW_NEVER)), 2);
@@ -360,7 +360,7 @@ a_wait_that_is_woken_and_cancelled_in_one_turn_is_cancelled(NOTHING)
 {
         struct gathering gathering = {{aw_spawn("given", give, NUMBER(1)),
                                        aw_spawn("given", give, NUMBER(2)),
-                                       aw_spawn("late", sleep_and_fail, NUMBER(EIO))},
+                                       aw_spawn("late", yield_and_fail, NUMBER(EIO))},
                                       {0, 0, 0}};
         struct aw_task *caller = aw_spawn("caller", wait_three, &gathering);
 

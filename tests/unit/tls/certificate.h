@@ -199,4 +199,24 @@ client_that_trusts(X509 *certificate)
         return context;
 }
 
+static inline void
+assert_done(int result, const struct aw_error *error)
+{
+        if (result != 0)
+                fail_msg("%s", error->text);
+        assert_no_errors();
+}
+
+static inline void
+add_to(struct aw_tls_context *server, const struct identity *identity, X509 *issuer)
+{
+        struct aw_error error = {.text = ""};
+        char cert[100], key[100];
+
+        save_certificates("cert", identity->certificate, issuer);
+        save_key("key", identity->key, NULL);
+        assert_done(aw_tls_context_add(server, path_of("cert", cert), path_of("key", key), &error),
+                    &error);
+}
+
 #endif

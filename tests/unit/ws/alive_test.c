@@ -141,17 +141,6 @@ a_peer_that_is_not_read_from_is_not_dropped(NOTHING)
         return 0;
 }
 
-static async int
-echo_in_task(void *ws)
-{
-        struct ws_message message;
-
-        while (await(ws_receive(ws, &message, AW_NEVER)) == 0)
-                if (await(ws_send(ws, &message, AW_NEVER)) == -1)
-                        break;
-        return 0;
-}
-
 /* It has sent much, and reads none of the echoes: we cannot hear it, but it could take them. */
 static async int
 a_peer_that_takes_nothing_of_what_waits_for_it_is_dropped(NOTHING)

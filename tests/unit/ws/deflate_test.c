@@ -18,18 +18,6 @@ prose(size_t length)
         return text;
 }
 
-static async int
-echo_in_task(void *argument)
-{
-        struct ws *ws = argument;
-        struct ws_message message;
-
-        while (await(ws_receive(ws, &message, AW_NEVER)) == 0)
-                if (await(ws_send(ws, &message, AW_NEVER)) == -1)
-                        break;
-        return 0;
-}
-
 /* Sends it and waits for the echo. */
 static async void
 expect_echo(struct ws *ws, const struct ws_message *message)

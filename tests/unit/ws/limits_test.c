@@ -48,7 +48,7 @@ expect_ended(enum ws_limit limit, const char *reason, int line)
 
 /* An echo; its value is the errno that it ended with. */
 static async int
-echo_in_task(void *argument)
+echo_and_close(void *argument)
 {
         struct ws *ws = argument;
         struct ws_message message;
@@ -92,7 +92,7 @@ an_idle_connection_is_closed_with_1001_and_a_reason(NOTHING)
                 await(listen_with((struct ws_listen_options){.idle_timeout = IDLE}));
         struct ws *ws;
         int fd = await(raw_client(listener, &ws, 0));
-        struct aw_task *task = aw_spawn("echo", echo_in_task, ws);
+        struct aw_task *task = aw_spawn("echo", echo_and_close, ws);
 
         for (int i = 0; i < 8; i++)
                 await(clock_advance(IDLE / 8 - AW_SECOND));
@@ -152,7 +152,7 @@ a_connection_has_a_lifetime_however_busy_it_is(NOTHING)
                 (struct ws_listen_options){.idle_timeout = IDLE, .max_lifetime = LIFE}));
         struct ws *ws;
         int fd = await(raw_client(listener, &ws, 0));
-        struct aw_task *task = aw_spawn("echo", echo_in_task, ws);
+        struct aw_task *task = aw_spawn("echo", echo_and_close, ws);
 
         for (int i = 0; i < 29; i++) {
                 raw_text(fd, "x");
@@ -209,7 +209,7 @@ a_peer_that_reads_nothing_does_not_outlive_its_time(NOTHING)
                 await(listen_with((struct ws_listen_options){.max_lifetime = LIFE}));
         struct ws *ws;
         int fd = await(raw_client(listener, &ws, 4096));
-        struct aw_task *task = aw_spawn("echo", echo_in_task, ws);
+        struct aw_task *task = aw_spawn("echo", echo_and_close, ws);
         size_t size = ws_frame_build(data, WS_OP_BINARY, 50000, (const uint8_t *)RAW_MASK) + 50000,
                sent = 0;
         ssize_t more;
@@ -253,7 +253,7 @@ more_messages_than_the_rate_allows_are_1008(NOTHING)
                 await(listen_with((struct ws_listen_options){.max_message_rate = RATE}));
         struct ws *ws;
         int fd = await(raw_client(listener, &ws, 0));
-        struct aw_task *task = aw_spawn("echo", echo_in_task, ws);
+        struct aw_task *task = aw_spawn("echo", echo_and_close, ws);
 
         /* As many as are allowed, each second. */
         for (int i = 0; i < 5; i++) {

@@ -63,7 +63,7 @@ who_is_cancelled_meanwhile_is_told_that(NOTHING)
         return 0;
 }
 
-struct closing {
+struct closer {
         struct ws_listener *listener;
         struct aw_handle handle;
 };
@@ -71,30 +71,30 @@ struct closing {
 static void
 close_in_callback(void *argument)
 {
-        struct closing *closing = argument;
+        struct closer *closer = argument;
 
-        if (closing->listener->accept_first == NULL) {
-                aw_call_soon(&closing->handle, close_in_callback, closing);
+        if (closer->listener->accept_first == NULL) {
+                aw_call_soon(&closer->handle, close_in_callback, closer);
                 return;
         }
-        ws_listener_close(closing->listener);
-        closing->listener = NULL;
+        ws_listener_close(closer->listener);
+        closer->listener = NULL;
 }
 
 /* The task was woken for a connection, and the listener is closed before it runs. */
 static async int
 a_connection_that_nobody_has_taken_yet_is_dropped(NOTHING)
 {
-        struct closing closing = {.listener = await(listen_at(ANY_PORT, NULL))};
-        struct aw_task *task = aw_spawn("accept", accept_in_task, closing.listener);
+        struct closer closer = {.listener = await(listen_at(ANY_PORT, NULL))};
+        struct aw_task *task = aw_spawn("accept", accept_in_task, closer.listener);
         char head[4096];
-        int fd = raw_connect(ws_listener_url(closing.listener, 0), 0);
+        int fd = raw_connect(ws_listener_url(closer.listener, 0), 0);
 
         await(idle_turns());
         raw_send(fd, RAW_REQUEST, strlen(RAW_REQUEST));
-        close_in_callback(&closing);
+        close_in_callback(&closer);
         expect_error(await(aw_join(task)), ESHUTDOWN);
-        expect(closing.listener == NULL);
+        expect(closer.listener == NULL);
         await(raw_read_head(fd, head));
         await(raw_expect_end(fd));
         close(fd);

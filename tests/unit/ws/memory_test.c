@@ -33,18 +33,6 @@ stuff(int fd, const struct ws *ws, const uint8_t *data, size_t length, size_t mo
         }
 }
 
-static async int
-echo_in_task(void *argument)
-{
-        struct ws *ws = argument;
-        struct ws_message message;
-
-        while (await(ws_receive(ws, &message, AW_NEVER)) == 0)
-                if (await(ws_send(ws, &message, AW_NEVER)) == -1)
-                        break;
-        return 0;
-}
-
 /* Headers of frames, each with its payload behind it: what is repeated. */
 struct piece {
         uint8_t first;

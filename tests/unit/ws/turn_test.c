@@ -70,23 +70,11 @@ what_is_inflated_and_compressed_is_one_budget(struct pair *pair)
         return 0;
 }
 
-static async int
-echo_small(void *argument)
-{
-        struct ws *ws = argument;
-        struct ws_message message;
-
-        while (await(ws_receive(ws, &message, AW_NEVER)) == 0)
-                if (await(ws_send(ws, &message, AW_NEVER)) == -1)
-                        break;
-        return 0;
-}
-
 /* Compressed or not, what others send does not keep a small message waiting. */
 static async int
 a_small_echo_has_its_turn(struct pair *pair)
 {
-        struct aw_task *task = aw_spawn("small", echo_small, pair->server);
+        struct aw_task *task = aw_spawn("small", echo_in_task, pair->server);
         struct bomber bombers[BOMBS];
         unsigned turns;
 

@@ -154,7 +154,7 @@ struct bomber {
 };
 
 static inline async int
-echo_in_task(void *argument)
+echo_bombs(void *argument)
 {
         struct bomber *bomber = argument;
         struct ws_message message;
@@ -194,7 +194,7 @@ send_bombs(struct pair *pair, struct bomber *bombers)
                 bombers[i] = (struct bomber){.over = false};
                 bombers[i].fd =
                         await(raw_client_asks(pair->listener, &bombers[i].server, 0, OFFER, head));
-                bombers[i].task = aw_spawn("echo", echo_in_task, &bombers[i]);
+                bombers[i].task = aw_spawn("echo", echo_bombs, &bombers[i]);
         }
         await(one_turn());
         forget_work();

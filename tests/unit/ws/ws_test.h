@@ -349,4 +349,40 @@ idle_turns(void)
                 await(aw_sleep(0));
 }
 
+/* A ws_close() in a task of its own. */
+struct closing {
+        struct ws *ws;
+        unsigned code;
+        const char *reason;
+};
+
+static inline async int
+closing_main(void *argument)
+{
+        struct closing *closing = argument;
+
+        return await(ws_close(closing->ws, closing->code, closing->reason));
+}
+
+static inline struct aw_task *
+close_start(struct closing *closing)
+{
+        struct aw_task *task = aw_spawn("close", closing_main, closing);
+
+        expect(task != NULL);
+        return task;
+}
+
+/* An echo, which leaves the connection to whoever began it. */
+static inline async int
+echo_in_task(void *ws)
+{
+        struct ws_message message;
+
+        while (await(ws_receive(ws, &message, AW_NEVER)) == 0)
+                if (await(ws_send(ws, &message, AW_NEVER)) == -1)
+                        break;
+        return 0;
+}
+
 #endif
