@@ -171,8 +171,9 @@ def _():
 
 @test("/connections tells of each what it does and what it awaits, escaped")
 def _():
-    with Peer(watched.wss) as plain, Peer(watched.ws, upgrade=False) as other, \
-            Peer(watched.ws, upgrade=False) as early:
+    # Of its own: on the other one a test beside this one has connections to "/" as well.
+    with Watched() as server, Peer(server.wss) as plain, \
+            Peer(server.ws, upgrade=False) as other, Peer(server.ws, upgrade=False) as early:
         plain.echoes()
         early.send(b"GET")
         other.send(request("User-Agent: an \xe9 \"agent\"", "Sec-WebSocket-Protocol: chat",
@@ -181,7 +182,7 @@ def _():
         other.send(frame(TEXT, b"hello"))
 
         def listed():
-            found = {one.get("path", one["state"]): one for one in watched.connections()["connections"]}
+            found = {one.get("path", one["state"]): one for one in server.connections()["connections"]}
             return found if {"/", "/a?delay=1m&x=%22", "handshake"} <= set(found) and \
                 found["/a?delay=1m&x=%22"]["received_messages"] == 1 else None
 
