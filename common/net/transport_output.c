@@ -386,7 +386,7 @@ aw_transport_write(struct aw_transport *transport, const uint8_t *data, size_t l
 
 /* In one call of the kernel's. Returns how much it took. */
 static size_t
-send_together(struct aw_transport *transport, struct iovec *pieces, size_t count)
+send_vector(struct aw_transport *transport, struct iovec *pieces, size_t count)
 {
         const struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
         size_t length = 0;
@@ -414,7 +414,7 @@ aw_transport_write_pieces(struct aw_transport *transport, struct iovec *pieces, 
                 return -1;
         gather_cut(transport);
         if (!transport->broken && !is_blocked(transport))
-                done = send_together(transport, pieces, count);
+                done = send_vector(transport, pieces, count);
         return transport->broken ? -1 : (ssize_t)done;
 }
 
