@@ -344,8 +344,8 @@ handover_send(int channel, const char *lines)
 
         for (; *lines != '\0'; lines += length + (lines[length] == '\n')) {
                 length = strcspn(lines, "\n");
-                if (sscanf(lines, "socket %d ", &fd) != 1 && sscanf(lines, "pidfile %d", &fd) != 1 &&
-                    sscanf(lines, "tickets %d", &fd) != 1)
+                if (sscanf(lines, "socket %d ", &fd) != 1 &&
+                    sscanf(lines, "pidfile %d", &fd) != 1 && sscanf(lines, "tickets %d", &fd) != 1)
                         continue;
                 if (send_handed(channel, lines, length, fd) == -1)
                         return -1;
