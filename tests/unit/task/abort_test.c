@@ -282,7 +282,7 @@ begin_a_group(NOTHING)
         aw_group_init(&group);
 }
 
-static void
+static async void
 acquire_a_lock(NOTHING)
 {
         struct aw_lock lock = {.owner = NULL};
