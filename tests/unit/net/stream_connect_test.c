@@ -185,7 +185,7 @@ a_peer_that_does_not_speak_tls_is_told_of(NOTHING)
         struct aw_task *task = aw_spawn("connect", connect_task, &connecting);
         struct aw_stream *stream = await(aw_stream_accept(listener, AW_NEVER));
 
-        await(send_text(stream, "220 hello\r\n"));
+        await(put_line_in(stream, "220 hello\r\n"));
         expect_error(await(aw_join(task)), EPROTO);
         expect_int(connecting.error.kind, AW_ERROR_TLS);
         aw_stream_drop(stream);
@@ -206,12 +206,12 @@ an_end_without_close_notify_is_no_end(NOTHING)
         struct aw_stream *streams[2];
         char data[10];
 
-        if (!await(open_pair(streams, &ways[1], NULL)))
+        if (!await(open_way(streams, &ways[1], NULL)))
                 return 0;
         /* All that TLS itself had to say has been read then. */
-        await(send_text(streams[1], "hello\n"));
+        await(put_line_in(streams[1], "hello\n"));
         expect_line(streams[0], "hello\n");
-        await(send_text(streams[0], "cut"));
+        await(put_line_in(streams[0], "cut"));
         expect_int(await(aw_stream_flush(streams[0], AW_NEVER)), 0);
         aw_stream_drop(streams[0]);
         expect_int(await(aw_stream_read_exactly(streams[1], data, 3, NULL, AW_NEVER)), 0);

@@ -74,8 +74,8 @@ connect_to(const char *address, const struct way *way, const struct aw_stream_op
 
 /* Streams joined in one of the ways: [0] the client's, [1] the server's. */
 static inline async bool
-open_pair(struct aw_stream *streams[2], const struct way *way,
-          const struct aw_stream_options *bounds)
+open_way(struct aw_stream *streams[2], const struct way *way,
+         const struct aw_stream_options *bounds)
 {
         struct aw_stream_listener *listener = await(listen_on(way, bounds));
 
@@ -88,27 +88,27 @@ open_pair(struct aw_stream *streams[2], const struct way *way,
 }
 
 static inline async void
-send_text(struct aw_stream *stream, const char *text)
+put_line_in(struct aw_stream *stream, const char *text)
 {
         expect_int(await(aw_stream_write(stream, text, strlen(text), AW_NEVER)), 0);
 }
 
 static inline async void
-talk(struct aw_stream *client, struct aw_stream *server)
+talk_both_ways(struct aw_stream *client, struct aw_stream *server)
 {
         char data[3];
         size_t got;
 
-        await(send_text(client, "question\n"));
+        await(put_line_in(client, "question\n"));
         expect_line(server, "question\n");
-        await(send_text(server, "answer\nand more"));
+        await(put_line_in(server, "answer\nand more"));
         expect_line(client, "answer\n");
         expect_int(await(aw_stream_read_exactly(client, data, 3, &got, AW_NEVER)), 0);
         expect(got == 3 && memcmp(data, "and", 3) == 0);
         /* The client ends its direction, the server still answers. */
         aw_stream_shutdown(client);
         expect_line(server, "");
-        await(send_text(server, "\nlast\n"));
+        await(put_line_in(server, "\nlast\n"));
         expect_int(await(aw_stream_flush(server, AW_NEVER)), 0);
         expect_int(await(aw_stream_close(server, AW_NEVER)), 0);
         expect_line(client, " more\n");

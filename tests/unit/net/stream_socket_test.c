@@ -10,7 +10,7 @@ in_each_way(async void (*test)(struct aw_stream *client, struct aw_stream *serve
         size_t i;
 
         for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-                if (await(open_pair(streams, &ways[i], NULL)))
+                if (await(open_way(streams, &ways[i], NULL)))
                         await(test(streams[0], streams[1]));
                 if (test_failures > failures)
                         print_error("that was with: %s%s\n", ways[i].address,
@@ -22,7 +22,7 @@ in_each_way(async void (*test)(struct aw_stream *client, struct aw_stream *serve
 static async int
 both_sides_talk(NOTHING)
 {
-        await(in_each_way(talk));
+        await(in_each_way(talk_both_ways));
         return 0;
 }
 
@@ -33,13 +33,13 @@ give_up_reading(struct aw_stream *client, struct aw_stream *server)
         struct aw_task *task;
         char *unused;
 
-        await(send_text(client, "ha"));
+        await(put_line_in(client, "ha"));
         expect_error(await(aw_stream_read_line(server, &unused, SOON)), ETIMEDOUT);
         task = aw_spawn("reader", read_a_line, &line);
         await(yield(5));
         aw_cancel(task);
         expect_error(await(aw_join(task)), ECANCELED);
-        await(send_text(client, "lf\n"));
+        await(put_line_in(client, "lf\n"));
         expect_line(server, "half\n");
         aw_stream_drop(client);
         aw_stream_drop(server);
@@ -120,7 +120,7 @@ close_behind_much(struct aw_stream *client, struct aw_stream *server)
         struct aw_task *task = aw_spawn("writer", write_and_close, &writing);
         char byte;
 
-        await(send_text(server, "not read\n"));
+        await(put_line_in(server, "not read\n"));
         expect_int(await(aw_stream_flush(server, AW_NEVER)), 0);
         await(expect_pattern(server, writing.length));
         expect_int(await(aw_stream_read(server, &byte, 1, AW_NEVER)), 0);
@@ -165,7 +165,7 @@ lose(struct aw_stream *client, struct aw_stream *server)
 {
         int i, result = 0;
 
-        await(send_text(server, "farewell\n"));
+        await(put_line_in(server, "farewell\n"));
         expect_int(await(aw_stream_close(server, AW_NEVER)), 0);
         expect_line(client, "farewell\n");
         expect_line(client, "");
@@ -200,7 +200,7 @@ memory_is_bounded(NOTHING)
         size_t i;
 
         for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-                if (!await(open_pair(streams, &ways[i], &bounds)))
+                if (!await(open_way(streams, &ways[i], &bounds)))
                         continue;
                 writing = (struct pattern_writer){streams[0], (size_t)64 << 20};
                 task = aw_spawn("writer", write_pattern, &writing);
@@ -229,12 +229,12 @@ leave_in_all_stages(NOTHING)
                 streams[0] =
                         await(connect_to(aw_stream_listener_address(listener, 0), &ways[i], NULL));
                 streams[1] = await(aw_stream_accept(listener, AW_NEVER));
-                await(send_text(streams[0], "last words"));
+                await(put_line_in(streams[0], "last words"));
                 await(aw_stream_close(streams[0], AW_NEVER));
                 aw_stream_drop(streams[1]);
                 streams[0] =
                         await(connect_to(aw_stream_listener_address(listener, 0), &ways[i], NULL));
-                await(send_text(streams[0], "last words"));
+                await(put_line_in(streams[0], "last words"));
                 aw_stream_drop(streams[0]);
                 aw_stream_listener_close(listener);
         }

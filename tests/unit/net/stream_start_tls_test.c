@@ -18,7 +18,7 @@ upgrade(void *argument)
 
         if (!expect_line(upgrading->stream, "STARTTLS\n"))
                 return -1;
-        await(send_text(upgrading->stream, "go ahead\n"));
+        await(put_line_in(upgrading->stream, "go ahead\n"));
         return await(aw_stream_start_tls(upgrading->stream, server_tls, NULL, &upgrading->error,
                                          upgrading->deadline));
 }
@@ -34,13 +34,13 @@ tls_begins_in_the_middle(NOTHING)
         size_t i;
 
         for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i += 2) {
-                if (!await(open_pair(streams, &ways[i], NULL)))
+                if (!await(open_way(streams, &ways[i], NULL)))
                         continue;
                 upgrading.stream = streams[1];
                 task = aw_spawn("server", upgrade, &upgrading);
                 aw_stream_describe(streams[0], text, sizeof(text));
                 expect(strcmp(text, "plain") == 0);
-                await(send_text(streams[0], "STARTTLS\n"));
+                await(put_line_in(streams[0], "STARTTLS\n"));
                 expect_line(streams[0], "go ahead\n");
                 expect_int(await(aw_stream_start_tls(streams[0], client_tls, "localhost", &error,
                                                      AW_NEVER)),
@@ -51,7 +51,7 @@ tls_begins_in_the_middle(NOTHING)
                 expect_error(await(aw_stream_start_tls(streams[0], client_tls, "localhost", NULL,
                                                        AW_NEVER)),
                              EINVAL);
-                await(talk(streams[0], streams[1]));
+                await(talk_both_ways(streams[0], streams[1]));
         }
         return 0;
 }
@@ -66,11 +66,11 @@ tls_that_does_not_begin(NOTHING)
         char byte;
 
         /* The certificate is not trusted. */
-        if (!await(open_pair(streams, &ways[0], NULL)))
+        if (!await(open_way(streams, &ways[0], NULL)))
                 return 0;
         upgrading.stream = streams[1];
         task = aw_spawn("server", upgrade, &upgrading);
-        await(send_text(streams[0], "STARTTLS\n"));
+        await(put_line_in(streams[0], "STARTTLS\n"));
         expect_line(streams[0], "go ahead\n");
         expect_error(
                 await(aw_stream_start_tls(streams[0], strict_tls, "localhost", &error, AW_NEVER)),
@@ -83,11 +83,11 @@ tls_that_does_not_begin(NOTHING)
         /* The client says nothing: time-out, and cancelled. */
         for (upgrading.deadline = 1; upgrading.deadline != 0;
              upgrading.deadline = upgrading.deadline == 1 ? AW_NEVER : 0) {
-                if (!await(open_pair(streams, &ways[0], NULL)))
+                if (!await(open_way(streams, &ways[0], NULL)))
                         return 0;
                 upgrading.stream = streams[1];
                 task = aw_spawn("server", upgrade, &upgrading);
-                await(send_text(streams[0], "STARTTLS\n"));
+                await(put_line_in(streams[0], "STARTTLS\n"));
                 expect_line(streams[0], "go ahead\n");
                 if (upgrading.deadline == AW_NEVER) {
                         await(yield(5));
@@ -110,10 +110,10 @@ plain_text_is_not_smuggled_into_tls(NOTHING)
         struct upgrading upgrading = {.deadline = AW_NEVER};
         struct aw_task *task;
 
-        if (!await(open_pair(streams, &ways[0], NULL)))
+        if (!await(open_way(streams, &ways[0], NULL)))
                 return 0;
         upgrading.stream = streams[1];
-        await(send_text(streams[0], "STARTTLS\nsmuggled\n"));
+        await(put_line_in(streams[0], "STARTTLS\nsmuggled\n"));
         expect_int(await(aw_stream_flush(streams[0], AW_NEVER)), 0);
         task = aw_spawn("server", upgrade, &upgrading);
         expect_error(await(aw_join(task)), EPROTO);

@@ -101,7 +101,7 @@ fill_stack(const void *argument)
 }
 
 static inline async int
-overflow(void *argument)
+overflow_stack(void *argument)
 {
         return fill_stack(argument);
 }
@@ -110,7 +110,7 @@ overflow(void *argument)
 static inline async int
 run_an_overflow(NOTHING)
 {
-        return await(aw_join(aw_spawn("greedy", overflow, NUMBER(1))));
+        return await(aw_join(aw_spawn("greedy", overflow_stack, NUMBER(1))));
 }
 
 #endif
