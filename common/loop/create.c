@@ -132,15 +132,14 @@ choose_backend(struct aw_loop *loop, const char *name)
         return -1;
 }
 
-struct aw_loop *
-aw_loop_create(const struct aw_loop_options *options)
+static const struct aw_loop_options defaults;
+
+static struct aw_loop *
+create_loop(const struct aw_loop_options *options, const char *backend)
 {
-        static const struct aw_loop_options defaults;
         struct aw_loop *loop;
         int error;
 
-        if (options == NULL)
-                options = &defaults;
         if (aw_loop_current != NULL) {
                 errno = EBUSY;
                 return NULL;
@@ -154,7 +153,7 @@ aw_loop_create(const struct aw_loop_options *options)
         pthread_mutex_init(&loop->remote_lock, NULL);
         limit_descriptors(options->descriptors);
         lws_set_log_level(LLL_ERR | LLL_WARN, log_line);
-        if (choose_backend(loop, options->backend == NULL ? policy : options->backend) == -1) {
+        if (choose_backend(loop, backend) == -1) {
                 error = errno;
                 pthread_mutex_destroy(&loop->remote_lock);
                 free(loop);
@@ -164,6 +163,14 @@ aw_loop_create(const struct aw_loop_options *options)
         loop->checked = aw_loop_clock(loop->watch);
         aw_loop_current = loop;
         return loop;
+}
+
+struct aw_loop *
+aw_loop_create(const struct aw_loop_options *options)
+{
+        if (options == NULL)
+                options = &defaults;
+        return create_loop(options, options->backend == NULL ? policy : options->backend);
 }
 
 void
@@ -191,8 +198,7 @@ void
 aw_loop_list_backends(FILE *out)
 {
         for (size_t i = 0; i < BACKENDS; i++) {
-                struct aw_loop_options options = {.backend = backends[i]->name};
-                struct aw_loop *loop = aw_loop_create(&options);
+                struct aw_loop *loop = create_loop(&defaults, backends[i]->name);
 
                 if (loop == NULL)
                         continue;
