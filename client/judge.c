@@ -218,7 +218,7 @@ judge_end(struct session *session)
         if (!session->ended)
                 return session->unanswered_for > 0 ? not_answered(session) : CLIENT_OK;
         lost = session->error == EPIPE && ws_peer_close(session->ws)->code == WS_ABNORMAL;
-        if (lost && session->closing && is_fulfilled(session))
+        if (lost && is_fulfilled(session))
                 return CLIENT_OK;
         if (closed_well(session) && (is_complete(session) || is_fulfilled(session)))
                 return CLIENT_OK;

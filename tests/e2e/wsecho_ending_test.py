@@ -78,6 +78,21 @@ def _():
                 ends(wsecho(script.url, "quit"), 6, "closed with 1011", b"quit\n")
 
 
+@test("0: all is replied to, and then the connection ends without a Close, whether ours was sent or not")
+def _():
+    def serve(peer):
+        peer.accept()
+        came = peer.read_frame()
+        peer.send_frame(came.opcode, came.payload)
+        if waits:
+            peer.until_close()
+        peer.half_close()
+        peer.drain()
+    for waits in (False, True) * 10:
+        with Script(serve) as script:
+            wsecho(script.url, "quit").expect(0, b"quit\n")
+
+
 @test("6: the server closes with 1000 before all is replied to")
 def _():
     with closing(1000) as script:
