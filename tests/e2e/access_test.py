@@ -2,11 +2,12 @@
 """Who may come in: pages by their origin, and people by their password."""
 
 import base64
+import contextlib
 import ctypes
 import json
+import select
 import signal
 import socket
-import threading
 
 from peer import Peer, request
 from service import PLAIN, command
@@ -209,22 +210,17 @@ def _():
                 cert=False) as server:
         page = http(server.ws)
         equal(curl(page, "-u", "alice:secret")[0], 200)
-        with Peer(server.ws, upgrade=False) as peer:
+        with Peer(server.ws, upgrade=False) as peer, contextlib.ExitStack() as stack:
             peer.upgrade(basic("alice:secret"))
-            stop = threading.Event()
+            # All are there before the first one asks, so that a password takes longer than the asking.
+            knockers = [stack.enter_context(Peer(server.ws, upgrade=False)) for _ in range(64)]
+            for number, knocker in enumerate(knockers):
+                knocker.send(request(basic(f"user{number}:x")))
             statuses = []
-
-            def knock(number):
-                statuses.append(shake(server.ws, basic(f"user{number}:x"))[0])
-
-            knockers = [threading.Thread(target=knock, args=(n,)) for n in range(64)]
-            for thread in knockers:
-                thread.start()
-            while any(thread.is_alive() for thread in knockers):
-                peer.echoes()
-                stop.wait(0.01)
-            for thread in knockers:
-                thread.join()
+            for knocker in knockers:
+                while not select.select([knocker.sock], [], [], 0.01)[0]:
+                    peer.echoes()
+                statuses.append(knocker.read_head()[0])
         equal(set(statuses), {401, 503}, "the set of the statuses")
         equal(statuses.count(401) <= 40, True, "that most were turned away")
         equal(server.log.find("kept the loop"), [], "what the log says of slow tasks")
