@@ -169,12 +169,16 @@ def main(threads=1):
     sys.exit(status)
 
 
+def note(text):
+    """A remark in the test's output, in one piece, for other tests may print beside it."""
+    sys.stdout.write("".join(f"# {line}\n" for line in text.splitlines()))
+    sys.stdout.flush()
+
+
 def show(line, more):
     """Prints; true if the test failed."""
-    print(line)
-    for extra in more.splitlines():
-        print(f"# {extra}")
-    sys.stdout.flush()
+    sys.stdout.write(line + "\n")
+    note(more)
     return line.startswith("not ok")
 
 

@@ -13,8 +13,8 @@ import zlib
 
 from peer import BINARY, CLOSE, PING, TEXT, Script
 from peer import frame as masked_frame
-from support import (DEADLINE, SANITIZED, Ended, Server, client_command, equal, main, match, once,
-                     sentence, test)
+from support import (DEADLINE, SANITIZED, Ended, Server, client_command, equal, main, match, note,
+                     once, sentence, test)
 
 MIB = 1024  # KiB
 CPU = 30 if SANITIZED else 5  # seconds
@@ -108,7 +108,7 @@ def survives(title, server, status, says, *words, more=4 * MIB):
     def run_it():
         with server() as script:
             done = Measured(*(word.replace("URL", script.url) for word in words))
-        print(f"# {title}: status {done.status}, {done.cpu:.2f} s of CPU, "
+        note(f"{title}: status {done.status}, {done.cpu:.2f} s of CPU, "
               f"{(done.memory - usual()) / MIB:.1f} MiB more than usual")
         match(says, sentence(done.expect(status).err) if says else "")
         equal(done.cpu < CPU, True, f"that {done.cpu:.2f} s of CPU are less than {CPU}")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from others import ROOT
-from support import equal, main, match, test  # pylint: disable=wrong-import-order
+from support import equal, main, match, note, test  # pylint: disable=wrong-import-order
 
 
 def need_and_column(row):
@@ -19,13 +19,13 @@ def need_and_column(row):
 def _():
     found = subprocess.run([sys.executable, ROOT / "tests/compare-clients"], check=True, timeout=55,
                            stdout=subprocess.PIPE).stdout.decode().splitlines()
-    print("\n".join(f"# {row}" for row in found))
+    note("\n".join(found))
     begin = match(r"(?m)^\| need \|.*\n", (ROOT / "README.md").read_text())
     told = begin.string[begin.start():].partition("\n\n")[0].splitlines()
     equal(len(found), 22, "the number of lines")
     for one, other in zip(found, told, strict=True):
         if one != other:
-            print(f"# the README has: {other}")
+            note(f"the README has: {other}")
         equal(need_and_column(one), need_and_column(other), "the need and what wsecho does")
 
 

@@ -5,7 +5,7 @@ the suite itself against two servers of which is known what they do wrong."""
 import sys
 
 from others import HERE, NODE, PACKAGES
-from support import BUILD, LOOP, ROOT, WSECHOD, Skip, certificates, main, test
+from support import BUILD, LOOP, ROOT, WSECHOD, Skip, certificates, main, note, test
 
 sys.path.insert(0, str(HERE.parent / "conformance"))
 
@@ -75,7 +75,7 @@ def declare_lws(name, *words):
             raise AssertionError("\n".join(sentences))
         # Another version is free to be better: that is told, so that the README can say it.
         for sentence in sentences:
-            print(f"# {name} {version} differs from {known.LWS_VERSION}, which is no failure: {sentence}")
+            note(f"{name} {version} differs from {known.LWS_VERSION}, which is no failure: {sentence}")
 
 
 # Once is enough for what is not ours.

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from others import (HERE, NODE, ROOT, need_module, need_package, node_environment)
-from support import Server, equal, in_parallel, main, started, test  # pylint: disable=wrong-import-order
+from support import Server, equal, in_parallel, main, note, started, test  # pylint: disable=wrong-import-order
 
 need_module("websockets")
 need_module("aiohttp")
@@ -88,7 +88,7 @@ def _():
     found = versions()
     rows = judge(handshake, "handshake") + judge(fault, "fault")
     head = "| | " + " | ".join(f"{client} {found[client]}" for client in CLIENTS) + " |"
-    print("\n".join(f"# {row}" for row in [head, *rows]))
+    note("\n".join([head, *rows]))
     told = [line for line in (ROOT / "README.md").read_text().splitlines()
             if line == head or re.match(r"\| `(handshake|fault)=[\w-]+` \|", line)]
     if head in told:

@@ -14,7 +14,7 @@ import sys
 import threading
 
 import crowd  # noqa: F401 it tells where the next ones are
-from support import BUILD, DEADLINE, SANITIZED, Server, equal, eventually, in_parallel, main, test
+from support import BUILD, DEADLINE, SANITIZED, Server, equal, eventually, in_parallel, main, note, test
 from watched import Watched
 
 LOAD = ("-c20", "-R400", "-s128", "-z1s", "--warm-up=300ms", "--timeout=60s")
@@ -100,7 +100,7 @@ def declare(title, kind, count, options, shown):
                 finally:
                     stop.set()
                     watcher.join()
-            print(f"# {title}: p99 {attacked:.2f} ms, of the other server {normal:.2f} ms: x "
+            note(f"{title}: p99 {attacked:.2f} ms, of the other server {normal:.2f} ms: x "
                   f"{ratio:.2f} (before the attack x {before:.2f}); at most "
                   f"{server.most_memory >> 10} MiB more, {server.most_charged / MEMORY:.0%} of "
                   "--max-memory")

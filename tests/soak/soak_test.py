@@ -16,7 +16,7 @@ import crowd
 from crowd import Crowd, now
 # crowd.py has told where these are.
 from service import Workers, is_there
-from support import SANITIZED, equal, eventually, main, memory_of, scratch, test
+from support import SANITIZED, equal, eventually, main, memory_of, note, scratch, test
 from watched import Watched
 
 DURATION = float(os.environ.get("DURATION", "600"))
@@ -124,8 +124,8 @@ def _():
         clients, samples, killed = asyncio.run(soak(server))
         third, last = second_half(samples)
         for name, value in sorted(clients.counts.items()):
-            print(f"# {name}: {value}")
-        print(f"# killed {len(killed)}, reloaded {server.reloads}; KiB: {third:.0f}, then {last:.0f} "
+            note(f"{name}: {value}")
+        note(f"killed {len(killed)}, reloaded {server.reloads}; KiB: {third:.0f}, then {last:.0f} "
               f"({100 * (last / third - 1):+.1f} %)")
         equal(clients.errors[:5], [], "what the clients complain of")
         counts = clients.counts
@@ -148,7 +148,7 @@ def _():
         for name, value in samples.items():
             if value and re.match(r"wsechod_(limit_exceeded|connections_(refused|opened|accepted))",
                                   name):
-                print(f"# {name} {value:.0f}")
+                note(f"{name} {value:.0f}")
 
 
 main()

@@ -11,7 +11,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 # pylint: disable=wrong-import-position
 from authority import Authority  # noqa: E402
-from support import Server, equal, main, scratch, test  # noqa: E402
+from support import Server, equal, main, note, scratch, test  # noqa: E402
 
 # Its sections side by side: they wait for each other's timeouts more than for the processor.
 SECTIONS = (("--protocols", "--std"), ("--server-preference", "--fs"),
@@ -68,7 +68,7 @@ def _():
     equal(worse, [], "what is worse than LOW")
     for finding in findings:
         if finding["severity"] in ("LOW", "WARN"):
-            print(f"# {finding['severity']}: {finding['id']}: {finding['finding']}")
+            note(f"{finding['severity']}: {finding['id']}: {finding['finding']}")
 
 
 main()
