@@ -74,6 +74,8 @@ cure_of(const struct aw_error *error, const struct connector *connector)
                 return ", without a Location: it does not say where to go";
         if (error->cause == AW_CAUSE_CREDENTIALS && connector_has_credentials(connector))
                 return ": the credentials that were given are refused";
+        if (error->cause == AW_CAUSE_NAME && connector->options->tls.server_name != NULL)
+                return ": give --servername a name that it is for";
         if (error->cause == AW_CAUSE_NAME && connector->options->network.resolve.count > 0)
                 return ": use --servername";
         return network_cure(error);

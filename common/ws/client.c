@@ -19,6 +19,7 @@ struct ws_opening {
         struct aw_error *error;
         char key[WS_KEY_SIZE];
         bool established; /* the request may go out: TLS is up, if there is to be TLS */
+        bool spoken;      /* the server has answered with something, if only for the meantime */
         bool failed;      /* *error says why */
         bool open;
         size_t head_length; /* of a response that refuses, once it has come */
@@ -175,6 +176,7 @@ opening_head(struct ws *ws)
                         opening_body(ws);
                 return;
         }
+        opening->spoken = true;
         forget_interim(ws);
         result = aw_http_parse_response(ws->head, ws->head_length, &head);
         if (result == AW_HTTP_INCOMPLETE)
@@ -297,7 +299,7 @@ fail_lost(struct ws *ws)
         struct ws_opening *opening = ws->opening;
         bool plain = opening->url->scheme == AW_URL_WS;
 
-        if (plain && ws->head_length > 0)
+        if (plain && opening->spoken)
                 aw_error_set(opening->error, AW_ERROR_CONNECTION, EPIPE,
                              "%s closed the connection in the middle of its answer",
                              opening->url->host_header);
@@ -305,7 +307,7 @@ fail_lost(struct ws *ws)
                 aw_error_set(opening->error, AW_ERROR_CONNECTION, EPIPE,
                              "%s closed the connection during the handshake",
                              opening->url->host_header);
-        if (plain && ws->head_length == 0)
+        if (plain && !opening->spoken)
                 opening->error->cause = AW_CAUSE_SILENT;
 }
 

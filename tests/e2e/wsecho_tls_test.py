@@ -59,7 +59,7 @@ def _():
         wsecho("--servername", "localhost", script.url, "x").expect(0, b"x\n")
     equal(names, ["localhost"], "the names that were asked for")
     ends(wsecho("--servername", "example.org", server.wss, "x"), 4,
-         'not for "example.org": use --servername or --resolve$')
+         'not for "example.org": give --servername a name that it is for$')
 
 
 @test("--tls-min, --tls-max and --ciphers choose what is spoken; --capath trusts a directory")

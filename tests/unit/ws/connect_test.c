@@ -270,6 +270,7 @@ a_server_may_refuse_the_handshake(NOTHING)
                 {"SSH-2.0-OpenSSH_9.2p1\r\n", 0, "does not speak HTTP"},
                 {"", -1, "closed the connection during the handshake"},
                 {"HTTP/1.1 101 Switch", -1, "closed the connection in the middle of its answer"},
+                {"HTTP/1.1 103 Early Hints\r\n\r\n", -1, "in the middle of its answer"},
         };
         size_t i;
 
