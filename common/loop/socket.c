@@ -42,10 +42,10 @@ socket_event(struct aw_socket *socket, uint32_t events)
  * others that were ready have been served by then.
  */
 static void
-serve_strangers(struct aw_loop *loop, bool alone)
+serve_strangers(struct aw_loop *loop)
 {
-        aw_time end = aw_loop_now() + (alone ? AW_SOCKET_STRANGERS : AW_SOCKET_STRANGERS_BUSY);
-        unsigned left = alone ? AW_SOCKET_STRANGERS_MOST : AW_SOCKET_STRANGERS_MOST_BUSY;
+        aw_time end = aw_loop_now() + AW_SOCKET_STRANGERS;
+        unsigned left = AW_SOCKET_STRANGERS_MOST;
         struct epoll_event event;
         struct aw_socket *socket;
 
@@ -76,7 +76,7 @@ aw_socket_serve_set(struct aw_loop *loop)
                         socket_event(events[i].data.ptr, events[i].events);
         }
         if (strangers)
-                serve_strangers(loop, count == 1);
+                serve_strangers(loop);
         loop->busy = count > 1;
         return count > 0;
 }

@@ -24,13 +24,11 @@
 struct aw_socket;
 
 /*
- * Strangers' time in a turn, in microseconds, while nobody else is ready, and while somebody is; and
- * how many of them: what an event brings about, such as the end, takes time in the flush.
+ * Strangers' time in a turn, in microseconds, and how many of them have it: what an event brings about,
+ * such as the end, takes time in the flush.
  */
-#define AW_SOCKET_STRANGERS           AW_MILLISECOND
-#define AW_SOCKET_STRANGERS_BUSY      (AW_MILLISECOND / 4)
-#define AW_SOCKET_STRANGERS_MOST      32
-#define AW_SOCKET_STRANGERS_MOST_BUSY 8
+#define AW_SOCKET_STRANGERS      (AW_MILLISECOND / 4)
+#define AW_SOCKET_STRANGERS_MOST 8
 
 /* None may be NULL. */
 struct aw_socket_callbacks {

@@ -108,7 +108,6 @@ async def resets(_):
 def renegotiate():
     """TLS 1.2 clients that ask for a new handshake: Python's ssl cannot."""
     address = WSS.partition("//")[2]
-    print("ready", flush=True)
     while True:
         with subprocess.Popen(("openssl", "s_client", "-tls1_2", "-connect", address),
                               stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
@@ -165,7 +164,8 @@ def end_with_input():
 
 
 def main():
-    os.nice(5)
+    # What the attackers take of the processors is not what the server is to be measured by.
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     threading.Thread(target=end_with_input, daemon=True).start()
@@ -173,6 +173,7 @@ def main():
         threads = [threading.Thread(target=renegotiate, daemon=True) for _ in range(COUNT)]
         for thread in threads:
             thread.start()
+        print("ready", flush=True)
         for thread in threads:
             thread.join()
     asyncio.run(Attack().run())

@@ -101,9 +101,9 @@ def declare(title, kind, count, options, shown):
                     stop.set()
                     watcher.join()
             note(f"{title}: p99 {attacked:.2f} ms, of the other server {normal:.2f} ms: x "
-                  f"{ratio:.2f} (before the attack x {before:.2f}); at most "
-                  f"{server.most_memory >> 10} MiB more, {server.most_charged / MEMORY:.0%} of "
-                  "--max-memory")
+                 f"{ratio:.2f} (before the attack x {before:.2f}); at most "
+                 f"{server.most_memory >> 10} MiB more, {server.most_charged / MEMORY:.0%} of "
+                 "--max-memory")
             equal(server.most_charged <= MEMORY, True, "that what is charged is within the bound")
             equal(SANITIZED or server.most_memory << 10 <= MEMORY, True,
                   "that what is resident is within the bound")
