@@ -73,7 +73,7 @@ without_a_thread_no_child_is_left(NOTHING)
         expect_int(error.kind, AW_ERROR_PROCESS);
         expect_int(error.number, EAGAIN);
         expect(strcmp(error.text, "cannot run 'sleep': Resource temporarily unavailable") == 0);
-        expect_int(test_count_descriptors(), before);
+        expect_no_more_descriptors(before);
         expect_error(waitpid(-1, NULL, WNOHANG), ECHILD);
         return 0;
 }
