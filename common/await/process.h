@@ -16,7 +16,9 @@
  * that waits for signals (signals.h) has to see to the mask.
  *
  * The program must leave SIGCHLD alone: if it is ignored the kernel forgets how children ended, and
- * a wait fails with ECHILD.
+ * a wait fails with ECHILD. If it waits for all children itself, and there is no pidfd_open(2)
+ * (before Linux 5.3, or under Valgrind 3.19; a thread watches each child then), a signal might reach
+ * another process that has the number by now.
  */
 #ifndef AW_PROCESS_H
 #define AW_PROCESS_H
@@ -91,13 +93,14 @@ AW_API aw_async int aw_process_wait(struct aw_process *process, struct aw_proces
 
 /*
  * Sends a signal (Process.send_signal; SIGTERM: terminate, SIGKILL: kill). Never reaches another
- * process. 0, or -1 with errno ESRCH: it has ended; EINVAL, EPERM.
+ * process (but see above). 0, or -1 with errno ESRCH: it has ended; EINVAL, EPERM.
  */
 AW_API int aw_process_signal(struct aw_process *process, int number);
 
 /*
  * Drops the streams, kills the process (SIGKILL) if it has not ended, and frees this; it does not
- * wait, and no zombie is left. No task may be waiting for the process. NULL does nothing.
+ * wait, and no zombie is left. Tasks that wait for the process learn how it ended, as after a
+ * transport's close(). NULL does nothing.
  */
 AW_API void aw_process_free(struct aw_process *process);
 

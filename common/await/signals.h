@@ -15,13 +15,16 @@ struct aw_signals;
  * signal, or SIGKILL or SIGSTOP; ENOMEM, EMFILE.
  *
  * They are blocked in this thread (pthread_sigmask(2)), and a mask is inherited: by threads, and by
- * children made with fork(2) or posix_spawn(3), which SIGTERM would not end then. aw_process_open()
+ * children made with fork(2) or posix_spawn(3), which SIGTERM would not end then. aw_process_start()
  * and the executors give theirs an empty one; others do it by sigprocmask(2) in the child, or
  * posix_spawnattr_setsigmask(3).
  */
 AW_API struct aw_signals *aw_signals_open(const int numbers[], size_t count);
 
-/* Waits for the next one. Its number, or -1 with errno ETIMEDOUT or ECANCELED. */
+/*
+ * Waits for the next one. Its number, or -1 with errno ETIMEDOUT, ECANCELED, or ESHUTDOWN: they were
+ * closed meanwhile.
+ */
 AW_API aw_async int aw_signals_wait(struct aw_signals *signals, aw_time deadline);
 
 /*
@@ -32,8 +35,8 @@ AW_API aw_async int aw_signals_wait_info(struct aw_signals *signals, siginfo_t *
                                          aw_time deadline);
 
 /*
- * The signals act as before; those that have come and that nobody waited for are forgotten. Nobody
- * may be waiting. NULL does nothing. The end of aw_run() does it for those that were left open, and
+ * The signals act as before; those that have come and that nobody waited for are forgotten. Tasks
+ * that wait get ESHUTDOWN. NULL does nothing. The end of aw_run() does it for those that were left open, and
  * logs that.
  */
 AW_API void aw_signals_close(struct aw_signals *signals);

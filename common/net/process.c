@@ -1,32 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A child is known by a descriptor (pidfd), which is readable once it has ended; so a signal never
- * reaches another process that has its number by now, and there is no need for SIGCHLD.
- */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "await/process.h"
 
-#include "await/log.h"
 #include "await/wait_fd.h"
+#include "net/child_private.h"
 #include "net/spawn_private.h"
 #include "net/stream_private.h"
 
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
-
 struct aw_process {
-        pid_t pid;
-        int fd;     /* the pidfd */
+        struct aw_child child;
         bool ended; /* and `status` tells how */
+        bool freed; /* the last of the tasks that wait frees it */
         unsigned waiting;
         struct aw_process_status status;
         struct aw_stream *streams[AW_SPAWN_COUNT];
@@ -41,25 +32,9 @@ struct aw_process {
 static pthread_mutex_t orphans_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct orphan {
         struct orphan *next;
-        int fd;
+        struct aw_child child;
         bool awaited; /* a task waits for it, and nobody else takes it */
 } * orphans;
-
-/* Takes the child's end. 1, or 0 it runs still, or -1 with errno. */
-static int
-reap(int fd, struct aw_process_status *status)
-{
-        siginfo_t info;
-
-        memset(&info, 0, sizeof(info));
-        if (waitid((idtype_t)P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) == -1)
-                return -1;
-        if (info.si_pid == 0)
-                return 0;
-        status->code = info.si_code == CLD_EXITED ? info.si_status : -1;
-        status->signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
-        return 1;
-}
 
 static void
 orphans_reap(void)
@@ -69,12 +44,12 @@ orphans_reap(void)
 
         pthread_mutex_lock(&orphans_lock);
         for (link = &orphans; (orphan = *link) != NULL;) {
-                if (orphan->awaited || reap(orphan->fd, &unused) == 0) {
+                if (orphan->awaited || aw_child_reap(&orphan->child, &unused) == 0) {
                         link = &orphan->next;
                         continue;
                 }
                 *link = orphan->next;
-                close(orphan->fd);
+                aw_child_close(&orphan->child);
                 free(orphan);
         }
         pthread_mutex_unlock(&orphans_lock);
@@ -85,7 +60,7 @@ reap_orphan(void *argument)
 {
         struct orphan *orphan = argument;
 
-        await(aw_wait_fd(orphan->fd, AW_READ, AW_NEVER));
+        await(aw_wait_fd(orphan->child.fd, AW_READ, AW_NEVER));
         pthread_mutex_lock(&orphans_lock);
         orphan->awaited = false;
         pthread_mutex_unlock(&orphans_lock);
@@ -130,12 +105,6 @@ open_streams(struct aw_process *process, const struct aw_process_options *option
         return result;
 }
 
-static int
-send_signal(int fd, int number)
-{
-        return (int)syscall(SYS_pidfd_send_signal, fd, number, NULL, 0);
-}
-
 /* A child that is of no use, so soon that it has done nothing that would be missed. */
 static void
 undo(pid_t pid)
@@ -150,33 +119,38 @@ static int
 child_begin(struct aw_process *process, const struct aw_process_options *options)
 {
         int ours[AW_SPAWN_COUNT], error = 0;
+        pid_t pid;
 
         process->orphan = calloc(1, sizeof(*process->orphan));
         if (process->orphan == NULL)
                 return ENOMEM;
-        process->pid = aw_spawn_process(options, ours);
-        if (process->pid == -1)
+        pid = aw_spawn_process(options, ours);
+        if (pid == -1)
                 return errno;
         if (open_streams(process, options, ours) == -1)
                 error = ENOMEM;
-        process->fd = aw_spawn_pidfd(process->pid);
-        if (process->fd == -1)
+        if (error == 0 && aw_child_watch(&process->child, pid) == -1)
                 error = errno;
         if (error != 0)
-                undo(process->pid);
+                undo(pid);
         return error;
+}
+
+static void
+drop_streams(struct aw_process *process)
+{
+        for (size_t i = 0; i < AW_SPAWN_COUNT; i++) {
+                aw_stream_drop(process->streams[i]);
+                process->streams[i] = NULL;
+        }
 }
 
 /* All but the child itself. */
 static void
 release(struct aw_process *process)
 {
-        int i;
-
-        for (i = 0; i < AW_SPAWN_COUNT; i++)
-                aw_stream_drop(process->streams[i]);
-        if (process->fd != -1)
-                close(process->fd);
+        drop_streams(process);
+        aw_child_close(&process->child);
         free(process->orphan);
         free(process);
 }
@@ -189,9 +163,7 @@ child_failed(struct aw_error *error, const struct aw_process_options *options, i
         aw_error_set(error, AW_ERROR_PROCESS, number, "cannot run '%.100s'%s%.100s%s: %s",
                      program_of(options), directory == NULL ? "" : " in '",
                      directory == NULL ? "" : directory, directory == NULL ? "" : "'",
-                     number == ENOSYS ? "there is no pidfd_open(2): Linux before 5.4, or a "
-                                        "Valgrind that does not know it"
-                                      : strerror(number));
+                     strerror(number));
 }
 
 struct aw_process *
@@ -210,7 +182,7 @@ aw_process_start(const struct aw_process_options *options, struct aw_error *erro
                 aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
                 return NULL;
         }
-        process->fd = -1;
+        process->child.fd = -1;
         number = child_begin(process, options);
         if (number == 0)
                 return process;
@@ -222,7 +194,7 @@ aw_process_start(const struct aw_process_options *options, struct aw_error *erro
 pid_t
 aw_process_pid(const struct aw_process *process)
 {
-        return process->pid;
+        return process->child.pid;
 }
 
 struct aw_stream *
@@ -247,37 +219,54 @@ aw_process_error(const struct aw_process *process)
 static int
 child_look(struct aw_process *process)
 {
-        int result = process->ended ? 1 : reap(process->fd, &process->status);
+        int result = process->ended ? 1 : aw_child_reap(&process->child, &process->status);
 
         if (result == 1)
                 process->ended = true;
         return result;
 }
 
+/* When nobody holds the process any more. If the child has not ended yet, a task sees to it. */
+static void
+process_end(struct aw_process *process)
+{
+        struct orphan *orphan = process->orphan;
+
+        if (child_look(process) == 0) {
+                orphan->child = process->child;
+                process->orphan = NULL;
+                process->child.fd = -1;
+                orphan_add(orphan);
+        }
+        release(process);
+}
+
 async int
 aw_process_wait(struct aw_process *process, struct aw_process_status *status, aw_time deadline)
 {
-        int result;
+        int result, error;
 
         process->waiting++;
         while ((result = child_look(process)) == 0)
-                if (await(aw_wait_fd(process->fd, AW_READ, deadline)) == -1) {
+                if (await(aw_wait_fd(process->child.fd, AW_READ, deadline)) == -1) {
                         result = -1;
                         break;
                 }
+        error = errno;
         process->waiting--;
-        if (result == -1)
-                return -1;
-        if (status != NULL)
+        if (result == 1 && status != NULL)
                 *status = process->status;
-        return 0;
+        if (process->freed && process->waiting == 0)
+                process_end(process);
+        errno = error;
+        return result == 1 ? 0 : -1;
 }
 
 int
 aw_process_signal(struct aw_process *process, int number)
 {
         if (child_look(process) == 0)
-                return send_signal(process->fd, number);
+                return aw_child_signal(&process->child, number);
         errno = ESRCH;
         return -1;
 }
@@ -285,19 +274,12 @@ aw_process_signal(struct aw_process *process, int number)
 void
 aw_process_free(struct aw_process *process)
 {
-        struct orphan *orphan;
-
         if (process == NULL)
                 return;
-        if (process->waiting > 0)
-                aw_log_abort("aw_process_free(): a task waits for the process");
-        if (child_look(process) == 0) {
-                send_signal(process->fd, SIGKILL);
-                orphan = process->orphan;
-                orphan->fd = process->fd;
-                process->orphan = NULL;
-                process->fd = -1;
-                orphan_add(orphan);
-        }
-        release(process);
+        drop_streams(process);
+        if (child_look(process) == 0)
+                aw_child_signal(&process->child, SIGKILL);
+        process->freed = true;
+        if (process->waiting == 0)
+                process_end(process);
 }

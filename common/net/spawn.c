@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "net/spawn_private.h"
@@ -21,9 +20,8 @@ struct ends {
         int *ours;
 };
 
-/* Above the standard ones, which are dealt out one by one in the child. */
-static int
-move_up(int fd)
+int
+aw_spawn_move_up(int fd)
 {
         int moved, error;
 
@@ -43,8 +41,8 @@ open_pipe(struct ends *ends, int number)
 
         if (pipe2(both, O_CLOEXEC) == -1)
                 return -1;
-        ends->ours[number] = move_up(both[1 - read_end]);
-        ends->theirs[number] = move_up(both[read_end]);
+        ends->ours[number] = aw_spawn_move_up(both[1 - read_end]);
+        ends->theirs[number] = aw_spawn_move_up(both[read_end]);
         return ends->ours[number] == -1 || ends->theirs[number] == -1 ? -1 : 0;
 }
 
@@ -57,7 +55,7 @@ open_end(struct ends *ends, int number, const struct aw_stdio *stdio)
         case AW_STDIO_PIPE:
                 return open_pipe(ends, number);
         case AW_STDIO_NULL:
-                ends->theirs[number] = move_up(open("/dev/null", O_RDWR | O_CLOEXEC));
+                ends->theirs[number] = aw_spawn_move_up(open("/dev/null", O_RDWR | O_CLOEXEC));
                 break;
         case AW_STDIO_FD:
                 ends->theirs[number] = fcntl(stdio->fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
@@ -175,10 +173,4 @@ aw_spawn_process(const struct aw_process_options *options, int ours[AW_SPAWN_COU
         close_ends(ours);
         errno = error;
         return -1;
-}
-
-int
-aw_spawn_pidfd(pid_t pid)
-{
-        return move_up((int)syscall(SYS_pidfd_open, pid, 0));
 }

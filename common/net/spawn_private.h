@@ -14,7 +14,10 @@ enum { AW_SPAWN_INPUT, AW_SPAWN_OUTPUT, AW_SPAWN_ERROR, AW_SPAWN_COUNT };
  */
 pid_t aw_spawn_process(const struct aw_process_options *options, int ours[AW_SPAWN_COUNT]);
 
-/* A descriptor that stands for the child, above the standard ones; -1 with errno. */
-int aw_spawn_pidfd(pid_t pid);
+/*
+ * The descriptor, above the standard ones, which are dealt out one by one in the child; -1 with
+ * errno if it is -1 or cannot be moved, which closes it.
+ */
+int aw_spawn_move_up(int fd);
 
 #endif

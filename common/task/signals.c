@@ -22,6 +22,8 @@ struct aw_signals {
         struct aw_watch *watch;
         sigset_t blocked; /* those of them that were not before */
         struct aw_waiters waiters;
+        size_t waiting;
+        bool closed; /* the last of the tasks that wait frees it */
 };
 
 static _Thread_local struct {
@@ -111,14 +113,32 @@ fail:
 static int
 take_one(struct aw_signals *signals, struct signalfd_siginfo *info, aw_time deadline)
 {
-        while (read(signals->fd, info, sizeof(*info)) != (ssize_t)sizeof(*info)) {
+        while (!signals->closed) {
+                if (read(signals->fd, info, sizeof(*info)) == (ssize_t)sizeof(*info))
+                        return (int)info->ssi_signo;
                 if (errno != EAGAIN && errno != EINTR)
                         return -1;
                 aw_watch_pause(signals->watch, false);
                 if (aw_wait_in(&signals->waiters, deadline, NULL) == -1)
                         return -1;
         }
-        return (int)info->ssi_signo;
+        errno = ESHUTDOWN;
+        return -1;
+}
+
+static async int
+wait_for_one(struct aw_signals *signals, struct signalfd_siginfo *info, aw_time deadline)
+{
+        int number, error;
+
+        signals->waiting++;
+        number = take_one(signals, info, deadline);
+        error = errno;
+        signals->waiting--;
+        if (signals->closed && signals->waiting == 0)
+                free(signals);
+        errno = error;
+        return number;
 }
 
 async int
@@ -126,7 +146,7 @@ aw_signals_wait(struct aw_signals *signals, aw_time deadline)
 {
         struct signalfd_siginfo info;
 
-        return take_one(signals, &info, deadline);
+        return await(wait_for_one(signals, &info, deadline));
 }
 
 /* Some members share their place with others, which another kind of signal has. */
@@ -134,7 +154,7 @@ async int
 aw_signals_wait_info(struct aw_signals *signals, siginfo_t *info, aw_time deadline)
 {
         struct signalfd_siginfo got;
-        int number = take_one(signals, &got, deadline);
+        int number = await(wait_for_one(signals, &got, deadline));
         uintptr_t value;
 
         if (number == -1)
@@ -157,8 +177,6 @@ aw_signals_close(struct aw_signals *signals)
 {
         if (signals == NULL)
                 return;
-        if (signals->waiters.first != NULL)
-                aw_log_abort("aw_signals_close(): a task waits for a signal");
         aw_watch_close(signals->watch);
         aw_list_remove(&opened, signals, link);
         /* What has come and was not read was meant for us: it must not act now. */
@@ -166,5 +184,9 @@ aw_signals_close(struct aw_signals *signals)
                errno == EINTR)
                 continue;
         pthread_sigmask(SIG_UNBLOCK, &signals->blocked, NULL);
-        free(signals);
+        signals->closed = true;
+        if (signals->waiting == 0)
+                free(signals);
+        else
+                aw_wake_all(&signals->waiters);
 }

@@ -158,6 +158,37 @@ def _():
         equal(shown[name], what, name)
 
 
+def without_comments(header):
+    return re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.DOTALL)
+
+
+def option_fields(text):
+    """Of each structure of options: its name, and those of its members."""
+    for name, body in re.findall(r"(?m)^struct ((?:aw|ws)_\w*options) \{$(.*?)^\};", text, re.DOTALL):
+        for member in body.split(";")[:-1]:
+            pointer = re.search(r"\(\*(\w+)\)", member)
+            for part in [pointer[1]] if pointer else member.split(","):
+                yield name, re.search(r"(\w+)(?:\[\w*\])?(?: : \d+)?\s*$", part)[1]
+
+
+@test("each field of a structure of options, and each constant, stands in a page")
+def _():
+    texts = [without_comments(header) for header in HEADERS]
+    words = set(re.findall(r"\w+", "\n".join(page.read_text() for page in LIBRARY)))
+    fields = {pair for text in texts for pair in option_fields(text)}
+    constants = {name for text in texts for name in re.findall(
+        r"(?m)^#define ((?:AW|WS)_[A-Z0-9_]+)(?= [^ ])|^\s+((?:AW|WS)_[A-Z0-9_]+)(?=,| =|$)", text)
+                 for name in name if name}
+    equal(len(fields) > 80 and len(constants) > 80, True,
+          f"that of {len(fields)} fields and {len(constants)} constants enough were found")
+    # A field stands in a page that names its structure, where it is not taken for another's.
+    pages = [page.read_text() for page in LIBRARY]
+    missing = {pair for pair in fields if not any(
+        re.search(rf"\b{pair[0]}\b", page) and re.search(rf"\b{pair[1]}\b", page) for page in pages)}
+    equal(missing, set(), "the set of fields left out")
+    equal(constants - {"AW_API"} - words, set(), "the set of constants left out")
+
+
 @test("each page names the functions of its synopsis, and describes them")
 def _():
     for page in LIBRARY:
@@ -181,7 +212,8 @@ def _():
 
 @test("await_migrate(3) names all that asyncio exports, and all that its classes can do")
 def _():
-    classes = (asyncio.AbstractEventLoop, asyncio.Task, asyncio.Queue, asyncio.StreamReader,
+    classes = (asyncio.AbstractEventLoop, asyncio.Task, asyncio.Future, asyncio.Handle,
+               asyncio.BoundedSemaphore, asyncio.Queue, asyncio.StreamReader,
                asyncio.StreamWriter, asyncio.Event, asyncio.Lock, asyncio.Condition,
                asyncio.Semaphore, asyncio.Barrier, asyncio.Timeout, asyncio.TaskGroup,
                asyncio.Runner, asyncio.Server, asyncio.TimerHandle, asyncio.subprocess.Process)

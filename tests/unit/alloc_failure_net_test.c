@@ -225,23 +225,12 @@ run_a_program(NOTHING)
         return error == 0 ? 0 : -1;
 }
 
-static void
-survives_with_pidfd(void **state)
-{
-        if (!test_has_pidfd())
-                skip();
-        survives(state);
-}
-
 int
 main(void)
 {
         const struct CMUnitTest tests[] = {
-                without_memory(use_streams),
-                without_memory(connect_streams),
-                {"run_a_program_without_memory", survives_with_pidfd, NULL, NULL,
-                 (void *)run_a_program},
-                without_memory(talk),
+                without_memory(use_streams),           without_memory(connect_streams),
+                without_memory(run_a_program),         without_memory(talk),
                 without_memory(talk_after_a_decision),
         };
         const char *loop = getenv("AW_TEST_LOOP");

@@ -1,39 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+/* Wraps: syscall. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "await/process.h"
+#include "unit/net/process_test.h"
+
 #include "await/signals.h"
-#include "unit/net/stream_test.h"
-
-#define PIPES                                                                                      \
-        .input = {.kind = AW_STDIO_PIPE}, .output = {.kind = AW_STDIO_PIPE},                       \
-        .error = {.kind = AW_STDIO_PIPE}
-
-/* A shell that runs this, with pipes. */
-static struct aw_process *
-start_shell(const char *script)
-{
-        const char *const words[] = {"sh", "-c", script, NULL};
-        struct aw_error error = {0};
-        struct aw_process *process =
-                aw_process_start(&(struct aw_process_options){.argv = words, PIPES}, &error);
-
-        test_expect(process != NULL, __FILE__, __LINE__, "%s (%s)", script, error.text);
-        return process;
-}
-
-static async void
-expect_exit(struct aw_process *process, int code, int signal)
-{
-        struct aw_process_status status = {77, 77};
-
-        expect_int(await(aw_process_wait(process, &status, AW_NEVER)), 0);
-        expect_int(status.code, code);
-        expect_int(status.signal, signal);
-}
 
 /* All that it says, as one line. */
 static async void
@@ -89,12 +63,6 @@ the_end_of_a_child_is_told(NOTHING)
 }
 
 static async int
-wait_for_it(void *process)
-{
-        return await(aw_process_wait(process, NULL, AW_NEVER));
-}
-
-static async int
 the_wait_for_a_child_times_out_and_is_cancelled(NOTHING)
 {
         struct aw_process *process = start_shell("read line");
@@ -144,7 +112,7 @@ what_cannot_be_run_is_told(NOTHING)
                 expect(aw_process_start(&options, NULL) == NULL);
                 expect_int(errno, cases[i].error);
         }
-        expect_int(test_count_descriptors(), before);
+        expect_no_more_descriptors(before);
         expect_error(waitpid(-1, NULL, WNOHANG), ECHILD);
         return 0;
 }
@@ -294,59 +262,6 @@ standard_descriptors_are_crossed(NOTHING)
         return 0;
 }
 
-/* Kept until its reaper has seen it. */
-static async bool
-is_reaped(void)
-{
-        int i;
-
-        for (i = 0; i < 5000; i++) {
-                if (waitid(P_ALL, 0, &(siginfo_t){0}, WEXITED | WNOHANG | WNOWAIT) == -1)
-                        return errno == ECHILD;
-                await(aw_sleep(AW_MILLISECOND));
-        }
-        return false;
-}
-
-static async int
-a_child_that_is_freed_is_killed_and_leaves_no_zombie(NOTHING)
-{
-        aw_process_free(start_shell("exec sleep 1000"));
-        expect(await(is_reaped()));
-        return 0;
-}
-
-/* The loop ends before it can be reaped: the next start does it. */
-static async int
-free_at_once(NOTHING)
-{
-        aw_process_free(start_shell("exec sleep 1000"));
-        return 0;
-}
-
-static async int
-free_soon(NOTHING)
-{
-        aw_process_free(start_shell("exec sleep 1000"));
-        return await(aw_sleep(0));
-}
-
-static void
-the_next_start_reaps_what_was_left(void **state)
-{
-        siginfo_t info = {0};
-
-        (void)state;
-        test_begin();
-        expect_int(test_run(free_at_once, NULL), 0);
-        expect_int(test_run(free_soon, NULL), 0);
-        /* Both have ended, by the signal that they were sent, and are left or reaped. */
-        while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0)
-                continue;
-        expect_int(test_run(a_child_that_is_freed_is_killed_and_leaves_no_zombie, NULL), 0);
-        test_end();
-}
-
 static async int
 few_descriptors_leave_nothing_behind(NOTHING)
 {
@@ -368,7 +283,7 @@ few_descriptors_leave_nothing_behind(NOTHING)
                         expect_int(errno, EMFILE);
                 setrlimit(RLIMIT_NOFILE, &limit);
                 if (process == NULL)
-                        expect_int(test_count_descriptors(), before);
+                        expect_no_more_descriptors(before);
         }
         expect(i > 5 && process != NULL);
         await(expect_exit(process, 0, 0));
@@ -424,24 +339,6 @@ a_child_that_does_not_read_breaks_the_pipe(NOTHING)
         return 0;
 }
 
-static async int
-free_while_a_task_waits(NOTHING)
-{
-        struct aw_process *process = start_shell("exec sleep 1");
-
-        aw_spawn("waiter", wait_for_it, process);
-        await(yield(3));
-        aw_process_free(process);
-        return 0;
-}
-
-static void
-misuse_aborts(void **state)
-{
-        (void)state;
-        test_aborts(free_while_a_task_waits, "a task waits for the process");
-}
-
 int
 main(void)
 {
@@ -456,18 +353,11 @@ main(void)
                 on_loop(environment_and_directory_are_given),
                 on_loop(streams_go_where_they_are_sent),
                 on_loop(standard_descriptors_are_crossed),
-                on_loop(a_child_that_is_freed_is_killed_and_leaves_no_zombie),
-                cmocka_unit_test(the_next_start_reaps_what_was_left),
                 on_loop(few_descriptors_leave_nothing_behind),
                 on_loop(handlers_of_fork_do_not_run),
                 on_loop(much_goes_through_a_child),
                 on_loop(a_child_that_does_not_read_breaks_the_pipe),
-                cmocka_unit_test(misuse_aborts),
         };
 
-        if (!test_has_pidfd()) {
-                puts("1..0 # SKIP there is no pidfd_open(2) here");
-                return 0;
-        }
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return run_both_ways(tests);
 }
