@@ -109,7 +109,7 @@ def survives(title, server, status, says, *words, more=4 * MIB):
         with server() as script:
             done = Measured(*(word.replace("URL", script.url) for word in words))
         note(f"{title}: status {done.status}, {done.cpu:.2f} s of CPU, "
-              f"{(done.memory - usual()) / MIB:.1f} MiB more than usual")
+             f"{(done.memory - usual()) / MIB:.1f} MiB more than usual")
         match(says, sentence(done.expect(status).err) if says else "")
         equal(done.cpu < CPU, True, f"that {done.cpu:.2f} s of CPU are less than {CPU}")
         if not SANITIZED:

@@ -126,7 +126,7 @@ def _():
         for name, value in sorted(clients.counts.items()):
             note(f"{name}: {value}")
         note(f"killed {len(killed)}, reloaded {server.reloads}; KiB: {third:.0f}, then {last:.0f} "
-              f"({100 * (last / third - 1):+.1f} %)")
+             f"({100 * (last / third - 1):+.1f} %)")
         equal(clients.errors[:5], [], "what the clients complain of")
         counts = clients.counts
         for kind in ("sent", "1009", "refused garbage", "half-closed whole", "stalled", "resetting"):
