@@ -78,12 +78,12 @@ watcher_start(pid_t pid, int fd)
         *watcher =
                 (struct watcher){.pid = pid, .fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)};
         error = watcher->fd == -1 ? errno : watcher_create(watcher);
-        /* Without an error it is the thread's. */
         if (error != 0) {
                 if (watcher->fd != -1)
                         close(watcher->fd);
                 free(watcher);
         }
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): without an error it is the thread's. */
         return error;
 }
 
@@ -116,7 +116,7 @@ aw_child_watch(struct aw_child *child, pid_t pid)
 
 /* 1 it has ended, 0 it runs, or -1 with errno. */
 static int
-look(const struct aw_child *child, int flags, siginfo_t *info)
+waitid_of(const struct aw_child *child, int flags, siginfo_t *info)
 {
         idtype_t type = child->threaded ? P_PID : (idtype_t)P_PIDFD;
         id_t id = child->threaded ? (id_t)child->pid : (id_t)child->fd;
@@ -147,12 +147,12 @@ aw_child_reap(const struct aw_child *child, struct aw_process_status *status)
         int result;
 
         if (child->threaded) {
-                result = look(child, WNOWAIT, &info);
+                result = waitid_of(child, WNOWAIT, &info);
                 if (result != 1)
                         return result;
                 watcher_wait(child);
         }
-        result = look(child, 0, &info);
+        result = waitid_of(child, 0, &info);
         if (result == 1) {
                 status->code = info.si_code == CLD_EXITED ? info.si_status : -1;
                 status->signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
