@@ -149,7 +149,7 @@ serves(const struct shared *shared, size_t worker)
 static int
 read_page(struct parts *parts, size_t worker)
 {
-        const struct listing_page *page = &parts->shared->board->pages[worker];
+        struct listing_page *page = &parts->shared->board->pages[worker];
         struct part *part = &parts->parts[worker];
         uint64_t found = atomic_load(&page->question);
 
@@ -162,8 +162,8 @@ read_page(struct parts *parts, size_t worker)
         if (part->text == NULL)
                 return -1;
         memcpy(part->text, page->text, part->length);
-        atomic_thread_fence(memory_order_acquire);
-        part->read = atomic_load(&page->question) == found;
+        /* It adds nothing, but nothing that stands before it can come after it. */
+        part->read = atomic_fetch_add(&page->question, 0) == found;
         return 0;
 }
 

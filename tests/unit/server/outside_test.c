@@ -119,9 +119,13 @@ it_is_traced(void **state)
 static void
 it_waits_in_the_kernel(void **state)
 {
-        pid_t pid = child_that(wait_for_ever);
+        pid_t pid;
 
         (void)state;
+        /* It makes a fork() of a vfork(). */
+        if (test_under_valgrind())
+                skip();
+        pid = child_that(wait_for_ever);
         expect_described(pid, "waits in the kernel (");
         end_child(pid);
 }
