@@ -218,7 +218,8 @@ judge_end(struct session *session)
         if (!session->ended)
                 return session->unanswered_for > 0 ? not_answered(session) : CLIENT_OK;
         lost = session->error == EPIPE && ws_peer_close(session->ws)->code == WS_ABNORMAL;
-        if (lost && is_fulfilled(session))
+        /* An end without a code is none of those that --close-ok names. */
+        if (lost && ending->close_ok == NULL && is_fulfilled(session))
                 return CLIENT_OK;
         if (closed_well(session) && (is_complete(session) || is_fulfilled(session)))
                 return CLIENT_OK;

@@ -91,6 +91,8 @@ def _():
     for waits in (False, True) * 10:
         with Script(serve) as script:
             wsecho(script.url, "quit").expect(0, b"quit\n")
+        with Script(serve) as script:
+            ends(wsecho("--close-ok", "4000", script.url, "quit"), 6, "was lost", b"quit\n")
 
 
 @test("6: the server closes with 1000 before all is replied to")

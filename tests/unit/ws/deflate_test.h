@@ -72,19 +72,7 @@ with_context(void **state)
 static inline void
 with_tls(void **state)
 {
-        struct aw_error error;
-        struct aw_tls_context *server = aw_tls_context_server(NULL, NULL, &error);
-        struct aw_tls_context *client = aw_tls_context_client(NULL, true, &error);
-
-        assert_non_null(server);
-        assert_non_null(client);
-        test_on_pair((struct pair){.test = (async int (*)(struct pair *)) * state,
-                                   .url = "wss://127.0.0.1:0",
-                                   .server_tls = server,
-                                   .client_tls = client,
-                                   .deflate = shared});
-        aw_tls_context_unref(server);
-        aw_tls_context_unref(client);
+        test_on_tls_pair_with(state, shared);
 }
 
 #define on(pairs, test)                                                                            \

@@ -18,14 +18,13 @@ answered(struct pollfd *clients)
         return count;
 }
 
-static async int
-late_ones_end_in_several_turns(NOTHING)
+/* A server to which many have come, and whose time for a handshake is over just now. */
+static async struct ws_listener *
+all_late(struct pollfd clients[MANY])
 {
         struct ws_listen_options options = {.url = ANY_PORT, .handshake_timeout = AW_SECOND};
         struct aw_error error;
         struct ws_listener *listener = await(ws_listen(&options, &error));
-        struct pollfd clients[MANY];
-        int before = 0, now = 0, turns = 0, most = 0;
 
         for (int i = 0; i < MANY; i++) {
                 clients[i] = (struct pollfd){.fd = raw_connect(ws_listener_url(listener, 0), 0),
@@ -35,6 +34,25 @@ late_ones_end_in_several_turns(NOTHING)
         aw_log_set_level(AW_LOG_WARNING);
         clock_stop();
         clock_ahead += 2 * AW_SECOND;
+        return listener;
+}
+
+static async void
+all_leave(const struct pollfd clients[MANY])
+{
+        for (int i = 0; i < MANY; i++)
+                close(clients[i].fd);
+        wait_until(ws_connection_count() == 0);
+        aw_log_set_level(AW_LOG_INFO);
+}
+
+static async int
+late_ones_end_in_several_turns(NOTHING)
+{
+        struct pollfd clients[MANY];
+        struct ws_listener *listener = await(all_late(clients));
+        int before = 0, now = 0, turns = 0, most = 0;
+
         while (now < MANY && turns < 100) {
                 await(aw_sleep(0));
                 now = answered(clients);
@@ -43,14 +61,11 @@ late_ones_end_in_several_turns(NOTHING)
                 turns++;
         }
         clock_go_on();
-        aw_log_set_level(AW_LOG_INFO);
         expect_int(now, MANY);
         /* Two and a half milliseconds, and each counts 32 microseconds. */
         expect(most <= 80);
         expect(most > 40);
-        for (int i = 0; i < MANY; i++)
-                close(clients[i].fd);
-        wait_until(ws_connection_count() == 0);
+        await(all_leave(clients));
         ws_listener_close(listener);
         return 0;
 }
@@ -59,28 +74,15 @@ late_ones_end_in_several_turns(NOTHING)
 static async int
 a_listener_that_closes_ends_all_of_them(NOTHING)
 {
-        struct ws_listen_options options = {.url = ANY_PORT, .handshake_timeout = AW_SECOND};
-        struct aw_error error;
-        struct ws_listener *listener = await(ws_listen(&options, &error));
         struct pollfd clients[MANY];
+        struct ws_listener *listener = await(all_late(clients));
 
-        for (int i = 0; i < MANY; i++) {
-                clients[i] = (struct pollfd){.fd = raw_connect(ws_listener_url(listener, 0), 0),
-                                             .events = POLLIN};
-                wait_until(ws_connection_count() == (size_t)i + 1);
-        }
-        aw_log_set_level(AW_LOG_WARNING);
-        clock_stop();
-        clock_ahead += 2 * AW_SECOND;
         while (answered(clients) == 0)
                 await(aw_sleep(0));
         clock_go_on();
         expect(answered(clients) < MANY);
         ws_listener_close(listener);
-        for (int i = 0; i < MANY; i++)
-                close(clients[i].fd);
-        wait_until(ws_connection_count() == 0);
-        aw_log_set_level(AW_LOG_INFO);
+        await(all_leave(clients));
         return 0;
 }
 

@@ -149,7 +149,7 @@ test_on_plain_pair(void **state)
 }
 
 static inline void
-test_on_tls_pair(void **state)
+test_on_tls_pair_with(void **state, struct ws_deflate_options deflate)
 {
         struct aw_error error;
         struct aw_tls_context *server = aw_tls_context_server(NULL, NULL, &error);
@@ -160,9 +160,16 @@ test_on_tls_pair(void **state)
         test_on_pair((struct pair){.test = (async int (*)(struct pair *)) * state,
                                    .url = "wss://127.0.0.1:0",
                                    .server_tls = server,
-                                   .client_tls = client});
+                                   .client_tls = client,
+                                   .deflate = deflate});
         aw_tls_context_unref(server);
         aw_tls_context_unref(client);
+}
+
+static inline void
+test_on_tls_pair(void **state)
+{
+        test_on_tls_pair_with(state, (struct ws_deflate_options){.level = 0});
 }
 
 /* Entries of cmocka's table. */
