@@ -6,6 +6,9 @@
 #include "await/ws.h"
 #include "options.h"
 
+/* For the Close of a server that has been waited for long enough, or that broke the rules. */
+#define CLIENT_LAST_CLOSE (200 * AW_MILLISECOND)
+
 struct aw_signals;
 struct connector;
 struct session;

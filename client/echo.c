@@ -4,6 +4,7 @@
 #include "echo.h"
 
 #include "connect.h"
+#include "session.h"
 
 async enum client_status
 echo_run(struct connector *connector)
@@ -11,16 +12,22 @@ echo_run(struct connector *connector)
         const struct ending_options *ending = &connector->options->ending;
         enum client_status status = CLIENT_OK;
         struct ws_message message;
-        struct aw_error error;
-        struct ws *ws = await(connector_connect(connector, &error));
+        struct aw_timeout timeout;
+        struct aw_error why;
+        struct ws *ws = await(connector_connect(connector, &why));
+        int error;
 
         if (ws == NULL)
-                return client_refused(&error, connector);
+                return client_refused(&why, connector);
         while (await(ws_receive(ws, &message, AW_NEVER)) == 0)
                 if (await(ws_send(ws, &message, AW_NEVER)) == -1)
                         break;
-        if (errno != ECANCELED && (errno != EPIPE || ws_peer_close(ws)->code == WS_ABNORMAL))
-                status = client_failed(ws, errno);
-        await(ws_close(ws, ending->code, ending->reason));
+        error = errno;
+        if (error != ECANCELED && (error != EPIPE || !judge_code(ending, ws_peer_close(ws)->code)))
+                status = client_failed(ws, error);
+        /* Who was stopped has no time for a server that does not answer. */
+        aw_timeout_enter(&timeout,
+                         error == ECANCELED ? aw_loop_now() + CLIENT_LAST_CLOSE : AW_NEVER);
+        aw_timeout_exit(&timeout, await(ws_close(ws, ending->code, ending->reason)));
         return status;
 }

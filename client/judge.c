@@ -8,8 +8,8 @@
 #include "session.h"
 
 /* Replies: messages that are no greetings. */
-static uint64_t
-replies(const struct session *session)
+uint64_t
+judge_replies(const struct session *session)
 {
         uint64_t skip = session->options->ending.skip;
 
@@ -19,7 +19,7 @@ replies(const struct session *session)
 uint64_t
 judge_unanswered(const struct session *session)
 {
-        uint64_t answered = replies(session) + session->unanswered;
+        uint64_t answered = judge_replies(session) + session->unanswered;
 
         return session->sent > answered ? session->sent - answered : 0;
 }
@@ -38,7 +38,7 @@ judge_has_come(const struct session *session)
 
         if (ending->has_expected)
                 return session->matched;
-        return ending->count > 0 && replies(session) >= ending->count;
+        return ending->count > 0 && judge_replies(session) >= ending->count;
 }
 
 static bool
@@ -126,6 +126,14 @@ judge_message(struct session *session, const struct ws_message *message)
         }
 }
 
+bool
+judge_code(const struct ending_options *ending, unsigned code)
+{
+        if (ending->close_ok != NULL)
+                return options_close_ok(ending, code);
+        return code == WS_NORMAL || code == WS_GOING_AWAY || code == WS_NO_STATUS;
+}
+
 /* The server closed, with a code that is all right once all is done. */
 static bool
 closed_well(const struct session *session)
@@ -135,10 +143,8 @@ closed_well(const struct session *session)
 
         if (session->error != EPIPE)
                 return false;
-        if (ending->close_ok != NULL)
-                return options_close_ok(ending, code);
-        return code == WS_NORMAL || code == WS_GOING_AWAY || code == WS_NO_STATUS ||
-               (session->closing && code == session->code);
+        return judge_code(ending, code) ||
+               (ending->close_ok == NULL && session->closing && code == session->code);
 }
 
 /* All that was to come before the server's Close has come. */
@@ -173,8 +179,30 @@ too_few(const struct session *session)
         bool leaves = session->terminal != NULL && session->options->ending.wait == NULL;
 
         client_say("%s%" PRIu64 " of %" PRIu64 " messages came",
-                   leaves ? "" : "time-out: ", replies(session), session->options->ending.count);
+                   leaves ? "" : "time-out: ", judge_replies(session),
+                   session->options->ending.count);
         return leaves ? CLIENT_CLOSED : CLIENT_TIMEOUT;
+}
+
+/* With --reconnect: what was sent went, or its reply came, through a connection that was lost. */
+static bool
+has_lost_replies(const struct session *session)
+{
+        const struct ending_options *ending = &session->options->ending;
+
+        return session->unanswered > 0 && waits_for_replies(ending) && ending->count == 0 &&
+               ending->close_ok == NULL && session->terminal == NULL;
+}
+
+/* All is done but for that. */
+static enum client_status
+all_but_lost_replies(const struct session *session)
+{
+        if (!has_lost_replies(session))
+                return CLIENT_OK;
+        client_say("%" PRIu64 " of %" PRIu64 " messages were not replied to: a connection was lost",
+                   session->unanswered, session->sent);
+        return CLIENT_CLOSED;
 }
 
 /* The server took our Close in silence, or goes on talking. */
@@ -216,13 +244,14 @@ judge_end(struct session *session)
         if (ending->count > 0 && (session->closing || !session->ended))
                 return too_few(session);
         if (!session->ended)
-                return session->unanswered_for > 0 ? not_answered(session) : CLIENT_OK;
+                return session->unanswered_for > 0 ? not_answered(session)
+                                                   : all_but_lost_replies(session);
         lost = session->error == EPIPE && ws_peer_close(session->ws)->code == WS_ABNORMAL;
         /* An end without a code is none of those that --close-ok names. */
         if (lost && ending->close_ok == NULL && is_fulfilled(session))
-                return CLIENT_OK;
+                return all_but_lost_replies(session);
         if (closed_well(session) && (is_complete(session) || is_fulfilled(session)))
-                return CLIENT_OK;
+                return all_but_lost_replies(session);
         /* Whoever is at a terminal has been told already. */
         if (session->terminal != NULL && session->error == EPIPE && !lost)
                 return CLIENT_CLOSED;

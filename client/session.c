@@ -12,9 +12,6 @@
 #include "report.h"
 #include "terminal.h"
 
-/* For the Close of a server that has been waited for long enough, or that broke the rules. */
-#define LAST_CLOSE_TIME (200 * AW_MILLISECOND)
-
 /* A reader who takes what we print within this time keeps nobody waiting. */
 #define READER_PAUSE (10 * AW_MILLISECOND)
 
@@ -155,11 +152,11 @@ say_late(struct session *session)
         else if (session->options->ending.has_expected)
                 client_say("time-out: no message matched '%s'", session->options->ending.expect);
         else if (session->options->ending.count > 0)
-                client_say("time-out: %" PRIu64 " of %" PRIu64 " messages came", session->received,
-                           session->options->ending.count);
+                client_say("time-out: %" PRIu64 " of %" PRIu64 " messages came",
+                           judge_replies(session), session->options->ending.count);
         else if (session->from_input || session->received > 0)
                 client_say("time-out: %" PRIu64 " of %" PRIu64 " messages were replied to",
-                           session->received, session->sent);
+                           judge_replies(session), session->sent);
         else
                 client_say("time-out: no reply from %s", ws_peer(session->ws));
         session_fail(session,
@@ -191,7 +188,7 @@ in_a_hurry(const struct session *session)
 aw_time
 session_last_deadline(const struct session *session)
 {
-        return in_a_hurry(session) ? aw_loop_now() + LAST_CLOSE_TIME : AW_NEVER;
+        return in_a_hurry(session) ? aw_loop_now() + CLIENT_LAST_CLOSE : AW_NEVER;
 }
 
 /*
@@ -223,7 +220,7 @@ hear_the_server_out(struct session *session, struct aw_task *printing)
                 }
         }
         if (in_a_hurry(session))
-                await(aw_wait(&printing, 1, AW_ALL_COMPLETED, aw_loop_now() + LAST_CLOSE_TIME));
+                await(aw_wait(&printing, 1, AW_ALL_COMPLETED, aw_loop_now() + CLIENT_LAST_CLOSE));
 }
 
 /* Both Close frames are there, or there is no hope for the other one. */
@@ -237,8 +234,9 @@ leave_server(struct session *session)
                 ws_drop(session->ws);
                 return;
         }
-        aw_timeout_enter(&timeout,
-                         wait && !in_a_hurry(session) ? AW_NEVER : aw_loop_now() + LAST_CLOSE_TIME);
+        aw_timeout_enter(&timeout, wait && !in_a_hurry(session)
+                                           ? AW_NEVER
+                                           : aw_loop_now() + CLIENT_LAST_CLOSE);
         aw_timeout_exit(&timeout, await(ws_close(session->ws, session->code, session->reason)));
 }
 

@@ -119,8 +119,11 @@ void session_greet(const struct session *session);
 /* judge.c: when it is over, and what it was. */
 bool judge_over(const struct session *session);
 bool judge_has_come(const struct session *session);       /* what was asked for; the rest is not */
+uint64_t judge_replies(const struct session *session);    /* messages that are no greetings */
 uint64_t judge_unanswered(const struct session *session); /* messages, so far */
-bool judge_waits(const struct session *session);          /* for the server: the time-out runs */
+/* Whether a server that is done may close with it. */
+bool judge_code(const struct ending_options *ending, unsigned code);
+bool judge_waits(const struct session *session); /* for the server: the time-out runs */
 void judge_message(struct session *session, const struct ws_message *message);
 enum client_status judge_end(struct session *session);
 

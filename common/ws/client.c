@@ -299,7 +299,7 @@ fail_lost(struct ws *ws)
         struct ws_opening *opening = ws->opening;
         bool plain = opening->url->scheme == AW_URL_WS;
 
-        if (plain && opening->spoken)
+        if (opening->spoken)
                 aw_error_set(opening->error, AW_ERROR_CONNECTION, EPIPE,
                              "%s closed the connection in the middle of its answer",
                              opening->url->host_header);

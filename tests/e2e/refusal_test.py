@@ -86,6 +86,11 @@ def _():
     for tls in (False, True):
         with Script(Peer.read_request, tls=tls) as script:
             ends(wsecho(script.url, "x"), 3, "closed the connection during the handshake")
+    for answer in (b"HTTP/1.1 101 Swit", b"HTTP/1.1 103 Early Hints\r\n\r\n"):
+        for tls in (False, True):
+            with Script(lambda peer, answer=answer: (peer.read_request(), peer.send(answer)),
+                        tls=tls) as script:
+                ends(wsecho(script.url, "x"), 3, "closed the connection in the middle of its answer$")
 
 
 @test("3 or 4: a server that closes in the middle of the TLS handshake, or resets it")

@@ -137,7 +137,17 @@ def _():
                   client.stderr.readline().decode())
             client.stdin.write(b"two\n")
             equal(client.stdout.readline(), b"two\n", "the reply")
-            finish(client).expect(0)
+            done = finish(client).expect(6, b"")
+    match(r"(?m)^wsecho: 1 of 2 messages were not replied to: a connection was lost$", done.err)
+
+
+@test("6: --reconnect does not take a message whose reply was lost for one that was replied to")
+def _():
+    for way in ("drop=fin", "drop=reset", "close=1001", "close=1011"):
+        url = f"{server.ws}/?{way}&echo=none&after=1"
+        done = wsecho("--reconnect=50ms", url, "a").expect(6, b"")
+        match("with 1 messages not replied to", done.err)
+        wsecho("--reconnect=50ms", "--skip", "1", url, "a").expect(6, b"")
 
 
 @test("--ping-interval finds out that a server is gone, and --ping-timeout when")
@@ -171,7 +181,7 @@ def _():
                 client.stdin.close()
                 talker.hears(close_payload(1000), CLOSE)
                 talker.closes(1000)
-                equal(client.wait(20), 0, "the status")
+                equal(client.wait(20), 6, "the status: a reply was lost")
 
 
 # At a terminal.

@@ -4,11 +4,12 @@
 import os
 import pty
 import select
+import signal
 import subprocess
 
 from peer import BINARY, CLOSE, CONTINUATION, TEXT, Script
-from support import (Server, client_command, ends, equal, finish, main, match, scratch, started,
-                     test, wsecho)
+from support import (Server, client_command, ends, equal, eventually, finish, main, match, scratch,
+                     started, test, wsecho)
 
 server = Server("--max-message", "64M", listen=("ws://127.0.0.1:0",))
 URL = server.ws
@@ -182,6 +183,25 @@ def _():
         ends(wsecho("--echo", script.url), 6, "lost")
     with Script(lambda peer: (peer.accept(), peer.send(b"\x83\x00"), peer.until_close())) as script:
         ends(wsecho("--echo", script.url), 6, "a reserved opcode")
+
+
+@test("--echo: with which code the server may close is as without it, and --close-ok says so")
+def _():
+    for words, code, status in (((), 1000, 0), ((), 1001, 0), ((), 1011, 6), ((), 4001, 6),
+                                (("--close-ok", "4001"), 4001, 0), (("--close-ok", "4001"), 1000, 6)):
+        with Script(lambda peer, code=code: (peer.accept(), peer.send_close(code),
+                                             peer.until_close())) as script:
+            done = wsecho("--echo", *words, script.url).expect(status, b"")
+            match(f"closed with {code}" if status else "^$", done.err)
+
+
+@test("--echo: a server that does not answer our Close is left")
+def _():
+    wsecho("--echo", "-m", "200ms", URL + "/?close-reply=none").expect(7, b"")
+    with started(*client_command("--echo", "-v", URL + "/?close-reply=none&greet=hello")) as client:
+        eventually(lambda: b"HTTP/1.1 101" in client.stderr.readline(), "it is open")
+        client.send_signal(signal.SIGTERM)
+        equal(client.wait(20), -signal.SIGTERM, "the status")
 
 
 @test("on a terminal it tells how far a file is, once that takes over a second, and wipes that")
