@@ -6,16 +6,25 @@
 #include "connect.h"
 #include "session.h"
 
+/* Who was stopped has no time for a server that does not answer. */
+static async void
+leave(struct ws *ws, const struct ending_options *ending, bool stopped)
+{
+        struct aw_timeout timeout;
+
+        aw_timeout_enter(&timeout, stopped ? aw_loop_now() + CLIENT_LAST_CLOSE : AW_NEVER);
+        aw_timeout_exit(&timeout, await(ws_close(ws, ending->code, ending->reason)));
+}
+
 async enum client_status
 echo_run(struct connector *connector)
 {
         const struct ending_options *ending = &connector->options->ending;
         enum client_status status = CLIENT_OK;
         struct ws_message message;
-        struct aw_timeout timeout;
         struct aw_error why;
-        struct ws *ws = await(connector_connect(connector, &why));
         int error;
+        struct ws *ws = await(connector_connect(connector, &why));
 
         if (ws == NULL)
                 return client_refused(&why, connector);
@@ -25,9 +34,6 @@ echo_run(struct connector *connector)
         error = errno;
         if (error != ECANCELED && (error != EPIPE || !judge_code(ending, ws_peer_close(ws)->code)))
                 status = client_failed(ws, error);
-        /* Who was stopped has no time for a server that does not answer. */
-        aw_timeout_enter(&timeout,
-                         error == ECANCELED ? aw_loop_now() + CLIENT_LAST_CLOSE : AW_NEVER);
-        aw_timeout_exit(&timeout, await(ws_close(ws, ending->code, ending->reason)));
+        await(leave(ws, ending, error == ECANCELED));
         return status;
 }
