@@ -8,7 +8,7 @@
 
 /* Who was stopped has no time for a server that does not answer. */
 static async void
-leave(struct ws *ws, const struct ending_options *ending, bool stopped)
+end_echo(struct ws *ws, const struct ending_options *ending, bool stopped)
 {
         struct aw_timeout timeout;
 
@@ -34,6 +34,6 @@ echo_run(struct connector *connector)
         error = errno;
         if (error != ECANCELED && (error != EPIPE || !judge_code(ending, ws_peer_close(ws)->code)))
                 status = client_failed(ws, error);
-        await(leave(ws, ending, error == ECANCELED));
+        await(end_echo(ws, ending, error == ECANCELED));
         return status;
 }
