@@ -11,9 +11,7 @@
 uint64_t
 judge_replies(const struct session *session)
 {
-        uint64_t skip = session->options->ending.skip;
-
-        return session->received > skip ? session->received - skip : 0;
+        return session->received - session->greetings;
 }
 
 uint64_t
@@ -118,6 +116,10 @@ judge_message(struct session *session, const struct ws_message *message)
 
         session->received++;
         session->bytes_received += message->length;
+        if (session->greeted < ending->skip) {
+                session->greeted++;
+                session->greetings++;
+        }
         if (ending->has_rejected && matches(session, &ending->rejected, message)) {
                 client_say("a message matches '%s'", ending->reject);
                 session_fail(session, CLIENT_UNEXPECTED);

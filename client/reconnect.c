@@ -137,8 +137,11 @@ reconnect_after(struct session *session)
                 session->pause = 0;
         describe_loss(session, lost, why, sizeof(why));
         session->unanswered += lost;
+        session->greeted = 0;
         session->reconnecting = true;
+        /* Nothing may be left to wait for. */
         aw_event_set(&session->received_one);
+        aw_event_set(&session->changed);
         session->reported = true;
         await(report_close(session->report, session->printer, session->ws));
         if (await(pause_before_next(session, why)) == 0)

@@ -49,6 +49,8 @@ struct session {
         bool in_parts;       /* a message has begun, and is not complete */
         bool reported;       /* the end of this connection was, when it was lost */
         bool reconnecting;   /* there is no connection, but there will be another one */
+        uint64_t greeted;    /* messages of this connection that are greetings, see --skip */
+        uint64_t greetings;  /* of all connections */
         uint64_t unanswered; /* messages whose replies were lost with their connection */
         int64_t pause;       /* before the next attempt, at most */
         aw_time opened;

@@ -148,6 +148,22 @@ def _():
         done = wsecho("--reconnect=50ms", url, "a").expect(6, b"")
         match("with 1 messages not replied to", done.err)
         wsecho("--reconnect=50ms", "--skip", "1", url, "a").expect(6, b"")
+        # There is nothing left to wait for, and no time-out that would wake it.
+        wsecho("--reconnect=50ms", "-t", "0", url, given=b"a\n").expect(6, b"")
+
+
+@test("--reconnect --skip: each connection has its greetings")
+def _():
+    def serve(peer):
+        peer.accept()
+        peer.send_frame(TEXT, b"hi")
+        came = peer.read_frame()
+        if came.payload == b"a":
+            peer.send_frame(TEXT, b"A")  # and a FIN
+
+    with Script(serve, connections=2) as script:
+        done = wsecho("--reconnect=50ms", "--skip", "1", "--interval", "300ms", script.url, "a", "b")
+        done.expect(6, b"hi\nA\nhi\n")
 
 
 @test("--ping-interval finds out that a server is gone, and --ping-timeout when")

@@ -87,7 +87,7 @@ def _(peer):
             client.stdin.write(b"x\n")
             match("lost .1006., with 1 messages not replied to: trying again", client.stderr.readline().decode())
             match("connected again", client.stderr.readline().decode())
-        equal(finish(client).expect(0, b"").err, "", "what it says at the end")
+        ends(finish(client), 6, "^2 of 2 messages were not replied to: a connection was lost$", b"")
 
 
 main(threads=4)
