@@ -108,7 +108,7 @@ class Bench:
                     if row.calls and row.scheme == scheme:
                         with self.noting(name, "counting system calls: "):
                             self.calls[name][title] = self.count_calls(server, row)
-        for name, scheme in running if not self.against else ():
+        for name, scheme in running:
             if scheme == "wss":
                 progress(f"idle connections: {name}")
                 with self.noting(name, f"{self.idle_count} idle connections: "):

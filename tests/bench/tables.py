@@ -145,7 +145,7 @@ def show(bench):
         for title, row in bench.rows.items():
             if row.half:
                 show_half(bench, title)
-        show_idle(bench)
+    show_idle(bench)
     if bench.counter is None:
         print("\nSystem calls were not counted: neither perf nor strace is there and permitted.")
     for name, failures in bench.failures.items():
