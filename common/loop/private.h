@@ -69,9 +69,11 @@ struct aw_loop {
         struct lws_context *context;
         struct lws_vhost *vhost;
         void *foreign;
-        int sockets;   /* the set of them, of which libwebsockets polls only this one */
-        int strangers; /* the set of strangers, which is in the other one */
-        bool busy;     /* several of them were ready when the set was looked at last */
+        int sockets;          /* the set of them, of which libwebsockets polls only this one */
+        int strangers;        /* the set of strangers, which is in the other one */
+        bool busy;            /* several of them were ready when the set was looked at last */
+        unsigned heavy_first; /* of those that are ready: where to begin */
+        bool waiting; /* heavy sockets and strangers were not served at the last look, though ready */
 
         struct aw_handles ready;
         struct aw_handle *timers; /* root of the heap */

@@ -60,22 +60,47 @@ serve_strangers(struct aw_loop *loop)
         } while (--left > 0 && aw_loop_now() < end);
 }
 
+/* By turns: who is not served now is before the others the next time. One is served at least. */
+static void
+serve_heavy(struct aw_loop *loop, const struct epoll_event *events, unsigned count)
+{
+        aw_time end = aw_loop_now() + AW_SOCKET_HEAVY;
+        unsigned served = 0;
+
+        do {
+                const struct epoll_event *event = &events[(loop->heavy_first + served) % count];
+
+                socket_event(event->data.ptr, event->events);
+        } while (++served < count && aw_loop_now() < end);
+        loop->heavy_first = (loop->heavy_first + served) % count;
+}
+
 /* None of these sockets can be gone before its event is served: that happens in a flush only. */
 bool
 aw_socket_serve_set(struct aw_loop *loop)
 {
         struct epoll_event events[EVENTS_AT_ONCE];
         int count = epoll_wait(loop->sockets, events, EVENTS_AT_ONCE, 0);
-        bool strangers = false;
+        bool strangers = false, others = false;
+        unsigned heavy = 0;
 
         aw_loop_turn_begins(loop);
         for (int i = 0; i < count; i++) {
+                struct aw_socket *socket = events[i].data.ptr;
+
                 if (events[i].data.ptr == loop)
                         strangers = true;
-                else
-                        socket_event(events[i].data.ptr, events[i].events);
+                else if (socket->heavy)
+                        events[heavy++] = events[i];
+                else {
+                        others = true;
+                        socket_event(socket, events[i].events);
+                }
         }
-        if (strangers)
+        loop->waiting = others && !loop->waiting && (heavy > 0 || strangers);
+        if (heavy > 0 && !loop->waiting)
+                serve_heavy(loop, events, heavy);
+        if (strangers && !loop->waiting)
                 serve_strangers(loop);
         loop->busy = count > 1;
         return count > 0;

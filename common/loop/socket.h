@@ -9,6 +9,10 @@
  * can be had for a few bytes. Strangers are served in the order in which they become ready, once in a
  * turn, for so long and one at least, but not too many, so that others wait for a few of them, however many come at once.
  *
+ * A heavy socket is one of which much came when it was read last. Heavy ones are served behind all
+ * others, for so long in a turn and one at least, by turns: so who sends little does not wait for
+ * floods, however many there are.
+ *
  * Unless said otherwise these are for the loop's stack (a handle's callback, a flush, a callback
  * below); those that may be called in a task as well only take a note, which this turn's flush
  * carries out.
@@ -29,6 +33,7 @@ struct aw_socket;
  */
 #define AW_SOCKET_STRANGERS      (AW_MILLISECOND / 4)
 #define AW_SOCKET_STRANGERS_MOST 8
+#define AW_SOCKET_HEAVY          (AW_MILLISECOND / 8) /* the same for heavy sockets */
 
 /* None may be NULL. */
 struct aw_socket_callbacks {
@@ -58,7 +63,8 @@ struct aw_socket {
         bool stranger;         /* is to be among them */
         int set;               /* in which it is */
         uint64_t served;       /* a stranger: at which look of the loop's */
-        bool asked;            /* for flush() */
+        bool heavy;
+        bool asked; /* for flush() */
         bool closing;
 };
 
@@ -75,6 +81,13 @@ void aw_socket_befriend(struct aw_socket *socket);
 
 /* Whether readable() is wanted. Also in a task. */
 void aw_socket_read(struct aw_socket *socket, bool wanted);
+
+/* Whether it is heavy: the owner says so of each read. */
+static inline void
+aw_socket_weigh(struct aw_socket *socket, bool heavy)
+{
+        socket->heavy = heavy;
+}
 
 /* Asks for writable(), once. Also in a task. */
 void aw_socket_want_writable(struct aw_socket *socket);

@@ -6,7 +6,8 @@
 
 #include "net/transport_private.h"
 
-#define READ_LEAST ((size_t)4 << 10) /* a read is not made smaller for its time */
+/* A smaller read is not heavy, and none is made smaller than this for the time that it takes. */
+#define READ_LEAST ((size_t)4 << 10)
 
 static struct aw_transport *
 transport_of(struct aw_socket *socket)
@@ -73,12 +74,13 @@ transport_input(struct aw_transport *transport, const uint8_t *data, size_t leng
                 input_tls(transport, data, length);
         else
                 transport->callbacks->data(transport->owner, data, length);
+        aw_socket_weigh(&transport->socket, length >= READ_LEAST);
         if (length < READ_LEAST)
                 return;
         took = aw_loop_now() - start;
         if (took > AW_TRANSPORT_TURN && transport->read_size > READ_LEAST)
                 transport->read_size /= 2;
-        else if (took < AW_TRANSPORT_TURN / 4 && length == transport->read_size &&
+        else if (took < AW_TRANSPORT_TURN / 2 && length == transport->read_size &&
                  transport->read_size < AW_TRANSPORT_READ)
                 transport->read_size *= 2;
 }

@@ -11,8 +11,8 @@
 #include "net/transport.h"
 #include "tls/session.h"
 
-#define AW_TRANSPORT_RECORD ((size_t)16 << 10) /* payload of a TLS record at most */
-#define AW_TRANSPORT_TURN   AW_MILLISECOND     /* for one transport, then the others have theirs */
+#define AW_TRANSPORT_RECORD ((size_t)16 << 10)   /* payload of a TLS record at most */
+#define AW_TRANSPORT_TURN   (AW_MILLISECOND / 8) /* for one transport, then the others have theirs */
 
 enum aw_transport_phase {
         PHASE_CONNECTING,

@@ -17,7 +17,7 @@ import crowd  # noqa: F401 it tells where the next ones are
 from support import BUILD, DEADLINE, SANITIZED, Server, equal, eventually, in_parallel, main, note, test
 from watched import Watched
 
-LOAD = ("-c20", "-R400", "-s128", "-z1s", "--warm-up=300ms", "--timeout=60s")
+LOAD = ("-c20", "-R2000", "-s128", "-z1s", "--warm-up=300ms", "--timeout=60s")
 ROUNDS = 5
 MEMORY = 400 << 20
 ATTACK = pathlib.Path(__file__).with_name("attack.py")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Wraps: epoll_wait. */
-/* Strangers: how many of them a turn has time for, and that others do not wait for the rest. */
+/* Strangers and heavy sockets: how many a turn has time for, and that others do not wait for them. */
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -38,8 +38,9 @@ struct guest {
         struct aw_socket socket;
         aw_time takes;  /* for each of its events */
         unsigned calls; /* of readable() */
-        bool stays;     /* ready, whatever happens */
-        bool shy;       /* wants no more events after the first */
+        bool heavy;
+        bool stays; /* ready, whatever happens */
+        bool shy;   /* wants no more events after the first */
         bool leaves;
         bool brings; /* the first of the guests, who has sent something */
 };
@@ -62,6 +63,7 @@ guest_readable(struct aw_socket *socket)
 
         guest->calls++;
         clock_now += guest->takes;
+        aw_socket_weigh(socket, guest->heavy);
         if (!guest->stays && !guest->shy)
                 assert_int_equal(eventfd_read(socket->fd, &value), 0);
         if (guest->shy)
@@ -150,14 +152,14 @@ a_turn_has_a_quarter_of_a_millisecond_for_strangers(void **state)
 }
 
 static void
-while_others_are_ready_it_has_the_same(void **state)
+while_others_are_ready_every_second_turn_has(void **state)
 {
         a_friend_stays();
         strangers_come(MANY, AW_MILLISECOND / 8);
-        for (unsigned turns = 1; turns <= MANY / 2; turns++) {
+        for (unsigned turns = 1; turns <= MANY; turns++) {
                 look(*state);
                 assert_int_equal(friend.calls, turns);
-                assert_int_equal(calls_of_first(MANY), 2 * turns);
+                assert_int_equal(calls_of_first(MANY), turns / 2 * 2);
         }
         look(*state);
         assert_int_equal(calls_of_first(MANY), MANY);
@@ -189,6 +191,8 @@ those_that_take_no_time_are_counted(void **state)
         for (size_t i = 0; i < 8; i++)
                 guest_send(&guests[i]);
         look(*state);
+        assert_int_equal(calls_of_first(MANY), 8);
+        look(*state);
         assert_int_equal(calls_of_first(MANY), 16);
         assert_int_equal(calls_of_first(16), 16);
 }
@@ -198,9 +202,9 @@ one_that_takes_longer_than_that_is_served_all_the_same(void **state)
 {
         a_friend_stays();
         strangers_come(3, 10 * AW_MILLISECOND);
-        for (unsigned turns = 1; turns <= 3; turns++) {
+        for (unsigned turns = 1; turns <= 6; turns++) {
                 look(*state);
-                assert_int_equal(calls_of_first(3), turns);
+                assert_int_equal(calls_of_first(3), turns / 2);
         }
 }
 
@@ -243,17 +247,80 @@ each_is_served_once_in_a_turn(void **state)
         assert_int_equal(guests[2].socket.fd, -1);
 }
 
+/* That many who were heavy when they were read last, and are ready for good. */
+static void
+heavy_ones_come(size_t count, aw_time takes)
+{
+        for (size_t i = 0; i < count; i++) {
+                guests[i] = (struct guest){.takes = takes, .heavy = true, .stays = true};
+                guest_open(&guests[i], false);
+                aw_socket_weigh(&guests[i].socket, true);
+                guest_send(&guests[i]);
+        }
+}
+
+static void
+heavy_ones_have_an_eighth_of_a_millisecond_by_turns(void **state)
+{
+        heavy_ones_come(3, AW_MILLISECOND / 12);
+        for (unsigned turns = 1; turns <= 30; turns++) {
+                look(*state);
+                assert_int_equal(calls_of_first(3), 2 * turns);
+        }
+        for (size_t i = 0; i < 3; i++)
+                assert_int_equal(guests[i].calls, 20);
+}
+
+static void
+one_heavy_socket_is_served_however_long_it_takes(void **state)
+{
+        heavy_ones_come(3, 10 * AW_MILLISECOND);
+        for (unsigned turns = 1; turns <= 30; turns++)
+                look(*state);
+        for (size_t i = 0; i < 3; i++)
+                assert_int_equal(guests[i].calls, 10);
+}
+
+/* Who is ready now is served at once, and they do not wait for ever. */
+static void
+heavy_ones_wait_a_turn_for_others(void **state)
+{
+        heavy_ones_come(2, AW_MILLISECOND);
+        a_friend_stays();
+        for (unsigned turns = 1; turns <= 8; turns++) {
+                look(*state);
+                assert_int_equal(friend.calls, turns);
+                assert_int_equal(calls_of_first(2), turns / 2);
+        }
+}
+
+static void
+who_brings_little_again_is_heavy_no_more(void **state)
+{
+        heavy_ones_come(2, AW_MILLISECOND);
+        guests[0].heavy = guests[1].heavy = false;
+        look(*state);
+        look(*state);
+        assert_int_equal(calls_of_first(2), 2);
+        look(*state);
+        assert_int_equal(calls_of_first(2), 4);
+}
+
 int
 main(void)
 {
         const struct CMUnitTest tests[] = {
                 with_loop(a_turn_has_a_quarter_of_a_millisecond_for_strangers),
-                with_loop(while_others_are_ready_it_has_the_same),
+                with_loop(while_others_are_ready_every_second_turn_has),
                 with_loop(who_is_accepted_in_a_turn_is_served_in_the_next),
                 with_loop(those_that_take_no_time_are_counted),
                 with_loop(one_that_takes_longer_than_that_is_served_all_the_same),
                 with_loop(who_is_a_stranger_no_more_waits_for_none),
                 with_loop(each_is_served_once_in_a_turn),
+                with_loop(heavy_ones_have_an_eighth_of_a_millisecond_by_turns),
+                with_loop(one_heavy_socket_is_served_however_long_it_takes),
+                with_loop(heavy_ones_wait_a_turn_for_others),
+                with_loop(who_brings_little_again_is_heavy_no_more),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
