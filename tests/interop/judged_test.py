@@ -67,13 +67,19 @@ def fault(client, word):
     return found[1] if found else "leaves" if said.startswith("left") else "does not notice"
 
 
-def judge(function, name):
-    """The rows of the table: of each word, what each client does."""
+def judge(function, name, told):
+    """The rows of the table: of each word, what each client does. A row that the README does not have
+    is looked at once more, alone: on a machine that is busy some clients are late for themselves."""
     cases = [(client, word) for word in words(name) for client in CLIENTS]
-    results = in_parallel_few(lambda case: function(*case), cases)
-    by_case = dict(zip(cases, results))
-    return [f"| `{name}={word}` | " + " | ".join(by_case[client, word] for client in CLIENTS) + " |"
-            for word in words(name)]
+    results = dict(zip(cases, in_parallel_few(lambda case: function(*case), cases)))
+
+    def row(word):
+        return f"| `{name}={word}` | " + " | ".join(results[client, word] for client in CLIENTS) + " |"
+
+    for word in words(name):
+        if row(word) not in told:
+            results |= {(client, word): function(client, word) for client in CLIENTS}
+    return [row(word) for word in words(name)]
 
 
 def in_parallel_few(function, cases, most=6):
@@ -86,11 +92,11 @@ def in_parallel_few(function, cases, most=6):
 @test("what each client notices is what the README says")
 def _():
     found = versions()
-    rows = judge(handshake, "handshake") + judge(fault, "fault")
     head = "| | " + " | ".join(f"{client} {found[client]}" for client in CLIENTS) + " |"
-    note("\n".join([head, *rows]))
     told = [line for line in (ROOT / "README.md").read_text().splitlines()
             if line == head or re.match(r"\| `(handshake|fault)=[\w-]+` \|", line)]
+    rows = judge(handshake, "handshake", told) + judge(fault, "fault", told)
+    note("\n".join([head, *rows]))
     if head in told:
         equal(told, [head, *rows], "the table in the README")
     equal(len(rows) > 15, True, "that there were cases")
