@@ -69,10 +69,10 @@ struct aw_loop {
         struct lws_context *context;
         struct lws_vhost *vhost;
         void *foreign;
-        int sockets;          /* the set of them, of which libwebsockets polls only this one */
-        int strangers;        /* the set of strangers, which is in the other one */
-        bool busy;            /* several of them were ready when the set was looked at last */
-        unsigned heavy_first; /* of those that are ready: where to begin */
+        int sockets;     /* the set of them, of which libwebsockets polls only this one */
+        int strangers;   /* the set of strangers, which is in the other one */
+        uint64_t served; /* strangers and heavy sockets, so far */
+        bool busy;       /* several of them were ready when the set was looked at last */
         bool waiting; /* heavy sockets and strangers were not served at the last look, though ready */
 
         struct aw_handles ready;

@@ -42,7 +42,7 @@ socket_event(struct aw_socket *socket, uint32_t events)
  * others that were ready have been served by then.
  */
 static void
-serve_strangers(struct aw_loop *loop)
+serve_strangers(struct aw_loop *loop, uint64_t before)
 {
         aw_time end = aw_loop_now() + AW_SOCKET_STRANGERS;
         unsigned left = AW_SOCKET_STRANGERS_MOST;
@@ -53,26 +53,45 @@ serve_strangers(struct aw_loop *loop)
                 if (epoll_wait(loop->strangers, &event, 1, 0) != 1)
                         return;
                 socket = event.data.ptr;
-                if (socket->served == loop->looks)
+                if (socket->served > before)
                         return;
-                socket->served = loop->looks;
+                socket->served = ++loop->served;
                 socket_event(socket, event.events);
         } while (--left > 0 && aw_loop_now() < end);
 }
 
-/* By turns: who is not served now is before the others the next time. One is served at least. */
+/*
+ * Whose turn it is. A place in the line does not tell: it changes with who else is ready, and one look
+ * may not see all of them.
+ */
+static struct epoll_event *
+served_longest_ago(struct epoll_event *events, unsigned count)
+{
+        struct epoll_event *first = &events[0];
+
+        for (unsigned i = 1; i < count; i++) {
+                const struct aw_socket *socket = events[i].data.ptr, *other = first->data.ptr;
+
+                if (socket->served < other->served)
+                        first = &events[i];
+        }
+        return first;
+}
+
+/* One is served at least. */
 static void
-serve_heavy(struct aw_loop *loop, const struct epoll_event *events, unsigned count)
+serve_heavy(struct aw_loop *loop, struct epoll_event *events, unsigned count)
 {
         aw_time end = aw_loop_now() + AW_SOCKET_HEAVY;
-        unsigned served = 0;
 
         do {
-                const struct epoll_event *event = &events[(loop->heavy_first + served) % count];
+                struct epoll_event *event = served_longest_ago(events, count);
+                struct aw_socket *socket = event->data.ptr;
 
-                socket_event(event->data.ptr, event->events);
-        } while (++served < count && aw_loop_now() < end);
-        loop->heavy_first = (loop->heavy_first + served) % count;
+                socket->served = ++loop->served;
+                socket_event(socket, event->events);
+                *event = events[--count];
+        } while (count > 0 && aw_loop_now() < end);
 }
 
 /* None of these sockets can be gone before its event is served: that happens in a flush only. */
@@ -82,6 +101,7 @@ aw_socket_serve_set(struct aw_loop *loop)
         struct epoll_event events[EVENTS_AT_ONCE];
         int count = epoll_wait(loop->sockets, events, EVENTS_AT_ONCE, 0);
         bool strangers = false, others = false;
+        uint64_t before = loop->served;
         unsigned heavy = 0;
 
         aw_loop_turn_begins(loop);
@@ -101,7 +121,7 @@ aw_socket_serve_set(struct aw_loop *loop)
         if (heavy > 0 && !loop->waiting)
                 serve_heavy(loop, events, heavy);
         if (strangers && !loop->waiting)
-                serve_strangers(loop);
+                serve_strangers(loop, before);
         loop->busy = count > 1;
         return count > 0;
 }
@@ -209,7 +229,7 @@ aw_socket_open(struct aw_socket *socket, int fd, bool stranger,
                                      .fd = fd,
                                      .stranger = stranger,
                                      /* Who was accepted in a turn is served in the next. */
-                                     .served = aw_loop_current->looks,
+                                     .served = ++aw_loop_current->served,
                                      .reading = true};
         socket->set = set_for(socket);
         if (tell_kernel(socket, EPOLL_CTL_ADD) == -1)

@@ -10,8 +10,9 @@
  * turn, for so long and one at least, but not too many, so that others wait for a few of them, however many come at once.
  *
  * A heavy socket is one of which much came when it was read last. Heavy ones are served behind all
- * others, for so long in a turn and one at least, by turns: so who sends little does not wait for
- * floods, however many there are.
+ * others, for so long in a turn and one at least, who was served longest ago first: so who sends
+ * little does not wait for floods, however many there are, and who sends much but seldom waits for
+ * few of them.
  *
  * Unless said otherwise these are for the loop's stack (a handle's callback, a flush, a callback
  * below); those that may be called in a task as well only take a note, which this turn's flush
@@ -62,7 +63,7 @@ struct aw_socket {
         bool reading, writing; /* what the owner wants to know */
         bool stranger;         /* is to be among them */
         int set;               /* in which it is */
-        uint64_t served;       /* a stranger: at which look of the loop's */
+        uint64_t served;       /* a stranger, or a heavy one, last: as which of the loop's */
         bool heavy;
         bool asked; /* for flush() */
         bool closing;

@@ -388,7 +388,8 @@ ask(const struct aw_proxy *proxy, struct aw_stream *stream, const struct aw_url 
         if (proxy->tls != NULL && proxy->kind == AW_PROXY_HTTPS &&
             await(aw_stream_start_tls(stream, proxy->tls, proxy->url.host, error, deadline)) ==
                     -1) {
-                error->of_proxy = true;
+                if (error != NULL)
+                        error->of_proxy = true;
                 return -1;
         }
         if (proxy->kind == AW_PROXY_HTTP || proxy->kind == AW_PROXY_HTTPS)

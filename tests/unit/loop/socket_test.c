@@ -9,7 +9,8 @@
 #include "loop/socket.h"
 #include "unit/loop/loop_test.h"
 
-#define MANY 40
+#define MANY  40
+#define CROWD 600 /* more than one look takes from the kernel */
 
 /* A clock that stands still, but for what the test's handshakes take. */
 static aw_time clock_now = AW_SECOND;
@@ -42,11 +43,12 @@ struct guest {
         bool stays; /* ready, whatever happens */
         bool shy;   /* wants no more events after the first */
         bool leaves;
+        bool owes;   /* has been served, and brings more a look later */
         bool brings; /* the first of the guests, who has sent something */
 };
 
 /* They are closed with the loop, behind the test. */
-static struct guest guests[MANY], friend;
+static struct guest guests[CROWD], friend;
 static void strangers_come(size_t count, aw_time takes);
 
 static struct guest *
@@ -306,6 +308,70 @@ who_brings_little_again_is_heavy_no_more(void **state)
         assert_int_equal(calls_of_first(2), 4);
 }
 
+/* All the same whoever is ready in between, and whoever is seen in which look. */
+static void
+assert_equal_turns(size_t count)
+{
+        unsigned least = guests[0].calls, most = least;
+
+        for (size_t i = 1; i < count; i++) {
+                least = guests[i].calls < least ? guests[i].calls : least;
+                most = guests[i].calls > most ? guests[i].calls : most;
+        }
+        assert_in_range(least, 1, most);
+        assert_in_range(most - least, 0, 1);
+}
+
+static void
+heavy_ones_have_equal_turns_though_their_floods_pause(void **state)
+{
+        unsigned seen[3] = {0};
+
+        heavy_ones_come(3, AW_MILLISECOND);
+        for (size_t i = 0; i < 3; i++)
+                guests[i].stays = false;
+        for (unsigned turns = 0; turns < 60; turns++) {
+                look(*state);
+                /* Who was served brings more when one more look has been without it. */
+                for (size_t i = 0; i < 3; i++) {
+                        if (guests[i].owes)
+                                guest_send(&guests[i]);
+                        guests[i].owes = seen[i] != guests[i].calls;
+                        seen[i] = guests[i].calls;
+                }
+        }
+        assert_equal_turns(3);
+}
+
+static void
+none_of_a_crowd_of_heavy_ones_is_left_out(void **state)
+{
+        heavy_ones_come(512, AW_MILLISECOND);
+        for (unsigned turns = 0; turns < 4 * 512; turns++)
+                look(*state);
+        for (size_t i = 0; i < 512; i++)
+                assert_int_equal(guests[i].calls, 4);
+}
+
+/* Who brings much but seldom waits for none of those that do nothing else. */
+static void
+who_was_heavy_longest_ago_is_served_first(void **state)
+{
+        heavy_ones_come(MANY, AW_MILLISECOND);
+        assert_int_equal(eventfd_read(guests[0].socket.fd, &(eventfd_t){0}), 0);
+        for (unsigned turns = 1; turns <= 2 * MANY; turns++)
+                look(*state);
+        assert_int_equal(guests[0].calls, 0);
+        guest_send(&guests[0]);
+        look(*state);
+        assert_int_equal(guests[0].calls, 1);
+        for (unsigned turns = 1; turns < MANY; turns++)
+                look(*state);
+        assert_int_equal(guests[0].calls, 1);
+        look(*state);
+        assert_int_equal(guests[0].calls, 2);
+}
+
 int
 main(void)
 {
@@ -321,6 +387,9 @@ main(void)
                 with_loop(one_heavy_socket_is_served_however_long_it_takes),
                 with_loop(heavy_ones_wait_a_turn_for_others),
                 with_loop(who_brings_little_again_is_heavy_no_more),
+                with_loop(heavy_ones_have_equal_turns_though_their_floods_pause),
+                with_loop(none_of_a_crowd_of_heavy_ones_is_left_out),
+                with_loop(who_was_heavy_longest_ago_is_served_first),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
