@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "await/ws.h"
+#include "base/utf8.h"
 #include "options.h"
 
 bool
@@ -118,6 +119,11 @@ check_close(struct ending_options *ending)
                                    "option '--close': the reason is longer than 123 bytes");
                 return false;
         }
+        if (ending->reason != NULL &&
+            !aw_utf8_valid((const uint8_t *)ending->reason, strlen(ending->reason))) {
+                aw_opt_usage_error(&options_program, "option '--close': the reason is not UTF-8");
+                return false;
+        }
         return true;
 }
 
@@ -186,7 +192,7 @@ count_readings(const struct sending_options *sending)
         return count > 0 && sending->repeat > 1 ? 2 : count;
 }
 
-/* An option that has no meaning for one who sends back all that comes until the server closes. */
+/* An option that means nothing to one who sends back all that comes, and prints nothing. */
 static const char *
 beside_echo(const struct client_options *options)
 {
@@ -201,6 +207,7 @@ beside_echo(const struct client_options *options)
                 {ending->wait != NULL, "wait"},
                 {ending->expect != NULL, "expect"},
                 {ending->reject != NULL, "reject"},
+                {options->printing.json, "json"},
         };
 
         for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)

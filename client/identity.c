@@ -66,16 +66,22 @@ add_header_file(struct identity *identity, const char *path, struct aw_error *er
         FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
         char *line = NULL;
         size_t size = 0;
+        ssize_t length = 0;
         int result = 0;
 
         if (file == NULL)
-                return aw_error_set(error, AW_ERROR_USAGE, errno, "cannot read '%s': %s", path,
-                                    strerror(errno));
-        while (result == 0 && getline(&line, &size, file) > 0) {
+                return network_fail_read(path, strerror(errno), error);
+        while (result == 0 && (length = getline(&line, &size, file)) > 0) {
+                if (strlen(line) != (size_t)length) {
+                        result = network_fail_read(path, "it is no text", error);
+                        break;
+                }
                 line[strcspn(line, "\r\n")] = '\0';
                 if (line[0] != '\0' && line[0] != '#')
                         result = add_header(identity, line, error);
         }
+        if (result == 0 && ferror(file))
+                result = network_fail_read(path, strerror(errno), error);
         free(line);
         if (file != stdin)
                 fclose(file);

@@ -9,6 +9,12 @@
 
 #include "await/tls.h"
 
+int
+network_fail_read(const char *path, const char *why, struct aw_error *error)
+{
+        return aw_error_set(error, AW_ERROR_USAGE, EINVAL, "cannot read '%s': %s", path, why);
+}
+
 char *
 network_read_line(const char *path, struct aw_error *error)
 {
@@ -18,12 +24,15 @@ network_read_line(const char *path, struct aw_error *error)
         ssize_t length;
 
         if (file == NULL) {
-                aw_error_set(error, AW_ERROR_USAGE, errno, "cannot read '%s': %s", path,
-                             strerror(errno));
+                network_fail_read(path, strerror(errno), error);
                 return NULL;
         }
         length = getline(&line, &size, file);
-        if (length <= 0) {
+        if (length <= 0 && ferror(file)) {
+                network_fail_read(path, strerror(errno), error);
+                free(line);
+                line = NULL;
+        } else if (length <= 0) {
                 aw_error_set(error, AW_ERROR_USAGE, EINVAL, "'%s' has no line", path);
                 free(line);
                 line = NULL;

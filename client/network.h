@@ -158,6 +158,9 @@ struct tls_options {
                 .offset = (at) + offsetof(struct tls_options, ciphers), .seldom = true             \
         }
 
+/* A file of the user's cannot be read. -1. */
+int network_fail_read(const char *path, const char *why, struct aw_error *error);
+
 /*
  * The first line of a file, without its end: a password or the like. For free(); NULL with *error.
  */

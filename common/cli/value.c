@@ -147,13 +147,14 @@ format_bound(const struct aw_opt *option, uint64_t value, char out[32])
 }
 
 static enum aw_opt_status
-out_of_range(const struct aw_opt_program *program, const struct aw_opt *option, const char *text)
+out_of_range(const struct aw_opt_program *program, const struct aw_opt *option, const char *text,
+             bool overflow)
 {
         char low[32], high[32];
 
         format_bound(option, option->minimum, low);
         format_bound(option, option->maximum, high);
-        if (option->maximum == 0 && option->minimum == 0)
+        if (option->maximum == 0 && (option->minimum == 0 || overflow))
                 return aw_opt_usage_error(program, "option '--%s': '%s' is too large", option->name,
                                           text);
         if (option->maximum == 0)
@@ -189,7 +190,7 @@ store_quantity(const struct aw_opt_program *program, const struct aw_opt *option
                                           forms[option->kind], text);
         if (result == -1 || value < option->minimum ||
             (option->maximum != 0 && value > option->maximum))
-                return out_of_range(program, option, text);
+                return out_of_range(program, option, text, result == -1);
         /* int64_t and uint64_t may alias, and the value is not negative. */
         *field = value;
         return AW_OPT_RUN;

@@ -166,6 +166,7 @@ def _():
     for text in ("", "x", "1000x", "1006x", "999", "4001:" + "x" * 124):
         done = wsecho("--close", text, URL, "x").expect(2, b"")
         match("--close", done.err)
+    match("'--close': the reason is not UTF-8", wsecho("--close", b"4001:\xff", URL, "x").expect(2).err)
 
 
 # Nothing is lost.

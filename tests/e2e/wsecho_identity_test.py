@@ -39,6 +39,7 @@ def _():
     equal(basic in script.result, True, f"that {script.result} has the user of the URL")
     ends(wsecho("-u", "a:b", "--bearer-file", secret, server.ws, "x"), 2, "exclude each other")
     ends(wsecho("--bearer-file", "/no/such", server.ws, "x"), 2, "cannot read '/no/such'")
+    ends(wsecho("--bearer-file", "/", server.ws, "x"), 2, "cannot read '/': Is a directory")
 
 
 @test("-s offers subprotocols, and the server's choice is told with -v")
@@ -62,6 +63,9 @@ def _():
          "the header field 'X-T' has a control character in its value")
     ends(wsecho("-H", "Ünicode: 1", server.ws, "x"), 2, "has a name with other characters")
     ends(wsecho("-H", "@/no/such", server.ws, "x"), 2, "cannot read '/no/such'")
+    ends(wsecho("-H", "@/", server.ws, "x"), 2, "cannot read '/': Is a directory")
+    fields.write_bytes(b"X-A: 1\n\0X-B: 2\n")
+    ends(wsecho("-H", f"@{fields}", server.ws, "x"), 2, f"cannot read '{fields}': it is no text")
 
 
 @test("a field that may be there once is not sent twice, whichever options say it")

@@ -177,11 +177,12 @@ def _():
     match("--echo", wsecho("--echo", URL, "x").expect(2).err)
 
 
-@test("--echo goes on until the server closes: options that would end it have status 2")
+@test("--echo goes on until the server closes: options that would end it, or print, have status 2")
 def _():
     for name, *words in (("count", "--count", "2"), ("one", "-1"), ("skip", "--skip", "1"),
                          ("wait", "-w", "1s"), ("expect", "--expect", "a"),
-                         ("reject", "--reject", "a"), ("reconnect", "--reconnect")):
+                         ("reject", "--reject", "a"), ("reconnect", "--reconnect"),
+                         ("json", "-j")):
         done = wsecho("--echo", *words, URL).expect(2, b"")
         match(f"^wsecho: '--echo' and '--{name}' exclude each other\n", done.err)
 

@@ -242,7 +242,7 @@ values_out_of_range_are_refused_with_the_bounds(void **state)
         (void)state;
         assert_refused(RUN("-n0"), "option '--count' must be at least 1, not '0'");
         assert_refused(RUN("-n99999999999999999999"),
-                       "option '--count' must be at least 1, not '99999999999999999999'");
+                       "option '--count': '99999999999999999999' is too large");
         assert_refused(RUN("--max=99999999999999999999"),
                        "option '--max': '99999999999999999999' is too large");
         assert_refused(RUN("--max-message=124"),
