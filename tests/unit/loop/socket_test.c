@@ -10,7 +10,7 @@
 #include "unit/loop/loop_test.h"
 
 #define MANY  40
-#define CROWD 600 /* more than one look takes from the kernel */
+#define CROWD 512 /* twice what a look takes from the kernel */
 
 /* A clock that stands still, but for what the test's handshakes take. */
 static aw_time clock_now = AW_SECOND;
@@ -346,10 +346,10 @@ heavy_ones_have_equal_turns_though_their_floods_pause(void **state)
 static void
 none_of_a_crowd_of_heavy_ones_is_left_out(void **state)
 {
-        heavy_ones_come(512, AW_MILLISECOND);
-        for (unsigned turns = 0; turns < 4 * 512; turns++)
+        heavy_ones_come(CROWD, AW_MILLISECOND);
+        for (unsigned turns = 0; turns < 4 * CROWD; turns++)
                 look(*state);
-        for (size_t i = 0; i < 512; i++)
+        for (size_t i = 0; i < CROWD; i++)
                 assert_int_equal(guests[i].calls, 4);
 }
 
