@@ -3,7 +3,7 @@
 # wsechod, wsecho and libawait. `make help` lists the targets. The user's variables:
 #
 #   CC CFLAGS CPPFLAGS LDFLAGS LDLIBS   the compiler and what it is given besides our own flags
-#   PREFIX DESTDIR                      where `make install` installs, and below which root
+#   PREFIX (or prefix) DESTDIR          where `make install` installs, and below which root
 #   FLAVOUR                             release, debug, clang, asan, tsan, fuzz or coverage: each
 #                                       has its directory
 #   V=1                                 show commands, and all that the tests print
@@ -13,6 +13,10 @@ SOVERSION := 0
 
 FLAVOUR ?= release
 PREFIX ?= /usr/local
+# As GNU's makefiles and those who package them call it.
+ifeq ($(origin prefix),command line)
+PREFIX := $(prefix)
+endif
 OBJCOPY ?= objcopy
 # Debian's modules for Python belong to Debian's Python.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
@@ -438,9 +442,8 @@ bench-await-instructions: $(BUILD)/bench/await_bench ## count the instructions o
 
 # Installing.
 
-prefix := $(DESTDIR)$(PREFIX)
-# In a recipe: a path below it, which may have spaces.
-to = $(call quote,$(prefix)/$(1))
+# In a recipe: a path below the prefix, which may have spaces.
+to = $(call quote,$(DESTDIR)$(PREFIX)/$(1))
 # As pkg-config reads it: words are divided as in a shell.
 space := $() $()
 escape = $(subst $(space),\$(space),$(subst ",\",$(subst ',\',$(subst \,\\,$(1)))))

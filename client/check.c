@@ -186,6 +186,29 @@ count_readings(const struct sending_options *sending)
         return count > 0 && sending->repeat > 1 ? 2 : count;
 }
 
+/* An option that has no meaning for one who sends back all that comes until the server closes. */
+static const char *
+beside_echo(const struct client_options *options)
+{
+        const struct ending_options *ending = &options->ending;
+        const struct {
+                bool given;
+                const char *name;
+        } others[] = {
+                {options->connection.reconnect > 0, "reconnect"},
+                {ending->count > 0, ending->one ? "one" : "count"},
+                {ending->skip > 0, "skip"},
+                {ending->wait != NULL, "wait"},
+                {ending->expect != NULL, "expect"},
+                {ending->reject != NULL, "reject"},
+        };
+
+        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+                if (others[i].given)
+                        return others[i].name;
+        return NULL;
+}
+
 static bool
 check_formats(const struct client_options *options)
 {
@@ -196,9 +219,9 @@ check_formats(const struct client_options *options)
         else if (sending->echo && options_have_messages(sending))
                 aw_opt_usage_error(&options_program,
                                    "'--echo' sends what comes, and no messages of its own");
-        else if (sending->echo && options->connection.reconnect > 0)
-                aw_opt_usage_error(&options_program,
-                                   "'--echo' and '--reconnect' exclude each other");
+        else if (sending->echo && beside_echo(options) != NULL)
+                aw_opt_usage_error(&options_program, "'--echo' and '--%s' exclude each other",
+                                   beside_echo(options));
         else if (count_readings(sending) > 1)
                 aw_opt_usage_error(
                         &options_program,

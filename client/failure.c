@@ -25,7 +25,8 @@ client_describe_end(const struct ws *ws, int error, char *out, size_t size)
         else if (error != EPIPE)
                 snprintf(out, size, "%s", strerror(error));
         else if (peer->code == WS_ABNORMAL || peer->code == 0)
-                snprintf(out, size, "the connection to %s was lost (1006)", ws_peer(ws));
+                snprintf(out, size, "the connection to %s was lost (1006)%s", ws_peer(ws),
+                         peer->cut_off ? ", in the middle of a message" : "");
         else
                 snprintf(out, size, "%s closed with %u%s%s", ws_peer(ws), peer->code,
                          peer->reason[0] == '\0' ? "" : ": ", peer->reason);
@@ -68,7 +69,7 @@ tell_body(const struct aw_error *error, const struct connector *connector)
 static const char *
 cure_of(const struct aw_error *error, const struct connector *connector)
 {
-        if (connector == NULL)
+        if (connector == NULL || error->of_proxy)
                 return network_cure(error);
         if (error->cause == AW_CAUSE_REDIRECTED && connector->location == NULL)
                 return ", without a Location: it does not say where to go";

@@ -28,15 +28,25 @@ waits_for_replies(const struct ending_options *ending)
         return !ending->forever && ending->wait_time == -1;
 }
 
-/* What was asked for has come. Later messages are nobody's business. */
-bool
-judge_has_come(const struct session *session)
+static bool
+are_enough(const struct session *session)
 {
         const struct ending_options *ending = &session->options->ending;
 
-        if (ending->has_expected)
-                return session->matched;
         return ending->count > 0 && judge_replies(session) >= ending->count;
+}
+
+/* What was asked for has come. */
+static bool
+has_come(const struct session *session)
+{
+        return session->options->ending.has_expected ? session->matched : are_enough(session);
+}
+
+bool
+judge_seen_enough(const struct session *session)
+{
+        return has_come(session) || are_enough(session);
 }
 
 static bool
@@ -45,7 +55,7 @@ is_fulfilled(const struct session *session)
         const struct ending_options *ending = &session->options->ending;
 
         if (ending->has_expected || ending->count > 0)
-                return judge_has_come(session);
+                return has_come(session);
         if (!session->all_sent || ending->forever)
                 return false;
         if (ending->wait_time != -1)
@@ -58,7 +68,8 @@ judge_over(const struct session *session)
 {
         const struct ending_options *ending = &session->options->ending;
 
-        if (session->failed || session->stopped || session->ended || is_fulfilled(session))
+        if (session->failed || session->stopped || session->ended || is_fulfilled(session) ||
+            are_enough(session))
                 return true;
         /* What was expected did not come in time. */
         return session->all_sent && ending->wait_time != -1 &&
@@ -180,9 +191,9 @@ too_few(const struct session *session)
 {
         bool leaves = session->terminal != NULL && session->options->ending.wait == NULL;
 
-        client_say("%s%" PRIu64 " of %" PRIu64 " messages came",
+        client_say("%s%" PRIu64 " of %" PRIu64 " message%s came",
                    leaves ? "" : "time-out: ", judge_replies(session),
-                   session->options->ending.count);
+                   session->options->ending.count, session->options->ending.count == 1 ? "" : "s");
         return leaves ? CLIENT_CLOSED : CLIENT_TIMEOUT;
 }
 
@@ -200,10 +211,21 @@ has_lost_replies(const struct session *session)
 static enum client_status
 all_but_lost_replies(const struct session *session)
 {
+        const char *were = session->unanswered == 1 || session->sent == 1 ? "was" : "were";
+        const char *plural = session->sent == 1 ? "" : "s";
+        char why[400];
+
         if (!has_lost_replies(session))
                 return CLIENT_OK;
-        client_say("%" PRIu64 " of %" PRIu64 " messages were not replied to: a connection was lost",
-                   session->unanswered, session->sent);
+        client_describe_end(session->ws, session->error, why, sizeof(why));
+        /* The last connection is the one that was lost, or it was an earlier one. */
+        if (session->ended && !session->closing)
+                client_say("%s, and %" PRIu64 " of %" PRIu64 " message%s %s not replied to", why,
+                           session->unanswered, session->sent, plural, were);
+        else
+                client_say("%" PRIu64 " of %" PRIu64
+                           " message%s %s not replied to: a connection was lost",
+                           session->unanswered, session->sent, plural, were);
         return CLIENT_CLOSED;
 }
 
@@ -225,6 +247,18 @@ tell_not_answered(const struct session *session)
                             (double)session->unanswered_for / AW_SECOND);
 }
 
+/* All that was asked for had come before; but what the server began to say is lost. */
+static void
+tell_cut_off(const struct session *session)
+{
+        char why[400];
+
+        if (!ws_peer_close(session->ws)->cut_off)
+                return;
+        client_describe_end(session->ws, session->error, why, sizeof(why));
+        client_say("%s", why);
+}
+
 enum client_status
 judge_end(struct session *session)
 {
@@ -233,9 +267,9 @@ judge_end(struct session *session)
 
         if (session->failed)
                 return session->status;
-        if (judge_has_come(session))
+        if (has_come(session))
                 tell_not_answered(session);
-        if (session->stopped || judge_has_come(session))
+        if (session->stopped || has_come(session))
                 return CLIENT_OK;
         if (session->ws == NULL) {
                 client_say("there was no connection yet");
@@ -250,8 +284,11 @@ judge_end(struct session *session)
                                                    : all_but_lost_replies(session);
         lost = session->error == EPIPE && ws_peer_close(session->ws)->code == WS_ABNORMAL;
         /* An end without a code is none of those that --close-ok names. */
-        if (lost && ending->close_ok == NULL && is_fulfilled(session))
+        if (lost && ending->close_ok == NULL && is_fulfilled(session)) {
+                if (!has_lost_replies(session))
+                        tell_cut_off(session);
                 return all_but_lost_replies(session);
+        }
         if (closed_well(session) && (is_complete(session) || is_fulfilled(session)))
                 return all_but_lost_replies(session);
         /* Whoever is at a terminal has been told already. */

@@ -203,6 +203,24 @@ network_proxy_tls(const struct network_options *options, const struct tls_option
         return *context == NULL ? -1 : 0;
 }
 
+/* A proxy is shown no certificate of ours, and asked for no other name than its own. */
+static const char *
+proxy_cure(const struct aw_error *error)
+{
+        switch (error->cause) {
+        case AW_CAUSE_ISSUER:
+                return ": --cacert FILE, or --insecure to take any";
+        case AW_CAUSE_NAME:
+                return ": give --proxy a name that it is for";
+        case AW_CAUSE_DATES:
+                return ": the proxy needs a new one, or --insecure to take any";
+        case AW_CAUSE_NOT_TLS:
+                return ": try --proxy http://";
+        default:
+                return "";
+        }
+}
+
 const char *
 network_cure(const struct aw_error *error)
 {
@@ -223,6 +241,8 @@ network_cure(const struct aw_error *error)
                 [AW_CAUSE_NOT_SWITCHED] = ": not a WebSocket server at this path?",
         };
 
+        if (error->of_proxy)
+                return proxy_cure(error);
         return (size_t)error->cause < sizeof(cures) / sizeof(cures[0]) &&
                                cures[error->cause] != NULL
                        ? cures[error->cause]

@@ -118,8 +118,25 @@ describe_loss(const struct session *session, uint64_t lost, char *out, size_t si
         client_describe_end(session->ws, session->error, out, size);
         length = strlen(out);
         if (lost > 0)
-                snprintf(out + length, size - length, ", with %" PRIu64 " messages not replied to",
-                         lost);
+                snprintf(out + length, size - length, ", with %" PRIu64 " message%s not replied to",
+                         lost, lost == 1 ? "" : "s");
+}
+
+/*
+ * These replies are not waited for any more, and perhaps nothing else was: a sender that waits for
+ * the last one has its say before anybody is told that we try again.
+ */
+static async bool
+is_over_without(struct session *session, uint64_t lost)
+{
+        session->unanswered += lost;
+        session->reconnecting = true;
+        aw_event_set(&session->received_one);
+        aw_event_set(&session->changed);
+        if (await(aw_sleep(0)) == 0 && !judge_over(session))
+                return false;
+        session->reconnecting = false;
+        return true;
 }
 
 async bool
@@ -132,16 +149,13 @@ reconnect_after(struct session *session)
         if (session->options->connection.reconnect == 0 || session->closing || session->failed ||
             is_meant(session) || judge_over(session))
                 return false;
+        if (await(is_over_without(session, lost)))
+                return false;
         /* One that lasted was a good one: begin with short pauses again. */
         if (aw_loop_now() - session->opened > session->pause)
                 session->pause = 0;
         describe_loss(session, lost, why, sizeof(why));
-        session->unanswered += lost;
         session->greeted = 0;
-        session->reconnecting = true;
-        /* Nothing may be left to wait for. */
-        aw_event_set(&session->received_one);
-        aw_event_set(&session->changed);
         session->reported = true;
         await(report_close(session->report, session->printer, session->ws));
         if (await(pause_before_next(session, why)) == 0)

@@ -408,6 +408,18 @@ tell_compression(const struct ws *ws)
                             counts.received.compressed);
 }
 
+static async void
+report_lost(struct report *report, struct printer *printer, const struct ws *ws)
+{
+        json_t *event = json_event("lost");
+        char why[256];
+
+        client_describe_end(ws, EPIPE, why, sizeof(why));
+        json_object_set_new(event, "reason", text_of(why));
+        json_object_set_new(event, "cut_off", json_boolean(ws_peer_close(ws)->cut_off));
+        await(print_json(report, printer, json_line(event)));
+}
+
 async void
 report_close(struct report *report, struct printer *printer, const struct ws *ws)
 {
@@ -421,8 +433,12 @@ report_close(struct report *report, struct printer *printer, const struct ws *ws
         if (report->options->printing.verbose > 0)
                 client_tell("* closed by %s: %u%s%s", ws_peer(ws), peer->code,
                             peer->reason[0] == '\0' ? "" : " ", peer->reason);
-        if (!report->options->printing.json || peer->code == WS_ABNORMAL)
+        if (!report->options->printing.json)
                 return;
+        if (peer->code == WS_ABNORMAL) {
+                await(report_lost(report, printer, ws));
+                return;
+        }
         event = json_event("close");
         json_object_set_new(event, "dir", json_string("in"));
         json_object_set_new(event, "code", json_integer(peer->code));

@@ -59,7 +59,7 @@ take_message(struct session *session, const struct ws_message *message)
 {
         int result;
 
-        if (session->stopped || session->status == CLIENT_UNEXPECTED || judge_has_come(session))
+        if (session->stopped || session->status == CLIENT_UNEXPECTED || judge_seen_enough(session))
                 return 0;
         session->printing = true;
         session->printing_since = aw_loop_now();
@@ -152,11 +152,13 @@ say_late(struct session *session)
         else if (session->options->ending.has_expected)
                 client_say("time-out: no message matched '%s'", session->options->ending.expect);
         else if (session->options->ending.count > 0)
-                client_say("time-out: %" PRIu64 " of %" PRIu64 " messages came",
-                           judge_replies(session), session->options->ending.count);
+                client_say("time-out: %" PRIu64 " of %" PRIu64 " message%s came",
+                           judge_replies(session), session->options->ending.count,
+                           session->options->ending.count == 1 ? "" : "s");
         else if (session->from_input || session->received > 0)
-                client_say("time-out: %" PRIu64 " of %" PRIu64 " messages were replied to",
-                           judge_replies(session), session->sent);
+                client_say("time-out: %" PRIu64 " of %" PRIu64 " message%s %s replied to",
+                           judge_replies(session), session->sent, session->sent == 1 ? "" : "s",
+                           judge_replies(session) == 1 || session->sent == 1 ? "was" : "were");
         else
                 client_say("time-out: no reply from %s", ws_peer(session->ws));
         session_fail(session,

@@ -120,7 +120,7 @@ void session_greet(const struct session *session);
 
 /* judge.c: when it is over, and what it was. */
 bool judge_over(const struct session *session);
-bool judge_has_come(const struct session *session);       /* what was asked for; the rest is not */
+bool judge_seen_enough(const struct session *session);    /* later messages are nobody's business */
 uint64_t judge_replies(const struct session *session);    /* messages that are no greetings */
 uint64_t judge_unanswered(const struct session *session); /* messages, so far */
 /* Whether a server that is done may close with it. */

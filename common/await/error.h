@@ -3,6 +3,8 @@
 #ifndef AW_ERROR_H
 #define AW_ERROR_H
 
+#include <stdbool.h>
+
 #include "api.h"
 
 /* What failed, coarsely: what a program decides by, its exit status for example. */
@@ -48,12 +50,14 @@ struct aw_error {
         int number; /* errno */
         int status; /* the HTTP status of a refused handshake, or 0 */
         enum aw_error_cause cause;
+        bool of_proxy;  /* that is what TLS with a proxy failed for, not with the peer */
         char text[320]; /* one sentence, for the user or a log, escaped as in it; no full stop */
 };
 
 /*
  * Writes kind, number and sentence into *error, unless that is NULL, sets errno to the number, and
- * returns -1. A sentence that is too long is cut and ends in "...". status and cause are 0 then.
+ * returns -1. A sentence that is too long is cut and ends in "...". status, cause and
+ * of_proxy are 0 then.
  *
  * With kind AW_ERROR_NONE the kind follows from the number: ETIMEDOUT, ECANCELED and ENOMEM have
  * their own, all others are AW_ERROR_SYSTEM.

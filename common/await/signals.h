@@ -29,7 +29,7 @@ AW_API aw_async int aw_signals_wait(struct aw_signals *signals, aw_time deadline
 
 /*
  * The same, and tells who sent it (signal.sigwaitinfo): of *info si_signo, si_code, si_pid and
- * si_uid are set, and si_status of SIGCHLD, si_value of all others.
+ * si_uid are set, and si_status of SIGCHLD, si_value of all others. info may be NULL.
  */
 AW_API aw_async int aw_signals_wait_info(struct aw_signals *signals, siginfo_t *info,
                                          aw_time deadline);

@@ -111,7 +111,8 @@ AW_API aw_async int aw_stream_flush(struct aw_stream *stream, aw_time deadline);
 /*
  * Ends the sending direction behind what was written (write_eof): the other side reads to its end.
  * Reading goes on. TLS: close_notify as well. A pipe is closed; nothing happens to a file or a
- * terminal.
+ * terminal. Tasks that wait in aw_stream_write() get EPIPE, and the end stands behind the bytes of
+ * theirs for which there was room.
  */
 AW_API void aw_stream_shutdown(struct aw_stream *stream);
 

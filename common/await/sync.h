@@ -3,6 +3,7 @@
  * What tasks of one loop wait for each other with: asyncio's Event, Lock, Semaphore and Queue. All
  * are plain structures of the caller's, whose members are the library's. Waiters are served first
  * come first served, and one that is cancelled after it was served passes on what it got.
+ * A structure must last, and not be zeroed or begun anew, as long as a task waits in it.
  *
  * The async functions return 0, or -1 with errno ETIMEDOUT (the absolute deadline passed; AW_NEVER:
  * none) or ECANCELED. One that need not wait does not, and then looks at neither.

@@ -163,6 +163,7 @@ struct ws_peer_close {
         unsigned code;    /* WS_NO_STATUS, WS_ABNORMAL if there was none; 0 while the connection is
                              open */
         char reason[124]; /* UTF-8, terminated */
+        bool cut_off;     /* the connection was lost in the middle of a message of the peer's */
 };
 AW_API const struct ws_peer_close *ws_peer_close(const struct ws *ws);
 

@@ -50,6 +50,7 @@ aw_error_set(struct aw_error *error, enum aw_error_kind kind, int number, const 
                 error->number = number;
                 error->status = 0;
                 error->cause = AW_CAUSE_NONE;
+                error->of_proxy = false;
                 va_start(arguments, format);
                 set_text(error, format, arguments);
                 va_end(arguments);

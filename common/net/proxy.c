@@ -190,6 +190,23 @@ connect_request(const struct aw_proxy *proxy, const struct aw_url *target)
         return text;
 }
 
+/* The status of an answer, and how much of its head is before the reason. */
+static bool
+read_status(const char *head, int *status, int *used)
+{
+        return sscanf(head, "HTTP/1.%*1[0-9] %3d%n", status, used) == 1 && *status >= 100 &&
+               *status <= 599;
+}
+
+/* One that is not the last word (RFC 9110 section 15.2). Nobody asked for another protocol. */
+static bool
+is_interim(const char *head)
+{
+        int status = 0, used = 0;
+
+        return read_status(head, &status, &used) && status < 200 && status != 101;
+}
+
 /* 2xx makes it a tunnel; all that comes behind the head is the server's. */
 static int
 judge_connect(const struct aw_proxy *proxy, const struct aw_url *target, const char *head,
@@ -197,8 +214,7 @@ judge_connect(const struct aw_proxy *proxy, const struct aw_url *target, const c
 {
         int status = 0, used = 0;
 
-        if (sscanf(head, "HTTP/1.%*1[0-9] %3d%n", &status, &used) != 1 || status < 200 ||
-            status > 599)
+        if (!read_status(head, &status, &used) || status < 200)
                 return aw_error_set(error, AW_ERROR_CONNECTION, EPROTO,
                                     "the proxy %s does not speak HTTP: it sent \"%.40s\"",
                                     proxy->url.host_header, head);
@@ -220,17 +236,25 @@ static async int
 ask_http(const struct aw_proxy *proxy, struct aw_stream *stream, const struct aw_url *target,
          struct aw_error *error, aw_time deadline)
 {
-        char *request = connect_request(proxy, target), *head;
+        char *request = connect_request(proxy, target), *head = NULL;
+        size_t heard = 0;
         ssize_t length = -1;
 
         if (request == NULL)
                 return aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
         if (await(aw_stream_write(stream, request, strlen(request), deadline)) == 0)
-                length = await(aw_stream_read_until(stream, "\r\n\r\n", strlen("\r\n\r\n"), &head,
-                                                    deadline));
+                do {
+                        length = await(aw_stream_read_until(stream, "\r\n\r\n", strlen("\r\n\r\n"),
+                                                            &head, deadline));
+                        heard += length > 0 ? (size_t)length : 0;
+                } while (length > 0 && heard <= ANSWER_MAX && is_interim(head));
         free(request);
         if (length == 0)
                 errno = ENODATA;
+        if (heard > ANSWER_MAX) {
+                length = -1;
+                errno = EMSGSIZE;
+        }
         if (length <= 0)
                 return fail_talk(proxy, error);
         return judge_connect(proxy, target, head, error);
@@ -362,8 +386,12 @@ ask(const struct aw_proxy *proxy, struct aw_stream *stream, const struct aw_url 
         int result;
 
         if (proxy->tls != NULL && proxy->kind == AW_PROXY_HTTPS &&
-            await(aw_stream_start_tls(stream, proxy->tls, proxy->url.host, error, deadline)) == -1)
+            await(aw_stream_start_tls(stream, proxy->tls, proxy->url.host, error, deadline)) ==
+                    -1) {
+                if (error != NULL)
+                        error->of_proxy = true;
                 return -1;
+        }
         if (proxy->kind == AW_PROXY_HTTP || proxy->kind == AW_PROXY_HTTPS)
                 result = await(ask_http(proxy, stream, target, error, deadline));
         else

@@ -355,6 +355,8 @@ aw_stream_shutdown(struct aw_stream *stream)
         stream->shutdown = true;
         if (stream->carrier->send(stream) == -1)
                 aw_stream_write_failed(stream, errno);
+        /* What writers still wait to hand over has no place behind the end. */
+        aw_wake_all(&stream->writers);
 }
 
 static void

@@ -157,8 +157,8 @@ aw_signals_wait_info(struct aw_signals *signals, siginfo_t *info, aw_time deadli
         int number = await(wait_for_one(signals, &got, deadline));
         uintptr_t value;
 
-        if (number == -1)
-                return -1;
+        if (number == -1 || info == NULL)
+                return number;
         memset(info, 0, sizeof(*info));
         info->si_signo = number;
         info->si_code = got.ssi_code;

@@ -239,14 +239,22 @@ connection_data(void *owner, const uint8_t *data, size_t length)
                 ws_input(ws, data, length);
 }
 
+/* Without a Close frame. */
+static void
+end_abnormally(struct ws *ws)
+{
+        ws->peer_close.cut_off = ws->in.state == WS_IN_OPEN && ws_input_is_within_message(ws);
+        ws->peer_close.code = WS_ABNORMAL;
+}
+
 /* Nothing more comes. */
 static void
 connection_end_input(struct ws *ws, int error)
 {
+        if (ws->peer_close.code == 0)
+                end_abnormally(ws);
         ws->in.state = WS_IN_ENDED;
         ws->in.paused = false;
-        if (ws->peer_close.code == 0)
-                ws->peer_close.code = WS_ABNORMAL;
         if (ws->in.error == 0)
                 ws->in.error = error;
         ws_connection_wake(ws);

@@ -134,6 +134,16 @@ frame_error(const struct ws *ws, const struct ws_frame_header *frame)
         }
 }
 
+bool
+ws_input_is_within_message(const struct ws *ws)
+{
+        const struct ws_reader *reader = &ws->in.reader;
+        bool header = reader->head_length > 0 && (reader->head[0] & 0x8) == 0;
+
+        return reader->message != NULL || header ||
+               (reader->in_payload && !is_control(&reader->frame));
+}
+
 /* Where the frame's payload goes. 0, or -1. */
 static int
 begin_buffer(struct ws *ws)

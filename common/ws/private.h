@@ -332,7 +332,8 @@ void ws_peer_forget(struct ws *ws);
 
 /* input.c: frames from the peer. Loop's stack. */
 void ws_input(struct ws *ws, const uint8_t *data, size_t length);
-void ws_input_forget(struct ws *ws);  /* the message that is being read */
+void ws_input_forget(struct ws *ws);                  /* the message that is being read */
+bool ws_input_is_within_message(const struct ws *ws); /* it has begun, and is not complete */
 void ws_input_control(struct ws *ws); /* input_control.c: the control frame is whole */
 
 /*

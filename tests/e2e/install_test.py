@@ -450,7 +450,8 @@ def _():
 @test("with DESTDIR it is all below that, and nothing in it knows")
 def _():
     root = scratch() / "root"
-    make("install", "PREFIX=/opt/await", f"DESTDIR={root}")
+    # GNU's name of the prefix does as well.
+    make("install", "prefix=/opt/await", f"DESTDIR={root}")
     equal({name.split("/")[:2] == ["opt", "await"] for name in below(root)}, {True}, "the paths")
     match("(?m)^prefix=/opt/await$", (root / "opt/await/lib/pkgconfig/await.pc").read_text())
     done = subprocess.run(["grep", "-rlF", str(root), root], stdout=subprocess.PIPE, check=False)

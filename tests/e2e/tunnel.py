@@ -11,7 +11,8 @@ from peer import Script
 class Tunnel:
     """An HTTP proxy that does what it should, once, and keeps what it was asked."""
 
-    def __init__(self, tls=False):
+    def __init__(self, tls=False, interim=b""):
+        self.interim = interim
         self.script = Script(self.serve, tls=tls)
         self.place = f"127.0.0.1:{self.script.port}"
 
@@ -19,7 +20,7 @@ class Tunnel:
         request = peer.read_request()
         host, _, port = request[0].split()[1].rpartition(":")
         target = socket.create_connection((host, int(port)))
-        peer.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        peer.send(self.interim + b"HTTP/1.1 200 Connection established\r\n\r\n")
 
         def back():
             with contextlib.suppress(OSError):

@@ -2,6 +2,7 @@
 """When wsecho ends, and with which status: never by a race, and nothing that the server said before
 its Close is lost."""
 
+import json
 import os
 import re
 import signal
@@ -471,6 +472,62 @@ def _():
 def _():
     with pushing(1) as script:
         ends(wsecho("--max-message", "3", "-N", script.url), 6, "over the limit.*--max-message")
+
+
+@test("a message that the server's end cuts off is told of, with status 0 if all was replied to")
+def _():
+    def cut(*pieces):
+        def serve(peer):
+            peer.accept()
+            came = peer.read_frame()
+            peer.send(peer.frame(came.opcode, came.payload) + b"".join(pieces))
+        return Script(serve)
+
+    says = r"^wsecho: the connection to \S+ was lost \(1006\), in the middle of a message\n$"
+    for pieces in ((b"\x81",), (b"\x81\x05ab",), (b"\x01\x05first",), (b"\x01\x01a\x89\x02p",)):
+        with cut(*pieces) as script:
+            match(says, wsecho(script.url, "x").expect(0, b"x\n").err)
+        with cut(*pieces) as script:
+            match(says, wsecho("-w", "forever", script.url, "x").expect(6, b"x\n").err)
+        with cut(*pieces) as script:
+            equal(wsecho("-1", script.url, "x").expect(0, b"x\n").err, "", "what --count says")
+    # A frame that is no part of a message may be cut off, and so may nothing.
+    for pieces in ((b"\x89\x05ab",), (b"\x88",), ()):
+        with cut(*pieces) as script:
+            equal(wsecho(script.url, "x").expect(0, b"x\n").err, "", "what it says")
+
+
+@test("-j has an event for a connection that was lost, whatever the status")
+def _():
+    for words, piece, status in (((), b"", 0), ((), b"\x81\x05ab", 0), (("-w", "forever"), b"", 6)):
+        def serve(peer, piece=piece):
+            peer.accept()
+            came = peer.read_frame()
+            peer.send(peer.frame(came.opcode, came.payload) + piece)
+        with Script(serve) as script:
+            done = wsecho("-j", *words, script.url, "x").expect(status)
+        lost = [json.loads(line) for line in done.out.splitlines() if b'"event":"lost"' in line]
+        equal([event["cut_off"] for event in lost], [piece != b""], "the events")
+        match(r"was lost \(1006\)", lost[0]["reason"])
+
+
+@test("--count with --expect: one of the first so many must match, or the status is 8")
+def _():
+    for words, status, out in ((("--count", "2", "--expect", "b"), 0, b"a\nb\n"),
+                               (("--count", "2", "--expect", "c"), 8, b"a\nb\n"),
+                               (("-1", "--expect", "a"), 0, b"a\n"),
+                               (("-1", "--expect", "b"), 8, b"a\n"),
+                               (("-1", "--skip", "1", "--expect", "b"), 0, b"a\nb\n")):
+        done = wsecho("-t", "0", *words, URL, "a", "b", "c").expect(status, out)
+        match("^wsecho: no message matched '.'\n$" if status else "^$", done.err)
+
+
+@test("a single message is one, in what is said")
+def _():
+    with Script(lambda peer: (peer.accept(), peer.until_close())) as script:
+        ends(wsecho("--count", "1", "-t", "100ms", script.url, "x"), 7, "0 of 1 message came$")
+    with Script(lambda peer: (peer.accept(), peer.until_close())) as script:
+        ends(wsecho("-t", "100ms", script.url, given=b"x\n"), 7, "0 of 1 message was replied to$")
 
 
 main(threads=4)

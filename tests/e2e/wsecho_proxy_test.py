@@ -35,6 +35,9 @@ def _():
             ("http", [b"HTTP/1.1 407 Who\r\n\r\n"], "wants a user and a password: --proxy"),
             ("http", [b"HTTP/1.1 200 OK\r\n\r\nmore"], "sent more than its answer"),
             ("http", [b"HTTP/1.1 200 OK\r\nX: " + b"x" * 40000], "more than 16 KiB"),
+            ("http", [b"HTTP/1.1 100 Continue\r\n\r\n" * 2000], "more than 16 KiB"),
+            ("http", [b"HTTP/1.1 101 Switching\r\n\r\n"], 'does not speak HTTP: it sent "HTTP/1.1 101'),
+            ("http", [b"HTTP/1.1 102 Wait\r\n\r\nHTTP/1.1 403 No\r\n\r\n"], "answered 403 No"),
             ("socks5h", [b"\x04\x00"], "does not speak SOCKS version 5"),
             ("socks5h", [b"\x05\xff"], "wants a user and a password"),
             ("socks5h", [b"\x05\x00", b"\x05\x05\x00\x01\x00"], "h.invalid: connection refused"),
@@ -143,6 +146,33 @@ def _():
     with contextlib.suppress(OSError), tunnel.script:
         done = run(client_command()[0], "-x", f"https://{tunnel.place}", server.ws, "x")
     ends(done, 4, "certificate .* is not trusted: --cacert FILE")
+
+
+@test("a proxy with TLS that fails: the cure is for the proxy, and not for the server")
+def _():
+    for place, words, says in (
+            ("other.example", (), r'"localhost".*, not for "other.example": '
+                                  "give --proxy a name that it is for$"),
+            ("other.example", ("--servername", "h.invalid"), "give --proxy a name that it is for$")):
+        tunnel = Tunnel(tls=True)
+        port = tunnel.script.port
+        with contextlib.suppress(OSError), tunnel.script:
+            done = wsecho("--resolve", f"{place}:{port}:127.0.0.1", *words, "-x",
+                          f"https://{place}:{port}", server.wss, "x")
+        ends(done, 4, says)
+    with proxy_script(b"HTTP/1.1 400 No\r\n\r\n") as script:
+        ends(wsecho("-x", f"https://127.0.0.1:{script.port}", server.ws, "x"), 4,
+             "this is not TLS: .*: try --proxy http://$")
+
+
+@test("a proxy may say that it is at work before it answers (RFC 9110 section 15.2)")
+def _():
+    for interim in (b"HTTP/1.1 100 Continue\r\n\r\n",
+                    b"HTTP/1.1 102 Processing\r\nA: b\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n"):
+        for url in (server.ws, server.wss):
+            tunnel = Tunnel(interim=interim)
+            with tunnel.script:
+                wsecho("-x", f"http://{tunnel.place}", url, "x").expect(0, b"x\n")
 
 
 main(threads=6)

@@ -177,6 +177,15 @@ def _():
     match("--echo", wsecho("--echo", URL, "x").expect(2).err)
 
 
+@test("--echo goes on until the server closes: options that would end it have status 2")
+def _():
+    for name, *words in (("count", "--count", "2"), ("one", "-1"), ("skip", "--skip", "1"),
+                         ("wait", "-w", "1s"), ("expect", "--expect", "a"),
+                         ("reject", "--reject", "a"), ("reconnect", "--reconnect")):
+        done = wsecho("--echo", *words, URL).expect(2, b"")
+        match(f"^wsecho: '--echo' and '--{name}' exclude each other\n", done.err)
+
+
 @test("6: --echo, if the connection is lost or the protocol broken")
 def _():
     with Script(lambda peer: peer.accept()) as script:

@@ -85,7 +85,7 @@ def _(peer):
     with started(*client_command("--reconnect=20ms", peer.url("/drop"))) as client:
         for _ in range(2):
             client.stdin.write(b"x\n")
-            match("lost .1006., with 1 messages not replied to: trying again", client.stderr.readline().decode())
+            match("lost .1006., with 1 message not replied to: trying again", client.stderr.readline().decode())
             match("connected again", client.stderr.readline().decode())
         ends(finish(client), 6, "^2 of 2 messages were not replied to: a connection was lost$", b"")
 

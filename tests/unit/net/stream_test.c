@@ -271,6 +271,44 @@ one_direction_ends_and_the_other_goes_on(NOTHING)
 }
 
 static async int
+flush_it(void *stream)
+{
+        return await(aw_stream_flush(stream, AW_NEVER));
+}
+
+/* They would wait for a peer that may never read, and then for nothing. */
+static async int
+an_end_ends_the_writers_that_wait(NOTHING)
+{
+        struct aw_stream *streams[2];
+        struct pattern_writer writing;
+        struct aw_task *first, *second, *flusher;
+        char data[4096];
+        ssize_t got;
+
+        open_pair(streams, NULL);
+        /* More than the kernel takes, and the buffer. */
+        writing = (struct pattern_writer){streams[0], 8 << 20};
+        first = aw_spawn("first", write_pattern, &writing);
+        second = aw_spawn("second", write_pattern, &writing);
+        flusher = aw_spawn("flusher", flush_it, streams[0]);
+        await(yield(20));
+        expect(!aw_task_done(first));
+        aw_stream_shutdown(streams[0]);
+        expect_error(await(aw_join(first)), EPIPE);
+        expect_error(await(aw_join(second)), EPIPE);
+        /* What was taken still goes out. */
+        expect(!aw_task_done(flusher));
+        await(expect_pattern(streams[1], 64 << 10));
+        while ((got = await(aw_stream_read(streams[1], data, sizeof(data), AW_NEVER))) > 0)
+                continue;
+        expect_int(got, 0);
+        expect_int(await(aw_join(flusher)), 0);
+        await(close_pair(streams));
+        return 0;
+}
+
+static async int
 an_ended_pipe_is_closed(NOTHING)
 {
         struct aw_stream *streams[2];
@@ -343,6 +381,7 @@ main(void)
                 on_loop(small_writes_go_out_together),
                 on_loop(output_waits_at_the_high_water_mark),
                 on_loop(one_direction_ends_and_the_other_goes_on),
+                on_loop(an_end_ends_the_writers_that_wait),
                 on_loop(an_ended_pipe_is_closed),
                 on_loop(a_close_is_cancelled),
                 on_loop(the_other_side_has_a_name),

@@ -67,6 +67,8 @@ who_sent_a_signal_is_told(NOTHING)
         expect_int(info.si_pid, pid);
         expect_int(info.si_status, 3);
         expect_int(waitpid(pid, NULL, 0), pid);
+        raise_it(SIGUSR1);
+        expect_int(await(aw_signals_wait_info(signals, NULL, AW_NEVER)), SIGUSR1);
         expect_error(await(aw_signals_wait_info(signals, &info, 1)), ETIMEDOUT);
         aw_cancel(aw_task_current());
         expect_error(await(aw_signals_wait_info(signals, &info, AW_NEVER)), ECANCELED);

@@ -319,6 +319,43 @@ a_message_cut_short_by_our_close_is_dropped(struct pair *pair)
         return 0;
 }
 
+/* Only frames of messages count, and all of one must have come. */
+static async int
+it_is_told_whether_a_lost_connection_was_within_a_message(struct pair *pair)
+{
+        static const struct {
+                const char *bytes;
+                size_t length;
+                bool cut_off;
+        } ends[] = {
+                {"", 0, false},
+                {"\x81", 1, true},
+                {"\x82\xfe\x01", 3, true},
+                {"\x81\x82" RAW_MASK "a", 7, true},
+                {"\x01\x80" RAW_MASK, 6, true},
+                {"\x01\x80" RAW_MASK "\x89\x80" RAW_MASK, 12, true},
+                {"\x01\x80" RAW_MASK "\x80\x80" RAW_MASK, 12, false},
+                {"\x81\x80" RAW_MASK "\x89", 7, false},
+                {"\x88\x82" RAW_MASK "a", 7, false},
+        };
+
+        for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+                struct ws_message message;
+                struct ws *server;
+                int fd = await(raw_client(pair->listener, &server, 0));
+
+                raw_send(fd, ends[i].bytes, ends[i].length);
+                close(fd);
+                while (await(ws_receive(server, &message, SOON)) == 0)
+                        ;
+                expect_int(errno, EPIPE);
+                expect_int(ws_peer_close(server)->code, WS_ABNORMAL);
+                expect_int(ws_peer_close(server)->cut_off, ends[i].cut_off);
+                ws_drop(server);
+        }
+        return 0;
+}
+
 int
 main(void)
 {
@@ -337,6 +374,7 @@ main(void)
                 on_pair(who_closes_when_the_peers_close_is_due_answers_it),
                 on_pair(a_close_frame_is_answered_while_nobody_receives),
                 on_pair(a_message_cut_short_by_our_close_is_dropped),
+                on_pair(it_is_told_whether_a_lost_connection_was_within_a_message),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
