@@ -6,7 +6,10 @@
 
 #include "net/transport_private.h"
 
-/* A smaller read is not heavy, and none is made smaller than this for the time that it takes. */
+/* A read is heavy from here on: as small messages that is as much work as a larger read is. */
+#define HEAVY_LEAST ((size_t)1 << 10)
+
+/* A read is not made smaller for its time. */
 #define READ_LEAST ((size_t)4 << 10)
 
 static struct aw_transport *
@@ -74,7 +77,7 @@ transport_input(struct aw_transport *transport, const uint8_t *data, size_t leng
                 input_tls(transport, data, length);
         else
                 transport->callbacks->data(transport->owner, data, length);
-        aw_socket_weigh(&transport->socket, length >= READ_LEAST);
+        aw_socket_weigh(&transport->socket, length >= HEAVY_LEAST);
         if (length < READ_LEAST)
                 return;
         took = aw_loop_now() - start;

@@ -10,7 +10,7 @@
 #include "unit/loop/loop_test.h"
 
 #define MANY  40
-#define CROWD 600 /* more than one look takes from the kernel */
+#define CROWD 512 /* twice what a look takes from the kernel */
 
 /* A clock that stands still, but for what the test's handshakes take. */
 static aw_time clock_now = AW_SECOND;
@@ -43,8 +43,9 @@ struct guest {
         bool stays; /* ready, whatever happens */
         bool shy;   /* wants no more events after the first */
         bool leaves;
-        bool owes;   /* has been served, and brings more a look later */
-        bool brings; /* the first of the guests, who has sent something */
+        struct guest *victim; /* is closed by it */
+        bool owes;            /* has been served, and brings more a look later */
+        bool brings;          /* the first of the guests, who has sent something */
 };
 
 /* They are closed with the loop, behind the test. */
@@ -74,6 +75,8 @@ guest_readable(struct aw_socket *socket)
                 strangers_come(1, 0);
         if (guest->leaves)
                 aw_socket_close(socket);
+        if (guest->victim != NULL)
+                aw_socket_close(&guest->victim->socket);
         came();
 }
 
@@ -346,10 +349,10 @@ heavy_ones_have_equal_turns_though_their_floods_pause(void **state)
 static void
 none_of_a_crowd_of_heavy_ones_is_left_out(void **state)
 {
-        heavy_ones_come(512, AW_MILLISECOND);
-        for (unsigned turns = 0; turns < 4 * 512; turns++)
+        heavy_ones_come(CROWD, AW_MILLISECOND);
+        for (unsigned turns = 0; turns < 4 * CROWD; turns++)
                 look(*state);
-        for (size_t i = 0; i < 512; i++)
+        for (size_t i = 0; i < CROWD; i++)
                 assert_int_equal(guests[i].calls, 4);
 }
 
@@ -372,6 +375,71 @@ who_was_heavy_longest_ago_is_served_first(void **state)
         assert_int_equal(guests[0].calls, 2);
 }
 
+/* What happens between the look in which somebody waits and the next. */
+
+static void
+the_loop_does_not_sleep_while_they_wait(void **state)
+{
+        heavy_ones_come(1, 0);
+        a_friend_stays();
+        friend.stays = false;
+        look(*state);
+        assert_int_equal(friend.calls, 1);
+        assert_int_equal(guests[0].calls, 0);
+        aw_loop_turn(*state, true);
+        assert_int_equal(guests[0].calls, 1);
+}
+
+static void
+who_is_closed_by_another_one_of_the_same_look_is_not_served(void **state)
+{
+        heavy_ones_come(3, 0);
+        a_friend_stays();
+        friend.victim = &guests[0];
+        guests[1].victim = &guests[2];
+        look(*state);
+        assert_int_equal(calls_of_first(3), 0);
+        friend.victim = NULL;
+        for (unsigned turns = 0; turns < 8; turns++)
+                look(*state);
+        assert_int_equal(guests[0].calls, 0);
+        assert_int_equal(guests[1].calls, 4);
+        assert_int_equal(guests[2].calls, 0);
+        assert_int_equal(guests[0].socket.fd, -1);
+        assert_int_equal(guests[2].socket.fd, -1);
+}
+
+static void
+who_wants_nothing_while_it_waits_is_served_when_it_wants_again(void **state)
+{
+        heavy_ones_come(1, 0);
+        a_friend_stays();
+        aw_socket_read(&guests[0].socket, false);
+        for (unsigned turns = 0; turns < 4; turns++)
+                look(*state);
+        assert_int_equal(guests[0].calls, 0);
+        aw_socket_read(&guests[0].socket, true);
+        /* The turn before tells the kernel, and in the next it may wait. */
+        for (unsigned turns = 0; turns < 3; turns++)
+                look(*state);
+        assert_in_range(guests[0].calls, 1, 2);
+}
+
+static void
+a_stranger_who_is_befriended_while_it_waits_waits_no_more(void **state)
+{
+        a_friend_stays();
+        strangers_come(1, 0);
+        look(*state);
+        assert_int_equal(guests[0].calls, 0);
+        aw_socket_befriend(&guests[0].socket);
+        guests[0].stays = true;
+        for (unsigned turns = 1; turns <= 4; turns++) {
+                look(*state);
+                assert_int_equal(guests[0].calls, turns);
+        }
+}
+
 int
 main(void)
 {
@@ -390,6 +458,10 @@ main(void)
                 with_loop(heavy_ones_have_equal_turns_though_their_floods_pause),
                 with_loop(none_of_a_crowd_of_heavy_ones_is_left_out),
                 with_loop(who_was_heavy_longest_ago_is_served_first),
+                with_loop(the_loop_does_not_sleep_while_they_wait),
+                with_loop(who_is_closed_by_another_one_of_the_same_look_is_not_served),
+                with_loop(who_wants_nothing_while_it_waits_is_served_when_it_wants_again),
+                with_loop(a_stranger_who_is_befriended_while_it_waits_waits_no_more),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

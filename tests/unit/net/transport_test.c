@@ -2,6 +2,7 @@
 #include "unit/net/transport_test.h"
 
 #include "base/memory.h"
+#include "net/transport_private.h"
 
 /* Reads what is there, at most `most` bytes, and compares; returns how much there was. */
 static size_t
@@ -410,6 +411,30 @@ a_reader_that_is_fast_does_not_keep_the_others_waiting(void **state)
 }
 
 static void
+who_sends_a_kilobyte_at_once_is_heavy_until_its_next_read(void **state)
+{
+        static const struct {
+                size_t length;
+                bool heavy;
+        } reads[] = {{1, false}, {1023, false}, {1024, true}, {20000, true}, {1023, false}};
+        static const uint8_t data[20000];
+        struct end end;
+        int fd = connect_end(&end);
+        size_t sent = 0;
+
+        for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++) {
+                assert_int_equal(write(fd, data, reads[i].length), reads[i].length);
+                sent += reads[i].length;
+                while (end.received < sent)
+                        aw_loop_turn(*state, true);
+                assert_int_equal(end.pieces, i + 1);
+                assert_int_equal(end.transport->socket.heavy, reads[i].heavy);
+        }
+        close_end(*state, &end);
+        close(fd);
+}
+
+static void
 what_the_peer_has_taken_is_known(void **state)
 {
         uint8_t *data = make_big();
@@ -458,6 +483,7 @@ main(void)
                 with_loop(what_came_before_both_ends_is_read_when_it_is_resumed),
                 with_loop(a_passive_shutdown_leaves_the_end_to_the_peer),
                 with_loop(a_reader_that_is_fast_does_not_keep_the_others_waiting),
+                with_loop(who_sends_a_kilobyte_at_once_is_heavy_until_its_next_read),
                 with_loop(what_the_peer_has_taken_is_known),
         };
 
