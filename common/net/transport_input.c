@@ -6,8 +6,11 @@
 
 #include "net/transport_private.h"
 
-/* A read is heavy from here on: as small messages that is as much work as a larger read is. */
-#define HEAVY_LEAST ((size_t)1 << 10)
+/*
+ * A read is heavy from here on: as small messages that is as much work as a larger read is. Sixteen
+ * messages of 128 bytes are not.
+ */
+#define HEAVY_LEAST ((size_t)3 << 10)
 
 /* A read is not made smaller for its time. */
 #define READ_LEAST ((size_t)4 << 10)

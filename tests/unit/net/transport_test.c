@@ -411,12 +411,12 @@ a_reader_that_is_fast_does_not_keep_the_others_waiting(void **state)
 }
 
 static void
-who_sends_a_kilobyte_at_once_is_heavy_until_its_next_read(void **state)
+who_sends_three_kilobytes_at_once_is_heavy_until_its_next_read(void **state)
 {
         static const struct {
                 size_t length;
                 bool heavy;
-        } reads[] = {{1, false}, {1023, false}, {1024, true}, {20000, true}, {1023, false}};
+        } reads[] = {{1, false}, {3071, false}, {3072, true}, {20000, true}, {3071, false}};
         static const uint8_t data[20000];
         struct end end;
         int fd = connect_end(&end);
@@ -483,7 +483,7 @@ main(void)
                 with_loop(what_came_before_both_ends_is_read_when_it_is_resumed),
                 with_loop(a_passive_shutdown_leaves_the_end_to_the_peer),
                 with_loop(a_reader_that_is_fast_does_not_keep_the_others_waiting),
-                with_loop(who_sends_a_kilobyte_at_once_is_heavy_until_its_next_read),
+                with_loop(who_sends_three_kilobytes_at_once_is_heavy_until_its_next_read),
                 with_loop(what_the_peer_has_taken_is_known),
         };
 
