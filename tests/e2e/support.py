@@ -311,7 +311,8 @@ def kill_servers():
 # What stands before a line of the server's log, and what programs say of a machine that has other
 # things to do.
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (?=wsechod: )", re.MULTILINE)
-SLOW = re.compile(r"^\w+: warning: Executing .* took \d+\.\d+ seconds\n", re.MULTILINE)
+SLOW = re.compile(r"^\w+: warning: (Executing .*|A turn of the event loop) took \d+\.\d+ seconds\n",
+                  re.MULTILINE)
 
 
 class Ended:
