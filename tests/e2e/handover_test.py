@@ -75,9 +75,11 @@ def declare(old_workers, new_workers):
         with old_server(pidfile, "--workers", old_workers, listen=listen) as old:
             everybody = [Connecting(old.ws), Connecting(f"unix:{path}")]
             try:
-                with Peer(old.ws) as idle, \
+                idle = Peer(old.ws)
+                idle.echoes()
+                # It may be told of the end before anything else is heard of the successor.
+                with idle, \
                         succeeding(pidfile, "--workers", new_workers, listen=listen) as (new, log):
-                    idle.echoes()
                     has_number(pidfile, new.pid)
                     old.log.wait(rf"process {new.pid} serves from now on: draining")
                     idle.expect_close(1001)
