@@ -220,15 +220,16 @@ static bool
 check_formats(const struct client_options *options)
 {
         const struct sending_options *sending = &options->sending;
+        const char *beside = sending->echo ? beside_echo(options) : NULL;
 
         if (sending->hex && sending->base64)
                 aw_opt_usage_error(&options_program, "'--hex' and '--base64' exclude each other");
         else if (sending->echo && options_have_messages(sending))
                 aw_opt_usage_error(&options_program,
                                    "'--echo' sends what comes, and no messages of its own");
-        else if (sending->echo && beside_echo(options) != NULL)
+        else if (beside != NULL)
                 aw_opt_usage_error(&options_program, "'--echo' and '--%s' exclude each other",
-                                   beside_echo(options));
+                                   beside);
         else if (count_readings(sending) > 1)
                 aw_opt_usage_error(
                         &options_program,

@@ -79,6 +79,13 @@ void client_exit(int status) __attribute__((noreturn));
 /* Prints "wsecho: sentence" on standard error, unless --quiet. The sentence is kept. */
 void client_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The end of a word that so many are counted by. */
+static inline const char *
+client_plural(uint64_t count)
+{
+        return count == 1 ? "" : "s";
+}
+
 /* Prints a line there, as it is, with --verbose and the like. */
 void client_tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -149,8 +149,8 @@ run_stats(struct session *session, char *text)
         (void)text;
         client_tell("sent %" PRIu64 " message%s, %" PRIu64 " bytes; received %" PRIu64
                     " message%s, %" PRIu64 " bytes",
-                    session->sent, session->sent == 1 ? "" : "s", session->bytes_sent,
-                    session->received, session->received == 1 ? "" : "s", session->bytes_received);
+                    session->sent, client_plural(session->sent), session->bytes_sent,
+                    session->received, client_plural(session->received), session->bytes_received);
         if (session->reconnecting)
                 client_tell("not connected");
         else

@@ -194,7 +194,7 @@ connector_connect(struct connector *connector, struct aw_error *error)
                 if (followed == handshake->max_redirs) {
                         aw_error_set(error, AW_ERROR_HANDSHAKE, EPROTO,
                                      "more than %u redirect%s: raise that with --max-redirs",
-                                     (unsigned)followed, followed == 1 ? "" : "s");
+                                     (unsigned)followed, client_plural(followed));
                         return NULL;
                 }
                 if (go_on(connector, error) == -1)

@@ -66,18 +66,18 @@ add_header_file(struct identity *identity, const char *path, struct aw_error *er
         FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
         char *line = NULL;
         size_t size = 0;
-        ssize_t length = 0;
+        ssize_t length;
         int result = 0;
+        bool text;
 
         if (file == NULL)
                 return network_fail_read(path, strerror(errno), error);
         while (result == 0 && (length = getline(&line, &size, file)) > 0) {
-                if (strlen(line) != (size_t)length) {
-                        result = network_fail_read(path, "it is no text", error);
-                        break;
-                }
+                text = strlen(line) == (size_t)length;
                 line[strcspn(line, "\r\n")] = '\0';
-                if (line[0] != '\0' && line[0] != '#')
+                if (!text)
+                        result = network_fail_read(path, "it is no text", error);
+                else if (line[0] != '\0' && line[0] != '#')
                         result = add_header(identity, line, error);
         }
         if (result == 0 && ferror(file))

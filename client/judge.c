@@ -193,7 +193,7 @@ too_few(const struct session *session)
 
         client_say("%s%" PRIu64 " of %" PRIu64 " message%s came",
                    leaves ? "" : "time-out: ", judge_replies(session),
-                   session->options->ending.count, session->options->ending.count == 1 ? "" : "s");
+                   session->options->ending.count, client_plural(session->options->ending.count));
         return leaves ? CLIENT_CLOSED : CLIENT_TIMEOUT;
 }
 
@@ -211,21 +211,19 @@ has_lost_replies(const struct session *session)
 static enum client_status
 all_but_lost_replies(const struct session *session)
 {
-        const char *were = session->unanswered == 1 || session->sent == 1 ? "was" : "were";
-        const char *plural = session->sent == 1 ? "" : "s";
-        char why[400];
+        const char *were = session->unanswered == 1 ? "was" : "were";
+        char lost[100], why[400];
 
         if (!has_lost_replies(session))
                 return CLIENT_OK;
+        snprintf(lost, sizeof(lost), "%" PRIu64 " of %" PRIu64 " message%s %s not replied to",
+                 session->unanswered, session->sent, client_plural(session->sent), were);
         client_describe_end(session->ws, session->error, why, sizeof(why));
         /* The last connection is the one that was lost, or it was an earlier one. */
         if (session->ended && !session->closing)
-                client_say("%s, and %" PRIu64 " of %" PRIu64 " message%s %s not replied to", why,
-                           session->unanswered, session->sent, plural, were);
+                client_say("%s, and %s", why, lost);
         else
-                client_say("%" PRIu64 " of %" PRIu64
-                           " message%s %s not replied to: a connection was lost",
-                           session->unanswered, session->sent, plural, were);
+                client_say("%s: a connection was lost", lost);
         return CLIENT_CLOSED;
 }
 

@@ -212,28 +212,10 @@ network_proxy_tls(const struct network_options *options, const struct tls_option
         return *context == NULL ? -1 : 0;
 }
 
-/* A proxy is shown no certificate of ours, and asked for no other name than its own. */
-static const char *
-proxy_cure(const struct aw_error *error)
-{
-        switch (error->cause) {
-        case AW_CAUSE_ISSUER:
-                return ": --cacert FILE, or --insecure to take any";
-        case AW_CAUSE_NAME:
-                return ": give --proxy a name that it is for";
-        case AW_CAUSE_DATES:
-                return ": the proxy needs a new one, or --insecure to take any";
-        case AW_CAUSE_NOT_TLS:
-                return ": try --proxy http://";
-        default:
-                return "";
-        }
-}
-
 const char *
 network_cure(const struct aw_error *error)
 {
-        static const char *const cures[] = {
+        static const char *const of_peer[] = {
                 [AW_CAUSE_ISSUER] = ": --cacert FILE, or --insecure to take any",
                 [AW_CAUSE_NAME] = ": use --servername or --resolve",
                 [AW_CAUSE_DATES] = ": the server needs a new one, or --insecure to take any",
@@ -249,10 +231,16 @@ network_cure(const struct aw_error *error)
                 [AW_CAUSE_NO_KEY] = ": --key FILE, if it is elsewhere",
                 [AW_CAUSE_NOT_SWITCHED] = ": not a WebSocket server at this path?",
         };
+        /* A proxy is shown no certificate of ours, and asked for no other name than its own. */
+        static const char *const of_proxy[sizeof(of_peer) / sizeof(of_peer[0])] = {
+                [AW_CAUSE_ISSUER] = ": --cacert FILE, or --insecure to take any",
+                [AW_CAUSE_NAME] = ": give --proxy a name that it is for",
+                [AW_CAUSE_DATES] = ": the proxy needs a new one, or --insecure to take any",
+                [AW_CAUSE_NOT_TLS] = ": try --proxy http://",
+        };
+        const char *const *cures = error->of_proxy ? of_proxy : of_peer;
 
-        if (error->of_proxy)
-                return proxy_cure(error);
-        return (size_t)error->cause < sizeof(cures) / sizeof(cures[0]) &&
+        return (size_t)error->cause < sizeof(of_peer) / sizeof(of_peer[0]) &&
                                cures[error->cause] != NULL
                        ? cures[error->cause]
                        : "";

@@ -117,7 +117,7 @@ static async int
 print_dump(struct printer *printer, const uint8_t *data, size_t length)
 {
         char shown[64];
-        int size = snprintf(shown, sizeof(shown), "%zu byte%s%s", length, length == 1 ? "" : "s",
+        int size = snprintf(shown, sizeof(shown), "%zu byte%s%s", length, client_plural(length),
                             length == 0 ? "" : ":");
 
         for (size_t i = 0; i < length; i++) {

@@ -119,7 +119,7 @@ describe_loss(const struct session *session, uint64_t lost, char *out, size_t si
         length = strlen(out);
         if (lost > 0)
                 snprintf(out + length, size - length, ", with %" PRIu64 " message%s not replied to",
-                         lost, lost == 1 ? "" : "s");
+                         lost, client_plural(lost));
 }
 
 /*

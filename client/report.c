@@ -408,8 +408,8 @@ tell_compression(const struct ws *ws)
                             counts.received.compressed);
 }
 
-static async void
-report_lost(struct report *report, struct printer *printer, const struct ws *ws)
+static json_t *
+event_lost(const struct ws *ws)
 {
         json_t *event = json_event("lost");
         char why[256];
@@ -417,7 +417,18 @@ report_lost(struct report *report, struct printer *printer, const struct ws *ws)
         client_describe_end(ws, EPIPE, why, sizeof(why));
         json_object_set_new(event, "reason", text_of(why));
         json_object_set_new(event, "cut_off", json_boolean(ws_peer_close(ws)->cut_off));
-        await(print_json(report, printer, json_line(event)));
+        return event;
+}
+
+static json_t *
+event_close(const struct ws_peer_close *peer)
+{
+        json_t *event = json_event("close");
+
+        json_object_set_new(event, "dir", json_string("in"));
+        json_object_set_new(event, "code", json_integer(peer->code));
+        json_object_set_new(event, "reason", json_string(peer->reason));
+        return event;
 }
 
 async void
@@ -435,14 +446,7 @@ report_close(struct report *report, struct printer *printer, const struct ws *ws
                             peer->reason[0] == '\0' ? "" : " ", peer->reason);
         if (!report->options->printing.json)
                 return;
-        if (peer->code == WS_ABNORMAL) {
-                await(report_lost(report, printer, ws));
-                return;
-        }
-        event = json_event("close");
-        json_object_set_new(event, "dir", json_string("in"));
-        json_object_set_new(event, "code", json_integer(peer->code));
-        json_object_set_new(event, "reason", json_string(peer->reason));
+        event = peer->code == WS_ABNORMAL ? event_lost(ws) : event_close(peer);
         await(print_json(report, printer, json_line(event)));
 }
 

@@ -154,10 +154,10 @@ say_late(struct session *session)
         else if (session->options->ending.count > 0)
                 client_say("time-out: %" PRIu64 " of %" PRIu64 " message%s came",
                            judge_replies(session), session->options->ending.count,
-                           session->options->ending.count == 1 ? "" : "s");
+                           client_plural(session->options->ending.count));
         else if (session->from_input || session->received > 0)
                 client_say("time-out: %" PRIu64 " of %" PRIu64 " message%s %s replied to",
-                           judge_replies(session), session->sent, session->sent == 1 ? "" : "s",
+                           judge_replies(session), session->sent, client_plural(session->sent),
                            judge_replies(session) == 1 || session->sent == 1 ? "was" : "were");
         else
                 client_say("time-out: no reply from %s", ws_peer(session->ws));

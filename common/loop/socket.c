@@ -38,8 +38,8 @@ socket_event(struct aw_socket *socket, uint32_t events)
 
 /*
  * One at a time: who was fetched must be served, and each may take as long as a handshake does. Who
- * comes again has more to read, or the kernel is told in the flush only that nothing is wanted: all
- * others that were ready have been served by then.
+ * comes again, having been served since the look began (`before`), has more to read, or the kernel is
+ * told in the flush only that nothing is wanted: all others that were ready have been served by then.
  */
 static void
 serve_strangers(struct aw_loop *loop, uint64_t before)
@@ -94,7 +94,10 @@ serve_heavy(struct aw_loop *loop, struct epoll_event *events, unsigned count)
         } while (count > 0 && aw_loop_now() < end);
 }
 
-/* None of these sockets can be gone before its event is served: that happens in a flush only. */
+/*
+ * None of these sockets can be gone before its event is served: that happens in a flush only. The
+ * heavy ones are gathered at the beginning of the events, over those that are served already.
+ */
 bool
 aw_socket_serve_set(struct aw_loop *loop)
 {
@@ -108,19 +111,19 @@ aw_socket_serve_set(struct aw_loop *loop)
         for (int i = 0; i < count; i++) {
                 struct aw_socket *socket = events[i].data.ptr;
 
-                if (events[i].data.ptr == loop)
+                if (events[i].data.ptr == loop) {
                         strangers = true;
-                else if (socket->heavy)
+                } else if (socket->heavy) {
                         events[heavy++] = events[i];
-                else {
+                } else {
                         others = true;
                         socket_event(socket, events[i].events);
                 }
         }
         loop->waiting = others && !loop->waiting && (heavy > 0 || strangers);
-        if (heavy > 0 && !loop->waiting)
+        if (!loop->waiting && heavy > 0)
                 serve_heavy(loop, events, heavy);
-        if (strangers && !loop->waiting)
+        if (!loop->waiting && strangers)
                 serve_strangers(loop, before);
         loop->busy = count > 1;
         return count > 0;

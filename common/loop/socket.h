@@ -7,7 +7,8 @@
  *
  * A stranger is a socket whose peer has yet to show that it is a client: a handshake is the dearest that
  * can be had for a few bytes. Strangers are served in the order in which they become ready, once in a
- * turn, for so long and one at least, but not too many, so that others wait for a few of them, however many come at once.
+ * turn, for so long and one at least, but not too many, so that others wait for a few of them, however
+ * many come at once.
  *
  * A heavy socket is one of which much came when it was read last. Heavy ones are served behind all
  * others, for so long in a turn and one at least, who was served longest ago first: so who sends
@@ -63,9 +64,9 @@ struct aw_socket {
         bool reading, writing; /* what the owner wants to know */
         bool stranger;         /* is to be among them */
         int set;               /* in which it is */
-        uint64_t served;       /* a stranger, or a heavy one, last: as which of the loop's */
-        bool heavy;
-        bool asked; /* for flush() */
+        bool heavy;            /* is one */
+        uint64_t served;       /* as a stranger or a heavy one: the loop's count of these then */
+        bool asked;            /* for flush() */
         bool closing;
 };
 

@@ -232,30 +232,38 @@ judge_connect(const struct aw_proxy *proxy, const struct aw_url *target, const c
         return -1;
 }
 
+/* The head of the last word, all that comes before it included in the bound. Its length, or -1. */
+static async ssize_t
+hear_answer(struct aw_stream *stream, char **head, aw_time deadline)
+{
+        size_t heard = 0;
+        ssize_t length;
+
+        do {
+                length = await(aw_stream_read_until(stream, "\r\n\r\n", strlen("\r\n\r\n"), head,
+                                                    deadline));
+                heard += length > 0 ? (size_t)length : 0;
+                if (length == 0 || heard > ANSWER_MAX) {
+                        errno = length == 0 ? ENODATA : EMSGSIZE;
+                        return -1;
+                }
+        } while (length > 0 && is_interim(*head));
+        return length;
+}
+
 static async int
 ask_http(const struct aw_proxy *proxy, struct aw_stream *stream, const struct aw_url *target,
          struct aw_error *error, aw_time deadline)
 {
-        char *request = connect_request(proxy, target), *head = NULL;
-        size_t heard = 0;
+        char *request = connect_request(proxy, target), *head;
         ssize_t length = -1;
 
         if (request == NULL)
                 return aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
         if (await(aw_stream_write(stream, request, strlen(request), deadline)) == 0)
-                do {
-                        length = await(aw_stream_read_until(stream, "\r\n\r\n", strlen("\r\n\r\n"),
-                                                            &head, deadline));
-                        heard += length > 0 ? (size_t)length : 0;
-                } while (length > 0 && heard <= ANSWER_MAX && is_interim(head));
+                length = await(hear_answer(stream, &head, deadline));
         free(request);
-        if (length == 0)
-                errno = ENODATA;
-        if (heard > ANSWER_MAX) {
-                length = -1;
-                errno = EMSGSIZE;
-        }
-        if (length <= 0)
+        if (length == -1)
                 return fail_talk(proxy, error);
         return judge_connect(proxy, target, head, error);
 }
@@ -388,8 +396,7 @@ ask(const struct aw_proxy *proxy, struct aw_stream *stream, const struct aw_url 
         if (proxy->tls != NULL && proxy->kind == AW_PROXY_HTTPS &&
             await(aw_stream_start_tls(stream, proxy->tls, proxy->url.host, error, deadline)) ==
                     -1) {
-                if (error != NULL)
-                        error->of_proxy = true;
+                error->of_proxy = true;
                 return -1;
         }
         if (proxy->kind == AW_PROXY_HTTP || proxy->kind == AW_PROXY_HTTPS)

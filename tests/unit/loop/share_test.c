@@ -2,24 +2,12 @@
 /* Work that takes long: whose turn it is, and how much a turn has of it. */
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #include "loop/share.h"
 #include "unit/loop/loop_test.h"
+#include "unit/loop/still_clock.h"
 
 #define MIB ((size_t)1 << 20)
-
-/* A clock that stands still, but for what the test's work takes. */
-static aw_time clock_now = AW_SECOND;
-
-int
-clock_gettime(clockid_t clock, struct timespec *now)
-{
-        (void)clock;
-        now->tv_sec = clock_now / AW_SECOND;
-        now->tv_nsec = clock_now % AW_SECOND * 1000;
-        return 0;
-}
 
 struct worker {
         struct aw_share share;

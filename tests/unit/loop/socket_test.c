@@ -4,26 +4,15 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #include "loop/socket.h"
 #include "unit/loop/loop_test.h"
+#include "unit/loop/still_clock.h"
 
 #define MANY  40
 #define CROWD 512 /* twice what a look takes from the kernel */
 
-/* A clock that stands still, but for what the test's handshakes take. */
-static aw_time clock_now = AW_SECOND;
 static unsigned fetches;
-
-int
-clock_gettime(clockid_t clock, struct timespec *now)
-{
-        (void)clock;
-        now->tv_sec = clock_now / AW_SECOND;
-        now->tv_nsec = clock_now % AW_SECOND * 1000;
-        return 0;
-}
 
 int __real_epoll_wait(int set, struct epoll_event *events, int most, int timeout);
 int __wrap_epoll_wait(int set, struct epoll_event *events, int most, int timeout);
