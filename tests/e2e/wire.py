@@ -9,6 +9,7 @@ import selectors
 import socket
 import ssl
 import struct
+import threading
 import urllib.parse
 import warnings
 
@@ -64,6 +65,7 @@ class Wire:
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.tls = None
+        self.lock = threading.Lock()  # of the session: one thread may read while another one sends
         self.notified = False  # a close_notify came: the stream did not just break off
         if context:
             self.from_net, self.to_net = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -103,10 +105,11 @@ class Wire:
         """What has to go out for these."""
         if not self.tls:
             return b"".join(pieces)
-        for piece in pieces:
-            for start in range(0, len(piece), 16384):
-                self.tls.write(piece[start:start + 16384])
-        return self.to_net.read()
+        with self.lock:
+            for piece in pieces:
+                for start in range(0, len(piece), 16384):
+                    self.tls.write(piece[start:start + 16384])
+            return self.to_net.read()
 
     def send(self, *pieces):
         self.sock.sendall(self.encrypt(*pieces))
@@ -117,7 +120,8 @@ class Wire:
             return self.sock.recv(262144)
         while True:
             try:
-                data = self.tls.read(262144)
+                with self.lock:
+                    data = self.tls.read(262144)
                 self.notified = self.notified or not data
                 return data
             except ssl.SSLWantReadError:
