@@ -74,7 +74,8 @@ check_origins(const char *one, const char *other)
             aw_url_parse(other, &second, &error) == -1)
                 return;
         CHECK(first.scheme == second.scheme && first.port == second.port);
-        CHECK(strcmp(first.host, second.host) == 0);
+        CHECK(strcmp(first.host_header, second.host_header) == 0);
+        CHECK(strcmp(first.zone, second.zone) == 0 && strcmp(first.socket, second.socket) == 0);
 }
 
 static void
