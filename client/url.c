@@ -8,7 +8,6 @@
 #include "url.h"
 
 #include "base/text.h"
-#include "net/url.h"
 
 /* Schemes, and what they are to us. */
 static const struct {
@@ -179,17 +178,29 @@ url_follow(const char *from, const char *location, struct aw_error *error)
         return whole;
 }
 
+/* Scheme and host, then the port, which is that of the scheme if there is none, also behind a colon. */
+static bool
+split_origin(const char *url, size_t *host_length, unsigned long *port)
+{
+        size_t length = origin_length(url), colon = length;
+
+        while (colon > 0 && url[colon - 1] >= '0' && url[colon - 1] <= '9')
+                colon--;
+        if (colon == 0 || url[colon - 1] != ':')
+                colon = length + 1;
+        *host_length = colon - 1;
+        *port = colon >= length ? (strncasecmp(url, "wss:", 4) == 0 ? 443 : 80)
+                                : strtoul(url + colon, NULL, 10);
+        return length > 0;
+}
+
 bool
 url_same_origin(const char *one, const char *other)
 {
-        /* Too large for a task's stack. */
-        struct aw_url *urls = calloc(2, sizeof(*urls));
-        bool same = urls != NULL && aw_url_parse(one, &urls[0], NULL) == 0 &&
-                    aw_url_parse(other, &urls[1], NULL) == 0 && urls[0].scheme == urls[1].scheme &&
-                    urls[0].port == urls[1].port && strcmp(urls[0].host, urls[1].host) == 0 &&
-                    strcmp(urls[0].zone, urls[1].zone) == 0 &&
-                    strcmp(urls[0].socket, urls[1].socket) == 0;
+        size_t lengths[2];
+        unsigned long ports[2];
 
-        free(urls);
-        return same;
+        return split_origin(one, &lengths[0], &ports[0]) &&
+               split_origin(other, &lengths[1], &ports[1]) && lengths[0] == lengths[1] &&
+               ports[0] == ports[1] && strncasecmp(one, other, lengths[0]) == 0;
 }

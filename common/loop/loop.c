@@ -9,10 +9,15 @@
 #include "base/list.h"
 #include "loop/private.h"
 #include "loop/socket.h"
-#include "loop/timers_private.h"
 
 /* While something is ready, libwebsockets is asked every so many turns only. */
 #define TURNS_UNPOLLED 16
+
+/*
+ * Where there are sockets, so many timers become ready in a turn: those of a thousand connections that
+ * came at once are due at once, and what each brings about takes time in the flush.
+ */
+#define TIMERS_AT_ONCE 8
 
 enum { HANDLE_IDLE, HANDLE_READY, HANDLE_TIMER, HANDLE_REMOTE };
 
@@ -97,7 +102,7 @@ take_back(struct aw_loop *loop, struct aw_handle *handle)
         if (handle->state == HANDLE_READY)
                 aw_list_remove(&loop->ready, handle, link);
         else if (handle->state == HANDLE_TIMER)
-                loop->timers = aw_timer_heap_remove(loop->timers, handle);
+                aw_timers_remove(&loop->timers, handle);
         handle->state = HANDLE_IDLE;
 }
 
@@ -135,7 +140,7 @@ aw_call_at(struct aw_handle *handle, aw_time when, void (*callback)(void *argume
         handle->when = when > 0 ? when : 0;
         handle->order = loop->order++;
         handle->state = HANDLE_TIMER;
-        loop->timers = aw_timer_heap_insert(loop->timers, handle);
+        aw_timers_insert(&loop->timers, handle);
 }
 
 void
@@ -215,7 +220,8 @@ flush_all(struct aw_loop *loop)
 {
         struct aw_flush *flush;
 
-        if (loop->flushes.first == NULL)
+        loop->flushed = loop->flushes.first != NULL;
+        if (!loop->flushed)
                 return;
         aw_list_append(&loop->flushes, &loop->flush_end, link);
         while ((flush = aw_list_take(&loop->flushes, link)) != &loop->flush_end) {
@@ -330,21 +336,45 @@ run_ready(struct aw_loop *loop)
 }
 
 static void
-run_timers(struct aw_loop *loop)
+run_all_timers(struct aw_loop *loop, aw_time now)
 {
-        aw_time now;
-        struct aw_handle *handle, *due;
+        struct aw_handle *handle, *due = aw_timers_take_due(&loop->timers, now);
 
-        if (loop->timers == NULL || loop->timers->when > aw_loop_now_about() + AW_LOOP_TICK)
-                return;
-        now = aw_loop_now();
-        if (loop->timers->when > now)
-                return;
-        loop->timers = aw_timer_heap_take_due(loop->timers, now, &due);
         while ((handle = due) != NULL) {
                 due = handle->link.previous;
                 make_ready(loop, handle);
         }
+}
+
+static void
+run_some_timers(struct aw_loop *loop, aw_time now)
+{
+        struct aw_handle *handle;
+        unsigned left = TIMERS_AT_ONCE;
+
+        while (left-- > 0 && (handle = loop->timers.first) != NULL && handle->when <= now) {
+                aw_timers_remove(&loop->timers, handle);
+                make_ready(loop, handle);
+        }
+        loop->overdue = loop->timers.first != NULL && loop->timers.first->when <= now;
+}
+
+static void
+run_timers(struct aw_loop *loop)
+{
+        const struct aw_handle *first = loop->timers.first;
+        aw_time now;
+
+        loop->overdue = false;
+        if (first == NULL || first->when > aw_loop_now_about() + AW_LOOP_TICK)
+                return;
+        now = aw_loop_now();
+        if (first->when > now)
+                return;
+        if (aw_socket_any())
+                run_some_timers(loop, now);
+        else
+                run_all_timers(loop, now);
 }
 
 static aw_time
@@ -352,20 +382,20 @@ poll_until(const struct aw_loop *loop, bool wait)
 {
         if (!wait || loop->woken || loop->ready.first != NULL || loop->flushes.first != NULL)
                 return 0;
-        return loop->timers == NULL ? AW_NEVER : loop->timers->when;
+        return loop->timers.first == NULL ? AW_NEVER : loop->timers.first->when;
 }
 
 /*
- * Tasks that keep each other ready need not pay for a system call each turn, unless some of it is
- * work that takes long. Where many sockets are busy some are ready by now: the set alone is asked
+ * Tasks that keep each other ready need not pay for a system call each turn, unless they made some,
+ * or some of it is work that takes long, or more timers are due. Where many sockets are busy some are ready by now: the set alone is asked
  * for them.
  */
 static bool
 need_not_poll(struct aw_loop *loop)
 {
-        if (++loop->unpolled >= TURNS_UNPOLLED || loop->shares.line.first != NULL)
+        if (++loop->unpolled >= TURNS_UNPOLLED || loop->shares.line.first != NULL || loop->overdue)
                 return false;
-        if (loop->ready.first != NULL)
+        if (loop->ready.first != NULL && !loop->flushed)
                 return true;
         if (!loop->busy)
                 return false;

@@ -11,6 +11,7 @@
 
 #include "await/loop.h"
 #include "loop/share.h"
+#include "loop/timers_private.h"
 #include "loop/turn.h"
 
 struct lws_context;
@@ -76,7 +77,8 @@ struct aw_loop {
         bool waiting; /* heavy sockets and strangers were not served at the last look, though ready */
 
         struct aw_handles ready;
-        struct aw_handle *timers; /* root of the heap */
+        struct aw_timers timers;
+        bool overdue; /* more of them were due than became ready */
         uint64_t order;
         struct {
                 struct aw_flush *first, *last;
@@ -89,6 +91,7 @@ struct aw_loop {
         pid_t process;     /* whose it is */
         bool abandoned;    /* it is not the running one's */
         bool woken;        /* this turn does not wait */
+        bool flushed;      /* something was served in this turn's flush */
         unsigned unpolled; /* turns since the last poll */
         uint64_t looks;    /* at what the kernel has */
         struct aw_shares shares;

@@ -27,7 +27,8 @@ static _Thread_local struct {
 static void
 socket_event(struct aw_socket *socket, uint32_t events)
 {
-        if ((events & ~(uint32_t)EPOLLIN) != 0 && socket->writing && !socket->closing) {
+        if ((events & ~(uint32_t)(EPOLLIN | EPOLLRDHUP)) != 0 && socket->writing &&
+            !socket->closing) {
                 socket->writing = false;
                 aw_loop_flush(&socket->flush);
                 socket->callbacks->writable(socket);
@@ -45,7 +46,7 @@ static void
 serve_strangers(struct aw_loop *loop, uint64_t before)
 {
         aw_time end = aw_loop_now() + AW_SOCKET_STRANGERS;
-        unsigned left = AW_SOCKET_STRANGERS_MOST;
+        unsigned left = AW_SOCKET_AT_ONCE;
         struct epoll_event event;
         struct aw_socket *socket;
 
@@ -78,20 +79,29 @@ served_longest_ago(struct epoll_event *events, unsigned count)
         return first;
 }
 
+/* The peer has ended, or the connection broke. */
+static bool
+peer_ended(const struct epoll_event *event)
+{
+        return (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+}
+
 /* One is served at least. */
 static void
 serve_heavy(struct aw_loop *loop, struct epoll_event *events, unsigned count)
 {
         aw_time end = aw_loop_now() + AW_SOCKET_HEAVY;
+        unsigned over = 0;
 
         do {
                 struct epoll_event *event = served_longest_ago(events, count);
                 struct aw_socket *socket = event->data.ptr;
 
+                over += peer_ended(event);
                 socket->served = ++loop->served;
                 socket_event(socket, event->events);
                 *event = events[--count];
-        } while (count > 0 && aw_loop_now() < end);
+        } while (count > 0 && over < AW_SOCKET_AT_ONCE && aw_loop_now() < end);
 }
 
 /*
@@ -113,7 +123,7 @@ aw_socket_serve_set(struct aw_loop *loop)
 
                 if (events[i].data.ptr == loop) {
                         strangers = true;
-                } else if (socket->heavy) {
+                } else if (socket->heavy || peer_ended(&events[i])) {
                         events[heavy++] = events[i];
                 } else {
                         others = true;
@@ -133,8 +143,8 @@ aw_socket_serve_set(struct aw_loop *loop)
 static uint32_t
 wanted(const struct aw_socket *socket)
 {
-        static const uint32_t events[2][2] = {{EPOLLONESHOT, EPOLLOUT},
-                                              {EPOLLIN, EPOLLIN | EPOLLOUT}};
+        static const uint32_t events[2][2] = {
+                {EPOLLONESHOT, EPOLLOUT}, {EPOLLIN | EPOLLRDHUP, EPOLLIN | EPOLLRDHUP | EPOLLOUT}};
 
         return events[socket->reading][socket->writing];
 }
@@ -196,6 +206,12 @@ socket_kill(struct aw_socket *socket)
         aw_loop_unflush(&socket->flush);
         aw_list_remove(&all, socket, link);
         socket->callbacks->closed(socket);
+}
+
+bool
+aw_socket_any(void)
+{
+        return all.first != NULL;
 }
 
 void

@@ -10,10 +10,10 @@
  * turn, for so long and one at least, but not too many, so that others wait for a few of them, however
  * many come at once.
  *
- * A heavy socket is one of which much came when it was read last. Heavy ones are served behind all
- * others, for so long in a turn and one at least, who was served longest ago first: so who sends
- * little does not wait for floods, however many there are, and who sends much but seldom waits for
- * few of them.
+ * A heavy socket is one of which much came when it was read last, or whose peer has ended. Heavy ones
+ * are served behind all others, for so long in a turn and one at least, who was served longest ago
+ * first: so who sends little does not wait for floods, however many there are, and who sends much but
+ * seldom waits for few of them.
  *
  * Unless said otherwise these are for the loop's stack (a handle's callback, a flush, a callback
  * below); those that may be called in a task as well only take a note, which this turn's flush
@@ -29,13 +29,15 @@
 
 struct aw_socket;
 
+/* Strangers' time in a turn, in microseconds, and that of heavy sockets. */
+#define AW_SOCKET_STRANGERS (AW_MILLISECOND / 8)
+#define AW_SOCKET_HEAVY     (AW_MILLISECOND / 8)
+
 /*
- * Strangers' time in a turn, in microseconds, and how many of them have it: what an event brings about,
- * such as the end, takes time in the flush.
+ * So many strangers, and so many whose peer has ended, have it: what such an event brings about takes
+ * time in the flush.
  */
-#define AW_SOCKET_STRANGERS      (AW_MILLISECOND / 4)
-#define AW_SOCKET_STRANGERS_MOST 8
-#define AW_SOCKET_HEAVY          (AW_MILLISECOND / 8) /* the same for heavy sockets */
+#define AW_SOCKET_AT_ONCE 4
 
 /* None may be NULL. */
 struct aw_socket_callbacks {
@@ -119,5 +121,8 @@ extern const struct lws_protocols *const aw_socket_protocols;
 int aw_socket_open_set(struct aw_loop *loop);
 bool aw_socket_serve_set(struct aw_loop *loop);
 void aw_socket_close_all(void);
+
+/* Whether this thread has any. */
+bool aw_socket_any(void);
 
 #endif

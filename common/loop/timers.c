@@ -58,43 +58,104 @@ meld_children(struct aw_handle *first)
         return root;
 }
 
-struct aw_handle *
-aw_timer_heap_insert(struct aw_handle *root, struct aw_handle *handle)
+/* Adds a heap to the counter, whose digits from this one on it carries over. */
+static void
+plant(struct aw_timers *timers, struct aw_handle *heap, unsigned digit)
 {
-        handle->link.next = handle->link.previous = handle->child = NULL;
-        return meld(root, handle);
+        for (; (timers->used >> digit & 1) != 0; digit++) {
+                timers->used &= ~((uint64_t)1 << digit);
+                heap = meld(timers->heaps[digit], heap);
+        }
+        timers->used |= (uint64_t)1 << digit;
+        timers->heaps[digit] = heap;
 }
 
-struct aw_handle *
-aw_timer_heap_remove(struct aw_handle *root, struct aw_handle *handle)
+/* The heap of which it is the root. */
+static unsigned
+digit_of(const struct aw_timers *timers, const struct aw_handle *root)
 {
-        struct aw_handle *orphans = meld_children(handle->child);
+        unsigned digit = 0;
 
-        if (handle == root) {
-                root = orphans;
-        } else {
-                if (handle->link.previous->child == handle)
-                        handle->link.previous->child = handle->link.next;
-                else
-                        handle->link.previous->link.next = handle->link.next;
-                if (handle->link.next != NULL)
-                        handle->link.next->link.previous = handle->link.previous;
-                root = meld(root, orphans);
+        while (timers->heaps[digit] != root || (timers->used >> digit & 1) == 0)
+                digit++;
+        return digit;
+}
+
+static void
+find_first(struct aw_timers *timers)
+{
+        timers->first = NULL;
+        for (uint64_t left = timers->used; left != 0; left &= left - 1) {
+                struct aw_handle *root = timers->heaps[__builtin_ctzll(left)];
+
+                if (timers->first == NULL || earlier(root, timers->first))
+                        timers->first = root;
         }
+}
+
+void
+aw_timers_insert(struct aw_timers *timers, struct aw_handle *handle)
+{
         handle->link.next = handle->link.previous = handle->child = NULL;
-        return root;
+        if (timers->first == NULL || earlier(handle, timers->first))
+                timers->first = handle;
+        plant(timers, handle, 0);
+}
+
+/* What is below a root is a heap. */
+static void
+remove_root(struct aw_timers *timers, struct aw_handle *root)
+{
+        unsigned digit = digit_of(timers, root);
+        struct aw_handle *orphans = meld_children(root->child);
+
+        timers->used &= ~((uint64_t)1 << digit);
+        if (orphans != NULL)
+                plant(timers, orphans, digit);
+}
+
+/* What is below any other takes its place: it is later than the parent. */
+static void
+remove_child(struct aw_handle *handle)
+{
+        struct aw_handle *previous = handle->link.previous, *next = handle->link.next;
+        struct aw_handle *orphans = meld_children(handle->child);
+        struct aw_handle *instead = orphans == NULL ? next : orphans;
+
+        if (orphans != NULL) {
+                orphans->link.previous = previous;
+                orphans->link.next = next;
+        }
+        if (next != NULL)
+                next->link.previous = orphans == NULL ? previous : orphans;
+        if (previous->child == handle)
+                previous->child = instead;
+        else
+                previous->link.next = instead;
+}
+
+void
+aw_timers_remove(struct aw_timers *timers, struct aw_handle *handle)
+{
+        if (handle->link.previous == NULL)
+                remove_root(timers, handle);
+        else
+                remove_child(handle);
+        if (handle == timers->first)
+                find_first(timers);
+        handle->link.next = handle->link.previous = handle->child = NULL;
 }
 
 /*
- * Looks at a heap as far down as there is something due. What is becomes a list by link.previous, in
+ * Looks at heaps as far down as there is something due. What is becomes a list by link.previous, in
  * no order; the number of those is returned. What is not becomes, with all that is below it, a list
  * by link.next. One that is due waits, while what is below it is looked at, in a stack by `child`,
  * which has been read then, for its siblings are still to come.
  */
 static size_t
-divide(struct aw_handle *root, aw_time now, struct aw_handle **due, struct aw_handle **rest)
+divide(struct aw_handle *roots, aw_time now, struct aw_handle **due, struct aw_handle **rest)
 {
-        struct aw_handle *handle = root, *stack = NULL, *next;
+        struct aw_handle *handle = roots, *stack = NULL, *next;
         size_t count = 0;
 
         *due = *rest = NULL;
@@ -189,16 +250,35 @@ sort_many(struct aw_handle *list, aw_time first, aw_time now)
         return sorted;
 }
 
-struct aw_handle *
-aw_timer_heap_take_due(struct aw_handle *root, aw_time now, struct aw_handle **due)
+/* As siblings are: the heaps are taken out. */
+static struct aw_handle *
+take_roots(struct aw_timers *timers)
 {
-        aw_time first = root == NULL ? 0 : root->when;
-        struct aw_handle *rest, *found;
-        size_t count = divide(root, now, &found, &rest);
+        struct aw_handle *roots = NULL;
 
+        for (; timers->used != 0; timers->used &= timers->used - 1) {
+                struct aw_handle *root = timers->heaps[__builtin_ctzll(timers->used)];
+
+                root->link.next = roots;
+                roots = root;
+        }
+        return roots;
+}
+
+struct aw_handle *
+aw_timers_take_due(struct aw_timers *timers, aw_time now)
+{
+        aw_time first = timers->first == NULL ? 0 : timers->first->when;
+        struct aw_handle *rest, *next, *found;
+        size_t count = divide(take_roots(timers), now, &found, &rest);
+
+        for (; rest != NULL; rest = next) {
+                next = rest->link.next;
+                rest->link.next = rest->link.previous = NULL;
+                plant(timers, rest, 0);
+        }
+        find_first(timers);
         if (count > MANY)
-                *due = sort_many(found, first, now);
-        else
-                *due = count == 0 ? NULL : sort(&found, count);
-        return meld_children(rest);
+                return sort_many(found, first, now);
+        return count == 0 ? NULL : sort(&found, count);
 }

@@ -12,7 +12,7 @@
 #include "net/accept_private.h"
 
 #define ACCEPT_BATCH    64 /* connections accepted at a time, then the others have their turn */
-#define ACCEPT_TIME     (AW_MILLISECOND / 4) /* likewise */
+#define ACCEPT_TIME     (AW_MILLISECOND / 8) /* likewise */
 #define ACCEPT_PAUSE    (AW_SECOND / 4)      /* when there are no descriptors left */
 #define ACCEPT_PATIENCE (2 * AW_SECOND)      /* then those that wait are turned away */
 

@@ -67,16 +67,9 @@ ws_connection_create(bool client, uint64_t max_message)
 }
 
 static void
-cancel_late(struct ws *ws)
-{
-        aw_handle_cancel(&ws->late);
-        aw_share_cancel(&ws->late_line);
-}
-
-static void
 connection_free(struct ws *ws)
 {
-        cancel_late(ws);
+        aw_handle_cancel(&ws->late);
         aw_handle_cancel(&ws->order.overdue);
         aw_handle_cancel(&ws->closing.timer);
         aw_handle_cancel(&ws->alive.timer);
@@ -205,7 +198,7 @@ ws_connection_open(struct ws *ws, size_t head_length)
 
         ws->in.state = WS_IN_OPEN;
         ws->out.state = ws->raw == NULL ? WS_OUT_OPEN : WS_OUT_HEAD;
-        cancel_late(ws);
+        aw_handle_cancel(&ws->late);
         ws->seen.opened = aw_loop_now();
         ws_watch_event(ws, WS_EVENT_OPENED);
         ws_alive_begin(ws);
@@ -314,7 +307,7 @@ connection_closed(void *owner, int error, const char *text)
         ws_watch_lost(ws, error, text);
         ws->transport = NULL;
         ws->out.state = WS_OUT_ENDED;
-        cancel_late(ws);
+        aw_handle_cancel(&ws->late);
         aw_handle_cancel(&ws->closing.timer);
         aw_handle_cancel(&ws->alive.timer);
         aw_handle_cancel(&ws->limits.timer);

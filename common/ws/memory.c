@@ -10,36 +10,46 @@
 #include "await/ws.h"
 #include "ws/buffer_private.h"
 
-/* So much has to be freed before memory is given back, and then it takes so long. */
-#define TRIM_SIZE  ((size_t)8 << 20)
+/*
+ * So much less than before has to be in use, and for so long: to give memory back takes milliseconds,
+ * which would be lost where as many connections come as go.
+ */
+#define TRIM_SIZE  ((ptrdiff_t)8 << 20)
 #define TRIM_DELAY AW_SECOND
 
 static _Thread_local struct {
         size_t connections;
-        size_t freed; /* since memory was given back last */
+        ptrdiff_t used, most; /* now; and at most, since memory was given back last */
         struct aw_handle timer;
         bool waiting; /* for it */
 } mine;
+
+static bool
+is_much_less(void)
+{
+        return mine.most - mine.used >= TRIM_SIZE;
+}
 
 static void
 give_back(void *unused)
 {
         (void)unused;
-        mine.waiting = false;
-        mine.freed = 0;
 #ifdef __GLIBC__
-        malloc_trim(0);
+        if (is_much_less())
+                malloc_trim(0);
 #endif
+        mine.waiting = false;
+        mine.most = mine.used;
 }
 
 void
 ws_memory_charge(ptrdiff_t bytes)
 {
         aw_memory_charge(bytes);
-        if (bytes >= 0)
-                return;
-        mine.freed += (size_t)-bytes;
-        if (mine.freed < TRIM_SIZE || mine.waiting || mine.connections == 0)
+        mine.used += bytes;
+        if (mine.used > mine.most)
+                mine.most = mine.used;
+        if (!is_much_less() || mine.waiting || mine.connections == 0)
                 return;
         mine.waiting = true;
         aw_call_later(&mine.timer, TRIM_DELAY, give_back, NULL);
@@ -61,9 +71,7 @@ ws_memory_end(void)
         /* The loop may end now, and with it the timer. */
         if (mine.waiting)
                 aw_handle_cancel(&mine.timer);
-        if (mine.freed >= TRIM_SIZE)
-                give_back(NULL);
-        mine.waiting = false;
+        give_back(NULL);
         aw_memory_report();
         return true;
 }

@@ -195,17 +195,16 @@ struct ws {
 
         char *head; /* of the HTTP message, while it is read */
         size_t head_length, head_capacity;
-        size_t head_parsed;           /* how much of it the parser has seen */
-        struct aw_handle late;        /* a server's: the handshake takes too long */
-        struct aw_share late_line;    /* many that are late at once wait in it for their end */
-        struct ws_opening *opening;   /* a client's, until it is open */
-        struct ws_request *request;   /* a server's */
-        bool awaits_header;           /* of the PROXY protocol; see peer.c */
-        struct ws_preface *preface;   /* what came of it; or NULL */
-        struct ws_decision *decision; /* a task makes it: see decision.c; or NULL */
-        struct ws_raw *raw;           /* see raw.h; most have none */
-        struct ws_deflate *deflate;   /* see deflate_private.h; or NULL */
-        char *subprotocol;            /* the one agreed on, or NULL */
+        size_t head_parsed;                 /* how much of it the parser has seen */
+        struct aw_handle late;              /* a server's: the handshake takes too long */
+        struct ws_opening *opening;         /* a client's, until it is open */
+        struct ws_request *request;         /* a server's */
+        bool awaits_header;                 /* of the PROXY protocol; see peer.c */
+        struct ws_preface *preface;         /* what came of it; or NULL */
+        struct ws_decision *decision;       /* a task makes it: see decision.c; or NULL */
+        struct ws_raw *raw;                 /* see raw.h; most have none */
+        struct ws_deflate *deflate;         /* see deflate_private.h; or NULL */
+        char *subprotocol;                  /* the one agreed on, or NULL */
         const struct ws_observer *observer; /* a client's, or NULL */
         const struct ws_watch *watch;       /* a server's, or NULL */
         struct ws_seen seen;

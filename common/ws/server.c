@@ -304,16 +304,11 @@ hears_http(const struct ws *ws)
 
 static const char too_late[] = "no complete handshake in time";
 
-/* What the end of one costs in the flush as well, as aw_share_use() counts: 32 microseconds. */
-#define LATE_COST ((size_t)32 << 10)
-
 static void
-end_late(void *argument)
+handshake_late(void *argument)
 {
         struct ws *ws = argument;
 
-        aw_share_begin(&ws->late_line);
-        aw_share_use(&ws->late_line, LATE_COST);
         /* It has an answer, and would not take it. */
         if (ws->in.state != WS_IN_HEAD) {
                 aw_transport_close(ws->transport);
@@ -333,15 +328,6 @@ end_late(void *argument)
         ws_watch_end(ws, WS_SIDE_SERVER, too_late);
         aw_log_limited(AW_LOG_INFO, "%s: %s", ws->peer, too_late);
         aw_transport_close(ws->transport);
-}
-
-/* As many as came at once are late at once. */
-static void
-handshake_late(void *argument)
-{
-        struct ws *ws = argument;
-
-        aw_share_wait(&ws->late_line, end_late, ws);
 }
 
 /* A server waits for the client's request. */

@@ -77,6 +77,47 @@ a_flush_can_be_taken_back(void **state)
         assert_string_equal(ran, "ab");
 }
 
+/* A callback that is ready again whenever it ran, and may ask for a flush. */
+struct restless {
+        struct aw_handle handle;
+        struct served *served; /* or NULL */
+};
+
+static void
+run_restless(void *argument)
+{
+        struct restless *restless = argument;
+
+        forget();
+        if (restless->served != NULL)
+                aw_loop_flush(&restless->served->flush);
+        aw_call_soon(&restless->handle, run_restless, restless);
+}
+
+/* System calls were made then, so that one more matters little. */
+static void
+after_a_flush_the_kernel_is_asked_though_something_is_ready(void **state)
+{
+        struct aw_loop *loop = *state;
+        struct served a = {.flush.serve = serve, .letter = "a"};
+        struct restless restless = {.served = &a};
+        uint64_t looks;
+
+        aw_call_soon(&restless.handle, run_restless, &restless);
+        for (unsigned turns = 0; turns < 32; turns++) {
+                looks = loop->looks;
+                aw_loop_turn(loop, false);
+                assert_int_equal(loop->looks, looks + 1);
+        }
+        restless.served = NULL;
+        aw_loop_turn(loop, false);
+        looks = loop->looks;
+        for (unsigned turns = 0; turns < 32; turns++)
+                aw_loop_turn(loop, false);
+        assert_int_equal(loop->looks, looks + 2);
+        aw_handle_cancel(&restless.handle);
+}
+
 int
 main(void)
 {
@@ -84,6 +125,7 @@ main(void)
                 with_loop(what_is_to_be_flushed_is_served_once_a_turn_in_order),
                 with_loop(who_asks_for_a_flush_while_served_is_served_in_the_next_turn),
                 with_loop(a_flush_can_be_taken_back),
+                with_loop(after_a_flush_the_kernel_is_asked_though_something_is_ready),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

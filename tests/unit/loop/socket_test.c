@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Wraps: epoll_wait. */
-/* Strangers and heavy sockets: how many a turn has time for, and that others do not wait for them. */
+/*
+ * Strangers, heavy sockets, those whose peer has ended, and timers: how many a turn has time for, and
+ * that others do not wait for them.
+ */
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "loop/socket.h"
@@ -28,6 +32,7 @@ struct guest {
         struct aw_socket socket;
         aw_time takes;  /* for each of its events */
         unsigned calls; /* of readable() */
+        unsigned writable;
         bool heavy;
         bool stays; /* ready, whatever happens */
         bool shy;   /* wants no more events after the first */
@@ -39,6 +44,7 @@ struct guest {
 
 /* They are closed with the loop, behind the test. */
 static struct guest guests[CROWD], friend;
+static int peers[CROWD]; /* of some */
 static void strangers_come(size_t count, aw_time takes);
 
 static struct guest *
@@ -75,8 +81,14 @@ guest_nothing(struct aw_socket *socket)
         (void)socket;
 }
 
+static void
+guest_writable(struct aw_socket *socket)
+{
+        guest_of(socket)->writable++;
+}
+
 static const struct aw_socket_callbacks callbacks = {.readable = guest_readable,
-                                                     .writable = guest_nothing,
+                                                     .writable = guest_writable,
                                                      .flush = guest_nothing,
                                                      .closed = guest_nothing};
 
@@ -135,9 +147,9 @@ look(struct aw_loop *loop)
 
 /* The first is served first: nobody is served twice before another is served once. */
 static void
-a_turn_has_a_quarter_of_a_millisecond_for_strangers(void **state)
+a_turn_has_an_eighth_of_a_millisecond_for_strangers(void **state)
 {
-        strangers_come(MANY, AW_MILLISECOND / 8);
+        strangers_come(MANY, AW_MILLISECOND / 15);
         for (unsigned turns = 1; turns <= MANY / 2; turns++) {
                 look(*state);
                 assert_int_equal(calls_of_first(MANY), 2 * turns);
@@ -149,7 +161,7 @@ static void
 while_others_are_ready_every_second_turn_has(void **state)
 {
         a_friend_stays();
-        strangers_come(MANY, AW_MILLISECOND / 8);
+        strangers_come(MANY, AW_MILLISECOND / 15);
         for (unsigned turns = 1; turns <= MANY; turns++) {
                 look(*state);
                 assert_int_equal(friend.calls, turns);
@@ -180,15 +192,15 @@ those_that_take_no_time_are_counted(void **state)
 {
         strangers_come(MANY, 0);
         look(*state);
-        assert_int_equal(calls_of_first(MANY), 8);
+        assert_int_equal(calls_of_first(MANY), 4);
         a_friend_stays();
-        for (size_t i = 0; i < 8; i++)
+        for (size_t i = 0; i < 4; i++)
                 guest_send(&guests[i]);
         look(*state);
-        assert_int_equal(calls_of_first(MANY), 8);
+        assert_int_equal(calls_of_first(MANY), 4);
         look(*state);
-        assert_int_equal(calls_of_first(MANY), 16);
-        assert_int_equal(calls_of_first(16), 16);
+        assert_int_equal(calls_of_first(MANY), 8);
+        assert_int_equal(calls_of_first(8), 8);
 }
 
 static void
@@ -364,6 +376,124 @@ who_was_heavy_longest_ago_is_served_first(void **state)
         assert_int_equal(guests[0].calls, 2);
 }
 
+/* That many whose peer ends one direction, or both; they are closed when that is seen. */
+static void
+ended_ones_come(size_t count, bool both)
+{
+        int ends[2];
+
+        for (size_t i = 0; i < count; i++) {
+                guests[i] = (struct guest){.stays = true, .leaves = true};
+                assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+                assert_int_equal(aw_socket_open(&guests[i].socket, ends[0], false, &callbacks), 0);
+                if (both)
+                        close(ends[1]);
+                else
+                        assert_int_equal(shutdown(peers[i] = ends[1], SHUT_WR), 0);
+        }
+}
+
+static void
+ends_are_few_in_a_turn_and_wait_for_others(void **state)
+{
+        for (int both = 0; both < 2; both++) {
+                ended_ones_come(MANY, both);
+                for (unsigned turns = 1; turns <= 5; turns++) {
+                        look(*state);
+                        assert_int_equal(calls_of_first(MANY), 4 * turns);
+                }
+                a_friend_stays();
+                for (unsigned turns = 1; turns <= 10; turns++) {
+                        look(*state);
+                        assert_int_equal(friend.calls, turns);
+                        assert_int_equal(calls_of_first(MANY), 20 + turns / 2 * 4);
+                }
+                aw_socket_close(&friend.socket);
+                look(*state);
+                for (size_t i = 0; i < MANY; i++) {
+                        assert_int_equal(guests[i].calls, 1);
+                        assert_int_equal(both || close(peers[i]) == 0, 1);
+                }
+        }
+}
+
+/* It may still read, but not yet. */
+static void
+that_the_peer_sends_no_more_is_no_room_for_output(void **state)
+{
+        char data[4096] = {0};
+
+        ended_ones_come(1, false);
+        guests[0].leaves = false;
+        while (send(guests[0].socket.fd, data, sizeof(data), 0) > 0)
+                continue;
+        aw_socket_want_writable(&guests[0].socket);
+        for (unsigned turns = 0; turns < 4; turns++)
+                look(*state);
+        assert_in_range(guests[0].calls, 3, 4);
+        assert_int_equal(guests[0].writable, 0);
+        while (recv(peers[0], data, sizeof(data), 0) > 0)
+                continue;
+        look(*state);
+        assert_int_equal(guests[0].writable, 1);
+        close(peers[0]);
+}
+
+/* Timers. */
+
+static unsigned fired;
+
+static void
+fire(void *argument)
+{
+        (void)argument;
+        fired++;
+        came();
+}
+
+static void
+timers_come(struct aw_handle handles[], size_t count)
+{
+        fired = 0;
+        for (size_t i = 0; i < count; i++)
+                aw_call_later(&handles[i], AW_SECOND, fire, NULL);
+        clock_now += AW_SECOND;
+}
+
+static void
+of_timers_that_are_due_at_once_each_turn_runs_a_few(void **state)
+{
+        struct aw_handle handles[MANY] = {{.state = 0}};
+
+        a_friend_stays();
+        timers_come(handles, MANY);
+        look(*state);
+        for (unsigned turns = 1; turns <= MANY / 8; turns++) {
+                look(*state);
+                assert_int_equal(fired, 8 * turns);
+                assert_int_equal(friend.calls, turns + 1);
+        }
+        /* One that became due meanwhile is behind them; and one that is cancelled is none. */
+        timers_come(handles, 10);
+        aw_handle_cancel(&handles[9]);
+        look(*state);
+        look(*state);
+        assert_int_equal(fired, 8);
+        look(*state);
+        assert_int_equal(fired, 9);
+}
+
+static void
+where_no_socket_is_all_run_at_once(void **state)
+{
+        struct aw_handle handles[MANY] = {{.state = 0}};
+
+        timers_come(handles, MANY);
+        look(*state);
+        look(*state);
+        assert_int_equal(fired, MANY);
+}
+
 /* What happens between the look in which somebody waits and the next. */
 
 static void
@@ -433,7 +563,7 @@ int
 main(void)
 {
         const struct CMUnitTest tests[] = {
-                with_loop(a_turn_has_a_quarter_of_a_millisecond_for_strangers),
+                with_loop(a_turn_has_an_eighth_of_a_millisecond_for_strangers),
                 with_loop(while_others_are_ready_every_second_turn_has),
                 with_loop(who_is_accepted_in_a_turn_is_served_in_the_next),
                 with_loop(those_that_take_no_time_are_counted),
@@ -447,6 +577,10 @@ main(void)
                 with_loop(heavy_ones_have_equal_turns_though_their_floods_pause),
                 with_loop(none_of_a_crowd_of_heavy_ones_is_left_out),
                 with_loop(who_was_heavy_longest_ago_is_served_first),
+                with_loop(ends_are_few_in_a_turn_and_wait_for_others),
+                with_loop(that_the_peer_sends_no_more_is_no_room_for_output),
+                with_loop(of_timers_that_are_due_at_once_each_turn_runs_a_few),
+                with_loop(where_no_socket_is_all_run_at_once),
                 with_loop(the_loop_does_not_sleep_while_they_wait),
                 with_loop(who_is_closed_by_another_one_of_the_same_look_is_not_served),
                 with_loop(who_wants_nothing_while_it_waits_is_served_when_it_wants_again),
