@@ -88,13 +88,14 @@ url_free(struct url *url)
 
 /* Redirects. */
 
-/* How much of a URL is scheme, host and port. */
+/* How much of a URL is scheme, host and port; 0: it has no host, so it is a Unix socket's. */
 static size_t
 origin_length(const char *url)
 {
-        const char *host = strstr(url, "://");
+        int scheme = scheme_of(url);
+        size_t host = scheme == -1 ? 0 : strlen(schemes[scheme].given);
 
-        return host == NULL ? 0 : (size_t)(host + 3 - url) + strcspn(host + 3, "/?#");
+        return scheme == -1 ? 0 : host + strcspn(url + host, "/?#");
 }
 
 /* A reference that has no scheme of its own, for free(). */
@@ -197,10 +198,12 @@ split_origin(const char *url, size_t *host_length, unsigned long *port)
 bool
 url_same_origin(const char *one, const char *other)
 {
-        size_t lengths[2];
+        size_t lengths[2], zone = strcspn(one, "%");
         unsigned long ports[2];
 
+        /* A zone is an interface's name. */
         return split_origin(one, &lengths[0], &ports[0]) &&
                split_origin(other, &lengths[1], &ports[1]) && lengths[0] == lengths[1] &&
-               ports[0] == ports[1] && strncasecmp(one, other, lengths[0]) == 0;
+               ports[0] == ports[1] && strncasecmp(one, other, lengths[0]) == 0 &&
+               (zone >= lengths[0] || memcmp(one + zone, other + zone, lengths[0] - zone) == 0);
 }

