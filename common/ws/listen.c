@@ -12,6 +12,8 @@ _Static_assert(WS_ADDRESSES_MAX == AW_PORTS_MAX && (int)WS_SHARING_FIRST == AW_S
                        (int)WS_SHARING_JOIN == AW_SHARING_JOIN,
                "ws.h says the same as net/ports.h");
 
+#define DRAIN_BATCH 16 /* connections that are told in a turn that the listener drains */
+
 static bool
 has_handshakes(const struct ws_listener *listener)
 {
@@ -241,25 +243,43 @@ ws_listener_stop(struct ws_listener *listener)
         aw_wake_all(&listener->acceptors);
 }
 
+static void
+drain_one(struct ws_listener *listener)
+{
+        struct ws *ws = listener->drain_next;
+
+        listener->drain_next = ws->next;
+        ws->draining = true;
+        ws->drain_end = listener->drain_end;
+        if (ws->in.state == WS_IN_HEAD) {
+                ws_watch_end(ws, WS_SIDE_SERVER, "the server ends");
+                aw_transport_close(ws->transport);
+        }
+        ws_connection_wake(ws);
+}
+
+/* A Close frame for each of thousands would keep the loop for long. */
+static void
+drain_some(void *argument)
+{
+        struct ws_listener *listener = argument;
+
+        for (int left = DRAIN_BATCH; left > 0 && listener->drain_next != NULL; left--)
+                drain_one(listener);
+        if (listener->drain_next != NULL)
+                aw_call_later(&listener->drain, 0, drain_some, listener);
+}
+
 void
 ws_listener_drain(struct ws_listener *listener)
 {
-        aw_time end = aw_loop_now() + listener->drain_time;
-        struct ws *ws;
-
         if (listener->draining)
                 return;
         listener->draining = true;
         aw_ports_close(&listener->ports);
-        for (ws = listener->connections; ws != NULL; ws = ws->next) {
-                ws->draining = true;
-                ws->drain_end = end;
-                if (ws->in.state == WS_IN_HEAD) {
-                        ws_watch_end(ws, WS_SIDE_SERVER, "the server ends");
-                        aw_transport_close(ws->transport);
-                }
-                ws_connection_wake(ws);
-        }
+        listener->drain_end = aw_loop_now() + listener->drain_time;
+        listener->drain_next = listener->connections;
+        drain_some(listener);
         aw_wake_all(&listener->acceptors);
 }
 
@@ -282,6 +302,9 @@ ws_listener_close(struct ws_listener *listener)
         if (listener == NULL)
                 return;
         ws_listener_drain(listener);
+        aw_handle_cancel(&listener->drain);
+        while (listener->drain_next != NULL)
+                drain_one(listener);
         drop_unaccepted(listener);
         ws_decision_forget(listener);
         ws_server_forget(listener);

@@ -289,6 +289,8 @@ server_lost(struct ws *ws)
         if (ws->listener->stopped)
                 aw_wake_all(&ws->listener->acceptors);
         ws_watch_gone(ws);
+        if (ws->listener->drain_next == ws)
+                ws->listener->drain_next = ws->next;
         *ws->link = ws->next;
         if (ws->next != NULL)
                 ws->next->link = ws->link;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Many handshakes that are late at once: each is told so, but not all of them in one turn. */
+/* Many connections that end at once: each is told so, but not all of them in one turn. */
 #include <poll.h>
 
 #include "await/log.h"
@@ -18,9 +18,9 @@ answered(struct pollfd *clients)
         return count;
 }
 
-/* A server to which many have come, and whose time for a handshake is over just now. */
+/* A server to which many have come. */
 static async struct ws_listener *
-all_late(struct pollfd clients[MANY])
+all_come(struct pollfd clients[MANY])
 {
         struct ws_listen_options options = {.url = ANY_PORT, .handshake_timeout = AW_SECOND};
         struct aw_error error;
@@ -32,6 +32,15 @@ all_late(struct pollfd clients[MANY])
                 wait_until(ws_connection_count() == (size_t)i + 1);
         }
         aw_log_set_level(AW_LOG_WARNING);
+        return listener;
+}
+
+/* And whose time for a handshake is over just now. */
+static async struct ws_listener *
+all_late(struct pollfd clients[MANY])
+{
+        struct ws_listener *listener = await(all_come(clients));
+
         clock_stop();
         clock_ahead += 2 * AW_SECOND;
         return listener;
@@ -41,7 +50,8 @@ static async void
 all_leave(const struct pollfd clients[MANY])
 {
         for (int i = 0; i < MANY; i++)
-                close(clients[i].fd);
+                if (clients[i].fd != -1)
+                        close(clients[i].fd);
         wait_until(ws_connection_count() == 0);
         aw_log_set_level(AW_LOG_INFO);
 }
@@ -84,12 +94,55 @@ a_listener_that_closes_ends_all_of_them(NOTHING)
         return 0;
 }
 
+static async int
+a_listener_that_drains_ends_them_in_several_turns(NOTHING)
+{
+        struct pollfd clients[MANY];
+        struct ws_listener *listener = await(all_come(clients));
+        size_t before = MANY, most = 0;
+
+        ws_listener_drain(listener);
+        while (before > 0) {
+                size_t now;
+
+                await(aw_sleep(0));
+                now = ws_connection_count();
+                most = before - now > most ? before - now : most;
+                before = now;
+        }
+        expect_int(most, 16);
+        await(all_leave(clients));
+        ws_listener_close(listener);
+        return 0;
+}
+
+static async int
+a_listener_that_drains_can_be_closed_meanwhile(NOTHING)
+{
+        struct pollfd clients[MANY];
+        struct ws_listener *listener = await(all_come(clients));
+
+        ws_listener_drain(listener);
+        /* One of those that were not told yet goes by itself. */
+        close(clients[0].fd);
+        clients[0].fd = -1;
+        await(aw_sleep(0));
+        await(aw_sleep(0));
+        expect(ws_connection_count() > MANY / 2);
+        ws_listener_close(listener);
+        wait_until(ws_connection_count() == 0);
+        await(all_leave(clients));
+        return 0;
+}
+
 int
 main(void)
 {
         const struct CMUnitTest tests[] = {
                 on_loop(late_ones_end_in_several_turns),
                 on_loop(a_listener_that_closes_ends_all_of_them),
+                on_loop(a_listener_that_drains_ends_them_in_several_turns),
+                on_loop(a_listener_that_drains_can_be_closed_meanwhile),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
