@@ -4,6 +4,7 @@ becomes of takeovers that do not come to their end."""
 
 import array
 import contextlib
+import fcntl
 import itertools
 import os
 import shutil
@@ -145,6 +146,18 @@ def _():
                     end(third, third_log)
             else:
                 end(new, log)
+
+
+@test("a file that somebody else has locked, and that names nobody, is nobody's to take over from")
+def _():
+    for text in ("", "nobody\n", "-1\n", "0\n"):
+        pidfile = new_pidfile()
+        pidfile.write_text(text)
+        with pidfile.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            done = run(*command("--takeover", "--pidfile", pidfile, "--listen", PLAIN[0])).expect(1)
+        match(f"--takeover: {pidfile} is locked, but has no number in it$", done.err)
+        equal((pidfile.read_text(), len(done.err.splitlines())), (text, 1), "the file; the lines")
 
 
 @test("--takeover needs the file that names the server")

@@ -2,6 +2,7 @@
 /* What the server counts, and how it is printed. */
 #include <ctype.h>
 #include <inttypes.h>
+#include <sys/resource.h>
 
 #include "metrics.h"
 #include "networks.h"
@@ -420,6 +421,58 @@ what_is_not_counted_is_looked_up(NOTHING)
         return 0;
 }
 
+static uint64_t
+cpu_time(void)
+{
+        struct rusage usage;
+
+        getrusage(RUSAGE_SELF, &usage);
+        return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
+               (uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec;
+}
+
+/* Each of these numbers is the predecessor's, for this process has counted nothing of the kind. */
+static async int
+what_is_looked_up_goes_on_from_what_the_predecessor_had(NOTHING)
+{
+        struct metrics *block = &blocks[0];
+        uint64_t before, slow = aw_loop_slow_count(aw_loop_get());
+        struct aw_log_losses losses;
+
+        memset(block, 0, sizeof(*block));
+        block->compression.sent = (struct ws_compressed){1, 20, 3};
+        block->compression.received = (struct ws_compressed){4, 50, 6};
+        block->traffic.pauses = 7;
+        block->traffic.sent.pings = 8;
+        block->slow_tasks = 9;
+        block->log_lost = 10;
+        block->log_left_out = 11;
+        block->access_log_lost = 12;
+        block->cpu_time = 13000000;
+        block->start_time = 14;
+        metrics_use(block);
+        before = cpu_time();
+        metrics_sample();
+        aw_log_losses(&losses);
+        expect_int(block->compression.sent.messages, 1);
+        expect_int(block->compression.sent.plain, 20);
+        expect_int(block->compression.sent.compressed, 3);
+        expect_int(block->compression.received.messages, 4);
+        expect_int(block->compression.received.plain, 50);
+        expect_int(block->compression.received.compressed, 6);
+        expect_int(block->traffic.pauses, 7);
+        expect_int(block->traffic.sent.pings, 8);
+        expect_int(block->slow_tasks, 9 + slow);
+        expect_int(block->log_lost, 10 + losses.lost);
+        expect_int(block->log_left_out, 11 + losses.left_out);
+        expect_int(block->access_log_lost, 12);
+        expect(block->cpu_time >= 13000000 + before);
+        expect(block->cpu_time <= 13000000 + cpu_time());
+        /* It is a process of its own. */
+        expect(block->start_time > 14);
+        return 0;
+}
+
 int
 main(void)
 {
@@ -437,6 +490,7 @@ main(void)
                 cmocka_unit_test(of_a_worker_that_is_gone_the_counts_stay),
                 cmocka_unit_test(each_close_code_has_its_place),
                 on_loop(what_is_not_counted_is_looked_up),
+                on_loop(what_is_looked_up_goes_on_from_what_the_predecessor_had),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
