@@ -139,6 +139,7 @@ server_o := $(call objects,$(SERVER) server/page/files.S)
 # All but what makes a program of it.
 server_parts_o := $(filter-out %/main.o %/server.o,$(server_o))
 client_o := $(call objects,$(CLIENT:%=client/%.c))
+client_parts_o := $(filter-out %/main.o,$(client_o))
 # How a server is reached is the same for both.
 wsbench_o := $(call objects,$(WSBENCH:%=client/bench/%.c) client/network.c)
 
@@ -174,6 +175,7 @@ $(scenarios): $(BUILD)/oracle/%: $(OBJ)/tests/oracle/%.o $(BUILD)/libawait.a
 $(benches): $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(OBJ)/client/bench/histogram.o $(OBJ)/common.a
 $(benches): private extra = -lm
 $(filter $(BUILD)/tests/server/%,$(unit)): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(server_parts_o)
+$(filter $(BUILD)/tests/client/%,$(unit)): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(client_parts_o)
 $(unit): $(BUILD)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ)/common.a
 # Those of wsbench.
 wsbench_unit := $(filter $(BUILD)/tests/bench/%,$(unit))
@@ -185,6 +187,7 @@ wraps = $(patsubst %,-Wl$(comma)--wrap=%,\
 $(unit): private extra = $(cmocka_libs) $(wraps)
 $(wsbench_unit): private extra += $(OBJ)/common.a $(jansson_libs) -lm
 $(filter $(BUILD)/tests/server/%,$(unit)): private extra += $(OBJ)/common.a $(jansson_libs) $(crypt_libs)
+$(filter $(BUILD)/tests/client/%,$(unit)): private extra += $(OBJ)/common.a $(jansson_libs) $(edit_libs)
 # A fuzzer takes what it needs of the programs. Without libFuzzer it replays its corpus.
 $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/programs.a $(OBJ)/common.a
 $(if $(filter fuzz,$(FLAVOUR)),,$(fuzz): $(OBJ)/tests/fuzz/replay.o)
