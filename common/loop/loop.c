@@ -387,8 +387,8 @@ poll_until(const struct aw_loop *loop, bool wait)
 
 /*
  * Tasks that keep each other ready need not pay for a system call each turn, unless they made some,
- * or some of it is work that takes long, or more timers are due. Where many sockets are busy some are ready by now: the set alone is asked
- * for them.
+ * or some of it is work that takes long, or more timers are due. Where many sockets are busy some
+ * are ready by now: the set alone is asked for them.
  */
 static bool
 need_not_poll(struct aw_loop *loop)

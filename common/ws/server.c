@@ -54,6 +54,11 @@ accept_handshake(struct ws *ws, const struct aw_http_head *head, const struct ws
         const struct aw_http_text *key = aw_http_field(head, "Sec-WebSocket-Key");
         char accept[WS_ACCEPT_SIZE], *subprotocol = NULL;
 
+        /* Nobody accepts any more. It may be among those that were not told yet. */
+        if (ws->listener->draining) {
+                ws_response_refuse(ws, 503, "the server ends", false);
+                return;
+        }
         if (answer->subprotocol != NULL)
                 subprotocol = strdup(answer->subprotocol);
         if (ws_handshake_accept(key->data, key->length, accept) == -1 ||

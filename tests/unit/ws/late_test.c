@@ -116,6 +116,26 @@ a_listener_that_drains_ends_them_in_several_turns(NOTHING)
         return 0;
 }
 
+/* No task would have it. */
+static async int
+who_asks_before_it_was_told_of_the_drain_is_refused(NOTHING)
+{
+        struct pollfd clients[MANY];
+        struct ws_listener *listener = await(all_come(clients));
+        char head[4096];
+
+        ws_listener_drain(listener);
+        expect_int(send(clients[0].fd, RAW_REQUEST, strlen(RAW_REQUEST), 0), strlen(RAW_REQUEST));
+        await(raw_read_head(clients[0].fd, head));
+        expect(strncmp(head, "HTTP/1.1 503 ", 13) == 0);
+        expect(strstr(head, "\r\nRetry-After: ") != NULL);
+        expect(await(ws_accept(listener, AW_NEVER)) == NULL);
+        await(all_leave(clients));
+        expect_int(await(ws_listener_wait(listener, aw_loop_now() + AW_SECOND)), 0);
+        ws_listener_close(listener);
+        return 0;
+}
+
 static async int
 a_listener_that_drains_can_be_closed_meanwhile(NOTHING)
 {
@@ -142,6 +162,7 @@ main(void)
                 on_loop(late_ones_end_in_several_turns),
                 on_loop(a_listener_that_closes_ends_all_of_them),
                 on_loop(a_listener_that_drains_ends_them_in_several_turns),
+                on_loop(who_asks_before_it_was_told_of_the_drain_is_refused),
                 on_loop(a_listener_that_drains_can_be_closed_meanwhile),
         };
 
