@@ -7,7 +7,9 @@
  *   1. run what is ready, in order (what becomes ready meanwhile waits for the next turn)
  *   2. flush: each connection with queued output is served once
  *   3. poll once: wait for an event, a timer or a wake-up; do not wait if something is ready, and
- *      then do not even look but every 16th turn
+ *      then, if nothing was flushed, do not even look but every 16th turn
+ *   4. timers that are due become ready: where the thread has connections eight of them, and more if
+ *      they are late, so that what a crowd of them brings about does not keep the connections waiting
  *
  * Unless said otherwise a function is called on the thread of the loop, and concerns the loop that
  * runs there (asyncio.get_running_loop). Calling it without one aborts with a sentence.

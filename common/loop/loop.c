@@ -19,6 +19,12 @@
  */
 #define TIMERS_AT_ONCE 8
 
+/*
+ * And one more for each such time that the first is late: so all have their turn, however long turns
+ * take, and also if some are set again and again for a time that is over.
+ */
+#define LATE_TIMER (4 * AW_MILLISECOND)
+
 enum { HANDLE_IDLE, HANDLE_READY, HANDLE_TIMER, HANDLE_REMOTE };
 
 _Thread_local struct aw_loop *aw_loop_current;
@@ -350,7 +356,7 @@ static void
 run_some_timers(struct aw_loop *loop, aw_time now)
 {
         struct aw_handle *handle;
-        unsigned left = TIMERS_AT_ONCE;
+        aw_time late = now - loop->timers.first->when, left = TIMERS_AT_ONCE + late / LATE_TIMER;
 
         while (left-- > 0 && (handle = loop->timers.first) != NULL && handle->when <= now) {
                 aw_timers_remove(&loop->timers, handle);

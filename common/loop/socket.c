@@ -86,22 +86,38 @@ peer_ended(const struct epoll_event *event)
         return (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
 }
 
-/* One is served at least. */
+/* So many at most, and one at least if there is any. */
 static void
-serve_heavy(struct aw_loop *loop, struct epoll_event *events, unsigned count)
+serve_some(struct aw_loop *loop, struct epoll_event *events, unsigned count, unsigned most)
 {
         aw_time end = aw_loop_now() + AW_SOCKET_HEAVY;
-        unsigned over = 0;
 
-        do {
+        while (count > 0 && most > 0) {
                 struct epoll_event *event = served_longest_ago(events, count);
                 struct aw_socket *socket = event->data.ptr;
 
-                over += peer_ended(event);
                 socket->served = ++loop->served;
                 socket_event(socket, event->events);
                 *event = events[--count];
-        } while (count > 0 && over < AW_SOCKET_AT_ONCE && aw_loop_now() < end);
+                most = aw_loop_now() < end ? most - 1 : 0;
+        }
+}
+
+/* A crowd that leaves does not keep the others waiting. */
+static void
+serve_heavy(struct aw_loop *loop, struct epoll_event *events, unsigned count)
+{
+        unsigned ended = 0;
+
+        for (unsigned i = 0; i < count; i++)
+                if (peer_ended(&events[i])) {
+                        struct epoll_event event = events[i];
+
+                        events[i] = events[ended];
+                        events[ended++] = event;
+                }
+        serve_some(loop, events, ended, AW_SOCKET_AT_ONCE);
+        serve_some(loop, events + ended, count - ended, EVENTS_AT_ONCE);
 }
 
 /*

@@ -250,7 +250,7 @@ drain_one(struct ws_listener *listener)
 
         listener->drain_next = ws->next;
         ws->draining = true;
-        ws->drain_end = listener->drain_end;
+        ws->drain_end = aw_loop_now() + listener->drain_time;
         if (ws->in.state == WS_IN_HEAD) {
                 ws_watch_end(ws, WS_SIDE_SERVER, "the server ends");
                 aw_transport_close(ws->transport);
@@ -277,7 +277,6 @@ ws_listener_drain(struct ws_listener *listener)
                 return;
         listener->draining = true;
         aw_ports_close(&listener->ports);
-        listener->drain_end = aw_loop_now() + listener->drain_time;
         listener->drain_next = listener->connections;
         drain_some(listener);
         aw_wake_all(&listener->acceptors);

@@ -31,7 +31,6 @@ struct ws_listener {
         struct ws_counters gone; /* of connections that have ended, and all echoes */
         aw_time drain_time;
         bool stopped, draining, closed;
-        aw_time drain_end;
         struct ws *drain_next; /* in the drain, of those below; or NULL */
         struct aw_handle drain;
         unsigned references; /* the owner's, and of the tasks that accept, or wait for deciders */

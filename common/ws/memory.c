@@ -11,8 +11,8 @@
 #include "ws/buffer_private.h"
 
 /*
- * So much less than before has to be in use, and for so long: to give memory back takes milliseconds,
- * which would be lost where as many connections come as go.
+ * So much less than before has to be in use, and again so long after that: to give memory back takes
+ * milliseconds, which would be lost where as many connections come as go.
  */
 #define TRIM_SIZE  ((ptrdiff_t)8 << 20)
 #define TRIM_DELAY AW_SECOND
@@ -34,12 +34,13 @@ static void
 give_back(void *unused)
 {
         (void)unused;
-#ifdef __GLIBC__
-        if (is_much_less())
-                malloc_trim(0);
-#endif
         mine.waiting = false;
+        if (!is_much_less())
+                return;
         mine.most = mine.used;
+#ifdef __GLIBC__
+        malloc_trim(0);
+#endif
 }
 
 void

@@ -417,6 +417,21 @@ ends_are_few_in_a_turn_and_wait_for_others(void **state)
         }
 }
 
+static void
+a_crowd_that_leaves_does_not_keep_heavy_ones_waiting(void **state)
+{
+        ended_ones_come(MANY, true);
+        a_friend_stays();
+        friend.heavy = true;
+        aw_socket_weigh(&friend.socket, true);
+        for (unsigned turns = 1; turns <= MANY / 4; turns++) {
+                look(*state);
+                assert_int_equal(friend.calls, turns);
+                assert_int_equal(calls_of_first(MANY), 4 * turns);
+        }
+        look(*state);
+}
+
 /* It may still read, but not yet. */
 static void
 that_the_peer_sends_no_more_is_no_room_for_output(void **state)
@@ -481,6 +496,34 @@ of_timers_that_are_due_at_once_each_turn_runs_a_few(void **state)
         assert_int_equal(fired, 8);
         look(*state);
         assert_int_equal(fired, 9);
+}
+
+static struct aw_handle again[20];
+
+static void
+run_again(void *argument)
+{
+        clock_now += AW_MILLISECOND;
+        aw_call_at(argument, AW_SECOND / 2, run_again, argument);
+}
+
+/* Which is the first of all each time. */
+static void
+those_that_are_set_for_a_time_that_is_over_starve_no_others(void **state)
+{
+        struct aw_handle handle = {.state = 0};
+
+        a_friend_stays();
+        fired = 0;
+        clock_now = AW_SECOND;
+        for (size_t i = 0; i < 20; i++)
+                aw_call_at(&again[i], AW_SECOND, run_again, &again[i]);
+        aw_call_at(&handle, AW_SECOND, fire, NULL);
+        for (unsigned turns = 0; turns < 10 && fired == 0; turns++)
+                look(*state);
+        assert_int_equal(fired, 1);
+        for (size_t i = 0; i < 20; i++)
+                aw_handle_cancel(&again[i]);
 }
 
 static void
@@ -578,8 +621,10 @@ main(void)
                 with_loop(none_of_a_crowd_of_heavy_ones_is_left_out),
                 with_loop(who_was_heavy_longest_ago_is_served_first),
                 with_loop(ends_are_few_in_a_turn_and_wait_for_others),
+                with_loop(a_crowd_that_leaves_does_not_keep_heavy_ones_waiting),
                 with_loop(that_the_peer_sends_no_more_is_no_room_for_output),
                 with_loop(of_timers_that_are_due_at_once_each_turn_runs_a_few),
+                with_loop(those_that_are_set_for_a_time_that_is_over_starve_no_others),
                 with_loop(where_no_socket_is_all_run_at_once),
                 with_loop(the_loop_does_not_sleep_while_they_wait),
                 with_loop(who_is_closed_by_another_one_of_the_same_look_is_not_served),
