@@ -45,8 +45,9 @@ class Neighbour(Watched):
 
 def p99(url, duration="1s"):
     """Of the echoes of clients that behave well, in milliseconds; all of them come."""
-    done = subprocess.run([BUILD / "wsbench", "--json", *LOAD, "--duration", duration, url], stdin=subprocess.DEVNULL,
-                          capture_output=True, timeout=6 * DEADLINE, check=False)
+    done = subprocess.run([BUILD / "wsbench", "--json", *LOAD, "--duration", duration, url],
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=6 * DEADLINE,
+                          check=False)
     if done.returncode != 0:
         raise AssertionError(f"wsbench: {done.stderr.decode()}")
     told = json.loads(done.stdout)

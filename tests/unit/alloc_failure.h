@@ -140,33 +140,28 @@ __wrap_sysconf(int name)
 }
 
 /*
- * How many descriptors are open: `wanted`, as soon as that is so. A thread that waits for a child
- * (without pidfd_open) has told of its end before it closes what it had.
+ * Until no more threads run than did: one that waits for a child (without pidfd_open) has told of its end
+ * before it closes what it had.
  */
-static inline int
-descriptors_soon(int wanted)
+static inline size_t
+descriptors_without(size_t threads)
 {
-        int count = test_count_descriptors();
-
-        for (int i = 0; count != wanted && i < 2000; i++) {
+        while (test_count_threads() > threads)
                 usleep(1000);
-                count = test_count_descriptors();
-        }
-        return count;
+        return test_count_descriptors();
 }
 
 /* Runs it with less and less failing. How many requests it takes when none fails. */
 static inline size_t
 run_short_of_memory(aw_task_function *scenario, bool for_good)
 {
-        size_t n = 0;
-        int before, result, error;
+        size_t n = 0, threads = test_count_threads(), before;
+        int result, error;
 
         test_begin();
         /* What is made once for all is made now. */
         expect_int(test_run(scenario, NULL), 0);
-        usleep(50000);
-        before = test_count_descriptors();
+        before = descriptors_without(threads);
         do {
                 memory.requests = memory.live_count = 0;
                 memory.first = ++n;
@@ -182,7 +177,7 @@ run_short_of_memory(aw_task_function *scenario, bool for_good)
                         expect_int(result, 0);
                 }
                 expect_int(memory.live_count, 0);
-                expect_int(descriptors_soon(before), before);
+                expect_int(descriptors_without(threads), before);
         } while (memory.requests >= n);
         test_end();
         return n;

@@ -261,15 +261,27 @@ test_has_pidfd(void)
 }
 
 static inline size_t
-test_count_descriptors(void)
+test_count_entries(const char *path)
 {
-        DIR *directory = opendir("/proc/self/fd");
+        DIR *directory = opendir(path);
         size_t count = 0;
 
         while (readdir(directory) != NULL)
                 count++;
         closedir(directory);
         return count;
+}
+
+static inline size_t
+test_count_descriptors(void)
+{
+        return test_count_entries("/proc/self/fd");
+}
+
+static inline size_t
+test_count_threads(void)
+{
+        return test_count_entries("/proc/self/task");
 }
 
 /* A count that is smaller where everything is slow. */

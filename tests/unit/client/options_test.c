@@ -2,17 +2,8 @@
 /* Once: it needs no loop. */
 /* The defaults that --help all tells are those that hold. */
 #include "options.h"
+#include "unit/defaults.h"
 #include "unit/support.h"
-
-/* A word in brackets that ends the help, if it is one: "(10s)". */
-static bool
-take_default(const struct aw_opt *option, char value[100])
-{
-        const char *open = option->help == NULL ? NULL : strrchr(option->help, '(');
-
-        return open != NULL && sscanf(open, "(%99[^ ()])", value) == 1 &&
-               strcmp(open + 1 + strlen(value), ")") == 0;
-}
 
 /* Whether what stands there is a number, and the same one. NULL is the default of a text, too. */
 static void
@@ -48,7 +39,7 @@ each_default_of_the_help_changes_nothing(void **state)
                 char *words[] = {(char *)(uintptr_t) "wsecho", word, NULL};
                 int operands;
 
-                if (!take_default(option, value))
+                if (option->help == NULL || !take_default(option->help, value))
                         continue;
                 count++;
                 /* What it is with an argument that was left out, not without the option. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "listener.h" /* it has the server's options.h, where the name alone is the client's */
+#include "unit/defaults.h"
 #include "unit/support.h"
 
 static void
@@ -46,16 +47,6 @@ help(void)
         assert_in_range(pread(fileno(file), text, 32767, 0), 1000, 32766);
         fclose(file);
         return text;
-}
-
-/* A word in brackets that ends an entry, if it is one: "(20s)". */
-static bool
-take_default(const char *line, char value[100])
-{
-        const char *open = strrchr(line, '(');
-
-        return open != NULL && sscanf(open, "(%99[^ ()])", value) == 1 &&
-               strcmp(open + 1 + strlen(value), ")") == 0;
 }
 
 /* "  -l, --listen URL ...": its name with both dashes. */
