@@ -16,6 +16,7 @@
 static struct client_options options;
 static struct session session;
 static struct ws_traffic traffic;
+static unsigned looks;       /* that were taken at it */
 static struct aw_event came; /* a message, or the end */
 static unsigned messages;    /* that have come, and are not taken yet */
 static int closed;           /* errno of the end, once there is one */
@@ -95,6 +96,7 @@ void
 __wrap_ws_traffic(const struct ws *ws, struct ws_traffic *out)
 {
         (void)ws;
+        looks++;
         *out = traffic;
 }
 

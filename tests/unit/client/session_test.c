@@ -76,15 +76,20 @@ a_silence_as_long_as_the_time_out_ends_it(NOTHING)
         begin(send_one);
         task = await(begin_session());
         answers = false;
+        looks = 0;
         await(over_after(task, 8 * AW_SECOND + CLIENT_LAST_CLOSE));
+        /* One each second, and some while it takes its leave. */
+        expect(looks >= 8 && looks < 20);
         await(has_status(task, CLIENT_TIMEOUT, "wsecho: time-out: no reply from 192.0.2.1:7681\n",
                          "connect shutdown-1000 told drop"));
         /* Without one it may last. */
         begin(send_one);
         options.connection.timeout = 0;
         task = await(begin_session());
+        looks = 0;
         await(clock_advance(1000 * AW_SECOND));
         expect(!aw_task_done(task));
+        expect_int(looks, 0);
         await(comes(1));
         await(has_status(task, CLIENT_OK, "",
                          "connect message-1 finish shutdown-1000 told close-1000"));

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Wraps: command_run history_add input_send_typed screen_begin screen_end screen_flush screen_puts screen_put ws_describe ws_peer ws_peer_close ws_problem. */
+/* Wraps: aw_signals_wait command_run history_add input_send_typed screen_begin screen_end screen_flush screen_puts screen_put ws_describe ws_peer ws_peer_close ws_problem. */
 /* A session at a terminal on which no line can be edited; and what is said at any terminal. */
 #include <fcntl.h>
 
 #include "above.h"
 #include "await/log.h"
+#include "await/signals.h"
 #include "connect.h"
 #include "history.h"
 #include "screen.h"
@@ -20,7 +21,8 @@ static struct session session;
 static struct connector connector;
 static struct terminal *terminal;
 static int command_error, send_error;
-static aw_time flushed_until;
+static aw_time flushed_until, signals_until;
+static unsigned signals_awaited;
 
 async int __wrap_command_run(struct session *it, char *line);
 async int __wrap_input_send_typed(struct session *it, char *line);
@@ -30,6 +32,8 @@ async void __wrap_screen_end(struct screen *screen);
 async int __wrap_screen_flush(struct screen *screen, aw_time deadline);
 void __wrap_screen_put(struct screen *screen, const char *text, size_t length);
 void __wrap_screen_puts(struct screen *screen, const char *text);
+async int __wrap_aw_signals_wait(struct aw_signals *signals, aw_time deadline);
+async int __real_aw_signals_wait(struct aw_signals *signals, aw_time deadline);
 void __wrap_ws_describe(const struct ws *ws, char *out, size_t size);
 
 static void
@@ -39,6 +43,14 @@ do_it(const char *what, const char *line)
 
         snprintf(did + length, sizeof(did) - length, "%s%s '%s'", length == 0 ? "" : ", ", what,
                  line);
+}
+
+async int
+__wrap_aw_signals_wait(struct aw_signals *signals, aw_time deadline)
+{
+        signals_until = deadline;
+        signals_awaited++;
+        return await(__real_aw_signals_wait(signals, deadline));
 }
 
 async int
@@ -127,6 +139,7 @@ begin(const char *input, const char *path, int flags)
         session = (struct session){.options = &options, .connector = &connector, .ws = peer_ws()};
         peer_close = (struct ws_peer_close){.code = 0};
         command_error = send_error = 0;
+        signals_awaited = 0;
         shown[0] = did[0] = '\0';
         if (input != NULL) {
                 expect_int(pipe(channel), 0);
@@ -163,7 +176,12 @@ lines_are_sent_kept_or_commands(NOTHING)
         is_text(did, "keep 'one', send 'one', keep '/stats now', command 'stats now', keep '//x', "
                      "send '/x', keep '', send '', keep '/', command '', keep 'last', send 'last'");
         is_text(shown, "> > > > > > > \n");
-        expect(!session.failed);
+        expect(!session.failed && !terminal_above(terminal)->editing);
+        for (int i = 0; i < 4; i++)
+                await(aw_sleep(0));
+        /* Nobody looks at the clock where no line is edited. */
+        expect(signals_until == AW_NEVER);
+        expect_int(signals_awaited, 1);
         await(end());
         expect(flushed_until == 77);
         return 0;
