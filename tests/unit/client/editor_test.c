@@ -2,7 +2,6 @@
 /* Once: it needs no loop. */
 /* Wraps: el_init_fd nl_langinfo setlocale tcgetattr tcsetattr. */
 /* Where lines can be edited: at a terminal, in UTF-8. */
-#include <histedit.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <termios.h>
