@@ -301,6 +301,8 @@ AW_API aw_async struct ws *ws_connect(const struct ws_connect_options *options,
 
 #define WS_ADDRESSES_MAX 16 /* that one listener may have */
 
+#define WS_TRIFLE 64 /* bytes: see max_control_rate */
+
 /* Whether several sockets have one TCP port, among which the kernel shares the connections out. */
 enum ws_sharing {
         WS_SHARING_NONE,
@@ -342,6 +344,14 @@ struct ws_listen_options {
          * any number.
          */
         uint64_t max_message_rate;
+
+        /*
+         * Control frames, and fragments of less than WS_TRIFLE bytes behind which more of the message
+         * follows, that are read of a connection in a second: a flood of them keeps the loop for
+         * nobody's good. What it has not used it may have at once later, up to twice as many; then it
+         * is not read from until it may send what it has sent. 0: any number.
+         */
+        uint64_t max_control_rate;
 
         /*
          * Bytes that may wait in each direction of a connection, besides one message that is larger:

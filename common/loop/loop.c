@@ -28,6 +28,7 @@
 enum { HANDLE_IDLE, HANDLE_READY, HANDLE_TIMER, HANDLE_REMOTE };
 
 _Thread_local struct aw_loop *aw_loop_current;
+_Thread_local aw_time aw_loop_woke;
 
 aw_time
 aw_loop_clock(clockid_t clock)
@@ -301,8 +302,10 @@ run_handle(struct aw_loop *loop, struct aw_handle *handle)
 void
 aw_loop_turn_begins(struct aw_loop *loop)
 {
+        aw_loop_woke = aw_loop_now_about();
         if (loop->slow >= 0 && loop->began == 0)
-                loop->began = aw_loop_clock(loop->watch);
+                loop->began = loop->watch == CLOCK_MONOTONIC_COARSE ? aw_loop_woke
+                                                                    : aw_loop_clock(loop->watch);
 }
 
 static void

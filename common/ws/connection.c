@@ -48,6 +48,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loop/turn.h"
 #include "ws/deflate_private.h"
 #include "ws/raw_private.h"
 #include "ws/request_private.h"
@@ -225,7 +226,7 @@ connection_data(void *owner, const uint8_t *data, size_t length)
 
         if (ws->raw != NULL)
                 ws_raw_count(ws, length);
-        ws->alive.heard = true;
+        ws->alive.heard = aw_loop_woke;
         if (ws->in.state == WS_IN_HEAD)
                 head_input(ws, data, length);
         else

@@ -106,6 +106,13 @@ is_control(const struct ws_frame_header *frame)
         return (frame->opcode & 0x8) != 0;
 }
 
+/* It carries next to nothing. */
+static bool
+is_trifle(const struct ws_frame_header *frame)
+{
+        return is_control(frame) || (!frame->final && frame->length < WS_TRIFLE);
+}
+
 /* What is wrong with a frame by its header alone, or NULL. */
 static const char *
 frame_error(const struct ws *ws, const struct ws_frame_header *frame)
@@ -200,11 +207,16 @@ begin_frame(struct ws *ws)
         reader->in_payload = true;
         reader->phase = 0;
         reader->left = frame->length;
+        ws->limits.trifles_seen += is_trifle(frame);
         if (ws->in.state == WS_IN_SKIP) {
                 begin_skipped(ws);
                 return;
         }
         error = frame_error(ws, frame);
+        if (error == NULL && ws->limits.messages.most != 0 && !ws_limits_allow(ws)) {
+                ws_order_fail(ws, WS_POLICY_VIOLATION, EDQUOT, "more messages than are allowed");
+                return;
+        }
         if (ws->in.watched && begin_watched(ws, error))
                 return;
         if (error != NULL)
@@ -370,6 +382,7 @@ input_frames(struct ws *ws, const uint8_t *data, size_t length)
                 if (ws->in.reader.in_payload && ws->in.reader.left == 0)
                         end_frame(ws);
         }
+        ws_limits_count_trifles(ws);
 }
 
 /* The short way. */
@@ -442,14 +455,14 @@ input_whole(struct ws *ws, const uint8_t *data, size_t length)
         return length - left;
 }
 
-/* Between two messages, with nobody who wants to see each frame. */
+/* Between two messages, with nobody who wants to see or count each frame. */
 static bool
 is_idle(const struct ws *ws)
 {
         const struct ws_reader *reader = &ws->in.reader;
 
         return ws->in.state == WS_IN_OPEN && !reader->in_payload && reader->head_length == 0 &&
-               reader->message == NULL && ws->observer == NULL &&
+               reader->message == NULL && ws->observer == NULL && ws->limits.messages.most == 0 &&
                (ws->deflate == NULL || !(ws->deflate->inflating || ws->deflate->yielding));
 }
 
@@ -461,8 +474,6 @@ ws_input(struct ws *ws, const uint8_t *data, size_t length)
         if (taken < length)
                 input_frames(ws, data + taken, length - taken);
         ws_watch_read(ws);
-        if (ws->limits.rate != 0)
-                ws_limits_count(ws);
         if (!ws_flow_is_easy(ws))
                 ws_flow_update(ws);
 }

@@ -118,21 +118,28 @@ struct ws_closing {
 struct ws_alive {
         struct aw_handle timer;
         aw_time interval, timeout; /* 0: no pings */
-        bool heard;                /* something came since the last look */
-        bool asked;                /* nothing did, so a Ping was sent */
+        aw_time heard;             /* when something came, or a look found another sign of life */
+        aw_time asked;             /* when a Ping was sent since, or 0 */
         uint64_t delivered;        /* what the peer had taken at the last look */
 };
 
-/* How long it may be idle, and open; how many messages it may send: see limits.c. */
+/* How many may come in a second, and twice as many at once if some were saved up. */
+struct ws_rate {
+        uint64_t most; /* 0: any number */
+        uint64_t left; /* how many may come at once */
+        aw_time paid;  /* up to when that is known */
+};
+
+/* How long it may be idle, and open; what it may send: see limits.c. */
 struct ws_limits {
         struct aw_handle timer;
         aw_time idle, lifetime; /* 0: as long as it likes */
         aw_time active;         /* when we last saw that messages went by */
         uint64_t moved;         /* what had gone by then */
         unsigned step;          /* of its end */
-        uint64_t rate;          /* frames in a second; 0: any number */
-        uint64_t counted, left; /* frames so far, and how many more we need not look at */
-        aw_time paid;           /* up to when */
+        struct ws_rate messages, trifles;
+        uint64_t trifles_seen; /* frames that carry next to nothing, not counted yet */
+        aw_time rests_until;   /* it is not read from; 0: it is */
 };
 
 /* What watch.h tells of a connection, besides what is elsewhere: see watch.c. */
@@ -143,7 +150,7 @@ struct ws_seen {
         const char *tls; /* the version: a literal of OpenSSL's */
         bool resumed, tls_failed, client_refused, foreign_origin;
         enum ws_limit limit;
-        uint64_t pauses;
+        uint64_t pauses, rests;
         const char *cipher, *application; /* likewise */
         char *server_name, *client_subject;
         int status;
@@ -371,7 +378,8 @@ void ws_alive_begin(struct ws *ws);
  * limit for it.
  */
 void ws_limits_begin(struct ws *ws);
-void ws_limits_count(struct ws *ws);
+bool ws_limits_allow(struct ws *ws); /* a frame begins: whether the rate allows for it */
+void ws_limits_count_trifles(struct ws *ws);
 
 /* close.c. Any stack. */
 void ws_close_queue(struct ws *ws, unsigned code, const char *reason); /* once */
