@@ -133,9 +133,9 @@ output_first(struct ws *ws)
         return buffer;
 }
 
-/* Copies a frame, whose header is built where it goes; a client's is masked on the way. Returns its size. */
-static inline size_t
-put_frame(const struct ws *ws, struct ws_buffer *buffer, uint8_t *to)
+/* A client's, which is masked on the way; or one that somebody wants to see. */
+static __attribute__((noinline)) size_t
+put_other(const struct ws *ws, struct ws_buffer *buffer, uint8_t *to)
 {
         uint8_t key[WS_MASK_KEY_SIZE];
         size_t size;
@@ -145,15 +145,24 @@ put_frame(const struct ws *ws, struct ws_buffer *buffer, uint8_t *to)
                 memcpy(to, ws_buffer_header(buffer), buffer->header + buffer->length);
                 return buffer->header + buffer->length;
         }
-        if (ws->client)
-                ws_mask_key(key);
-        size = ws_frame_build(to, (enum ws_opcode)buffer->opcode, buffer->length,
-                              ws->client ? key : NULL);
+        ws_mask_key(key);
+        size = ws_frame_build(to, (enum ws_opcode)buffer->opcode, buffer->length, key);
         to[0] ^= buffer->special & (WS_BUFFER_PARTIAL | WS_BUFFER_COMPRESSED);
-        if (ws->client)
-                ws_frame_mask(to + size, buffer->data, buffer->length, key, 0);
-        else
-                memcpy(to + size, buffer->data, buffer->length);
+        ws_frame_mask(to + size, buffer->data, buffer->length, key, 0);
+        return size + buffer->length;
+}
+
+/* Copies a frame, whose header is built where it goes. Returns its size. */
+static inline size_t
+put_frame(const struct ws *ws, struct ws_buffer *buffer, uint8_t *to)
+{
+        size_t size;
+
+        if (ws->client || ws->observer != NULL)
+                return put_other(ws, buffer, to);
+        size = ws_frame_build(to, (enum ws_opcode)buffer->opcode, buffer->length, NULL);
+        to[0] ^= buffer->special & (WS_BUFFER_PARTIAL | WS_BUFFER_COMPRESSED);
+        memcpy(to + size, buffer->data, buffer->length);
         return size + buffer->length;
 }
 
