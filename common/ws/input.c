@@ -414,7 +414,7 @@ whole_message(const struct ws *ws, const uint8_t *data, size_t length, size_t ke
 
 /* False: the connection has failed for lack of memory, or it is not text. */
 static inline bool
-take_whole(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length)
+take_whole(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length, size_t key)
 {
         struct ws_buffer *message = ws_buffer_create(opcode, length);
 
@@ -423,10 +423,10 @@ take_whole(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length)
                 return false;
         }
         message->length = length;
-        if (ws->client)
+        if (key == 0)
                 memcpy(message->data, data, length);
         else
-                ws_frame_mask(message->data, data, length, data - WS_MASK_KEY_SIZE, 0);
+                ws_frame_mask(message->data, data, length, data - key, 0);
         if (opcode == WS_OP_TEXT && !aw_utf8_valid(message->data, length)) {
                 ws_buffer_unref(message);
                 return false;
@@ -436,23 +436,30 @@ take_whole(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length)
         return true;
 }
 
-/*
- * Takes whole messages for as long as there are any, which is nearly always all that comes. Whatever
- * else comes goes the long way, and so does one that is found wrong: there it is judged. Returns how
- * many bytes it took.
- */
-static size_t
-input_whole(struct ws *ws, const uint8_t *data, size_t length)
+/* Takes whole messages for as long as there are any; the key's size is known when it is compiled. */
+static inline __attribute__((always_inline)) size_t
+take_messages(struct ws *ws, const uint8_t *data, size_t length, size_t key)
 {
-        size_t size, key = ws->client ? 0 : WS_MASK_KEY_SIZE, left = length;
+        size_t size, left = length;
         uint64_t payload;
 
         while ((size = whole_message(ws, data, left, key, &payload)) > 0 &&
-               take_whole(ws, data[0] & 0xf, data + size, (size_t)payload)) {
+               take_whole(ws, data[0] & 0xf, data + size, (size_t)payload, key)) {
                 data += size + payload;
                 left -= size + payload;
         }
         return length - left;
+}
+
+/*
+ * Whole messages are nearly always all that comes. Whatever else comes goes the long way, and so does
+ * one that is found wrong: there it is judged. Returns how many bytes it took.
+ */
+static size_t
+input_whole(struct ws *ws, const uint8_t *data, size_t length)
+{
+        return ws->client ? take_messages(ws, data, length, 0)
+                          : take_messages(ws, data, length, WS_MASK_KEY_SIZE);
 }
 
 /* Between two messages, with nobody who wants to see or count each frame. */
