@@ -100,7 +100,7 @@ make_ready(struct aw_loop *loop, struct aw_handle *handle)
         aw_list_append(&loop->ready, handle, link);
 }
 
-static void
+static __attribute__((noinline)) void
 take_back(struct aw_loop *loop, struct aw_handle *handle)
 {
         if (handle->state == HANDLE_REMOTE)
@@ -122,13 +122,22 @@ aw_handle_cancel(struct aw_handle *handle)
                 take_back(loop, handle);
 }
 
+static __attribute__((noinline)) void
+call_soon_instead(struct aw_handle *handle, void (*callback)(void *argument), void *argument)
+{
+        take_back(aw_loop_current, handle);
+        aw_call_soon(handle, callback, argument);
+}
+
 void
 aw_call_soon(struct aw_handle *handle, void (*callback)(void *argument), void *argument)
 {
         struct aw_loop *loop = aw_loop_need();
 
-        if (handle->state != HANDLE_IDLE)
-                take_back(loop, handle);
+        if (handle->state != HANDLE_IDLE) {
+                call_soon_instead(handle, callback, argument);
+                return;
+        }
         handle->callback = callback;
         handle->argument = argument;
         make_ready(loop, handle);

@@ -170,7 +170,7 @@ head_reserve(struct ws *ws, size_t more)
  * not many, or when there is twice as much as it has seen: it says of every head at once whether it
  * can be one.
  */
-static void
+static __attribute__((noinline)) void
 head_input(struct ws *ws, const uint8_t *data, size_t length)
 {
         bool line = memchr(data, '\n', length) != NULL;
