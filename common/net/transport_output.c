@@ -34,10 +34,16 @@ note_sent(struct aw_transport *transport, ssize_t sent)
         return -1;
 }
 
+static inline ssize_t
+send_bytes(struct aw_transport *transport, const uint8_t *data, size_t length)
+{
+        return note_sent(transport, send(transport->socket.fd, data, length, MSG_NOSIGNAL));
+}
+
 ssize_t
 aw_transport_send(struct aw_transport *transport, const uint8_t *data, size_t length)
 {
-        return note_sent(transport, send(transport->socket.fd, data, length, MSG_NOSIGNAL));
+        return send_bytes(transport, data, length);
 }
 
 static void
@@ -142,6 +148,16 @@ static bool
 is_blocked(const struct aw_transport *transport)
 {
         return transport->held != NULL || transport->socket.writing;
+}
+
+ssize_t
+aw_transport_send_now(struct aw_transport *transport, const uint8_t *data, size_t length)
+{
+        if (transport->tls != NULL || transport->tls_next != NULL || is_blocked(transport) ||
+            transport->broken || transport->socket.closing || transport->phase != PHASE_OPEN ||
+            transport->out != WAY_OPEN || transport->wants_write)
+                return -1;
+        return send_bytes(transport, data, length);
 }
 
 bool

@@ -219,15 +219,25 @@ connection_established(void *owner)
         ws->role->established(ws);
 }
 
+static __attribute__((noinline)) void
+raw_input(struct ws *ws, const uint8_t *data, size_t length)
+{
+        ws_raw_count(ws, length);
+        if (ws->in.state == WS_IN_HEAD)
+                head_input(ws, data, length);
+        else
+                ws_input(ws, data, length);
+}
+
 static void
 connection_data(void *owner, const uint8_t *data, size_t length)
 {
         struct ws *ws = owner;
 
-        if (ws->raw != NULL)
-                ws_raw_count(ws, length);
         ws->alive.heard = aw_loop_woke;
-        if (ws->in.state == WS_IN_HEAD)
+        if (ws->raw != NULL)
+                raw_input(ws, data, length);
+        else if (ws->in.state == WS_IN_HEAD)
                 head_input(ws, data, length);
         else
                 ws_input(ws, data, length);

@@ -35,8 +35,10 @@ deliver(struct ws *ws, struct ws_buffer *message)
 {
         ws_watch_message(ws, message);
         ws_queue_put(&ws->in.inbox, message);
-        if (ws->receiver.first != NULL)
-                aw_wake_one(&ws->receiver);
+        if (ws->receiver.first == NULL)
+                return;
+        ws->in.woken = true;
+        aw_wake_one(&ws->receiver);
 }
 
 static void

@@ -166,6 +166,55 @@ put_frame(const struct ws *ws, struct ws_buffer *buffer, uint8_t *to)
         return size + buffer->length;
 }
 
+/* Sends a whole frame that waits for nobody. Returns how much of it went out, or -1: nothing, for now. */
+static inline ssize_t
+send_frame(struct ws *ws, struct ws_buffer *buffer)
+{
+        buffer->header = (uint8_t)ws_frame_header_size(buffer->length, false);
+        ws_frame_build(ws_buffer_header(buffer), (enum ws_opcode)buffer->opcode, buffer->length,
+                       NULL);
+        return aw_transport_send_now(ws->transport, ws_buffer_header(buffer),
+                                     buffer->header + buffer->length);
+}
+
+/* What has gone out of the frame is not in the outbox any more. */
+static __attribute__((noinline)) void
+queue_rest(struct ws *ws, struct ws_buffer *buffer, ssize_t sent)
+{
+        uint8_t header = buffer->header;
+
+        buffer->references++;
+        ws_output_queue(ws, buffer);
+        if (sent <= 0)
+                return;
+        buffer->header = header;
+        ws->out.offset = (size_t)sent;
+}
+
+/*
+ * A message that came alone is answered alone, nearly always: its echo need not wait for the flush, where
+ * others could join it. Once for each time that the receiver is woken.
+ */
+void
+ws_output_alone(struct ws *ws, struct ws_buffer *buffer)
+{
+        ssize_t sent = -1;
+
+        ws->in.woken = false;
+        if (ws->out.outbox.first == NULL && buffer->length <= SMALL_MAX && ws->raw == NULL &&
+            (buffer->special & ~WS_BUFFER_TIMED) == 0)
+                sent = send_frame(ws, buffer);
+        if (sent < (ssize_t)(buffer->header + buffer->length)) {
+                queue_rest(ws, buffer, sent);
+                return;
+        }
+        if (buffer->special == 0)
+                ws_watch_sent(ws, buffer->opcode - WS_OP_TEXT, buffer->length);
+        else
+                ws_watch_sent_other(ws, buffer);
+        ws->out.messages_end = aw_transport_written(ws->transport);
+}
+
 /* Puts small frames together, as many as go into one piece. */
 static void
 send_small(struct ws *ws)

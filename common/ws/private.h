@@ -65,6 +65,7 @@ struct ws_reader {
 struct ws_in {
         enum ws_in_state state;
         bool paused;  /* too much waits */
+        bool woken;   /* the receiver was, and has sent nothing since */
         bool watched; /* each frame is: there is an observer, or messages are compressed */
         int error;    /* what ws_receive() fails with once the inbox is empty */
         struct ws_reader reader;
@@ -270,11 +271,12 @@ ws_flow_is_easy(const struct ws *ws)
                ws->in.inbox.bytes <= ws_queue_high(ws);
 }
 
-/* output.c. Any stack, but for the last two. */
+/* output.c. Any stack, but for ws_output_send() and ws_output_send_part(). */
 int ws_output_queue_control(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length);
 void ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping);
 void ws_output_send(struct ws *ws);
-void ws_output_send_part(struct ws *ws, size_t *most); /* counts down what went out */
+void ws_output_alone(struct ws *ws, struct ws_buffer *buffer); /* a received one is echoed */
+void ws_output_send_part(struct ws *ws, size_t *most);         /* counts down what went out */
 
 /* Messages can be sent. */
 static inline bool

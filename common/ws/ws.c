@@ -220,8 +220,7 @@ send_compressed(struct ws *ws, const struct ws_message *message, aw_time deadlin
 static inline bool
 is_free(const struct ws *ws)
 {
-        return ws_output_open(ws) && ws->out.held == 0 &&
-               ws->out.outbox.bytes <= ws_queue_high(ws);
+        return ws_output_open(ws) && ws->out.held == 0 && ws->out.outbox.bytes <= ws_queue_high(ws);
 }
 
 /* The long way: whatever is sent, whatever the state. */
@@ -260,6 +259,10 @@ ws_send(struct ws *ws, const struct ws_message *message, aw_time deadline)
         /* The short way, of nearly all echoes: it is one that was received, so its type is right. */
         if (!is_free(ws) || !is_received(ws, message))
                 return send_message(ws, message, deadline);
+        if (ws->in.woken && ws->in.inbox.first == NULL) {
+                ws_output_alone(ws, buffer);
+                return 0;
+        }
         buffer->references++;
         ws_output_queue(ws, buffer);
         return 0;
