@@ -112,7 +112,6 @@ output_done(struct ws *ws)
         unsigned type = (unsigned)buffer->opcode - WS_OP_TEXT;
 
         buffer->queued = false;
-        ws->out.offset = 0;
         if (type > 1 || buffer->special != 0) {
                 other_done(ws, buffer);
                 return;
@@ -154,13 +153,10 @@ put_other(const struct ws *ws, struct ws_buffer *buffer, uint8_t *to)
 
 /* Copies a frame, whose header is built where it goes. Returns its size. */
 static inline size_t
-put_frame(const struct ws *ws, struct ws_buffer *buffer, uint8_t *to)
+put_frame(struct ws_buffer *buffer, uint8_t *to)
 {
-        size_t size;
+        size_t size = ws_frame_build(to, (enum ws_opcode)buffer->opcode, buffer->length, NULL);
 
-        if (ws->client || ws->observer != NULL)
-                return put_other(ws, buffer, to);
-        size = ws_frame_build(to, (enum ws_opcode)buffer->opcode, buffer->length, NULL);
         to[0] ^= buffer->special & (WS_BUFFER_PARTIAL | WS_BUFFER_COMPRESSED);
         memcpy(to + size, buffer->data, buffer->length);
         return size + buffer->length;
@@ -221,6 +217,7 @@ send_small(struct ws *ws)
 {
         struct aw_transport_room room = {.data = NULL};
         struct ws_buffer *buffer;
+        bool other = ws->client || ws->observer != NULL;
         size_t most, done = 0;
 
         while ((buffer = ws->out.outbox.first) != NULL) {
@@ -231,7 +228,8 @@ send_small(struct ws *ws)
                         room = aw_transport_room(ws->transport, most);
                 if (room.data == NULL || most > room.size - done)
                         break;
-                done += put_frame(ws, buffer, room.data + done);
+                done += other ? put_other(ws, buffer, room.data + done)
+                              : put_frame(buffer, room.data + done);
                 output_done(ws);
         }
         if (done > 0)
@@ -253,6 +251,7 @@ send_first(struct ws *ws)
         ws->out.offset += (size_t)taken;
         if (ws->out.offset < size)
                 return false;
+        ws->out.offset = 0;
         output_done(ws);
         return true;
 }
@@ -298,6 +297,7 @@ send_several(struct ws *ws)
                         return false;
                 }
                 taken -= (ssize_t)pieces[i].iov_len;
+                ws->out.offset = 0;
                 output_done(ws);
         }
         return taken >= 0;
@@ -319,8 +319,10 @@ ws_output_send_part(struct ws *ws, size_t *most)
                         break;
                 *most -= (size_t)taken;
                 ws->out.offset += (size_t)taken;
-                if ((size_t)taken == left)
-                        output_done(ws);
+                if ((size_t)taken < left)
+                        continue;
+                ws->out.offset = 0;
+                output_done(ws);
         }
         if (ws->out.outbox.bytes <= ws_queue_low(ws))
                 aw_wake_all(&ws->senders);

@@ -285,21 +285,35 @@ ws_output_open(const struct ws *ws)
         return ws->out.state == WS_OUT_OPEN && !ws->closing.begun;
 }
 
-/* The outbox now owns the reference. */
+/* Whatever it is. The outbox now owns the reference. */
 static inline void
-ws_output_queue(struct ws *ws, struct ws_buffer *buffer)
+ws_output_queue_any(struct ws *ws, struct ws_buffer *buffer)
 {
         buffer->header = 0;
         buffer->queued = true;
-        if (buffer->opcode < WS_OP_CLOSE)
-                ws->out.messages++;
-        else if (buffer->opcode == WS_OP_PING)
-                ws->out.pings += ws_buffer_cost(buffer);
         ws_queue_put(&ws->out.outbox, buffer);
         if (ws->out.asked)
                 return;
         ws->out.asked = true;
         aw_transport_want_write(ws->transport);
+}
+
+/* The same, counted: a message, or a part of one; anything. */
+static inline void
+ws_output_queue_message(struct ws *ws, struct ws_buffer *buffer)
+{
+        ws->out.messages++;
+        ws_output_queue_any(ws, buffer);
+}
+
+static inline void
+ws_output_queue(struct ws *ws, struct ws_buffer *buffer)
+{
+        if (buffer->opcode < WS_OP_CLOSE)
+                ws->out.messages++;
+        else if (buffer->opcode == WS_OP_PING)
+                ws->out.pings += ws_buffer_cost(buffer);
+        ws_output_queue_any(ws, buffer);
 }
 
 /* mask_key.c: a new key for a client's frame. Any stack. */

@@ -264,7 +264,7 @@ ws_send(struct ws *ws, const struct ws_message *message, aw_time deadline)
                 return 0;
         }
         buffer->references++;
-        ws_output_queue(ws, buffer);
+        ws_output_queue_message(ws, buffer);
         return 0;
 }
 
