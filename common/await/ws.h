@@ -93,7 +93,8 @@ struct ws_message {
 AW_API aw_async int ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline);
 
 /*
- * Queues a message, which goes out at the end of this turn in one write with what else is queued.
+ * Queues a message, which goes out at the end of this turn in one write with what else is queued; the
+ * plain echo of a small one that came alone goes out at once.
  * Waits only while too much is queued already. The data are the caller's again when it returns. 0,
  * or -1 with errno: EPIPE the connection is closed or closing, ESHUTDOWN as above, and the peer has
  * taken nothing for 5 s, EINVAL no such type, EILSEQ a text that is not UTF-8, ETIMEDOUT,
