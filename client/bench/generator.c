@@ -6,6 +6,8 @@
 /* Nanoseconds in which messages are offered before the loop has its turn. */
 #define SHARE 1000000
 
+#define LOOK_EVERY (20 * AW_MILLISECOND) /* whether all have been sent */
+
 /* Before and after measuring begins: with --messages no more than so many are measured. */
 static uint64_t
 last_by_quota(const struct worker *worker)
@@ -51,8 +53,9 @@ offer(struct worker *worker, uint64_t first, uint64_t count, int64_t now)
         int64_t begun = now;
 
         for (uint64_t i = 0; i < count && !aw_event_is_set(&worker->over); i++) {
-                if (await(traffic_offer(&worker->connections[(first + i) % worker->count], now)) ==
-                    -1)
+                struct connection *c = &worker->connections[(first + i) % worker->count];
+
+                if (await(traffic_offer(c, now)) == -1)
                         return -1;
                 now = clock_now();
                 if (now - begun < SHARE)
@@ -99,6 +102,44 @@ generate(struct worker *worker)
         return 0;
 }
 
+uint64_t
+generator_unsent(const struct worker *worker)
+{
+        uint64_t unsent = worker->offered;
+
+        for (size_t i = 0; i < worker->count; i++)
+                unsent -= worker->connections[i].started;
+        return unsent;
+}
+
+/* Whether a connection still has something to send. */
+static bool
+is_behind(const struct worker *worker)
+{
+        for (size_t i = 0; i < worker->count; i++)
+                if (traffic_is_behind(&worker->connections[i]))
+                        return true;
+        return false;
+}
+
+/* What is due waits for those before it, as long as any go out. -1 if it was cancelled. */
+static async int
+catch_up(struct worker *worker)
+{
+        aw_time limit = aw_loop_now() + worker->options->timeout;
+        uint64_t before = generator_unsent(worker), unsent;
+
+        while (is_behind(worker) && !aw_event_is_set(&worker->over) && aw_loop_now() < limit) {
+                if (await(aw_sleep(LOOK_EVERY)) == -1)
+                        return -1;
+                unsent = generator_unsent(worker);
+                if (unsent < before)
+                        limit = aw_loop_now() + worker->options->timeout;
+                before = unsent;
+        }
+        return 0;
+}
+
 async int
 generator_run(void *argument)
 {
@@ -106,8 +147,8 @@ generator_run(void *argument)
         int result = await(generate(worker));
 
         worker->generating = false;
-        /* All of --messages are on their way, or wait for those that are. */
-        if (result == 0 && worker->offered == last_by_quota(worker))
+        if (result == 0 && worker->offered == last_by_quota(worker) &&
+            (result = await(catch_up(worker))) == 0)
                 worker_end(worker);
         return result;
 }

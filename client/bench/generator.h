@@ -7,6 +7,8 @@
 #ifndef GENERATOR_H
 #define GENERATOR_H
 
+#include <stdint.h>
+
 #include "await/task.h"
 
 struct worker;
@@ -14,7 +16,10 @@ struct worker;
 /* The schedule, once it is known when measuring begins and ends. */
 void generator_prepare(struct worker *worker);
 
-/* The task's function; the argument is the worker. It returns when nothing more will be due. */
+/*
+ * The task's function; the argument is the worker. It returns when nothing more will be due, and of a
+ * number of messages all are sent, as far as they can be.
+ */
 async int generator_run(void *argument);
 
 /*
@@ -22,5 +27,8 @@ async int generator_run(void *argument);
  * interrupted what may be sent at once is.
  */
 async void generator_finish(struct worker *worker);
+
+/* How many messages were due, but have not been sent. */
+uint64_t generator_unsent(const struct worker *worker);
 
 #endif

@@ -280,6 +280,12 @@ traffic_offer(struct connection *c, int64_t now)
 }
 
 bool
+traffic_is_behind(const struct connection *c)
+{
+        return c->ws != NULL && !c->closing && is_due(c);
+}
+
+bool
 traffic_is_idle(const struct connection *c)
 {
         return c->window.count == 0 && !c->sending && (c->worker->options->rate == 0 || !is_due(c));

@@ -24,6 +24,9 @@ void traffic_wake(struct connection *connection);
 /* With --rate: messages may be due. 0, or -1 if the caller was cancelled. */
 async int traffic_offer(struct connection *connection, int64_t now);
 
+/* With --rate: there is something to be sent that was due. */
+bool traffic_is_behind(const struct connection *connection);
+
 /* Nothing is to be sent any more, and nothing is on its way. */
 bool traffic_is_idle(const struct connection *connection);
 

@@ -15,6 +15,8 @@
 #define OPENING_MAX 64                    /* handshakes at once, over all workers */
 #define LOOK_EVERY  (50 * AW_MILLISECOND) /* for echoes that are overdue */
 
+#define LATE_MAX 20 /* such looks that are put off, one after the other */
+
 /* With --rate: for what was due by the end to be sent after it. */
 #define AFTERWARDS (250 * AW_MILLISECOND)
 
@@ -103,21 +105,36 @@ opener(void *argument)
         return 0;
 }
 
+/*
+ * Whether this look is on time. If this side stood still, what came meanwhile has to be read first; but
+ * one that is late again and again has to look some time.
+ */
+static bool
+is_on_time(int64_t passed, unsigned *late)
+{
+        *late = passed > 2 * 1000 * LOOK_EVERY && *late < LATE_MAX ? *late + 1 : 0;
+        return *late == 0;
+}
+
 /* Gives up messages whose echoes are overdue. */
 static async int
 watchman(void *argument)
 {
         struct worker *worker = argument;
         int64_t looked = clock_now();
-        bool late = false;
+        unsigned late = 0;
 
         while (await(aw_sleep(LOOK_EVERY)) == 0) {
-                int64_t now = clock_now(), before = now - worker->options->timeout * 1000;
+                int64_t now = clock_now(), passed = now - looked;
+                int64_t before = now - worker->options->timeout * 1000;
 
-                /* If this side stood still what came meanwhile is read first. */
-                late = !late && now - looked > 2 * 1000 * LOOK_EVERY;
+                /* The loop's time may be old when the sleep begins, and the sleep short then. */
+                if (passed < 1000 * LOOK_EVERY / 2)
+                        continue;
                 looked = now;
-                for (size_t i = 0; !late && i < worker->count; i++)
+                if (!is_on_time(passed, &late))
+                        continue;
+                for (size_t i = 0; i < worker->count; i++)
                         if (await(traffic_expire(&worker->connections[i], before)) == -1)
                                 return 0;
         }
@@ -145,44 +162,19 @@ let_go(struct worker *worker, bool all)
         }
 }
 
-/* With --rate: how many of the messages that were due have been begun with. */
-static uint64_t
-count_started(const struct worker *worker)
-{
-        uint64_t started = 0;
-
-        for (size_t i = 0; i < worker->count; i++)
-                started += worker->connections[i].started;
-        return started;
-}
-
-/*
- * With --rate: how long the end may still take. A number of messages goes out as a whole, as long as
- * any do; at the end of its time what is behind is given up soon.
- */
-static aw_time
-extend_drain(struct worker *worker, aw_time since, uint64_t *started, aw_time limit)
-{
-        uint64_t before = *started;
-
-        if (worker->options->rate == 0 || worker->given_up)
-                return limit;
-        *started = count_started(worker);
-        if (!aw_event_is_set(&worker->over))
-                worker->given_up = aw_loop_now() >= since + AFTERWARDS;
-        return *started == before ? limit : aw_loop_now() + worker->options->timeout;
-}
-
 /* What is on its way may still come, for a time. */
 static async void
 let_drain(struct worker *worker)
 {
         aw_time since = aw_loop_now(), limit = since + worker->options->timeout;
         bool churning = worker->options->work == BENCH_CHURN;
-        uint64_t started = 0;
 
         while (worker->busy > 0 && aw_loop_now() < limit) {
-                limit = extend_drain(worker, since, &started, limit);
+                /* What --rate has left behind. */
+                if (!worker->given_up && aw_loop_now() >= since + AFTERWARDS) {
+                        worker->given_up = true;
+                        limit = aw_loop_now() + worker->options->timeout;
+                }
                 /* A cycle comes to its end by itself. */
                 if (!churning || worker->started == CLOCK_NEVER)
                         let_go(worker, worker->started == CLOCK_NEVER);
@@ -202,7 +194,7 @@ join_connections(struct worker *worker)
                 if (worker->connections[i].task != NULL)
                         await(aw_join(worker->connections[i].task));
         if (worker->options->rate > 0)
-                worker->record.unsent = worker->offered - count_started(worker);
+                worker->record.unsent = generator_unsent(worker);
 }
 
 /* Talking to the conductor. */
