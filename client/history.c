@@ -163,7 +163,8 @@ load_file(struct history_lines *history, const char *path)
         struct stat status;
 
         if (in == NULL) {
-                close(fd);
+                if (fd != -1)
+                        close(fd);
                 return -1;
         }
         if (fstat(fd, &status) == 0 && status.st_size > FILE_MAX) {

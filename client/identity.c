@@ -223,13 +223,3 @@ identity_free(struct identity *identity)
         free(identity->fields);
         *identity = (struct identity){.fields = NULL};
 }
-
-char *
-identity_hide(char *word, size_t from)
-{
-        char *copy = strdup(word);
-
-        if (copy != NULL && from < strlen(word))
-                memset(word + from, '*', strlen(word + from));
-        return copy;
-}

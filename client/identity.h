@@ -20,10 +20,4 @@ int identity_make(struct identity *identity, const struct client_options *option
                   const char *password, struct aw_error *error);
 void identity_free(struct identity *identity);
 
-/*
- * Overwrites the secrets in a word of the command line, so that ps(1) does not show them; a copy of the
- * word as it was, for free(), or NULL: no memory.
- */
-char *identity_hide(char *word, size_t from);
-
 #endif

@@ -35,8 +35,8 @@ bool keys_bind(EditLine *el, struct keys *keys);
 
 /*
  * Whether there is room for what the key adds to the line. Whoever reads keys for libedit leaves the
- * others out; only a key with a repeat count, of which libedit takes one up to a million, adds more
- * than keys->max.
+ * others out; only a key with a repeat count, of which libedit takes one up to ten million, adds
+ * more than keys->max.
  */
 bool keys_fit(EditLine *el, wchar_t key);
 

@@ -64,8 +64,6 @@ layout_advance(struct layout_place *place, const wchar_t *text, size_t length, i
 void
 layout_before(struct layout_place *place, wchar_t next, int columns)
 {
-        int width = wcwidth(next);
-
-        if (width > 1 && place->column + width > columns)
+        if (place->column + wcwidth(next) > columns)
                 new_row(place);
 }

@@ -15,12 +15,10 @@ static void
 show(const char *text)
 {
         struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
-        ssize_t written = 0;
 
-        if (poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) != 0)
-                written = write(STDERR_FILENO, text, strlen(text));
         /* What is not shown now is shown the next time. */
-        (void)written;
+        if (poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) != 0)
+                (void)!write(STDERR_FILENO, text, strlen(text));
 }
 
 void

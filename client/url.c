@@ -123,6 +123,13 @@ resolve_reference(const char *from, const char *location)
         return result == -1 ? NULL : text;
 }
 
+/* The one that is there, or the one that comes before the other. */
+static char *
+nearer(char *one, char *other)
+{
+        return other == NULL || (one != NULL && one < other) ? one : other;
+}
+
 /* As many of "." and ".." as there are at the beginning of a relative reference. */
 static char *
 without_dots(char *url)
@@ -130,8 +137,8 @@ without_dots(char *url)
         size_t origin = origin_length(url);
         char *found;
 
-        while ((found = strstr(url + origin, "/../")) != NULL ||
-               (found = strstr(url + origin, "/./")) != NULL) {
+        while ((found = nearer(strstr(url + origin, "/../"), strstr(url + origin, "/./"))) !=
+               NULL) {
                 char *rest = found + (found[2] == '.' ? 3 : 2), *begin = found;
 
                 if (found > url + strcspn(url, "?#"))

@@ -125,9 +125,21 @@ class Terminal:
         self.wait(lambda _: (self.screen.cursor.y, self.screen.cursor.x) == (row, column),
                   f"the cursor at {row}, {column}")
 
+    def see_all(self):
+        """What was written to it is on the screen, up to a NUL behind it, which shows nothing. One
+        that is stopped takes none."""
+        if not select.select([], [self.its], [], 0)[1]:
+            return
+        os.write(self.its, b"\0")
+        with self.changed:
+            if not self.changed.wait_for(lambda: self.raw.endswith(b"\0"), DEADLINE):
+                raise AssertionError(f"never came: the end of {self.raw!r:.2000}")
+            self.raw = self.raw[:-1]
+
     def expect(self, status):
         """It ends with this status, and the terminal is as it was."""
         equal(self.process.wait(DEADLINE), status, f"the status, after\n{self.text()}\n")
+        self.see_all()
         equal(self.get_modes(), self.modes, "the modes of the terminal")
 
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Once: it needs no loop. */
 /* URLs as people write them, whose secrets go where, and where servers send us. */
+#include "unit/client/balance.h"
 #include "unit/support.h"
 #include "url.h"
 
@@ -20,6 +21,10 @@ what_people_write_is_a_url_of_ours(void **state)
                 {"unix:/run/a@b", "unix:/run/a@b", NULL, NULL},
                 {"ws+unix:/run/a:/b", "ws+unix:/run/a:/b", NULL, NULL},
                 {"ftp://joe:x@a", "ftp://joe:x@a", NULL, NULL},
+                {"UNIX:/a", "UNIX:/a", NULL, NULL},
+                {"a?b@c", "ws://a?b@c", NULL, NULL},
+                {"a#b@c", "ws://a#b@c", NULL, NULL},
+                {"ws://joe@a?b://c", "ws://a?b://c", "joe", NULL},
         };
 
         (void)state;
@@ -48,6 +53,11 @@ an_origin_is_scheme_host_and_port(void **state)
                 {"ws://a", "WS://A:80", true},
                 {"wss://a", "wss://a:443/", true},
                 {"ws://a:", "ws://a", true},
+                {"ws://a9", "ws://a9:80", true},
+                {"ws://192.0.2.1?b", "ws://192.0.2.1:80", true},
+                {"ws://a#b", "ws://a", true},
+                {"ws://a9", "ws://a", false},
+                {"ws://a:8", "ws://a", false},
                 {"ws://a:080", "ws://a", true},
                 {"ws://[::1]", "ws://[::1]:80", true},
                 {"ws://[fe80::1%25eth0]", "ws://[FE80::1%25eth0]:80", true},
@@ -94,6 +104,17 @@ a_reference_is_resolved(void **state)
                 {"ws://a/b/c", "./e", "ws://a/b/e"},
                 {"ws://a/b", "../../e", "ws://a/e"},
                 {"ws://a/b", "/e?/../f", "ws://a/e?/../f"},
+                {"ws://a/b", "/e/../f", "ws://a/f"},
+                {"ws://a/b", "/./f", "ws://a/f"},
+                {"ws://a/b", "/e/./../f", "ws://a/f"},
+                {"ws://a/b", "/e/./f/../g?h", "ws://a/e/g?h"},
+                {"ws://a/b/c/d", "../../e", "ws://a/e"},
+                {"ws://a/b?c", "d", "ws://a/d"},
+                {"ws://a?b/c", "d", "ws://a/d"},
+                {"ws://a?b/c", "?d", "ws://a?d"},
+                {"ws://a/b#c", "?d", "ws://a/b?d"},
+                {"ws://a/b", "//c/d#e", "ws://c/d"},
+                {"ws://a/b", "WS://c", "ws://c"},
                 {"ws://a/b", "e#f", "ws://a/e"},
                 {"ws://a/b", "http://joe:secret@e/", "ws://e/"},
                 {"wss://a/b", "http://a/", NULL},
@@ -119,6 +140,54 @@ a_reference_is_resolved(void **state)
         }
 }
 
+static void
+what_is_no_place_to_go_to_is_named(void **state)
+{
+        static const struct {
+                const char *from, *location, *text;
+        } rows[] = {
+                {"wss://a/b", "http://a/c",
+                 "the server sends us to 'ws://a/c', which is not encrypted: give that URL if you "
+                 "want it"},
+                {"ws://a/b", "ftp://a/", "the server sends us to 'ftp://a/', where we cannot go"},
+                {"ws://a/b", "UNIX:/c", "the server sends us to 'UNIX:/c', where we cannot go"},
+                {"ws://a/b", "WS+unix:/c",
+                 "the server sends us to 'WS+unix:/c', where we cannot go"},
+                {"unix:/run/a", "/b", "the server sends us to '/b', where we cannot go"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct aw_error error = {.kind = AW_ERROR_NONE};
+
+                assert_null(url_follow(rows[i].from, rows[i].location, &error));
+                assert_int_equal(error.kind, AW_ERROR_HANDSHAKE);
+                assert_string_equal(error.text, rows[i].text);
+        }
+}
+
+static void
+a_percent_sign_is_written_as_such(void **state)
+{
+        static const char *const urls[] = {"ws://a%zz@b", "ws://a:b%zz@c", "a%@b"};
+        struct url url;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+                struct aw_error error = {.kind = AW_ERROR_NONE};
+
+                assert_int_equal(url_read(&url, urls[i], &error), -1);
+                assert_int_equal(error.kind, AW_ERROR_USAGE);
+                assert_string_equal(error.text,
+                                    "a '%' in the user or the password of the URL is to "
+                                    "be written %25");
+                url_free(&url);
+                assert_null(url.text);
+                assert_null(url.user);
+                assert_null(url.password);
+        }
+}
+
 int
 main(void)
 {
@@ -126,7 +195,9 @@ main(void)
                 cmocka_unit_test(what_people_write_is_a_url_of_ours),
                 cmocka_unit_test(an_origin_is_scheme_host_and_port),
                 cmocka_unit_test(a_reference_is_resolved),
+                cmocka_unit_test(what_is_no_place_to_go_to_is_named),
+                cmocka_unit_test(a_percent_sign_is_written_as_such),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return run_balanced(tests, NULL);
 }
