@@ -33,7 +33,7 @@ static void alive_look(void *argument);
 
 /* An answer may come long before the time for it is over, and then the peer be silent again. */
 static void
-look_later(struct ws *ws, aw_time now)
+look_again(struct ws *ws, aw_time now)
 {
         struct ws_alive *alive = &ws->alive;
         aw_time next = alive->heard + alive->interval;
@@ -100,7 +100,7 @@ alive_look(void *argument)
         }
         if (alive->asked == 0 && now >= alive->heard + alive->interval && ws_alive_ping(ws) == 0)
                 alive->asked = now;
-        look_later(ws, now);
+        look_again(ws, now);
 }
 
 void
@@ -112,5 +112,5 @@ ws_alive_begin(struct ws *ws)
                 alive->timeout = alive->interval;
         alive->heard = aw_loop_now_about();
         if (alive->interval > 0)
-                look_later(ws, alive->heard);
+                look_again(ws, alive->heard);
 }
