@@ -195,4 +195,8 @@ int aw_opt_size(const char *text, uint64_t *bytes);
 int aw_opt_duration(const char *text, int64_t *microseconds);
 int aw_opt_number(const char *text, uint64_t *number);
 
+/* A duration as its user would write it, for aw_opt_duration(): 50ms, 1.5s, 90s, 2m, or 0. */
+#define AW_OPT_DURATION_SIZE 32
+void aw_opt_duration_text(int64_t microseconds, char out[AW_OPT_DURATION_SIZE]);
+
 #endif
