@@ -13,6 +13,7 @@
 #include "access_log.h"
 
 #include "await/log.h"
+#include "base/file.h"
 
 #define CLOSE_TIME 2 /* seconds */
 
@@ -151,6 +152,22 @@ open_log_file(const char *path)
         return fd;
 }
 
+/* errno says why. */
+static int
+refuse_path(const char *path, const char *place)
+{
+        aw_log(AW_LOG_ERROR, "%s--access-log: cannot write to %s: %s%s", place, path,
+               strerror(errno), errno == ENXIO ? ": nobody reads it" : "");
+        return -1;
+}
+
+int
+access_log_check(const char *path, const char *place)
+{
+        return strcmp(path, "-") == 0 || aw_file_may_write(path) == 0 ? 0
+                                                                      : refuse_path(path, place);
+}
+
 int
 access_log_open(const char *path, const char *place, bool json)
 {
@@ -161,8 +178,7 @@ access_log_open(const char *path, const char *place, bool json)
         access_log.taken = malloc(sizeof(*access_log.taken));
         if (access_log.fd == -1 || access_log.waiting == NULL || access_log.taken == NULL ||
             access_log.path == NULL) {
-                aw_log(AW_LOG_ERROR, "%s--access-log: cannot write to %s: %s%s", place, path,
-                       strerror(errno), errno == ENXIO ? ": nobody reads it" : "");
+                refuse_path(path, place);
                 free(access_log.waiting);
                 free(access_log.taken);
                 free(access_log.path);

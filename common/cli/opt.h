@@ -154,6 +154,14 @@ enum aw_opt_status aw_opt_parse(const struct aw_opt_program *program, int argc, 
                                 void *values, int *operands);
 
 /*
+ * Hands a sentence to `warn` for each variable that begins as program->environment says, which is not
+ * NULL, but is no option's: a name that is written wrong says nothing else. Empty ones are left out,
+ * and those that Kubernetes sets for a Service of the program's name (PREFIX_PORT, PREFIX_SERVICE_HOST
+ * and the like).
+ */
+void aw_opt_tell_ignored(const struct aw_opt_program *program, void (*warn)(const char *sentence));
+
+/*
  * For the beginning of a program: sees to it that descriptors 0, 1 and 2 are taken. One that was
  * closed stays as good as closed, but no socket gets its number, and with it what is printed.
  */
