@@ -9,6 +9,19 @@
 
 #include "base/file.h"
 
+static int
+may_write_to_directory(const char *path)
+{
+        struct stat status;
+
+        if (stat(path, &status) == -1)
+                return -1;
+        if (S_ISDIR(status.st_mode))
+                return faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS);
+        errno = ENOTDIR;
+        return -1;
+}
+
 int
 aw_file_may_make(const char *path)
 {
@@ -19,7 +32,7 @@ aw_file_may_make(const char *path)
         if (copy == NULL)
                 return -1;
         if (length > 0 && path[length - 1] != '/')
-                result = faccessat(AT_FDCWD, dirname(copy), W_OK | X_OK, AT_EACCESS);
+                result = may_write_to_directory(dirname(copy));
         else
                 errno = length == 0 ? ENOENT : EISDIR;
         error = errno;

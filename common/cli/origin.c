@@ -218,20 +218,20 @@ static void
 tell_ignored(const struct aw_opt_program *program, const char *name,
              void (*warn)(const char *sentence))
 {
-        const char *rest = name + strlen(program->environment), *meant;
-        char word[NAME_MAX], variable[NAME_MAX] = "", sentence[3 * NAME_MAX + 100];
-        int length = snprintf(word, sizeof(word), "%s", rest);
-        struct aw_opt like = {.name = NULL};
+        char word[NAME_MAX], variable[NAME_MAX], sentence[3 * NAME_MAX + 100];
+        int length = snprintf(word, sizeof(word), "%s", name + strlen(program->environment));
+        struct aw_opt meant = {.name = word};
 
         for (int i = 0; i < length && i < NAME_MAX; i++)
                 word[i] = word[i] == '_' ? '-' : (char)tolower((unsigned char)word[i]);
-        meant = aw_opt_nearest(program, word, strlen(word));
-        like.name = meant;
-        if (meant != NULL)
-                variable_of(program->environment, &like, variable);
-        snprintf(sentence, sizeof(sentence), "%.*s is ignored: no option has this name%s%s%s",
-                 2 * NAME_MAX, name, meant == NULL ? "" : ": did you mean ", variable,
-                 meant == NULL ? "" : "?");
+        /* It may be right but for its case. */
+        if (!is_known(program, variable_of(program->environment, &meant, variable)))
+                meant.name = aw_opt_nearest(program, word, strlen(word));
+        if (meant.name != NULL)
+                variable_of(program->environment, &meant, variable);
+        snprintf(sentence, sizeof(sentence), "%s is ignored: no option has this name%s%s%s", name,
+                 meant.name == NULL ? "" : ": did you mean ", meant.name == NULL ? "" : variable,
+                 meant.name == NULL ? "" : "?");
         warn(sentence);
 }
 

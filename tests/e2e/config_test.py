@@ -168,7 +168,7 @@ def _():
     done = with_environment("--check", "--listen", PLAIN[0], MAX_MESAGE="s3cret", BOGUS="s3cret",
                             max_message="1", **{"X" * 300: "1"}).expect(0)
     for name, more in (("MAX_MESAGE", ": did you mean WSECHOD_MAX_MESSAGE?"), ("BOGUS", ""),
-                       ("max_message", ": did you mean WSECHOD_MAX_MESSAGE?"), ("X{192}", "")):
+                       ("max_message", ": did you mean WSECHOD_MAX_MESSAGE?"), ("X{191}", "")):
         match(rf"(?m)^wsechod: warning: WSECHOD_{name} is ignored: no option has this name"
               + re.escape(more) + "$", done.err)
     equal(done.err.count("\n"), 5, "the number of lines")
