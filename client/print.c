@@ -13,6 +13,7 @@
 #include "above.h"
 #include "await/log.h"
 #include "await/stream.h"
+#include "await/sync.h"
 #include "base/text.h"
 #include "codec.h"
 
@@ -21,8 +22,9 @@ struct printer {
         struct aw_stream *stream;
         struct above *above; /* of a session at the terminal; or NULL */
         bool terminal, has_reader;
-        char end;       /* of a message */
-        uint64_t taken; /* bytes that there was room for */
+        char end;               /* of a message */
+        uint64_t taken;         /* bytes that there was room for */
+        struct aw_lock writing; /* whoever writes in pieces */
 };
 
 /* What is written at once, at most: those who read it are seen to make progress. */
@@ -72,20 +74,30 @@ print_taken(const struct printer *printer)
 }
 
 static async int
-print_bytes(struct printer *printer, const void *data, size_t length)
+print_pieces(struct printer *printer, const char *data, size_t length)
 {
-        struct above *above = above_of_output(printer->above);
-        size_t done = 0, piece;
-
-        if (above != NULL)
-                return await(above_print(above, data, length));
-        for (; done < length; done += piece, printer->taken += piece) {
-                piece = length - done < PIECE ? length - done : PIECE;
-                if (await(aw_stream_write(printer->stream, (const char *)data + done, piece,
-                                          AW_NEVER)) == -1)
+        for (size_t piece; length > 0; data += piece, length -= piece, printer->taken += piece) {
+                piece = length < PIECE ? length : PIECE;
+                if (await(aw_stream_write(printer->stream, data, piece, AW_NEVER)) == -1)
                         return -1;
         }
         return 0;
+}
+
+/* As a whole, though others print meanwhile. */
+static async int
+print_bytes(struct printer *printer, const void *data, size_t length)
+{
+        struct above *above = above_of_output(printer->above);
+        int result;
+
+        if (above != NULL)
+                return await(above_print(above, data, length));
+        if (await(aw_lock_acquire(&printer->writing, AW_NEVER)) == -1)
+                return -1;
+        result = await(print_pieces(printer, data, length));
+        aw_lock_release(&printer->writing);
+        return result;
 }
 
 /* Around what is printed: at a terminal it comes above the line that is typed. */
