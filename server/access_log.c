@@ -160,7 +160,7 @@ open_log_file(const char *path)
 
 /* errno says why. */
 static int
-refuse_path(const char *path, const char *place)
+refuse_log_path(const char *path, const char *place)
 {
         aw_log(AW_LOG_ERROR, "%s--access-log: cannot write to %s: %s%s", place, path,
                strerror(errno), errno == ENXIO ? ": nobody reads it" : "");
@@ -170,8 +170,9 @@ refuse_path(const char *path, const char *place)
 int
 access_log_check(const char *path, const char *place)
 {
-        return strcmp(path, "-") == 0 || aw_file_may_write(path) == 0 ? 0
-                                                                      : refuse_path(path, place);
+        return strcmp(path, "-") == 0 || aw_file_may_write(path) == 0
+                       ? 0
+                       : refuse_log_path(path, place);
 }
 
 int
@@ -184,7 +185,7 @@ access_log_open(const char *path, const char *place, bool json)
         access_log.taken = malloc(sizeof(*access_log.taken));
         if (access_log.fd == -1 || access_log.waiting == NULL || access_log.taken == NULL ||
             access_log.path == NULL) {
-                refuse_path(path, place);
+                refuse_log_path(path, place);
                 free(access_log.waiting);
                 free(access_log.taken);
                 free(access_log.path);

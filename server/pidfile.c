@@ -14,7 +14,7 @@
 #include "base/file.h"
 
 static int
-refuse_path(const char *path, const char *place, const char *reason)
+refuse_pid_path(const char *path, const char *place, const char *reason)
 {
         aw_log(AW_LOG_ERROR, "%s--pidfile: '%s': %s", place, path, reason);
         return -1;
@@ -23,7 +23,7 @@ refuse_path(const char *path, const char *place, const char *reason)
 static int
 refuse_pidfile(const struct pidfile *pidfile, const char *reason)
 {
-        return refuse_path(pidfile->path, pidfile->place, reason);
+        return refuse_pid_path(pidfile->path, pidfile->place, reason);
 }
 
 static const char no_file[] = "it is no regular file";
@@ -104,15 +104,15 @@ pidfile_check(const char *path, const char *place)
         struct stat status;
 
         if (aw_file_may_write(path) == -1)
-                return refuse_path(path, place, strerror(errno));
+                return refuse_pid_path(path, place, strerror(errno));
         if (stat(path, &status) == -1)
                 return 0;
         if (!S_ISREG(status.st_mode))
-                return refuse_path(path, place, no_file);
+                return refuse_pid_path(path, place, no_file);
         /* The number of whoever has it locked is read. */
         return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0
                        ? 0
-                       : refuse_path(path, place, strerror(errno));
+                       : refuse_pid_path(path, place, strerror(errno));
 }
 
 int

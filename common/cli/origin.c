@@ -194,7 +194,7 @@ aw_opt_take_environment(const struct aw_opt_program *program, struct aw_opt_conf
 /* Variables of no option. */
 
 static bool
-is_known(const struct aw_opt_program *program, const char *name)
+is_variable(const struct aw_opt_program *program, const char *name)
 {
         const struct aw_opt *option = NULL;
         char variable[NAME_MAX];
@@ -225,7 +225,7 @@ tell_ignored(const struct aw_opt_program *program, const char *name,
         for (int i = 0; i < length && i < NAME_MAX; i++)
                 word[i] = word[i] == '_' ? '-' : (char)tolower((unsigned char)word[i]);
         /* It may be right but for its case. */
-        if (!is_known(program, variable_of(program->environment, &meant, variable)))
+        if (!is_variable(program, variable_of(program->environment, &meant, variable)))
                 meant.name = aw_opt_nearest(program, word, strlen(word));
         if (meant.name != NULL)
                 variable_of(program->environment, &meant, variable);
@@ -248,7 +248,7 @@ aw_opt_tell_ignored(const struct aw_opt_program *program, void (*warn)(const cha
                     (*at)[name_length] == '\0' || (*at)[name_length + 1] == '\0')
                         continue;
                 snprintf(name, sizeof(name), "%.*s", (int)name_length, *at);
-                if (!is_known(program, name) && !is_of_service(name + length))
+                if (!is_variable(program, name) && !is_of_service(name + length))
                         tell_ignored(program, name, warn);
         }
 }

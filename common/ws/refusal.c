@@ -67,7 +67,7 @@ ws_refusal_explain(struct aw_error *error, const char *host, const struct aw_htt
 #define SHOWN_BYTES 121
 
 static void
-show_line(const char *line, size_t length, char shown[SHOWN_BYTES])
+show_head_line(const char *line, size_t length, char shown[SHOWN_BYTES])
 {
         size_t used;
 
@@ -83,7 +83,7 @@ show_first_line(const char *data, size_t length, char shown[SHOWN_BYTES])
 
         if (newline != NULL)
                 length = (size_t)(newline - data);
-        show_line(data, length > 0 && data[length - 1] == '\r' ? length - 1 : length, shown);
+        show_head_line(data, length > 0 && data[length - 1] == '\r' ? length - 1 : length, shown);
 }
 
 /* Not "HTTP/1" and what may stand behind that. */
@@ -118,7 +118,7 @@ explain_fault(const char *data, size_t length, int status, const char *start, co
         char shown[SHOWN_BYTES];
 
         aw_http_response_fault(data, length, &fault);
-        show_line(fault.line.data, fault.line.length, shown);
+        show_head_line(fault.line.data, fault.line.length, shown);
         if (fault.number == 1)
                 snprintf(out, size, "%.120s answered %d, but its first line is not right: \"%s\"",
                          host, status, start);
