@@ -189,7 +189,10 @@ int network_connect_options(const struct network_options *options, const char *u
 int network_proxy_tls(const struct network_options *options, const struct tls_options *tls,
                       const char *url, struct aw_tls_context **context, struct aw_error *error);
 
-/* What may be done about it, to be put behind the sentence; "" if we know nothing. */
+/*
+ * What may be done about it, to be put behind the sentence; "" if we know nothing. It names options of
+ * wsecho; where wsbench has none of that name it says something else (bench_cure()).
+ */
 const char *network_cure(const struct aw_error *error);
 
 #endif

@@ -57,6 +57,7 @@ limit_defaults(void)
                 .idle_timeout = 3600 * AW_SECOND,
                 .ping_interval = 20 * AW_SECOND,
                 .ping_timeout = 20 * AW_SECOND,
+                .max_control_rate = 20000,
                 .max_buffer = WS_BUFFER_MAX,
                 .max_memory = quarter_of_memory(),
         };
@@ -207,6 +208,7 @@ limit_listen(struct ws_listen_options *listening)
         listening->ping_timeout = options->ping_timeout;
         listening->max_lifetime = options->max_lifetime;
         listening->max_message_rate = options->max_message_rate;
+        listening->max_control_rate = options->max_control_rate;
         listening->max_buffer = options->max_buffer;
 }
 

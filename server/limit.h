@@ -19,7 +19,7 @@ struct limit_options {
         int64_t handshake_timeout;                 /* microseconds, as the next four */
         int64_t idle_timeout, ping_interval, ping_timeout, max_lifetime; /* 0: none */
         uint64_t max_buffer, max_memory;                                 /* bytes */
-        uint64_t max_message_rate;                                       /* 0: any */
+        uint64_t max_message_rate, max_control_rate;                     /* 0: any */
 };
 
 #define LIMIT_RATE_MAX UINT64_C(1000000)
@@ -80,6 +80,13 @@ struct limit_options {
                  .help = "close with 1008 at more messages in a second of one connection; 0: any " \
                          "number (0)",                                                             \
                  .offset = (at) + offsetof(struct limit_options, max_message_rate),                \
+                 .maximum = 1000000000},                                                           \
+                {.name = "max-control-rate",                                                       \
+                 .kind = AW_OPT_NUMBER,                                                            \
+                 .argument = "N",                                                                  \
+                 .help = "read so many Pings, Pongs and tiny fragments in a second of one "        \
+                         "connection, and no faster; 0: any number (20000)",                       \
+                 .offset = (at) + offsetof(struct limit_options, max_control_rate),                \
                  .maximum = 1000000000},                                                           \
                 {.name = "max-buffer",                                                             \
                  .kind = AW_OPT_SIZE,                                                              \

@@ -56,10 +56,11 @@ const struct metrics_row metrics_table[] = {
                  "none of them.",
          EACH(refused, "reason", metrics_reason_names)},
         {.name = "limit_exceeded_total",
-         .help = "How often a connection was over a limit, by the option that sets it; max-buffer: "
-                 "how often reading from one stopped.",
+         .help = "How often a connection was over a limit, by the option that sets it; max-buffer "
+                 "and max-control-rate: how often reading from one stopped.",
          EACH(limits, "limit", metrics_limit_names)},
         {.name = "limit_exceeded_total", .labels = "limit=\"max-buffer\"", AT(traffic.pauses)},
+        {.name = "limit_exceeded_total", .labels = "limit=\"max-control-rate\"", AT(traffic.rests)},
         {.name = "http_responses_total",
          .help = "HTTP responses other than 101, by class of status.",
          EACH(responses, "code", classes)},

@@ -12,6 +12,7 @@
 #include "await/log.h"
 #include "await/ws.h"
 #include "base/say.h"
+#include "base/utf8.h"
 #include "condition.h"
 #include "limits.h"
 #include "source.h"
@@ -27,6 +28,16 @@ bench_say(const char *format, ...)
         va_start(arguments, format);
         aw_log_say(format, arguments);
         va_end(arguments);
+}
+
+const char *
+bench_cure(const struct aw_error *error)
+{
+        if (!error->of_proxy && error->cause == AW_CAUSE_REDIRECTED)
+                return ": give that URL";
+        if (!error->of_proxy && error->cause == AW_CAUSE_CREDENTIALS)
+                return ": --header 'Authorization: ...'";
+        return network_cure(error);
 }
 
 static enum bench_status
@@ -133,9 +144,12 @@ prepare_message(struct bench_options *o, const struct aw_opt_program *program)
                 o->text = strdup(o->message);
                 o->text_length = strlen(o->message);
         }
-        if (o->text != NULL)
+        if (o->text != NULL && (o->binary || aw_utf8_valid(o->text, o->text_length)))
                 return BENCH_OK;
-        bench_say("%s: %s", o->message + (o->message[0] == '@'), strerror(errno));
+        if (o->text != NULL)
+                bench_say("the message is not UTF-8: send it with --binary");
+        else
+                bench_say("%s: %s", o->message + (o->message[0] == '@'), strerror(errno));
         return BENCH_USAGE;
 }
 
@@ -199,7 +213,7 @@ prepare_tls(struct bench_options *o, char *const *urls)
                 aw_tls_context_resume(o->tls);
         if (o->tls != NULL)
                 return BENCH_OK;
-        bench_say("%s%s", error.text, network_cure(&error));
+        bench_say("%s%s", error.text, bench_cure(&error));
         return BENCH_USAGE;
 }
 

@@ -60,6 +60,12 @@ enum bench_status bench_prepare(struct bench_options *options, const struct aw_o
                                 char *const *urls);
 void bench_release(struct bench_options *options);
 
+/*
+ * What may be done about it, to be put behind the sentence; "" if we know nothing. As network_cure(),
+ * but for what wsbench has no option for.
+ */
+const char *bench_cure(const struct aw_error *error);
+
 /* Prints "wsbench: sentence" on standard error. */
 void bench_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

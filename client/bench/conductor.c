@@ -178,6 +178,8 @@ tick(struct conductor *conductor, int64_t from, int64_t until, bool measured)
                 next = next + CLOCK_SECOND < until ? next + CLOCK_SECOND : until;
                 await(wait_for_all(conductor, WORKER_OVER, next / 1000));
                 await(collect_all(conductor, measured));
+                if (measured)
+                        target_look(&conductor->result->target, false);
         }
 }
 
@@ -202,17 +204,15 @@ static async void
 measure_all(struct conductor *conductor)
 {
         struct result *result = conductor->result;
-        int64_t cpu;
 
         begin_measuring(conductor);
         live_phase(&conductor->live, "warming up", conductor->options->warm_up);
         await(tick(conductor, clock_now(), conductor->begin, false));
-        cpu = target_cpu(&result->target);
+        target_begin(&result->target);
         live_phase(&conductor->live, NULL, conductor->options->duration);
         await(tick(conductor, conductor->begin, conductor->end, true));
         await(wait_for_all(conductor, WORKER_OVER, AW_NEVER));
-        if (cpu != -1)
-                result->target.cpu = target_cpu(&result->target) - cpu;
+        target_look(&result->target, true);
         /* All connections may have been lost before. */
         if (clock_now() > conductor->begin)
                 result->duration = clock_now() - conductor->begin;

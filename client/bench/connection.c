@@ -14,7 +14,10 @@
 /* Before a churning connection that was refused tries again. */
 #define RETRY_DELAY (100 * AW_MILLISECOND)
 
-/* Until all is done (0), or the connection is at its end or the task cancelled (-1 with errno). */
+/*
+ * Until all is done (0), or the connection is at its end or the task cancelled (-1 with errno). If
+ * nothing could be sent it was cancelled, and c->failed says why.
+ */
 static async int
 echo_until_over(struct connection *c)
 {
@@ -24,15 +27,15 @@ echo_until_over(struct connection *c)
 
         if (worker->options->work == BENCH_NO_ECHO)
                 traffic_wake(c);
-        else if (worker->options->work == BENCH_ECHO)
-                await(traffic_pump(c, now, false));
+        else if (worker->options->work == BENCH_ECHO && await(traffic_pump(c, now, false)) == -1)
+                return -1;
         do {
                 if (await(ws_receive(c->ws, &message, AW_NEVER)) == -1)
                         return -1;
                 now = clock_now();
                 traffic_receive(c, &message, now);
-                if (worker->options->work == BENCH_ECHO)
-                        await(traffic_pump(c, now, false));
+                if (worker->options->work == BENCH_ECHO && await(traffic_pump(c, now, false)) == -1)
+                        return -1;
         } while (worker->generating || !worker_is_over(worker, now) || !traffic_is_idle(c));
         return 0;
 }
@@ -87,7 +90,7 @@ open_one(struct connection *c)
         }
         if (error.kind != AW_ERROR_CANCELLED) {
                 worker->record.refused++;
-                snprintf(why, sizeof(why), "%s%s", error.text, network_cure(&error));
+                snprintf(why, sizeof(why), "%s%s", error.text, bench_cure(&error));
                 record_failure(&worker->record, error.kind, why);
         }
         return -1;
@@ -228,9 +231,11 @@ serve_connection(struct connection *c)
                         ? errno
                         : 0;
         c->closing = true;
-        if (error == 0 || error == ECANCELED)
+        if (error == 0 || error == ECANCELED) {
                 await(receive_rest(c));
-        else
+                error = c->failed;
+        }
+        if (error != 0)
                 note_cut(c, error);
         await(close_one(c));
 }

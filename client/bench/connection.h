@@ -11,9 +11,10 @@ struct connection {
         struct ws *ws; /* NULL: not open */
         struct aw_task *task, *sender;
         struct window window;
-        uint64_t offered, started; /* with --rate: messages that were due, and of these sent */
+        uint64_t started; /* messages that were sent */
         bool sending, settled, over;
         bool closing;            /* its task has done its work and ends by itself */
+        int failed;              /* why nothing can be sent, by this side's fault: errno, or 0 */
         struct aw_event wake;    /* of the sender */
         struct aw_waiters quiet; /* for the end of sending */
 };

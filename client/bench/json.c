@@ -115,10 +115,11 @@ json_server(const struct result *result)
 
         if (result->target.count == 0)
                 return json_null();
-        return json_pack("{s:o, s:f, s:o, s:o}", "processes", number(result->target.count),
-                         "cpu_seconds", (double)result->target.cpu / CLOCK_SECOND,
-                         "cpu_us_per_message", json_each(figures_server_cpu(result)),
-                         "bytes_per_connection", memory >= 0 ? json_real(memory) : json_null());
+        return json_pack("{s:o, s:o, s:f, s:o, s:o}", "processes", number(result->target.count),
+                         "ended", number(result->target.ended), "cpu_seconds",
+                         (double)result->target.cpu / CLOCK_SECOND, "cpu_us_per_message",
+                         json_each(figures_server_cpu(result)), "bytes_per_connection",
+                         memory >= 0 ? json_real(memory) : json_null());
 }
 
 static json_t *

@@ -6,8 +6,7 @@
 
 #include "cli/opt.h"
 
-#define ONE_PERCENT 1000 /* thousandths of a percent */
-#define ALL_SHARES  (100 * ONE_PERCENT)
+#define ALL_SHARES (100 * SIZES_ONE_PERCENT)
 
 static int
 sizes_problem(const char **problem, const char *text)
@@ -47,7 +46,7 @@ parse_share(const char *text, struct sizes_part *part, const char **problem)
 
         if (end == text || strcmp(end, "%") != 0 || !(percent > 0) || percent > 100)
                 return sizes_problem(problem, "a share is a percentage such as 90% or 0.5%");
-        part->share = (uint32_t)(percent * ONE_PERCENT + 0.5);
+        part->share = (uint32_t)(percent * SIZES_ONE_PERCENT + 0.5);
         return 0;
 }
 

@@ -6,8 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SIZES_PARTS_MAX 16
-#define SIZES_MAX       ((uint64_t)1 << 30) /* bytes in a message */
+#define SIZES_PARTS_MAX   16
+#define SIZES_MAX         ((uint64_t)1 << 30) /* bytes in a message */
+#define SIZES_ONE_PERCENT 1000                /* of a share */
 
 /* Read it by the functions only; zeroed it means empty messages. */
 struct sizes {

@@ -15,16 +15,40 @@
 #define WAITED 0.05 /* of the time: more, and the latencies tell of that, too */
 
 static void
+print_range(const struct sizes_part *part, FILE *out)
+{
+        char low[NUMBER_ROOM], high[NUMBER_ROOM];
+
+        fputs(number_grouped(part->low, low), out);
+        if (part->high > part->low)
+                fprintf(out, "-%s", number_grouped(part->high, high));
+}
+
+/* "128", "64-4,096" or "90 % 128, 10 % 65,536". */
+static void
+print_mix(const struct sizes *sizes, FILE *out)
+{
+        for (size_t i = 0; i < sizes->count; i++) {
+                if (sizes->count > 1)
+                        fprintf(out, "%s%g %% ", i > 0 ? ", " : "",
+                                (double)sizes->parts[i].share / SIZES_ONE_PERCENT);
+                print_range(&sizes->parts[i], out);
+        }
+        fprintf(out, " byte%s",
+                sizes->count == 1 && sizes->max == 1 && sizes->mean == 1 ? "" : "s");
+}
+
+static void
 print_sizes(const struct bench_options *options, FILE *out)
 {
-        char number[NUMBER_ROOM];
+        char bytes[NUMBER_ROOM];
 
         if (options->work == BENCH_IDLE)
                 fputs("idle", out);
         else if (options->text != NULL)
-                fprintf(out, "%s bytes", number_grouped(options->text_length, number));
+                fputs(number_bytes(options->text_length, bytes), out);
         else
-                fprintf(out, "%s bytes", options->size != NULL ? options->size : "128");
+                print_mix(&options->sizes, out);
 }
 
 static void
@@ -49,8 +73,7 @@ print_what(const struct result *result, FILE *out)
         if (options->no_echo)
                 fputs(", no echo", out);
         if (result->duration > 0)
-                fprintf(out, ", %s s",
-                        number_rounded((double)result->duration / CLOCK_SECOND, number));
+                fprintf(out, ", %s", number_duration(result->duration, number));
         else
                 fputs(", ended before measuring began", out);
         fprintf(out, "%s\n", result->interrupted ? " (interrupted)" : "");
@@ -62,10 +85,11 @@ print_connections(const struct result *result, FILE *out)
         const struct record *record = &result->record;
         double seconds = (double)result->opening / CLOCK_SECOND;
         char opened[NUMBER_ROOM], refused[NUMBER_ROOM], cut[NUMBER_ROOM], each[NUMBER_ROOM];
+        char after[NUMBER_ROOM];
 
         fprintf(out, "connections   %s open", number_grouped(record->opened, opened));
         if (!result->options->churn && seconds > 0)
-                fprintf(out, " after %.2f s (%s/s)", seconds,
+                fprintf(out, " after %s (%s/s)", number_duration(result->opening, after),
                         number_grouped((uint64_t)((double)record->opened / seconds), each));
         if (result->options->resume)
                 fprintf(out, ", %s of them with a resumed TLS session",
@@ -234,6 +258,8 @@ print_server(const struct result *result, FILE *out)
                                      : 0);
         if (memory >= 0 && !result->options->churn)
                 fprintf(out, ", %.1f KiB for each connection", memory / 1024);
+        if (result->target.ended > 0)
+                fprintf(out, ", %zu of its processes ended meanwhile", result->target.ended);
         fputc('\n', out);
 }
 
@@ -255,7 +281,11 @@ print_own(const struct result *result, FILE *out)
                         "this "
                         "machine distorts the latencies\n",
                         100 * figures_waited(result));
-        if (lag > 1000000)
+        if (result->record.unsent > 0)
+                fprintf(out,
+                        "              messages were never sent: the server did not take them, or "
+                        "this side could not keep up\n");
+        else if (lag > 1000000)
                 fprintf(out,
                         "              messages went out late (p99 %.2f ms): the server did not "
                         "take them, or this side could not keep up\n",

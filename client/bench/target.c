@@ -19,29 +19,29 @@ open_proc(pid_t pid, const char *name)
         return fopen(path, "re");
 }
 
-/* The parent of a process, or -1. */
+/* The parent of a process that runs (a zombie does not), or -1. */
 static pid_t
 parent_of(pid_t pid)
 {
         FILE *file = open_proc(pid, "stat");
-        char line[512], *end;
+        char line[512], state = 'X', *end;
         int parent = -1;
 
         if (file == NULL)
                 return -1;
         /* The name, in parentheses, may hold anything. */
         if (fgets(line, sizeof(line), file) != NULL && (end = strrchr(line, ')')) != NULL &&
-            sscanf(end + 1, " %*c %d", &parent) != 1)
+            sscanf(end + 1, " %c %d", &state, &parent) != 2)
                 parent = -1;
         fclose(file);
-        return parent;
+        return strchr("ZXx", state) == NULL ? parent : -1;
 }
 
 static bool
 is_known(const struct target *target, pid_t pid)
 {
         for (size_t i = 0; i < target->count; i++)
-                if (target->pids[i] == pid)
+                if (target->processes[i].pid == pid)
                         return true;
         return false;
 }
@@ -50,7 +50,7 @@ static void
 add(struct target *target, pid_t pid)
 {
         if (target->count < TARGET_MAX && !is_known(target, pid))
-                target->pids[target->count++] = pid;
+                target->processes[target->count++] = (struct target_process){.pid = pid};
 }
 
 /* One look at all processes: adds the children of those that are known. */
@@ -69,6 +69,17 @@ add_children(struct target *target)
         }
         if (directory != NULL)
                 closedir(directory);
+}
+
+static void
+add_descendants(struct target *target)
+{
+        size_t before;
+
+        do {
+                before = target->count;
+                add_children(target);
+        } while (target->count > before);
 }
 
 /* Its number, or 0: it is no process. */
@@ -95,8 +106,6 @@ target_missing(const struct aw_opt_strings *pids)
 int
 target_find(struct target *target, const struct aw_opt_strings *pids, const char **missing)
 {
-        size_t before;
-
         *target = (struct target){.empty = -1, .occupied = -1};
         for (size_t i = 0; i < pids->count; i++) {
                 pid_t pid = process_of(pids->items[i]);
@@ -107,26 +116,55 @@ target_find(struct target *target, const struct aw_opt_strings *pids, const char
                 }
                 add(target, pid);
         }
-        do {
-                before = target->count;
-                add_children(target);
-        } while (target->count > before);
+        add_descendants(target);
         return 0;
 }
 
-int64_t
-target_cpu(const struct target *target)
+/* What it has used by now, unless it has ended: then that stays as it was. */
+static void
+look_at(struct target_process *process)
 {
-        int64_t sum = 0;
+        clockid_t clock;
+        int64_t used;
 
+        if (process->ended)
+                return;
+        used = clock_getcpuclockid(process->pid, &clock) == 0 ? clock_read(clock) : 0;
+        if (used > process->used)
+                process->used = used;
+        process->ended = parent_of(process->pid) == -1;
+}
+
+static void
+look_at_known(struct target *target)
+{
+        target->ended = 0;
         for (size_t i = 0; i < target->count; i++) {
-                clockid_t clock;
-
-                if (clock_getcpuclockid(target->pids[i], &clock) != 0)
-                        return -1;
-                sum += clock_read(clock);
+                look_at(&target->processes[i]);
+                target->ended += target->processes[i].ended;
         }
-        return sum;
+}
+
+void
+target_begin(struct target *target)
+{
+        look_at_known(target);
+        for (size_t i = 0; i < target->count; i++)
+                target->processes[i].base = target->processes[i].used;
+}
+
+void
+target_look(struct target *target, bool thoroughly)
+{
+        look_at_known(target);
+        /* To go through all processes takes time: while measuring only if one was replaced. */
+        if (target->count > 0 && (thoroughly || target->ended > 0)) {
+                add_descendants(target);
+                look_at_known(target);
+        }
+        target->cpu = 0;
+        for (size_t i = 0; i < target->count; i++)
+                target->cpu += target->processes[i].used - target->processes[i].base;
 }
 
 static int64_t
@@ -150,7 +188,7 @@ target_memory(const struct target *target)
         int64_t sum = 0;
 
         for (size_t i = 0; i < target->count; i++) {
-                int64_t bytes = memory_of(target->pids[i]);
+                int64_t bytes = memory_of(target->processes[i].pid);
 
                 if (bytes < 0)
                         return -1;

@@ -8,6 +8,7 @@
 #include "traffic.h"
 
 #include "clock.h"
+#include "number.h"
 
 /*
  * What may be on its way in a connection before sending is left to a task of its own, because it
@@ -19,13 +20,13 @@
 
 /* The first thing that goes wrong is told in a sentence. */
 static void
-tell_first(struct connection *c, const char *what)
+tell_first(struct connection *c, enum aw_error_kind kind, const char *what)
 {
         char reason[320];
 
         snprintf(reason, sizeof(reason), "connection %" PRIu32 ", %s", c->window.connection + 1,
                  what);
-        record_failure(&c->worker->record, AW_ERROR_CONNECTION, reason);
+        record_failure(&c->worker->record, kind, reason);
 }
 
 static void
@@ -36,7 +37,7 @@ note_lost(struct connection *c, const struct window_echo *lost, const char *when
         if (c->worker->record.failure == 0) {
                 snprintf(what, sizeof(what), "message %" PRIu64 ": lost, no echo %s",
                          lost->number + 1, when);
-                tell_first(c, what);
+                tell_first(c, AW_ERROR_CONNECTION, what);
         }
         record_lost(&c->worker->record, worker_measures(c->worker, lost->due));
 }
@@ -52,12 +53,16 @@ traffic_lose(struct connection *c)
 
 /* Sending. */
 
+static enum ws_type
+type_sent(const struct connection *c)
+{
+        return c->worker->options->binary ? WS_BINARY : WS_TEXT;
+}
+
 static async int
 send_data(struct connection *c, const uint8_t *data, size_t size)
 {
-        struct ws_message message = {.type = c->worker->options->binary ? WS_BINARY : WS_TEXT,
-                                     .data = data,
-                                     .length = size};
+        struct ws_message message = {.type = type_sent(c), .data = data, .length = size};
 
         return await(ws_send(c->ws, &message, AW_NEVER));
 }
@@ -94,6 +99,17 @@ send_numbered(struct connection *c, uint64_t number, size_t size)
         return result;
 }
 
+/* It is this side that does not send: the peer is not to blame. */
+static void
+note_unsendable(struct connection *c, uint64_t number, size_t size, int error)
+{
+        char what[192], bytes[NUMBER_ROOM];
+
+        snprintf(what, sizeof(what), "message %" PRIu64 ": its %s cannot be sent from here: %s",
+                 number + 1, number_bytes(size, bytes), aw_error_text(error));
+        tell_first(c, AW_ERROR_SYSTEM, what);
+}
+
 async int
 traffic_send(struct connection *c, int64_t due, int64_t now)
 {
@@ -112,6 +128,8 @@ traffic_send(struct connection *c, int64_t due, int64_t now)
                 error = errno;
                 if (!window_pull(&c->window))
                         record_sent(&worker->record, size, measured);
+                if (error != ECANCELED && error != EPIPE)
+                        note_unsendable(c, number, size, error);
                 errno = error;
                 return -1;
         }
@@ -124,14 +142,18 @@ traffic_send(struct connection *c, int64_t due, int64_t now)
         return 0;
 }
 
-/* When the next message of this connection was, or is, due. */
-static int64_t
-next_due(const struct connection *c)
+/* With --rate: the number, in the worker, of this connection's next message. */
+static uint64_t
+next_number(const struct connection *c)
 {
-        const struct worker *worker = c->worker;
-        uint64_t turn = c->started * worker->count + c->index;
+        return c->started * c->worker->count + c->index;
+}
 
-        return worker_due(worker, turn);
+/* With --rate: whether that is due, and is still to be sent. */
+static bool
+is_due(const struct connection *c)
+{
+        return next_number(c) < c->worker->offered && !c->worker->given_up;
 }
 
 /* Whether a message may be sent now, and if so when it was due. */
@@ -143,9 +165,9 @@ may_send(struct connection *c, int64_t now, int64_t *due)
         if (worker->options->work == BENCH_ECHO && c->window.count >= worker->options->in_flight)
                 return false;
         if (worker->options->rate > 0) {
-                if (c->started == c->offered)
+                if (!is_due(c))
                         return false;
-                *due = next_due(c);
+                *due = schedule_due(&worker->schedule, next_number(c));
                 return true;
         }
         *due = now;
@@ -184,20 +206,39 @@ traffic_wake(struct connection *c)
                 c->sender = aw_spawn("sender", send_on, c);
 }
 
-async void
+/* A send failed. 0: others take care of that; -1: the caller was cancelled. */
+static int
+give_up_sending(struct connection *c, int error)
+{
+        if (error == ECANCELED) {
+                errno = ECANCELED;
+                return -1;
+        }
+        /* Whoever receives learns of the connection's end. Nothing else would tell him. */
+        if (error != EPIPE && c->failed == 0) {
+                c->failed = error;
+                c->closing = true;
+                aw_cancel(c->task);
+        }
+        return 0;
+}
+
+async int
 traffic_pump(struct connection *c, int64_t now, bool may_wait)
 {
+        int error = 0;
         int64_t due;
 
         if (c->sending || c->closing || c->ws == NULL)
-                return;
+                return 0;
         if (!may_wait && weight(&c->window) > UNDISTURBED) {
                 traffic_wake(c);
-                return;
+                return 0;
         }
         c->sending = true;
         while (may_send(c, now, &due)) {
                 if (await(traffic_send(c, due, now)) == -1) {
+                        error = errno;
                         unsend(c, due);
                         break;
                 }
@@ -213,6 +254,7 @@ traffic_pump(struct connection *c, int64_t now, bool may_wait)
         aw_wake_all(&c->quiet);
         if (c->worker->quota == 0)
                 worker_end(c->worker);
+        return error == 0 ? 0 : give_up_sending(c, error);
 }
 
 static async int
@@ -222,40 +264,46 @@ send_on(void *argument)
 
         while (await(aw_event_wait(&c->wake, AW_NEVER)) == 0) {
                 aw_event_clear(&c->wake);
-                await(traffic_pump(c, clock_now(), true));
+                if (await(traffic_pump(c, clock_now(), true)) == -1)
+                        break;
         }
         return 0;
 }
 
-async void
-traffic_offer(struct connection *c)
+async int
+traffic_offer(struct connection *c, int64_t now)
 {
-        c->offered++;
-        if (c->worker->options->work == BENCH_NO_ECHO)
-                traffic_wake(c);
-        else
-                await(traffic_pump(c, clock_now(), false));
+        if (c->worker->options->work != BENCH_NO_ECHO)
+                return await(traffic_pump(c, now, false));
+        traffic_wake(c);
+        return 0;
+}
+
+bool
+traffic_is_behind(const struct connection *c)
+{
+        return c->ws != NULL && !c->closing && is_due(c);
 }
 
 bool
 traffic_is_idle(const struct connection *c)
 {
-        return c->window.count == 0 && !c->sending &&
-               (c->worker->options->rate == 0 || c->started == c->offered);
+        return c->window.count == 0 && !c->sending && (c->worker->options->rate == 0 || !is_due(c));
 }
 
-async void
+async int
 traffic_expire(struct connection *c, int64_t before)
 {
         struct window_echo lost;
 
         if (c->sending || c->window.ring == NULL)
-                return;
+                return 0;
         while (window_expire(&c->window, before, &lost))
                 note_lost(c, &lost, "in time");
         if (c->ws != NULL && c->worker->options->work == BENCH_ECHO &&
             aw_event_is_set(&c->worker->traffic))
-                await(traffic_pump(c, clock_now(), false));
+                return await(traffic_pump(c, clock_now(), false));
+        return 0;
 }
 
 async void
@@ -272,6 +320,13 @@ traffic_stop(struct connection *c)
 }
 
 /* Receiving. */
+
+/* Whether it is text if texts are sent, and binary if not. */
+static bool
+is_typed(const struct connection *c, const struct ws_message *message)
+{
+        return message->type == type_sent(c);
+}
 
 /* What was told of a wrong echo is taken back. */
 static void
@@ -293,22 +348,26 @@ tell_echo(struct connection *c, enum window_verdict verdict, const struct window
           const struct ws_message *message)
 {
         uint64_t number = echo->number + 1;
-        char what[192];
+        char what[192], bytes[NUMBER_ROOM];
 
         if (verdict == WINDOW_REVISED)
                 untell(c, number);
         switch (verdict) {
         case WINDOW_WRONG:
                 snprintf(what, sizeof(what),
-                         "message %" PRIu64 ": its echo is wrong, %zu bytes came for %" PRIu32
+                         "message %" PRIu64 ": its echo is wrong, %s%s came for %" PRIu32
                          ", the first %zu as sent",
-                         number, message->length, echo->size,
+                         number, number_bytes(message->length, bytes),
+                         is_typed(c, message)         ? ""
+                         : message->type == WS_BINARY ? " (binary, not text)"
+                                                      : " (text, not binary)",
+                         echo->size,
                          payload_difference(&c->worker->payload, c->window.connection, echo->number,
                                             echo->size, message->data, message->length));
                 break;
         case WINDOW_DOUBLED:
-                snprintf(what, sizeof(what), "an echo of %zu bytes came a second time",
-                         message->length);
+                snprintf(what, sizeof(what), "an echo of %s came a second time",
+                         number_bytes(message->length, bytes));
                 break;
         case WINDOW_LATE:
                 snprintf(what, sizeof(what), "message %" PRIu64 ": its echo came too late", number);
@@ -316,7 +375,7 @@ tell_echo(struct connection *c, enum window_verdict verdict, const struct window
         default:
                 snprintf(what, sizeof(what), "a message came that nobody asked for");
         }
-        tell_first(c, what);
+        tell_first(c, AW_ERROR_CONNECTION, what);
 }
 
 void
@@ -328,7 +387,7 @@ traffic_receive(struct connection *c, const struct ws_message *message, int64_t 
 
         if (worker->options->work == BENCH_ECHO || worker->options->work == BENCH_CHURN)
                 verdict = window_judge(&c->window, &worker->payload, message->data, message->length,
-                                       &echo);
+                                       is_typed(c, message), &echo);
         if (verdict != WINDOW_RIGHT && worker->options->work != BENCH_NO_ECHO &&
             (worker->record.failure == 0 || verdict == WINDOW_REVISED))
                 tell_echo(c, verdict, &echo, message);

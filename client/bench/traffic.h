@@ -13,15 +13,19 @@ async int traffic_send(struct connection *connection, int64_t due, int64_t now);
 
 /*
  * Sends all that may be sent now. What might have to wait is left to a task that does, unless the
- * caller may.
+ * caller may. 0, or -1 if the caller was cancelled. If nothing can be sent, by this side's fault, that
+ * is told and the connection's task cancelled.
  */
-async void traffic_pump(struct connection *connection, int64_t now, bool may_wait);
+async int traffic_pump(struct connection *connection, int64_t now, bool may_wait);
 
 /* Has the task that may wait send what may be sent. */
 void traffic_wake(struct connection *connection);
 
-/* With --rate: one more message is due. */
-async void traffic_offer(struct connection *connection);
+/* With --rate: messages may be due. 0, or -1 if the caller was cancelled. */
+async int traffic_offer(struct connection *connection, int64_t now);
+
+/* With --rate: there is something to be sent that was due. */
+bool traffic_is_behind(const struct connection *connection);
 
 /* Nothing is to be sent any more, and nothing is on its way. */
 bool traffic_is_idle(const struct connection *connection);
@@ -29,8 +33,11 @@ bool traffic_is_idle(const struct connection *connection);
 /* Judges and counts what came. */
 void traffic_receive(struct connection *connection, const struct ws_message *message, int64_t now);
 
-/* Gives up what was sent before that time, and sends what may be sent instead. */
-async void traffic_expire(struct connection *connection, int64_t before);
+/*
+ * Gives up what was sent before that time, and sends what may be sent instead. 0, or -1 if the caller
+ * was cancelled.
+ */
+async int traffic_expire(struct connection *connection, int64_t before);
 
 /* Gives up all. */
 void traffic_lose(struct connection *connection);

@@ -87,8 +87,10 @@ is_echo(const struct window *window, const struct payload *payload, uint64_t num
 
 /* What an echo is of a message that is not on its way any more. */
 static enum window_verdict
-verdict_of(struct flight *flight)
+verdict_of(struct flight *flight, bool typed)
 {
+        if (!typed && flight->state == FLIGHT_WRONG)
+                return WINDOW_DOUBLED;
         switch (flight->state) {
         case FLIGHT_LOST:
                 return WINDOW_LATE;
@@ -103,7 +105,7 @@ verdict_of(struct flight *flight)
 /* Looks for the message among the last ones, of which all is known; then among those before. */
 static enum window_verdict
 judge_past(const struct window *window, const struct payload *payload, const uint8_t *data,
-           size_t length, struct window_echo *echo)
+           size_t length, bool typed, struct window_echo *echo)
 {
         uint64_t first = window->next > window->size ? window->next - window->size : 0;
         uint64_t number = payload_number(data, length, first);
@@ -115,7 +117,7 @@ judge_past(const struct window *window, const struct payload *payload, const uin
                         continue;
                 *echo = (struct window_echo){
                         .due = flight->due, .number = number, .size = flight->size};
-                return verdict_of(flight);
+                return verdict_of(flight, typed);
         }
         number = payload_number(data, length, 0);
         return number < first && payload_matches(payload, window->connection, number, data, length)
@@ -123,20 +125,26 @@ judge_past(const struct window *window, const struct payload *payload, const uin
                        : WINDOW_WRONG;
 }
 
-/* The echo of a message that is on its way, but not the first of them. */
-static bool
-judge_later(struct window *window, const struct payload *payload, const uint8_t *data,
-            size_t length, struct window_echo *echo)
+/* It is the echo of this message, which is on its way, but for the type perhaps. */
+static enum window_verdict
+judge_type(struct window *window, uint64_t number, bool typed, struct window_echo *echo)
+{
+        *echo = land(window, number, typed ? FLIGHT_BACK : FLIGHT_WRONG);
+        return typed ? WINDOW_RIGHT : WINDOW_WRONG;
+}
+
+/* The number of the message that this is the echo of, which is on its way, but not first; or `next`. */
+static uint64_t
+find_later(const struct window *window, const struct payload *payload, const uint8_t *data,
+           size_t length)
 {
         uint64_t number = payload_number(data, length, window->base);
 
         for (; number < window->next; number += payload_numbers(length))
                 if (flight_of(window, number)->state == FLIGHT_AWAY &&
-                    is_echo(window, payload, number, data, length)) {
-                        *echo = land(window, number, FLIGHT_BACK);
-                        return true;
-                }
-        return false;
+                    is_echo(window, payload, number, data, length))
+                        return number;
+        return window->next;
 }
 
 /* Messages that do not say which they are: one too many is taken for a second echo. */
@@ -151,21 +159,21 @@ judge_surplus(const struct window *window, const struct payload *payload, const 
 
 enum window_verdict
 window_judge(struct window *window, const struct payload *payload, const uint8_t *data,
-             size_t length, struct window_echo *echo)
+             size_t length, bool typed, struct window_echo *echo)
 {
         enum window_verdict verdict = WINDOW_WRONG;
+        uint64_t number;
 
         *echo = (struct window_echo){.due = -1};
-        if (window->count > 0 && is_echo(window, payload, window->base, data, length)) {
-                *echo = land(window, window->base, FLIGHT_BACK);
-                return WINDOW_RIGHT;
-        }
+        if (window->count > 0 && is_echo(window, payload, window->base, data, length))
+                return judge_type(window, window->base, typed, echo);
         if (!payload->numbered && window->count == 0)
                 return judge_surplus(window, payload, data, length);
         if (payload->numbered) {
-                if (judge_later(window, payload, data, length, echo))
-                        return WINDOW_RIGHT;
-                verdict = judge_past(window, payload, data, length, echo);
+                number = find_later(window, payload, data, length);
+                if (number < window->next)
+                        return judge_type(window, number, typed, echo);
+                verdict = judge_past(window, payload, data, length, typed, echo);
         }
         if (verdict == WINDOW_WRONG && window->count == 0)
                 return WINDOW_UNASKED;

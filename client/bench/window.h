@@ -19,7 +19,7 @@ struct window {
 
 enum window_verdict {
         WINDOW_RIGHT,
-        WINDOW_WRONG,   /* not what was sent; it stands for the one that was sent first */
+        WINDOW_WRONG, /* not what was sent; it stands for the one it resembles, or that was first */
         WINDOW_UNASKED, /* not what was sent, and nothing is on its way */
         WINDOW_DOUBLED, /* the echo of a message whose echo has come already */
         WINDOW_LATE,    /* the echo of one that was given up */
@@ -48,9 +48,13 @@ uint64_t window_push(struct window *window, int64_t due, int64_t sent, uint32_t 
 /* The last one did not go out after all. False if it was given up already. */
 bool window_pull(struct window *window);
 
-/* Judges what came. */
+/*
+ * Judges what came. `typed`: it is of the type that was sent; otherwise it is not right, but known by
+ * its bytes all the same.
+ */
 enum window_verdict window_judge(struct window *window, const struct payload *payload,
-                                 const uint8_t *data, size_t length, struct window_echo *echo);
+                                 const uint8_t *data, size_t length, bool typed,
+                                 struct window_echo *echo);
 
 /* Gives up the first one on its way if it was sent before that time. True: *lost is it. */
 bool window_expire(struct window *window, int64_t before, struct window_echo *lost);

@@ -9,10 +9,16 @@
 #include "await/task_wait.h"
 #include "clock.h"
 #include "connection.h"
+#include "generator.h"
 #include "traffic.h"
 
 #define OPENING_MAX 64                    /* handshakes at once, over all workers */
 #define LOOK_EVERY  (50 * AW_MILLISECOND) /* for echoes that are overdue */
+
+#define LATE_MAX 20 /* such looks that are put off, one after the other */
+
+/* With --rate: for what was due by the end to be sent after it. */
+#define AFTERWARDS (250 * AW_MILLISECOND)
 
 /* Messages and connections. */
 
@@ -45,15 +51,6 @@ worker_random(struct worker *worker)
         x ^= x >> 7;
         x ^= x << 17;
         return worker->random = x;
-}
-
-/* Workers take turns, so that all of their messages together are evenly spaced. */
-int64_t
-worker_due(const struct worker *worker, uint64_t number)
-{
-        double turn = (double)(number * worker->workers + worker->index);
-
-        return worker->started + (int64_t)(turn * CLOCK_SECOND / (double)worker->options->rate);
 }
 
 /* Nanoseconds between the connections of this worker; 0: as fast as can be. */
@@ -108,32 +105,15 @@ opener(void *argument)
         return 0;
 }
 
-/* With --rate: offers each message when it is due, whatever became of those before it. */
-static async void
-generate(struct worker *worker)
+/*
+ * Whether this look is on time. If this side stood still, what came meanwhile has to be read first; but
+ * one that is late again and again has to look some time.
+ */
+static bool
+is_on_time(int64_t passed, unsigned *late)
 {
-        int64_t due;
-
-        while ((due = worker_due(worker, worker->offered)) < worker->end) {
-                while (clock_now() < due)
-                        if (await(alarm_wait(&worker->alarm, due)) == -1)
-                                return;
-                if (aw_event_is_set(&worker->over))
-                        return;
-                if (worker_measures(worker, due) && --worker->quota == 0)
-                        worker_end(worker);
-                await(traffic_offer(&worker->connections[worker->offered++ % worker->count]));
-        }
-}
-
-static async int
-generator(void *argument)
-{
-        struct worker *worker = argument;
-
-        await(generate(worker));
-        worker->generating = false;
-        return 0;
+        *late = passed > 2 * 1000 * LOOK_EVERY && *late < LATE_MAX ? *late + 1 : 0;
+        return *late == 0;
 }
 
 /* Gives up messages whose echoes are overdue. */
@@ -141,12 +121,22 @@ static async int
 watchman(void *argument)
 {
         struct worker *worker = argument;
+        int64_t looked = clock_now();
+        unsigned late = 0;
 
         while (await(aw_sleep(LOOK_EVERY)) == 0) {
-                int64_t before = clock_now() - worker->options->timeout * 1000;
+                int64_t now = clock_now(), passed = now - looked;
+                int64_t before = now - worker->options->timeout * 1000;
 
+                /* The loop's time may be old when the sleep begins, and the sleep short then. */
+                if (passed < 1000 * LOOK_EVERY / 2)
+                        continue;
+                looked = now;
+                if (!is_on_time(passed, &late))
+                        continue;
                 for (size_t i = 0; i < worker->count; i++)
-                        await(traffic_expire(&worker->connections[i], before));
+                        if (await(traffic_expire(&worker->connections[i], before)) == -1)
+                                return 0;
         }
         return 0;
 }
@@ -176,10 +166,15 @@ let_go(struct worker *worker, bool all)
 static async void
 let_drain(struct worker *worker)
 {
-        aw_time limit = aw_loop_now() + worker->options->timeout;
+        aw_time since = aw_loop_now(), limit = since + worker->options->timeout;
         bool churning = worker->options->work == BENCH_CHURN;
 
         while (worker->busy > 0 && aw_loop_now() < limit) {
+                /* What --rate has left behind. */
+                if (!worker->given_up && aw_loop_now() >= since + AFTERWARDS) {
+                        worker->given_up = true;
+                        limit = aw_loop_now() + worker->options->timeout;
+                }
                 /* A cycle comes to its end by itself. */
                 if (!churning || worker->started == CLOCK_NEVER)
                         let_go(worker, worker->started == CLOCK_NEVER);
@@ -188,21 +183,18 @@ let_drain(struct worker *worker)
                     errno != ETIMEDOUT)
                         break;
         }
+        worker->given_up = true;
         let_go(worker, true);
 }
 
 static async void
 join_connections(struct worker *worker)
 {
-        for (size_t i = 0; i < worker->count; i++) {
-                struct connection *c = &worker->connections[i];
-
-                if (c->task == NULL)
-                        continue;
-                await(aw_join(c->task));
-                if (worker->options->rate > 0)
-                        worker->record.unsent += c->offered - c->started;
-        }
+        for (size_t i = 0; i < worker->count; i++)
+                if (worker->connections[i].task != NULL)
+                        await(aw_join(worker->connections[i].task));
+        if (worker->options->rate > 0)
+                worker->record.unsent = generator_unsent(worker);
 }
 
 /* Talking to the conductor. */
@@ -250,6 +242,7 @@ stop_now(void *argument)
 
         if (worker->end > now)
                 worker->end = now;
+        worker->given_up = true;
         aw_event_set(&worker->over);
         aw_event_set(&worker->go);
         if (worker->opener != NULL)
@@ -332,8 +325,9 @@ measure(struct worker *worker)
                 worker->end = worker->going_end;
         /* Each worker's clock is the same: their schedules fit together. */
         if (worker->options->rate > 0) {
-                worker->started = worker->begin - worker->options->warm_up * 1000;
-                sender = aw_spawn("generator", generator, worker);
+                generator_prepare(worker);
+                worker->started = worker->schedule.begin;
+                sender = aw_spawn("generator", generator_run, worker);
                 worker->generating = sender != NULL;
         }
         if (worker->busy == 0)
@@ -345,13 +339,9 @@ measure(struct worker *worker)
                             worker->end == CLOCK_NEVER ? AW_NEVER : worker->end / 1000));
         worker->cpu = clock_read(CLOCK_THREAD_CPUTIME_ID) - cpu;
         worker->waited = time_waited() - waited;
-        /* At the end of its time it still sends what was due before. */
-        if (sender != NULL && !aw_event_is_set(&worker->over))
-                await(aw_wait_for(sender, aw_loop_now() + worker->options->timeout));
-        else
-                await(finish_task(sender));
-        /* One that was cancelled before it began never says so. */
-        worker->generating = false;
+        await(finish_task(sender));
+        if (worker->options->rate > 0)
+                await(generator_finish(worker));
 }
 
 static async int

@@ -13,6 +13,7 @@
 #include "await/ws.h"
 #include "bench.h"
 #include "record.h"
+#include "schedule.h"
 #include "source.h"
 
 struct connection;
@@ -59,14 +60,17 @@ struct worker {
         struct record record;
         struct record_interval *taken; /* what worker_collect() is to fill */
 
-        int64_t started;    /* when traffic began */
-        int64_t begin, end; /* of measuring; CLOCK_NEVER: not known */
-        int64_t paced;      /* when the next connection may be opened */
-        uint64_t quota;     /* of messages to measure that are still to be sent */
-        uint64_t offered;   /* messages that were due so far */
+        int64_t started;          /* when traffic began */
+        int64_t begin, end;       /* of measuring; CLOCK_NEVER: not known */
+        int64_t paced;            /* when the next connection may be opened */
+        uint64_t quota;           /* of messages to measure that are still to be sent */
+        struct schedule schedule; /* with --rate: when messages are due, */
+        uint64_t offered;         /* how many were, */
+        uint64_t last;            /* and how many will have been in the end */
+        bool given_up;            /* what was due and has not been sent will not be */
         struct alarm alarm;
         struct aw_task *opener;
-        bool generating; /* there may be messages that were due and not offered yet */
+        bool generating; /* more messages may become due */
         struct aw_event traffic, go, over, released;
         int64_t cpu, waited;   /* nanoseconds used, and spent waiting for a core, while measuring */
         char description[256]; /* of its first connection, or "" */
@@ -114,9 +118,6 @@ worker_measures(const struct worker *worker, int64_t due)
 }
 
 uint64_t worker_random(struct worker *worker);
-
-/* With --rate: when the worker's message with this number is due. */
-int64_t worker_due(const struct worker *worker, uint64_t number);
 
 /* With --connect-rate or --ramp: waits until the next connection is due. 0, or -1 if cancelled. */
 async int worker_pace(struct worker *worker);

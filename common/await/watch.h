@@ -21,6 +21,7 @@ struct ws_count {
 struct ws_counters {
         struct ws_count received, sent;
         uint64_t pauses; /* how often reading stopped, because max_buffer was full */
+        uint64_t rests;  /* and for a while, because of max_control_rate */
         /*
          * From when the end of a message has been read to when all of it is on its way out of the
          * connection, to be encrypted and sent, if ws_send() was given the message as it came. Of a

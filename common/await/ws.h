@@ -93,7 +93,8 @@ struct ws_message {
 AW_API aw_async int ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline);
 
 /*
- * Queues a message, which goes out at the end of this turn in one write with what else is queued.
+ * Queues a message, which goes out at the end of this turn in one write with what else is queued; the
+ * plain echo of a small one that came alone goes out at once.
  * Waits only while too much is queued already. The data are the caller's again when it returns. 0,
  * or -1 with errno: EPIPE the connection is closed or closing, ESHUTDOWN as above, and the peer has
  * taken nothing for 5 s, EINVAL no such type, EILSEQ a text that is not UTF-8, ETIMEDOUT,
@@ -301,6 +302,8 @@ AW_API aw_async struct ws *ws_connect(const struct ws_connect_options *options,
 
 #define WS_ADDRESSES_MAX 16 /* that one listener may have */
 
+#define WS_TRIFLE 64 /* bytes: see max_control_rate */
+
 /* Whether several sockets have one TCP port, among which the kernel shares the connections out. */
 enum ws_sharing {
         WS_SHARING_NONE,
@@ -342,6 +345,14 @@ struct ws_listen_options {
          * any number.
          */
         uint64_t max_message_rate;
+
+        /*
+         * Control frames, and fragments of less than WS_TRIFLE bytes behind which more of the message
+         * follows, that are read of a connection in a second: a flood of them keeps the loop for
+         * nobody's good. What it has not used it may have at once later, up to twice as many; then it
+         * is not read from until it may send what it has sent. 0: any number.
+         */
+        uint64_t max_control_rate;
 
         /*
          * Bytes that may wait in each direction of a connection, besides one message that is larger:

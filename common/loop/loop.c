@@ -28,6 +28,7 @@
 enum { HANDLE_IDLE, HANDLE_READY, HANDLE_TIMER, HANDLE_REMOTE };
 
 _Thread_local struct aw_loop *aw_loop_current;
+_Thread_local aw_time aw_loop_woke;
 
 aw_time
 aw_loop_clock(clockid_t clock)
@@ -99,7 +100,7 @@ make_ready(struct aw_loop *loop, struct aw_handle *handle)
         aw_list_append(&loop->ready, handle, link);
 }
 
-static void
+static __attribute__((noinline)) void
 take_back(struct aw_loop *loop, struct aw_handle *handle)
 {
         if (handle->state == HANDLE_REMOTE)
@@ -121,13 +122,22 @@ aw_handle_cancel(struct aw_handle *handle)
                 take_back(loop, handle);
 }
 
+static __attribute__((noinline)) void
+call_soon_instead(struct aw_handle *handle, void (*callback)(void *argument), void *argument)
+{
+        take_back(aw_loop_current, handle);
+        aw_call_soon(handle, callback, argument);
+}
+
 void
 aw_call_soon(struct aw_handle *handle, void (*callback)(void *argument), void *argument)
 {
         struct aw_loop *loop = aw_loop_need();
 
-        if (handle->state != HANDLE_IDLE)
-                take_back(loop, handle);
+        if (handle->state != HANDLE_IDLE) {
+                call_soon_instead(handle, callback, argument);
+                return;
+        }
         handle->callback = callback;
         handle->argument = argument;
         make_ready(loop, handle);
@@ -301,8 +311,10 @@ run_handle(struct aw_loop *loop, struct aw_handle *handle)
 void
 aw_loop_turn_begins(struct aw_loop *loop)
 {
+        aw_loop_woke = aw_loop_now_about();
         if (loop->slow >= 0 && loop->began == 0)
-                loop->began = aw_loop_clock(loop->watch);
+                loop->began = loop->watch == CLOCK_MONOTONIC_COARSE ? aw_loop_woke
+                                                                    : aw_loop_clock(loop->watch);
 }
 
 static void

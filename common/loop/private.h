@@ -120,7 +120,7 @@ struct aw_wakeup {
 void aw_wakeup_find(struct aw_wakeup *wakeup, struct lws_context *context);
 void aw_wakeup_close(const struct aw_wakeup *wakeup);
 
-/* For the slow-callback watch: the turn waits no longer. */
+/* The turn waits no longer: for the slow-callback watch, and for aw_loop_woke. */
 void aw_loop_turn_begins(struct aw_loop *loop);
 
 struct lws_context *aw_loop_context(struct aw_loop *loop);

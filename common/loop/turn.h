@@ -26,6 +26,9 @@ aw_loop_need(void)
 #define AW_LOOP_TICK (10 * AW_MILLISECOND)
 aw_time aw_loop_now_about(void);
 
+/* That time when the kernel told last which sockets are ready: what is read now came about then. */
+extern _Thread_local aw_time aw_loop_woke;
+
 /* The turn in progress does not wait: what the caller of aw_loop_turn() waited for has happened. */
 void aw_loop_wake(struct aw_loop *loop);
 

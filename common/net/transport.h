@@ -148,6 +148,13 @@ struct aw_transport_room {
 struct aw_transport_room aw_transport_room(struct aw_transport *transport, size_t least);
 void aw_transport_put(struct aw_transport *transport, size_t length);
 
+/*
+ * Sends plain bytes at once, and not in this turn's flush: for a reply that is small, and the only one.
+ * Returns how many the kernel took; the others are not held. -1: not now, or it is broken; use
+ * aw_transport_want_write(). Any stack.
+ */
+ssize_t aw_transport_send_now(struct aw_transport *transport, const uint8_t *data, size_t length);
+
 /* Now is not the time for a further write: bytes are held, or the share of the turn is used up. */
 bool aw_transport_full(const struct aw_transport *transport);
 

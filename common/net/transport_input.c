@@ -43,7 +43,7 @@ transport_established(struct aw_transport *transport)
 }
 
 /* Decrypts all that there is; the input must be used up before there can be more. */
-static void
+static __attribute__((noinline)) void
 input_tls(struct aw_transport *transport, const uint8_t *data, size_t length)
 {
         struct aw_transport *before = aw_transport_gather_begin(transport);
@@ -70,25 +70,38 @@ input_tls(struct aw_transport *transport, const uint8_t *data, size_t length)
                 transport_ended(transport, false);
 }
 
-/* A peer whose bytes take long to handle is read in smaller pieces. */
-static void
-transport_input(struct aw_transport *transport, const uint8_t *data, size_t length)
+static inline void
+hand_on(struct aw_transport *transport, const uint8_t *data, size_t length)
 {
-        aw_time start = length < READ_LEAST ? 0 : aw_loop_now(), took;
-
         if (transport->tls != NULL)
                 input_tls(transport, data, length);
         else
                 transport->callbacks->data(transport->owner, data, length);
         aw_socket_weigh(&transport->socket, length >= HEAVY_LEAST);
-        if (length < READ_LEAST)
-                return;
+}
+
+/* A peer whose bytes take long to handle is read in smaller pieces. */
+static __attribute__((noinline)) void
+input_timed(struct aw_transport *transport, const uint8_t *data, size_t length)
+{
+        aw_time start = aw_loop_now(), took;
+
+        hand_on(transport, data, length);
         took = aw_loop_now() - start;
         if (took > AW_TRANSPORT_TURN && transport->read_size > READ_LEAST)
                 transport->read_size /= 2;
         else if (took < AW_TRANSPORT_TURN / 2 && length == transport->read_size &&
                  transport->read_size < AW_TRANSPORT_READ)
                 transport->read_size *= 2;
+}
+
+static void
+transport_input(struct aw_transport *transport, const uint8_t *data, size_t length)
+{
+        if (length < READ_LEAST)
+                hand_on(transport, data, length);
+        else
+                input_timed(transport, data, length);
 }
 
 /* What comes before anything else has come, maybe whole, maybe with more behind it. */

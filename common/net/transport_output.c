@@ -34,10 +34,16 @@ note_sent(struct aw_transport *transport, ssize_t sent)
         return -1;
 }
 
+static inline ssize_t
+send_bytes(struct aw_transport *transport, const uint8_t *data, size_t length)
+{
+        return note_sent(transport, send(transport->socket.fd, data, length, MSG_NOSIGNAL));
+}
+
 ssize_t
 aw_transport_send(struct aw_transport *transport, const uint8_t *data, size_t length)
 {
-        return note_sent(transport, send(transport->socket.fd, data, length, MSG_NOSIGNAL));
+        return send_bytes(transport, data, length);
 }
 
 static void
@@ -119,14 +125,19 @@ gather_start(struct aw_transport *transport)
                 aw_tls_output_begin(transport->tls, &aw_transport_scratch->output);
 }
 
+static __attribute__((noinline)) void
+records_stop(struct aw_transport *transport)
+{
+        small_flush(transport);
+        if (aw_tls_output_end(transport->tls) < 0)
+                aw_transport_break(transport, ENOMEM);
+}
+
 static void
 gather_stop(struct aw_transport *transport)
 {
-        if (transport->tls != NULL) {
-                small_flush(transport);
-                if (aw_tls_output_end(transport->tls) < 0)
-                        aw_transport_break(transport, ENOMEM);
-        }
+        if (transport->tls != NULL)
+                records_stop(transport);
         if (aw_transport_scratch->output.length > 0)
                 output_flush(transport);
         aw_transport_scratch->gatherer = NULL;
@@ -137,6 +148,16 @@ static bool
 is_blocked(const struct aw_transport *transport)
 {
         return transport->held != NULL || transport->socket.writing;
+}
+
+ssize_t
+aw_transport_send_now(struct aw_transport *transport, const uint8_t *data, size_t length)
+{
+        if (transport->tls != NULL || transport->tls_next != NULL || is_blocked(transport) ||
+            transport->broken || transport->socket.closing || transport->phase != PHASE_OPEN ||
+            transport->out != WAY_OPEN || transport->wants_write)
+                return -1;
+        return send_bytes(transport, data, length);
 }
 
 bool
@@ -252,35 +273,46 @@ write_small(struct aw_transport *transport, const uint8_t *data, size_t length)
 }
 
 /* Plain bytes need not be put together for a record first. */
-static struct aw_transport_room
+/* False: it is broken. */
+static __attribute__((noinline)) bool
+make_room(struct aw_transport *transport)
+{
+        if (aw_tls_buffer_reserve(&aw_transport_scratch->output, AW_TRANSPORT_RECORD) == 0)
+                return true;
+        aw_transport_break(transport, ENOMEM);
+        return false;
+}
+
+static inline struct aw_transport_room
 room_plain(struct aw_transport *transport)
 {
-        struct aw_tls_buffer *output = &aw_transport_scratch->output;
+        const struct aw_tls_buffer *output = &aw_transport_scratch->output;
 
-        if (output->capacity - output->length < AW_TRANSPORT_RECORD &&
-            aw_tls_buffer_reserve(output, AW_TRANSPORT_RECORD) == -1) {
-                aw_transport_break(transport, ENOMEM);
+        if (output->capacity - output->length < AW_TRANSPORT_RECORD && !make_room(transport))
                 return (struct aw_transport_room){.data = NULL};
-        }
         return (struct aw_transport_room){output->data + output->length, AW_TRANSPORT_RECORD};
 }
 
-struct aw_transport_room
-aw_transport_room(struct aw_transport *transport, size_t least)
+static __attribute__((noinline)) struct aw_transport_room
+room_record(struct aw_transport *transport, size_t least)
 {
         struct aw_transport_room room = {.data = NULL};
 
-        if (aw_transport_scratch->gatherer != transport || transport->broken ||
-            transport->socket.closing)
-                return room;
-        if (transport->tls == NULL)
-                return room_plain(transport);
         if (aw_transport_scratch->small_length + least > AW_TRANSPORT_RECORD &&
             small_flush(transport) == -1)
                 return room;
         room.data = aw_transport_scratch->small + aw_transport_scratch->small_length;
         room.size = AW_TRANSPORT_RECORD - aw_transport_scratch->small_length;
         return room;
+}
+
+struct aw_transport_room
+aw_transport_room(struct aw_transport *transport, size_t least)
+{
+        if (aw_transport_scratch->gatherer != transport || transport->broken ||
+            transport->socket.closing)
+                return (struct aw_transport_room){.data = NULL};
+        return transport->tls == NULL ? room_plain(transport) : room_record(transport, least);
 }
 
 void

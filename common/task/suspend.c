@@ -46,7 +46,7 @@ trade_exceptions(struct aw_exceptions *kept)
         *kept = other;
 }
 
-static void
+static __attribute__((noinline)) void
 resume_with_exceptions(struct aw_task *task)
 {
         trade_exceptions(&task->exceptions);
@@ -54,7 +54,7 @@ resume_with_exceptions(struct aw_task *task)
         trade_exceptions(&task->exceptions);
 }
 
-static void
+static __attribute__((noinline)) void
 report_slow(const struct aw_task *task, aw_time took)
 {
         const char *site = task->here.site;

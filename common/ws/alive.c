@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "await/log.h"
+#include "loop/turn.h"
 #include "ws/private.h"
 
 int
@@ -26,6 +27,23 @@ ws_alive_ping(struct ws *ws)
         ws->out.ping = ws->out.outbox.last;
         ws->out.ping_sent = number;
         return 0;
+}
+
+static void alive_look(void *argument);
+
+/* An answer may come long before the time for it is over, and then the peer be silent again. */
+static void
+look_later(struct ws *ws, aw_time now)
+{
+        struct ws_alive *alive = &ws->alive;
+        aw_time next = alive->heard + alive->interval;
+
+        if (alive->asked != 0)
+                next = alive->asked + alive->timeout;
+        if (next > now + alive->interval || next <= now)
+                next = now + alive->interval;
+        /* The clock that tells is a tick late. */
+        aw_call_at(&alive->timer, next + AW_LOOP_TICK, alive_look, ws);
 }
 
 /* Something waits for it to be taken. */
@@ -47,10 +65,24 @@ is_taking(struct ws *ws)
 }
 
 static void
+give_up(struct ws *ws)
+{
+        aw_log_limited(AW_LOG_INFO, "%s: dropped, for it does not answer pings", ws->peer);
+        ws_watch_end(ws, WS_SIDE_SERVER, "it did not answer pings");
+        ws->seen.limit = WS_LIMIT_PING_TIMEOUT;
+        aw_transport_close(ws->transport);
+}
+
+/*
+ * When it was heard last is known to a tick of the kernel's clock, and all times here are of that clock,
+ * so that an answer is never older than the question.
+ */
+static void
 alive_look(void *argument)
 {
         struct ws *ws = argument;
         struct ws_alive *alive = &ws->alive;
+        aw_time now = aw_loop_now_about();
         bool taking;
 
         /* A connection that ends has times of its own. */
@@ -58,19 +90,17 @@ alive_look(void *argument)
                 return;
         taking = is_taking(ws);
         /* We do not hear a peer that we do not read from; but one for whom nothing waits owes us nothing. */
-        if (alive->heard || taking || (ws->in.paused && !is_owing(ws))) {
-                alive->asked = alive->heard = false;
-        } else if (!alive->asked) {
-                alive->asked = ws_alive_ping(ws) == 0;
-        } else {
-                aw_log_limited(AW_LOG_INFO, "%s: dropped, for it does not answer pings", ws->peer);
-                ws_watch_end(ws, WS_SIDE_SERVER, "it did not answer pings");
-                ws->seen.limit = WS_LIMIT_PING_TIMEOUT;
-                aw_transport_close(ws->transport);
+        if (taking || (ws->in.paused && !is_owing(ws)))
+                alive->heard = now;
+        if (alive->heard >= alive->asked)
+                alive->asked = 0;
+        if (alive->asked != 0 && now >= alive->asked + alive->timeout) {
+                give_up(ws);
                 return;
         }
-        aw_call_later(&alive->timer, alive->asked ? alive->timeout : alive->interval, alive_look,
-                      ws);
+        if (alive->asked == 0 && now >= alive->heard + alive->interval && ws_alive_ping(ws) == 0)
+                alive->asked = now;
+        look_later(ws, now);
 }
 
 void
@@ -80,6 +110,7 @@ ws_alive_begin(struct ws *ws)
 
         if (alive->timeout <= 0)
                 alive->timeout = alive->interval;
+        alive->heard = aw_loop_now_about();
         if (alive->interval > 0)
-                aw_call_later(&alive->timer, alive->interval, alive_look, ws);
+                look_later(ws, alive->heard);
 }

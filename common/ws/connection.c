@@ -48,6 +48,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loop/turn.h"
 #include "ws/deflate_private.h"
 #include "ws/raw_private.h"
 #include "ws/request_private.h"
@@ -169,7 +170,7 @@ head_reserve(struct ws *ws, size_t more)
  * not many, or when there is twice as much as it has seen: it says of every head at once whether it
  * can be one.
  */
-static void
+static __attribute__((noinline)) void
 head_input(struct ws *ws, const uint8_t *data, size_t length)
 {
         bool line = memchr(data, '\n', length) != NULL;
@@ -218,15 +219,25 @@ connection_established(void *owner)
         ws->role->established(ws);
 }
 
+static __attribute__((noinline)) void
+raw_input(struct ws *ws, const uint8_t *data, size_t length)
+{
+        ws_raw_count(ws, length);
+        if (ws->in.state == WS_IN_HEAD)
+                head_input(ws, data, length);
+        else
+                ws_input(ws, data, length);
+}
+
 static void
 connection_data(void *owner, const uint8_t *data, size_t length)
 {
         struct ws *ws = owner;
 
+        ws->alive.heard = aw_loop_woke;
         if (ws->raw != NULL)
-                ws_raw_count(ws, length);
-        ws->alive.heard = true;
-        if (ws->in.state == WS_IN_HEAD)
+                raw_input(ws, data, length);
+        else if (ws->in.state == WS_IN_HEAD)
                 head_input(ws, data, length);
         else
                 ws_input(ws, data, length);

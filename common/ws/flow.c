@@ -3,7 +3,8 @@
  * Reading stops while too much waits to be received: in the inbox, and the message that the task
  * has, until it is queued to be sent. It never stops for what waits to be sent, or two peers that
  * send much at once would each wait for the other one to read. So at most one message of the full
- * size is in each direction, the rest is bounded by the queues.
+ * size is in each direction, the rest is bounded by the queues. And it stops for a while where limits.c
+ * says so.
  */
 #include "ws/deflate_private.h"
 #include "ws/raw_private.h"
@@ -30,7 +31,9 @@ void
 ws_flow_update(struct ws *ws)
 {
         bool full = ws_flow_full(ws);
-        bool pause = full || (ws->raw != NULL && ws_raw_stalled(ws)) || ws_deflate_yields(ws);
+        bool rests = ws->limits.rests_until != 0 && ws->in.state == WS_IN_OPEN;
+        bool pause =
+                full || rests || (ws->raw != NULL && ws_raw_stalled(ws)) || ws_deflate_yields(ws);
 
         if (ws->deflate != NULL && !full)
                 ws_deflate_resume(ws);

@@ -35,8 +35,10 @@ deliver(struct ws *ws, struct ws_buffer *message)
 {
         ws_watch_message(ws, message);
         ws_queue_put(&ws->in.inbox, message);
-        if (ws->receiver.first != NULL)
-                aw_wake_one(&ws->receiver);
+        if (ws->receiver.first == NULL)
+                return;
+        ws->in.woken = true;
+        aw_wake_one(&ws->receiver);
 }
 
 static void
@@ -104,6 +106,13 @@ static bool
 is_control(const struct ws_frame_header *frame)
 {
         return (frame->opcode & 0x8) != 0;
+}
+
+/* It carries next to nothing. */
+static bool
+is_trifle(const struct ws_frame_header *frame)
+{
+        return is_control(frame) || (!frame->final && frame->length < WS_TRIFLE);
 }
 
 /* What is wrong with a frame by its header alone, or NULL. */
@@ -200,11 +209,16 @@ begin_frame(struct ws *ws)
         reader->in_payload = true;
         reader->phase = 0;
         reader->left = frame->length;
+        ws->limits.trifles_seen += is_trifle(frame);
         if (ws->in.state == WS_IN_SKIP) {
                 begin_skipped(ws);
                 return;
         }
         error = frame_error(ws, frame);
+        if (error == NULL && ws->limits.messages.most != 0 && !ws_limits_allow(ws)) {
+                ws_order_fail(ws, WS_POLICY_VIOLATION, EDQUOT, "more messages than are allowed");
+                return;
+        }
         if (ws->in.watched && begin_watched(ws, error))
                 return;
         if (error != NULL)
@@ -370,6 +384,7 @@ input_frames(struct ws *ws, const uint8_t *data, size_t length)
                 if (ws->in.reader.in_payload && ws->in.reader.left == 0)
                         end_frame(ws);
         }
+        ws_limits_count_trifles(ws);
 }
 
 /* The short way. */
@@ -401,7 +416,7 @@ whole_message(const struct ws *ws, const uint8_t *data, size_t length, size_t ke
 
 /* False: the connection has failed for lack of memory, or it is not text. */
 static inline bool
-take_whole(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length)
+take_whole(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length, size_t key)
 {
         struct ws_buffer *message = ws_buffer_create(opcode, length);
 
@@ -410,10 +425,10 @@ take_whole(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length)
                 return false;
         }
         message->length = length;
-        if (ws->client)
+        if (key == 0)
                 memcpy(message->data, data, length);
         else
-                ws_frame_mask(message->data, data, length, data - WS_MASK_KEY_SIZE, 0);
+                ws_frame_mask(message->data, data, length, data - key, 0);
         if (opcode == WS_OP_TEXT && !aw_utf8_valid(message->data, length)) {
                 ws_buffer_unref(message);
                 return false;
@@ -423,33 +438,40 @@ take_whole(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length)
         return true;
 }
 
-/*
- * Takes whole messages for as long as there are any, which is nearly always all that comes. Whatever
- * else comes goes the long way, and so does one that is found wrong: there it is judged. Returns how
- * many bytes it took.
- */
-static size_t
-input_whole(struct ws *ws, const uint8_t *data, size_t length)
+/* Takes whole messages for as long as there are any; the key's size is known when it is compiled. */
+static inline __attribute__((always_inline)) size_t
+take_messages(struct ws *ws, const uint8_t *data, size_t length, size_t key)
 {
-        size_t size, key = ws->client ? 0 : WS_MASK_KEY_SIZE, left = length;
+        size_t size, left = length;
         uint64_t payload;
 
         while ((size = whole_message(ws, data, left, key, &payload)) > 0 &&
-               take_whole(ws, data[0] & 0xf, data + size, (size_t)payload)) {
+               take_whole(ws, data[0] & 0xf, data + size, (size_t)payload, key)) {
                 data += size + payload;
                 left -= size + payload;
         }
         return length - left;
 }
 
-/* Between two messages, with nobody who wants to see each frame. */
+/*
+ * Whole messages are nearly always all that comes. Whatever else comes goes the long way, and so does
+ * one that is found wrong: there it is judged. Returns how many bytes it took.
+ */
+static size_t
+input_whole(struct ws *ws, const uint8_t *data, size_t length)
+{
+        return ws->client ? take_messages(ws, data, length, 0)
+                          : take_messages(ws, data, length, WS_MASK_KEY_SIZE);
+}
+
+/* Between two messages, with nobody who wants to see or count each frame. */
 static bool
 is_idle(const struct ws *ws)
 {
         const struct ws_reader *reader = &ws->in.reader;
 
         return ws->in.state == WS_IN_OPEN && !reader->in_payload && reader->head_length == 0 &&
-               reader->message == NULL && ws->observer == NULL &&
+               reader->message == NULL && ws->observer == NULL && ws->limits.messages.most == 0 &&
                (ws->deflate == NULL || !(ws->deflate->inflating || ws->deflate->yielding));
 }
 
@@ -461,8 +483,6 @@ ws_input(struct ws *ws, const uint8_t *data, size_t length)
         if (taken < length)
                 input_frames(ws, data + taken, length - taken);
         ws_watch_read(ws);
-        if (ws->limits.rate != 0)
-                ws_limits_count(ws);
         if (!ws_flow_is_easy(ws))
                 ws_flow_update(ws);
 }

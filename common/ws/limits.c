@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long a connection may be idle, and open, and how many messages it may send.
+ * How long a connection may be idle, and open, and how many messages and trifles it may send.
  *
- * None of it is on the way of a message: the timer looks at the counters that are there anyway, and
- * the rate is looked at once for all that was read in one go, and asks for the time only when what
- * was left at the last look is used up.
+ * None of it is on the way of a message, but where there is a rate for them: the timer looks at the
+ * counters that are there anyway.
  *
  * A connection whose time is over is treated as one whose listener drains: its receiver gets all
  * that came, then ESHUTDOWN, and the Close frame goes out behind the replies. Who does not come to
  * that, because its task waits for something else, is closed after WS_CLOSE_TIME all the same, and
  * is gone WS_CLOSE_TIME and WS_LINGER_TIME later.
+ *
+ * Who sends more control frames and small fragments than it may is only read from more slowly: they
+ * are no use to anybody in such numbers, but they break no rule.
  */
 #include <errno.h>
 
 #include "await/log.h"
+#include "loop/turn.h"
 #include "ws/raw_private.h"
 
 /* The part of the time that a connection may be idle in which it is looked at once. */
@@ -30,6 +33,8 @@ retire(struct ws *ws, enum ws_limit limit, const char *reason)
         ws->draining = true;
         ws->drain_end = aw_loop_now() + WS_CLOSE_TIME;
         ws->drain_reason = reason;
+        ws->limits.rests_until = 0;
+        ws_flow_update(ws);
         ws_connection_wake(ws);
 }
 
@@ -70,31 +75,58 @@ look_at_time(struct ws *ws, aw_time now)
         return limits->lifetime > 0 && end < next ? end : next;
 }
 
+static void limits_look(void *argument);
+
+static void
+look_later(struct ws *ws, aw_time when)
+{
+        if (when < AW_NEVER)
+                aw_call_at(&ws->limits.timer, when, limits_look, ws);
+}
+
+/* For as long as nothing is wrong with it. */
+static void
+look_at_open(struct ws *ws, aw_time now)
+{
+        struct ws_limits *limits = &ws->limits;
+        aw_time next = AW_NEVER;
+
+        if (limits->rests_until != 0 && now >= limits->rests_until) {
+                limits->rests_until = 0;
+                ws_flow_update(ws);
+        }
+        /* One that ends already has times of its own, and so has a listener that drains. */
+        if (ws_output_open(ws) && !ws->draining)
+                next = look_at_time(ws, now);
+        if (next == 0) {
+                limits->step = STEP_RETIRED;
+                next = now + WS_CLOSE_TIME;
+        }
+        if (limits->rests_until != 0 && limits->rests_until < next)
+                next = limits->rests_until;
+        look_later(ws, next);
+}
+
 static void
 limits_look(void *argument)
 {
         struct ws *ws = argument;
         struct ws_limits *limits = &ws->limits;
-        aw_time now = aw_loop_now(), next;
+        aw_time now = aw_loop_now();
 
-        if (limits->step == STEP_CLOSED) {
-                aw_transport_close(ws->transport);
+        if (limits->step == STEP_OPEN) {
+                look_at_open(ws, now);
                 return;
         }
-        /* One that ends already has times of its own, and so has a listener that drains. */
-        if (limits->step == STEP_OPEN && (!ws_output_open(ws) || ws->draining))
-                return;
-        if (limits->step == STEP_OPEN) {
-                next = look_at_time(ws, now);
-                limits->step = next == 0 ? STEP_RETIRED : STEP_OPEN;
-                aw_call_at(&limits->timer, next == 0 ? now + WS_CLOSE_TIME : next, limits_look, ws);
+        if (limits->step == STEP_CLOSED) {
+                aw_transport_close(ws->transport);
                 return;
         }
         if (!ws_raw_keeps_close(ws))
                 ws_close_queue(ws, WS_GOING_AWAY, ws->drain_reason);
         ws_connection_wake(ws);
         limits->step = STEP_CLOSED;
-        aw_call_at(&limits->timer, now + WS_CLOSE_TIME + WS_LINGER_TIME, limits_look, ws);
+        look_later(ws, now + WS_CLOSE_TIME + WS_LINGER_TIME);
 }
 
 void
@@ -102,47 +134,72 @@ ws_limits_begin(struct ws *ws)
 {
         struct ws_limits *limits = &ws->limits;
 
-        limits->active = limits->paid = ws->seen.opened;
-        limits->left = limits->rate;
-        if (limits->idle > 0 || limits->lifetime > 0)
-                aw_call_at(&limits->timer, look_at_time(ws, ws->seen.opened), limits_look, ws);
+        limits->active = ws->seen.opened;
+        limits->messages.paid = limits->trifles.paid = aw_loop_now_about();
+        limits->messages.left = 2 * limits->messages.most;
+        limits->trifles.left = 2 * limits->trifles.most;
+        look_later(ws, look_at_time(ws, ws->seen.opened));
 }
 
-/* Whether it may have sent `used` more, and what is left for it then. */
-static bool
-is_earned(struct ws_limits *limits, uint64_t used)
+/* What was earned since the last time. */
+static void
+rate_earn(struct ws_rate *rate)
 {
-        aw_time passed = aw_loop_now() - limits->paid;
-        uint64_t most = 2 * limits->rate, earned;
+        aw_time passed = aw_loop_woke - rate->paid;
+        uint64_t full = 2 * rate->most, earned;
 
+        if (passed <= 0)
+                return;
         if (passed > 2 * AW_SECOND)
                 passed = 2 * AW_SECOND;
-        earned = (uint64_t)passed * limits->rate / AW_SECOND;
-        if (limits->left + earned >= most) {
-                limits->left = most;
-                limits->paid = aw_loop_now();
+        earned = (uint64_t)passed * rate->most / AW_SECOND;
+        rate->left += earned;
+        if (rate->left < full) {
+                rate->paid += (aw_time)(earned * AW_SECOND / rate->most);
         } else {
-                limits->left += earned;
-                limits->paid += (aw_time)(earned * AW_SECOND / limits->rate);
+                rate->left = full;
+                rate->paid = aw_loop_woke;
         }
-        if (used > limits->left)
-                return false;
-        limits->left -= used;
-        return true;
 }
 
-void
-ws_limits_count(struct ws *ws)
+/* So many have come. Returns how many of them are too many; they are used up, too. */
+static uint64_t
+rate_use(struct ws_rate *rate, uint64_t count)
 {
-        const struct ws_count *received = &ws->seen.received;
-        uint64_t frames = received->messages[0] + received->messages[1] + received->pings +
-                          received->pongs + received->fragments;
-        struct ws_limits *limits = &ws->limits;
-        uint64_t used = frames - limits->counted;
+        uint64_t over;
 
-        if (used <= limits->left || ws->in.state != WS_IN_OPEN)
+        rate_earn(rate);
+        over = count > rate->left ? count - rate->left : 0;
+        rate->left -= count - over;
+        return over;
+}
+
+bool
+ws_limits_allow(struct ws *ws)
+{
+        return rate_use(&ws->limits.messages, 1) == 0;
+}
+
+/* What was too much is earned while nothing is read. */
+void
+ws_limits_count_trifles(struct ws *ws)
+{
+        struct ws_limits *limits = &ws->limits;
+        struct ws_rate *rate = &limits->trifles;
+        uint64_t over;
+        aw_time rest;
+
+        if (rate->most == 0 || limits->trifles_seen == 0 || ws->in.state != WS_IN_OPEN ||
+            limits->step != STEP_OPEN)
                 return;
-        if (!is_earned(limits, used))
-                ws_order_fail(ws, WS_POLICY_VIOLATION, EDQUOT, "more messages than are allowed");
-        limits->counted = frames;
+        over = rate_use(rate, limits->trifles_seen);
+        limits->trifles_seen = 0;
+        if (over == 0)
+                return;
+        rest = (aw_time)(over * AW_SECOND / rate->most) + 1;
+        rate->paid += rest;
+        limits->rests_until = aw_loop_now() + rest;
+        ws->seen.rests++;
+        look_later(ws, limits->rests_until);
+        ws_flow_update(ws);
 }

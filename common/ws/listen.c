@@ -179,6 +179,7 @@ ws_listener_update(struct ws_listener *listener, const struct ws_listen_options 
         listener->idle_timeout = options->idle_timeout;
         listener->max_lifetime = options->max_lifetime;
         listener->max_message_rate = options->max_message_rate;
+        listener->max_control_rate = options->max_control_rate;
         listener->max_buffer = options->max_buffer;
         listener->drain_time = options->drain_time;
         listener->origins = options->origins;

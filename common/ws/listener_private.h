@@ -18,7 +18,7 @@ struct ws_listener {
         struct aw_tls_context *tls;
         uint64_t max_message;
         aw_time ping_interval, ping_timeout, handshake_timeout, idle_timeout, max_lifetime;
-        uint64_t max_message_rate, max_buffer;
+        uint64_t max_message_rate, max_control_rate, max_buffer;
         const char *const *origins;
         size_t origin_count;
         struct ws_trust trust;

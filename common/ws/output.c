@@ -112,7 +112,6 @@ output_done(struct ws *ws)
         unsigned type = (unsigned)buffer->opcode - WS_OP_TEXT;
 
         buffer->queued = false;
-        ws->out.offset = 0;
         if (type > 1 || buffer->special != 0) {
                 other_done(ws, buffer);
                 return;
@@ -133,9 +132,9 @@ output_first(struct ws *ws)
         return buffer;
 }
 
-/* Copies a frame, whose header is built where it goes; a client's is masked on the way. Returns its size. */
-static inline size_t
-put_frame(const struct ws *ws, struct ws_buffer *buffer, uint8_t *to)
+/* A client's, which is masked on the way; or one that somebody wants to see. */
+static __attribute__((noinline)) size_t
+put_other(const struct ws *ws, struct ws_buffer *buffer, uint8_t *to)
 {
         uint8_t key[WS_MASK_KEY_SIZE];
         size_t size;
@@ -145,16 +144,71 @@ put_frame(const struct ws *ws, struct ws_buffer *buffer, uint8_t *to)
                 memcpy(to, ws_buffer_header(buffer), buffer->header + buffer->length);
                 return buffer->header + buffer->length;
         }
-        if (ws->client)
-                ws_mask_key(key);
-        size = ws_frame_build(to, (enum ws_opcode)buffer->opcode, buffer->length,
-                              ws->client ? key : NULL);
+        ws_mask_key(key);
+        size = ws_frame_build(to, (enum ws_opcode)buffer->opcode, buffer->length, key);
         to[0] ^= buffer->special & (WS_BUFFER_PARTIAL | WS_BUFFER_COMPRESSED);
-        if (ws->client)
-                ws_frame_mask(to + size, buffer->data, buffer->length, key, 0);
-        else
-                memcpy(to + size, buffer->data, buffer->length);
+        ws_frame_mask(to + size, buffer->data, buffer->length, key, 0);
         return size + buffer->length;
+}
+
+/* Copies a frame, whose header is built where it goes. Returns its size. */
+static inline size_t
+put_frame(struct ws_buffer *buffer, uint8_t *to)
+{
+        size_t size = ws_frame_build(to, (enum ws_opcode)buffer->opcode, buffer->length, NULL);
+
+        to[0] ^= buffer->special & (WS_BUFFER_PARTIAL | WS_BUFFER_COMPRESSED);
+        memcpy(to + size, buffer->data, buffer->length);
+        return size + buffer->length;
+}
+
+/* Sends a whole frame that waits for nobody. Returns how much of it went out, or -1: nothing, for now. */
+static inline ssize_t
+send_frame(struct ws *ws, struct ws_buffer *buffer)
+{
+        buffer->header = (uint8_t)ws_frame_header_size(buffer->length, false);
+        ws_frame_build(ws_buffer_header(buffer), (enum ws_opcode)buffer->opcode, buffer->length,
+                       NULL);
+        return aw_transport_send_now(ws->transport, ws_buffer_header(buffer),
+                                     buffer->header + buffer->length);
+}
+
+/* What has gone out of the frame is not in the outbox any more. */
+static __attribute__((noinline)) void
+queue_rest(struct ws *ws, struct ws_buffer *buffer, ssize_t sent)
+{
+        uint8_t header = buffer->header;
+
+        buffer->references++;
+        ws_output_queue(ws, buffer);
+        if (sent <= 0)
+                return;
+        buffer->header = header;
+        ws->out.offset = (size_t)sent;
+}
+
+/*
+ * A message that came alone is answered alone, nearly always: its echo need not wait for the flush, where
+ * others could join it. Once for each time that the receiver is woken.
+ */
+void
+ws_output_alone(struct ws *ws, struct ws_buffer *buffer)
+{
+        ssize_t sent = -1;
+
+        ws->in.woken = false;
+        if (ws->out.outbox.first == NULL && buffer->length <= SMALL_MAX && ws->raw == NULL &&
+            (buffer->special & ~WS_BUFFER_TIMED) == 0)
+                sent = send_frame(ws, buffer);
+        if (sent < (ssize_t)(buffer->header + buffer->length)) {
+                queue_rest(ws, buffer, sent);
+                return;
+        }
+        if (buffer->special == 0)
+                ws_watch_sent(ws, buffer->opcode - WS_OP_TEXT, buffer->length);
+        else
+                ws_watch_sent_other(ws, buffer);
+        ws->out.messages_end = aw_transport_written(ws->transport);
 }
 
 /* Puts small frames together, as many as go into one piece. */
@@ -163,6 +217,7 @@ send_small(struct ws *ws)
 {
         struct aw_transport_room room = {.data = NULL};
         struct ws_buffer *buffer;
+        bool other = ws->client || ws->observer != NULL;
         size_t most, done = 0;
 
         while ((buffer = ws->out.outbox.first) != NULL) {
@@ -173,7 +228,8 @@ send_small(struct ws *ws)
                         room = aw_transport_room(ws->transport, most);
                 if (room.data == NULL || most > room.size - done)
                         break;
-                done += put_frame(ws, buffer, room.data + done);
+                done += other ? put_other(ws, buffer, room.data + done)
+                              : put_frame(buffer, room.data + done);
                 output_done(ws);
         }
         if (done > 0)
@@ -195,6 +251,7 @@ send_first(struct ws *ws)
         ws->out.offset += (size_t)taken;
         if (ws->out.offset < size)
                 return false;
+        ws->out.offset = 0;
         output_done(ws);
         return true;
 }
@@ -240,6 +297,7 @@ send_several(struct ws *ws)
                         return false;
                 }
                 taken -= (ssize_t)pieces[i].iov_len;
+                ws->out.offset = 0;
                 output_done(ws);
         }
         return taken >= 0;
@@ -261,8 +319,10 @@ ws_output_send_part(struct ws *ws, size_t *most)
                         break;
                 *most -= (size_t)taken;
                 ws->out.offset += (size_t)taken;
-                if ((size_t)taken == left)
-                        output_done(ws);
+                if ((size_t)taken < left)
+                        continue;
+                ws->out.offset = 0;
+                output_done(ws);
         }
         if (ws->out.outbox.bytes <= ws_queue_low(ws))
                 aw_wake_all(&ws->senders);

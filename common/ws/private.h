@@ -65,6 +65,7 @@ struct ws_reader {
 struct ws_in {
         enum ws_in_state state;
         bool paused;  /* too much waits */
+        bool woken;   /* the receiver was, and has sent nothing since */
         bool watched; /* each frame is: there is an observer, or messages are compressed */
         int error;    /* what ws_receive() fails with once the inbox is empty */
         struct ws_reader reader;
@@ -118,21 +119,28 @@ struct ws_closing {
 struct ws_alive {
         struct aw_handle timer;
         aw_time interval, timeout; /* 0: no pings */
-        bool heard;                /* something came since the last look */
-        bool asked;                /* nothing did, so a Ping was sent */
+        aw_time heard;             /* when something came, or a look found another sign of life */
+        aw_time asked;             /* when a Ping was sent since, or 0 */
         uint64_t delivered;        /* what the peer had taken at the last look */
 };
 
-/* How long it may be idle, and open; how many messages it may send: see limits.c. */
+/* How many may come in a second, and twice as many at once if some were saved up. */
+struct ws_rate {
+        uint64_t most; /* 0: any number */
+        uint64_t left; /* how many may come at once */
+        aw_time paid;  /* up to when that is known */
+};
+
+/* How long it may be idle, and open; what it may send: see limits.c. */
 struct ws_limits {
         struct aw_handle timer;
         aw_time idle, lifetime; /* 0: as long as it likes */
         aw_time active;         /* when we last saw that messages went by */
         uint64_t moved;         /* what had gone by then */
         unsigned step;          /* of its end */
-        uint64_t rate;          /* frames in a second; 0: any number */
-        uint64_t counted, left; /* frames so far, and how many more we need not look at */
-        aw_time paid;           /* up to when */
+        struct ws_rate messages, trifles;
+        uint64_t trifles_seen; /* frames that carry next to nothing, not counted yet */
+        aw_time rests_until;   /* it is not read from; 0: it is */
 };
 
 /* What watch.h tells of a connection, besides what is elsewhere: see watch.c. */
@@ -143,7 +151,7 @@ struct ws_seen {
         const char *tls; /* the version: a literal of OpenSSL's */
         bool resumed, tls_failed, client_refused, foreign_origin;
         enum ws_limit limit;
-        uint64_t pauses;
+        uint64_t pauses, rests;
         const char *cipher, *application; /* likewise */
         char *server_name, *client_subject;
         int status;
@@ -263,11 +271,12 @@ ws_flow_is_easy(const struct ws *ws)
                ws->in.inbox.bytes <= ws_queue_high(ws);
 }
 
-/* output.c. Any stack, but for the last two. */
+/* output.c. Any stack, but for ws_output_send() and ws_output_send_part(). */
 int ws_output_queue_control(struct ws *ws, uint8_t opcode, const uint8_t *data, size_t length);
 void ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping);
 void ws_output_send(struct ws *ws);
-void ws_output_send_part(struct ws *ws, size_t *most); /* counts down what went out */
+void ws_output_alone(struct ws *ws, struct ws_buffer *buffer); /* a received one is echoed */
+void ws_output_send_part(struct ws *ws, size_t *most);         /* counts down what went out */
 
 /* Messages can be sent. */
 static inline bool
@@ -276,21 +285,35 @@ ws_output_open(const struct ws *ws)
         return ws->out.state == WS_OUT_OPEN && !ws->closing.begun;
 }
 
-/* The outbox now owns the reference. */
+/* Whatever it is. The outbox now owns the reference. */
 static inline void
-ws_output_queue(struct ws *ws, struct ws_buffer *buffer)
+ws_output_queue_any(struct ws *ws, struct ws_buffer *buffer)
 {
         buffer->header = 0;
         buffer->queued = true;
-        if (buffer->opcode < WS_OP_CLOSE)
-                ws->out.messages++;
-        else if (buffer->opcode == WS_OP_PING)
-                ws->out.pings += ws_buffer_cost(buffer);
         ws_queue_put(&ws->out.outbox, buffer);
         if (ws->out.asked)
                 return;
         ws->out.asked = true;
         aw_transport_want_write(ws->transport);
+}
+
+/* The same, counted: a message, or a part of one; anything. */
+static inline void
+ws_output_queue_message(struct ws *ws, struct ws_buffer *buffer)
+{
+        ws->out.messages++;
+        ws_output_queue_any(ws, buffer);
+}
+
+static inline void
+ws_output_queue(struct ws *ws, struct ws_buffer *buffer)
+{
+        if (buffer->opcode < WS_OP_CLOSE)
+                ws->out.messages++;
+        else if (buffer->opcode == WS_OP_PING)
+                ws->out.pings += ws_buffer_cost(buffer);
+        ws_output_queue_any(ws, buffer);
 }
 
 /* mask_key.c: a new key for a client's frame. Any stack. */
@@ -371,7 +394,8 @@ void ws_alive_begin(struct ws *ws);
  * limit for it.
  */
 void ws_limits_begin(struct ws *ws);
-void ws_limits_count(struct ws *ws);
+bool ws_limits_allow(struct ws *ws); /* a frame begins: whether the rate allows for it */
+void ws_limits_count_trifles(struct ws *ws);
 
 /* close.c. Any stack. */
 void ws_close_queue(struct ws *ws, unsigned code, const char *reason); /* once */

@@ -408,7 +408,8 @@ server_use_options(struct ws *ws, const struct ws_listener *listener)
         ws->alive.timeout = listener->ping_timeout;
         ws->limits.idle = listener->idle_timeout;
         ws->limits.lifetime = listener->max_lifetime;
-        ws->limits.rate = listener->max_message_rate;
+        ws->limits.messages.most = listener->max_message_rate;
+        ws->limits.trifles.most = listener->max_control_rate;
         if (listener->max_buffer > 0)
                 ws->max_buffer = (size_t)listener->max_buffer;
         ws->watch = listener->watch;

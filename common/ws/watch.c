@@ -131,6 +131,7 @@ add_seen(struct ws_counters *sum, const struct ws_seen *seen)
         add_count(&sum->received, &seen->received);
         add_count(&sum->sent, &seen->sent);
         sum->pauses += seen->pauses;
+        sum->rests += seen->rests;
 }
 
 void
@@ -149,6 +150,7 @@ ws_listener_count(const struct ws_listener *listener, struct ws_counters *counte
         add_count(&counters->received, &gone->received);
         add_count(&counters->sent, &gone->sent);
         counters->pauses += gone->pauses;
+        counters->rests += gone->rests;
         for (i = 0; i <= AW_HISTOGRAM_BOUNDS; i++)
                 counters->echo.buckets[i] += gone->echo.buckets[i];
         counters->echo.sum += gone->echo.sum;

@@ -6,6 +6,7 @@ the server's connections together:
 
     corrupt=N     one bit of it is flipped        lose=N     it does not come back
     double=N      it comes back twice             swap=N     it comes back after the next one
+    retype=N      it comes back binary if it was text, and the other way round
     stale=N       it comes back as the one before it did, but for its first 12 bytes
     cut=N         its connection is dropped       close=N    its connection is closed with 1011
     stall=N:S     the whole server sleeps for S seconds before it goes on
@@ -149,6 +150,8 @@ class Connection(asyncio.Protocol):
             self.transport.write(frame(8, struct.pack(">H", 1011) + b"told to"))
             self.transport.close()
             return
+        elif self.at("retype", number):
+            opcode = 3 - opcode
         self.before = payload
         data = b"".join(frame(opcode, reply) for reply in replies)
         if "delay" in self.faults:

@@ -423,13 +423,29 @@ def _():
     with Watched("--max-message-rate", "20", cert=False, listen=PLAIN) as server:
         for flood in (frame(TEXT, b"m"), frame(PING)):
             with Peer(server.ws) as peer:
-                peer.send(flood * 41)
-                close = peer.until_close()
+                peer.send(flood * 100)
+                # None of those that are over it.
+                for _ in range(40):
+                    equal(peer.read_frame().payload, flood[6:] and b"m", "what comes back")
+                close = peer.read_frame()
                 equal(close.payload, b"\x03\xf0more messages than are allowed", "the Close")
                 peer.send_close(1008)
                 peer.expect_end()
         server.log.wait("closing with 1008: more messages than are allowed", 2)
         server.counts({exceeded("max-message-rate"): 2})
+
+
+@test("--max-control-rate: a flood of Pings is answered, all of it, but no faster")
+def _():
+    for rate, is_slower in (("200", True), ("0", False)):
+        with Watched("--max-control-rate", rate, cert=False, listen=PLAIN) as server, \
+                Peer(server.ws) as peer, Peer(server.ws) as other:
+            peer.send(frame(PING, b"flood") * 500 + frame(TEXT, b"behind"))
+            other.echoes(b"not behind it")
+            peer.expect(*[(PONG, b"flood")] * 500, (TEXT, b"behind"))
+            equal(server.metrics()[exceeded("max-control-rate")] > 0, is_slower, "that it rested")
+            equal(server.metrics()['wsechod_control_frames_total{direction="received",type="ping"}'], 500,
+                  "the Pings")
 
 
 @test("--max-buffer bounds what is held for one that does not read")

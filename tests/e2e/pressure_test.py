@@ -49,7 +49,7 @@ def _():
 @test("the same is true of tiny messages; pings are read on, and the last is answered")
 def _():
     for opcode in (TEXT, PING):
-        with Server() as server, contextlib.ExitStack() as stack:
+        with Server("--max-control-rate", "0") as server, contextlib.ExitStack() as stack:
             before = server.memory()
             peers = [stack.enter_context(Peer(server.ws, buffer=16384)) for _ in range(4)]
             data = frame(opcode, b"x") * 10_000

@@ -5,14 +5,28 @@ import csv
 import datetime
 import io
 import json
+import os
+import pathlib
 import re
+import signal
+import sys
 import time
 
-from bench import result, wsbench
+from bench import command, result, wsbench
 from faulty import Faulty
-from support import Server, equal, main, match, scratch, sentence, test
+from support import (WSECHOD, Server, equal, eventually, finish, main, match, scratch, sentence,
+                     started, test)
 
 server = Server(listen=("ws://127.0.0.1:0",))
+
+# One that a test may kill.
+LONE = WSECHOD, "--listen", "ws://127.0.0.1:0"
+
+
+def seconds_of(pid):
+    """The processor time of a process."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @test("the table, JSON, CSV, HdrHistogram's text and the page tell the same")
@@ -40,14 +54,25 @@ def _():
 @test("the table shows what was done and what came of it")
 def _():
     out = wsbench("-n", 1000, "--server-pid", server.process.pid, server.ws).expect(0).out.decode()
-    match(r"^10 connections to ws://\S+ \(plain\), 128 bytes, 1 in flight, [\d.]+ s\n", out)
-    match(r"\nconnections   10 open after [\d.]+ s \([\d,]+/s\), 0 refused, 0 cut\n", out)
+    match(r"^10 connections to ws://\S+ \(plain\), 128 bytes, 1 in flight, [\d.]+ [mu]?s\n", out)
+    match(r"\nconnections   10 open after [\d.]+ [mu]?s \([\d,]+/s\), 0 refused, 0 cut\n", out)
     match(r"\nmessages      1,000 sent: 1,000 echoed, 0 wrong, 0 lost; 0 doubled, 0 late\n", out)
     match(r"\nround trip    min \S+  mean \S+  p50 \S+  p90 \S+  p99 \S+  p99.9 \S+  max \S+ ms\n", out)
     match(r"\nserver        [\d.]+ us of a core for each message", out)
     match(r"\nthis side     \d+ % of one core", out)
     shares = [float(share) for share in re.findall(r" ([\d.]+) %\n", out)]
     equal(99 < sum(shares) < 101, True, f"that the histogram's shares {shares} are all")
+
+
+@test("sizes and times are as people write them")
+def _():
+    for size, says in (("0-0", "0 bytes"), ("1", "1 byte"), ("64K", "65,536 bytes"),
+                       ("100%:1-5", "1-5 bytes"), ("64-4096", "64-4,096 bytes"),
+                       ("99.5%:128,0.5%:1K-2K", "99.5 % 128, 0.5 % 1,024-2,048 bytes")):
+        out = wsbench("-s", size, "-z", "100ms", "--warm-up", 0, server.ws).expect(0).out.decode()
+        match(rf"\(plain\), {says}, 1 in flight, 100 ms\n", out)
+    match(", 1 byte, 1 in flight, 1 s\n",
+          wsbench("-m", "x", "-z", 1, "--warm-up", 0, server.ws).expect(0).out.decode())
 
 
 @test("a file that cannot be written is told before anything is sent, with status 1")
@@ -80,6 +105,60 @@ def _():
         match(f"'--server-pid' needs the number of a process .*not '{words[-1]}'", said)
 
 
+BURNER = """
+import os, sys
+while True:
+    child = os.fork()
+    if child == 0:
+        while True:
+            pass
+    print(child, flush=True)
+    os.waitpid(child, 0)
+"""
+
+
+@test("a process of the server that ends keeps what it was seen to use, and the one in its place counts, too")
+def _():
+    with Faulty() as faulty, started(sys.executable, "-c", BURNER) as burner:
+        child = int(burner.stdout.readline())
+        eventually(lambda: seconds_of(child) > 0.2, "the first child has used some time before")
+        with started(*command("--json", "-c", 1, "-z", "4s", "--warm-up", 0, "--server-pid",
+                              burner.pid, faulty.url)) as process:
+            # Measuring begins with the first message; the first look comes a second later.
+            eventually(lambda: faulty.messages > 0, "messages come")
+            before = seconds_of(child)
+            later = time.monotonic() + 1.5
+            eventually(lambda: time.monotonic() > later, "it was looked at")
+            os.kill(child, signal.SIGKILL)
+            told = json.loads(finish(process).expect(0).out)["server"]
+        second = int(burner.stdout.readline())
+        os.kill(burner.pid, signal.SIGKILL)
+        os.kill(second, signal.SIGKILL)
+    equal((told["processes"], told["ended"]), (3, 1), "the processes, and those that ended")
+    equal(0 < told["cpu_seconds"] < 4.5, True, f"that {told['cpu_seconds']} is what they can use")
+    equal(before > 0, True, "that the first child used time before")
+
+
+@test("a server that is killed leaves a figure that is not negative, and the table tells of it")
+def _():
+    with started(*LONE) as lone:
+        url = match("listening on (ws://\\S+)", lone.stderr.readline().decode())[1]
+        wsbench("-n", 20000, "-p", 16, url).expect(0)
+        with started(*command("--server-pid", lone.pid, "--warm-up", 0, "-z", "1h", url)) as process:
+            eventually(lambda: seconds_of(lone.pid) > 0.2, "it is at work")
+            lone.kill()
+            out = finish(process).expect(6).out.decode()
+    match(r"\nserver        .*\d % of one core.*, 1 of its processes ended meanwhile\n", out)
+    equal(re.findall(r"-\d", out.partition("\nserver")[2].partition("\n")[0]), [], "negative figures")
+
+
+@test("what may be done about a refusal is something that wsbench can do")
+def _():
+    for query, says in (("redirect=2", "Location: \\S+: give that URL$"),
+                        ("status=401", "401 Unauthorized: --header 'Authorization: ...'$")):
+        match(says, sentence(wsbench("-n", 1, f"{server.ws}?{query}").expect(5).err, "wsbench"))
+
+
 @test("what the table counts adds up, the warm-up apart from the rest")
 def _():
     with Faulty() as faulty:
@@ -100,6 +179,8 @@ def _():
     for query, says in (
             ("corrupt=50", r"connection 1, message 50: its echo is wrong, 128 bytes came for 128, "
                            r"the first \d+ as sent"),
+            ("retype=50", r"connection 1, message 50: its echo is wrong, 128 bytes \(binary, not "
+                          "text\\) came for 128, the first 128 as sent"),
             ("lose=50", "connection 1, message 50: lost, no echo in time"),
             ("double=50", "connection 1, an echo of 128 bytes came a second time"),
             ("greet=hello", "connection 1, a message came that nobody asked for"),

@@ -9,12 +9,13 @@ import pty
 import re
 import resource
 import signal
+import threading
 import time
 
 from bench import command, result, wsbench
 from faulty import Faulty
 from peer import Script
-from support import (Server, certificates, equal, eventually, finish, main, match, run, scratch,
+from support import (DEADLINE, Server, certificates, equal, eventually, finish, main, match, run, scratch,
                      sentence, started, test)
 
 SOCKET = scratch() / "server.sock"
@@ -121,6 +122,56 @@ def _():
     equal(told["latency_ms"]["p50"] > 100, True, "that the latencies count from when it was due")
 
 
+@test("a --rate out of reach ends at the end and at Ctrl-C; what is behind is never sent, and nothing is lost")
+def _():
+    for words in (("-T", 1), ("-T", 2), ("-T", 2, "--no-echo")):
+        with Faulty() as faulty:
+            words = ("-c", 2, "-R", 100000000, *words, faulty.url)
+            told = result(*words, "-z", "300ms", "--warm-up", "100ms")
+            equal(told["total"]["sent"], faulty.messages, "the number of messages")
+            equal(told["total"]["sent"] + told["unsent"], 40000000, "the number that was due")
+            equal(told["total"]["lost"] + told["total"]["late"], 0, "the number lost or late")
+            match("messages were never sent: the server did not take them, or this side",
+                  wsbench(*words, "-z", "50ms", "--warm-up", 0).expect(0).out.decode())
+            had = faulty.messages
+            with started(*command("--json", *words, "-z", "1h")) as process:
+                eventually(lambda: faulty.messages > had + 10, "messages come")
+                process.send_signal(signal.SIGINT)
+                told = json.loads(finish(process).expect(0).out)
+            equal(told["total"]["sent"], faulty.messages - had, "the number of messages")
+            equal(told["total"]["lost"] + told["total"]["late"], 0, "the number lost or late")
+            equal((told["interrupted"], told["unsent"] > 0), (True, True), "interrupted, and unsent")
+
+
+@test("at the end of its time what waits for echoes of others is never sent, but --messages are, all")
+def _():
+    words = ("-c", 1, "-p", 4, "-R", 1000, "--warm-up", 0)
+    with Faulty() as faulty:
+        told = result(*words, "-z", "500ms", faulty.url + "?delay=3000")
+        tells(told["total"])
+        equal((told["total"]["sent"], told["unsent"]), (4, 496), "sent and unsent")
+    # It takes longer than the time for an echo, but no echo does.
+    with Faulty() as faulty:
+        told = result(*words, "-n", 40, "-t", "1s", faulty.url + "?delay=200")
+        tells(told["total"])
+        equal((told["total"]["sent"], told["unsent"]), (40, 0), "sent and unsent")
+
+
+@test("an echo that came in time is not lost because this side stood still")
+def _():
+    with Faulty() as faulty:
+        with started(*command("--json", "-c", 2, "-R", 1000, "-z", "1s", "-t", "1s", "--warm-up", 0,
+                              faulty.url + "?delay=100")) as process:
+            eventually(lambda: faulty.messages > 150, "messages come")
+            process.send_signal(signal.SIGSTOP)
+            later = time.monotonic() + 2
+            eventually(lambda: time.monotonic() > later, "the time for their echoes is over")
+            process.send_signal(signal.SIGCONT)
+            told = json.loads(finish(process).expect(0).out)
+    tells(told["total"])
+    equal((told["total"]["sent"], told["unsent"]), (1000, 0), "sent and unsent")
+
+
 @test("--churn makes a new connection for each message")
 def _():
     with Faulty() as faulty:
@@ -187,6 +238,7 @@ def declare_fault(title, query, status, **expected):
 
 declare_fault("one bit that is flipped is one wrong message", "corrupt=123", 6, wrong=1)
 declare_fault("the tail of an earlier message is one wrong message", "stale=123", 6, wrong=1)
+declare_fault("an echo of the other type is one wrong message", "retype=123", 6, wrong=1)
 declare_fault("a message that does not come back is one lost message", "lose=123", 6, lost=1)
 declare_fault("a message that comes twice is one doubled message", "double=123", 6, doubled=1)
 
@@ -239,6 +291,18 @@ def _():
             told = result("-c", 3, *words, "--warm-up", 0, faulty.url + "?die=100", status=6)
             adds_up(told["total"])
             equal(told["connections"]["cut"], 3, "the number of connections that were cut")
+
+
+@test("a server that stops reading ends the run like any other that does not answer")
+def _():
+    over = threading.Event()
+    with Script(lambda peer: [peer.accept(), over.wait(DEADLINE)]) as script:
+        told = result("-c", 1, "-p", 64, "-s", "1M", "-z", "300ms", "--warm-up", 0, "-t", "300ms",
+                      script.url, status=6)
+        over.set()
+    adds_up(told["total"])
+    equal(told["total"]["lost"], told["total"]["sent"], "the number lost")
+    equal(told["total"]["sent"] > 0, True, "that messages were sent")
 
 
 @test("wsbench takes wsecho's options of TLS and of the way to the server")
@@ -306,7 +370,9 @@ def _():
 
 @test("wrong usage is one sentence that names the argument, and status 2")
 def _():
-    url = server.ws
+    url, latin = server.ws, scratch() / "latin-1.txt"
+    latin.write_bytes("\xe4".encode("latin-1"))
+    tells(result("-m", f"@{latin}", "-b", "-n", 5, url)["total"])
     for words, says in (
             ((), "the URL is missing"),
             ((url, url), "unexpected argument"),
@@ -320,6 +386,9 @@ def _():
             (("-s", "5x", url), "a size is a number"),
             (("-s", "9-5", url), "begins with the smaller"),
             (("-m", "@/no/such/file", url), "/no/such/file: No such file"),
+            (("-m", "\udcff", url), "the message is not UTF-8: send it with --binary"),
+            (("-m", "\udcff", "--churn", url), "the message is not UTF-8: send it with --binary"),
+            (("-m", f"@{latin}", url), "the message is not UTF-8: send it with --binary"),
             (("-T", "0", url), "--threads"),
             (("--fail-if", "p101>1s", url), "--fail-if"),
             (("--fail-if", "p99>fast", url), "--fail-if"),

@@ -129,8 +129,10 @@ declare("senders that never read", "never-reading", 50,
         ("--ping-interval", "2s", "--ping-timeout", "2s"),
         {limit("max-buffer"): 50, limit("ping-timeout"): 50})
 declare("ping floods", "pings", 4, (),
-        {'wsechod_control_frames_total{direction="received",type="ping"}': 10_000})
-declare("fragment floods", "fragments", 4, (), {"wsechod_fragments_total": 10_000})
+        {'wsechod_control_frames_total{direction="received",type="ping"}': 10_000,
+         limit("max-control-rate"): 10})
+declare("fragment floods", "fragments", 4, (),
+        {"wsechod_fragments_total": 10_000, limit("max-control-rate"): 10})
 declare("ping floods over --max-message-rate", "pings", 4, ("--max-message-rate", "1000"),
         {limit("max-message-rate"): 10})
 declare("fragment floods over --max-message-rate", "fragments", 4, ("--max-message-rate", "1000"),

@@ -51,7 +51,7 @@ judge(uint64_t number, struct window_echo *echo)
         uint8_t text[SIZE];
 
         payload_write(&payload, 3, number, SIZE, text);
-        return window_judge(&window, &payload, text, SIZE, echo);
+        return window_judge(&window, &payload, text, SIZE, true, echo);
 }
 
 static void
@@ -70,7 +70,7 @@ expect_rubbish(enum window_verdict verdict, int64_t due)
         static const uint8_t rubbish[SIZE] = "rubbish";
         struct window_echo echo;
 
-        assert_int_equal(window_judge(&window, &payload, rubbish, SIZE, &echo), verdict);
+        assert_int_equal(window_judge(&window, &payload, rubbish, SIZE, true, &echo), verdict);
         assert_int_equal(echo.due, due);
 }
 
@@ -186,6 +186,33 @@ one_that_did_not_go_out_is_taken_back(void **state)
         assert_false(window_pull(&window));
 }
 
+/* The same bytes, but binary for a text. */
+static void
+expect_untyped(uint64_t number, enum window_verdict verdict)
+{
+        struct window_echo echo;
+        uint8_t text[SIZE];
+
+        payload_write(&payload, 3, number, SIZE, text);
+        assert_int_equal(window_judge(&window, &payload, text, SIZE, false, &echo), verdict);
+        assert_int_equal(echo.number, number);
+}
+
+static void
+an_echo_of_the_other_type_is_wrong_and_stands_for_its_own_message(void **state)
+{
+        (void)state;
+        push(4);
+        expect_untyped(0, WINDOW_WRONG);
+        expect_untyped(2, WINDOW_WRONG);
+        expect_untyped(2, WINDOW_DOUBLED);
+        assert_int_equal(window.count, 2);
+        expect(2, WINDOW_REVISED);
+        expect(1, WINDOW_RIGHT);
+        expect(3, WINDOW_RIGHT);
+        expect_untyped(3, WINDOW_DOUBLED);
+}
+
 static void
 short_messages_are_told_apart_by_what_is_on_its_way(void **state)
 {
@@ -196,9 +223,9 @@ short_messages_are_told_apart_by_what_is_on_its_way(void **state)
         for (uint64_t i = 0; i < 200; i++)
                 window_push(&window, (int64_t)i, 0, 1, &lost);
         payload_write(&payload, 3, 190, 1, text);
-        assert_int_equal(window_judge(&window, &payload, text, 1, &echo), WINDOW_RIGHT);
+        assert_int_equal(window_judge(&window, &payload, text, 1, true, &echo), WINDOW_RIGHT);
         assert_int_equal(echo.due, 190);
-        assert_int_equal(window_judge(&window, &payload, text, 1, &echo), WINDOW_DOUBLED);
+        assert_int_equal(window_judge(&window, &payload, text, 1, true, &echo), WINDOW_DOUBLED);
 }
 
 int
@@ -223,6 +250,9 @@ main(void)
                         free_window),
                 cmocka_unit_test_setup_teardown(one_that_did_not_go_out_is_taken_back, make_window,
                                                 free_window),
+                cmocka_unit_test_setup_teardown(
+                        an_echo_of_the_other_type_is_wrong_and_stands_for_its_own_message,
+                        make_window, free_window),
                 cmocka_unit_test_setup_teardown(short_messages_are_told_apart_by_what_is_on_its_way,
                                                 make_window, free_window),
         };

@@ -443,6 +443,7 @@ what_is_looked_up_goes_on_from_what_the_predecessor_had(NOTHING)
         block->compression.sent = (struct ws_compressed){1, 20, 3};
         block->compression.received = (struct ws_compressed){4, 50, 6};
         block->traffic.pauses = 7;
+        block->traffic.rests = 8;
         block->traffic.sent.pings = 8;
         block->slow_tasks = 9;
         block->log_lost = 10;
@@ -461,6 +462,7 @@ what_is_looked_up_goes_on_from_what_the_predecessor_had(NOTHING)
         expect_int(block->compression.received.plain, 50);
         expect_int(block->compression.received.compressed, 6);
         expect_int(block->traffic.pauses, 7);
+        expect_int(block->traffic.rests, 8);
         expect_int(block->traffic.sent.pings, 8);
         expect_int(block->slow_tasks, 9 + slow);
         expect_int(block->log_lost, 10 + losses.lost);

@@ -35,8 +35,9 @@ a_silent_peer_is_asked_and_then_dropped(NOTHING)
         struct aw_task *task = aw_spawn("receive", receive_in_task, ws);
 
         /* The handshake was a sign of life. */
-        await(clock_advance(INTERVAL));
-        await(clock_advance(INTERVAL));
+        await(clock_advance(INTERVAL - AW_SECOND));
+        expect_int((long long)ws->out.ping_sent, 0);
+        await(clock_advance(2 * AW_SECOND));
         raw_expect_frame(fd, 0x89, "1", 1);
         await(clock_advance(TIMEOUT - AW_SECOND));
         expect(!aw_task_done(task));
@@ -75,16 +76,17 @@ any_data_counts_as_life(NOTHING)
                 int fd = await(raw_client(listener, &ws, 0));
                 struct aw_task *task = aw_spawn("receive", receive_in_task, ws);
 
-                await(clock_advance(INTERVAL));
-                await(clock_advance(INTERVAL));
+                await(clock_advance(INTERVAL + AW_SECOND));
                 raw_expect_frame(fd, 0x89, "1", 1);
+                await(clock_advance(TIMEOUT / 2));
                 await(show_life(fd, how));
                 await(clock_advance(TIMEOUT));
-                await(clock_advance(INTERVAL - AW_SECOND));
+                await(clock_advance(INTERVAL - TIMEOUT - AW_SECOND));
+                expect_int((long long)ws->out.ping_sent, 1);
                 expect_int(aw_task_done(task), how == 2);
                 aw_cancel(task);
                 await(aw_join(task));
-                /* It is asked anew when it is silent again. */
+                /* It is asked anew when it has been silent for as long again. */
                 await(clock_advance(2 * AW_SECOND));
                 raw_expect_frame(fd, 0x89, "2", 1);
                 ws_drop(ws);
@@ -104,8 +106,9 @@ who_shows_life_is_not_asked(NOTHING)
         for (int i = 0; i < 5; i++) {
                 raw_frame(fd, 0x8a, RAW_MASK, "", 0);
                 await(idle_turns());
-                await(clock_advance(INTERVAL));
+                await(clock_advance(INTERVAL - AW_SECOND));
         }
+        expect_int((long long)ws->out.ping_sent, 0);
         ws_listener_drain(listener);
         expect_error(await(receive_in_task(ws)), ESHUTDOWN);
         raw_expect_close(fd, WS_GOING_AWAY);

@@ -255,7 +255,10 @@ more_messages_than_the_rate_allows_are_1008(NOTHING)
         int fd = await(raw_client(listener, &ws, 0));
         struct aw_task *task = aw_spawn("echo", echo_and_close, ws);
 
-        /* As many as are allowed, each second. */
+        /* Twice as many at once, and then as many as are allowed, each second. */
+        send_many(fd, 2 * RATE);
+        await(expect_many(fd, 2 * RATE));
+        await(clock_advance(AW_SECOND));
         for (int i = 0; i < 5; i++) {
                 send_many(fd, RATE);
                 await(expect_many(fd, RATE));
@@ -265,15 +268,14 @@ more_messages_than_the_rate_allows_are_1008(NOTHING)
         await(clock_advance(60 * AW_SECOND));
         send_many(fd, 2 * RATE);
         await(expect_many(fd, 2 * RATE));
-        send_many(fd, 1);
-        await(expect_many(fd, 1));
+        send_many(fd, 3);
         await(expect_close_reason(fd, WS_POLICY_VIOLATION, "more messages than are allowed",
                                   __LINE__));
         expect_log("closing with 1008: more messages than are allowed");
         answer_close(fd);
         expect_int(await(aw_join(task)), EDQUOT);
         await(expect_ended(WS_LIMIT_MESSAGE_RATE, "more messages than are allowed", __LINE__));
-        expect_int((long long)ended.received.messages[0], 5 * RATE + 2 * RATE + 1);
+        expect_int((long long)ended.received.messages[0], 2 * RATE + 5 * RATE + 2 * RATE);
         close(fd);
         ws_listener_close(listener);
         return 0;
@@ -282,7 +284,7 @@ more_messages_than_the_rate_allows_are_1008(NOTHING)
 static void
 flood(int fd, int kind)
 {
-        for (int i = 0; i < 2 * RATE + 2; i++)
+        for (int i = 0; i < 3 * RATE; i++)
                 if (kind == 0)
                         raw_frame(fd, 0x89, RAW_MASK, "", 0);
                 else if (kind == 1)
@@ -310,10 +312,144 @@ pings_pongs_and_fragments_count_as_messages(NOTHING)
                 await(expect_ended(WS_LIMIT_MESSAGE_RATE, "more messages than are allowed",
                                    __LINE__));
                 if (kind == 2)
-                        expect_int((long long)ended.received.fragments, 2 * RATE + 1);
+                        expect_int((long long)ended.received.fragments, 2 * RATE - 1);
                 close(fd);
         }
         ws_listener_close(listener);
+        return 0;
+}
+
+static long long
+rests_of(const struct ws_listener *listener)
+{
+        struct ws_counters counters = {.rests = 0};
+
+        ws_listener_count(listener, &counters);
+        return (long long)counters.rests;
+}
+
+/* In one go: Pings and Pongs, or fragments of a message. All are empty. */
+static void
+send_trifles(int fd, int kind, int count)
+{
+        uint8_t data[6 * 5 * RATE] = {0};
+
+        for (int i = 0; i < count; i++) {
+                data[6 * i] = kind == 1 ? 0x00 : 0x89 + i % 2;
+                data[6 * i + 1] = 0x80;
+        }
+        raw_send(fd, data, 6 * (size_t)count);
+}
+
+/*
+ * Twice the rate at once, what was saved up included; of what is over that each costs the time in which
+ * it is earned. Nothing is lost: what came before the rest is dealt with, what comes in it is read later.
+ */
+static async int
+control_frames_and_tiny_fragments_are_read_at_their_rate(NOTHING)
+{
+        struct ws_listener *listener =
+                await(listen_with((struct ws_listen_options){.max_control_rate = RATE}));
+
+        for (int kind = 0; kind < 2; kind++) {
+                long long before = rests_of(listener);
+                struct ws *ws;
+                int fd = await(raw_client(listener, &ws, 0));
+                struct ws_message message;
+
+                if (kind == 1)
+                        raw_frame(fd, 0x01, RAW_MASK, "", 0);
+                clock_stop();
+                await(clock_advance(60 * AW_SECOND));
+                send_trifles(fd, kind, 2 * RATE - kind);
+                await(idle_turns());
+                expect(!is_paused(ws));
+                /* Half a second for five of them. */
+                send_trifles(fd, kind, RATE / 2);
+                wait_until(is_paused(ws));
+                expect_int(rests_of(listener), before + 1);
+                raw_frame(fd, kind == 0 ? 0x81 : 0x80, RAW_MASK, "m", 1);
+                await(clock_advance(AW_SECOND / 2 - AW_SECOND / 50));
+                expect(is_paused(ws));
+                await(clock_advance(AW_SECOND / 50 + 1));
+                expect(!is_paused(ws));
+                clock_go_on();
+                expect_int(await(ws_receive(ws, &message, SOON)), 0);
+                expect_int((long long)message.length, 1);
+                ws_drop(ws);
+                close(fd);
+        }
+        ws_listener_close(listener);
+        return 0;
+}
+
+/* Whole messages, however small, the last fragments of others, and fragments that are no trifle. */
+static async int
+messages_are_no_trifles(NOTHING)
+{
+        static const char data[WS_TRIFLE] = {0};
+        struct ws_listener *listener =
+                await(listen_with((struct ws_listen_options){.max_control_rate = RATE}));
+        struct ws *ws;
+        int fd = await(raw_client(listener, &ws, 0));
+        struct ws_message message;
+
+        for (int i = 0; i < 3 * RATE; i++) {
+                raw_frame(fd, 0x82, RAW_MASK, "", 0);
+                raw_frame(fd, 0x02, RAW_MASK, data, WS_TRIFLE);
+                raw_frame(fd, 0x80, RAW_MASK, "", 0);
+                expect_int(await(ws_receive(ws, &message, SOON)), 0);
+                expect_int((long long)message.length, 0);
+                expect_int(await(ws_receive(ws, &message, SOON)), 0);
+                expect_int((long long)message.length, WS_TRIFLE);
+        }
+        expect_int(rests_of(listener), 0);
+        /* One byte less is one. */
+        for (int i = 0; i < 2 * RATE + 1; i++)
+                raw_frame(fd, i == 0 ? 0x02 : 0x00, RAW_MASK, data, WS_TRIFLE - 1);
+        wait_until(is_paused(ws));
+        expect_int(rests_of(listener), 1);
+        ws_drop(ws);
+        close(fd);
+        ws_listener_close(listener);
+        return 0;
+}
+
+/* It neither is forgotten for a rest, nor does the rest outlive it. */
+static async int
+a_connection_that_rests_ends_in_time(NOTHING)
+{
+        for (int kind = 0; kind < 3; kind++) {
+                struct ws_listener *listener = await(listen_with(
+                        (struct ws_listen_options){.max_control_rate = RATE,
+                                                   .idle_timeout = kind == 0 ? IDLE : 0,
+                                                   .max_lifetime = kind == 1 ? LIFE : 0}));
+                struct ws *ws;
+                int fd = await(raw_client(listener, &ws, 0));
+                struct aw_task *task = aw_spawn("echo", echo_and_close, ws);
+
+                if (kind == 1)
+                        await(clock_advance(LIFE - AW_SECOND));
+                if (kind == 0)
+                        for (int i = 0; i < 8; i++)
+                                await(clock_advance(IDLE / 8 - i / 7 * AW_SECOND));
+                /* More than twice the rate: a rest of three seconds at least. */
+                send_trifles(fd, 0, 5 * RATE);
+                wait_until(is_paused(ws));
+                if (kind == 2)
+                        ws_listener_drain(listener);
+                else
+                        await(clock_advance(AW_SECOND));
+                wait_until(ws->out.state >= WS_OUT_CLOSING);
+                expect(!is_paused(ws));
+                if (kind < 2)
+                        expect_log("closing with 1001: ");
+                answer_close(fd);
+                expect_int(await(aw_join(task)), ESHUTDOWN);
+                wait_until(ended.ended != 0);
+                close(fd);
+                ws_listener_close(listener);
+        }
         return 0;
 }
 
@@ -487,6 +623,9 @@ main(void)
                 on_loop(a_peer_that_reads_nothing_does_not_outlive_its_time),
                 on_loop(more_messages_than_the_rate_allows_are_1008),
                 on_loop(pings_pongs_and_fragments_count_as_messages),
+                on_loop(control_frames_and_tiny_fragments_are_read_at_their_rate),
+                on_loop(messages_are_no_trifles),
+                on_loop(a_connection_that_rests_ends_in_time),
                 on_loop(a_buffer_is_as_large_as_the_option_says),
                 on_loop(a_handshake_has_the_time_that_the_option_says),
                 on_loop(who_is_not_admitted_is_told_so_and_costs_nothing),
