@@ -231,8 +231,10 @@ all_but_lost_replies(const struct session *session)
 static enum client_status
 not_answered(const struct session *session)
 {
-        client_say("%s did not answer the Close within %g s", ws_peer(session->ws),
-                   (double)session->unanswered_for / AW_SECOND);
+        char time[AW_OPT_DURATION_SIZE];
+
+        aw_opt_duration_text(session->unanswered_for, time);
+        client_say("%s did not answer the Close within %s", ws_peer(session->ws), time);
         return CLIENT_CLOSED;
 }
 
@@ -240,9 +242,12 @@ not_answered(const struct session *session)
 static void
 tell_not_answered(const struct session *session)
 {
-        if (session->unanswered_for > 0 && session->options->printing.verbose > 0)
-                client_tell("* %s did not answer the Close within %g s", ws_peer(session->ws),
-                            (double)session->unanswered_for / AW_SECOND);
+        char time[AW_OPT_DURATION_SIZE];
+
+        if (session->unanswered_for == 0 || session->options->printing.verbose == 0)
+                return;
+        aw_opt_duration_text(session->unanswered_for, time);
+        client_tell("* %s did not answer the Close within %s", ws_peer(session->ws), time);
 }
 
 /* All that was asked for had come before; but what the server began to say is lost. */

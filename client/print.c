@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "above.h"
 #include "await/log.h"
 #include "await/stream.h"
+#include "await/sync.h"
 #include "base/text.h"
 #include "codec.h"
 
@@ -20,8 +22,13 @@ struct printer {
         struct aw_stream *stream;
         struct above *above; /* of a session at the terminal; or NULL */
         bool terminal, has_reader;
-        char end; /* of a message */
+        char end;               /* of a message */
+        uint64_t taken;         /* bytes that there was room for */
+        struct aw_lock writing; /* whoever writes in pieces */
 };
+
+/* What is written at once, at most: those who read it are seen to make progress. */
+#define PIECE ((size_t)64 << 10)
 
 struct printer *
 print_open(const struct printing_options *options, bool null, struct above *above)
@@ -52,14 +59,45 @@ print_has_reader(const struct printer *printer)
         return printer->has_reader;
 }
 
+bool
+print_is_blocked(const struct printer *printer)
+{
+        struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+        return printer->has_reader && poll(&output, 1, 0) == 0;
+}
+
+uint64_t
+print_taken(const struct printer *printer)
+{
+        return printer->taken;
+}
+
+static async int
+print_pieces(struct printer *printer, const char *data, size_t length)
+{
+        for (size_t piece; length > 0; data += piece, length -= piece, printer->taken += piece) {
+                piece = length < PIECE ? length : PIECE;
+                if (await(aw_stream_write(printer->stream, data, piece, AW_NEVER)) == -1)
+                        return -1;
+        }
+        return 0;
+}
+
+/* As a whole, though others print meanwhile. */
 static async int
 print_bytes(struct printer *printer, const void *data, size_t length)
 {
         struct above *above = above_of_output(printer->above);
+        int result;
 
         if (above != NULL)
                 return await(above_print(above, data, length));
-        return await(aw_stream_write(printer->stream, data, length, AW_NEVER));
+        if (await(aw_lock_acquire(&printer->writing, AW_NEVER)) == -1)
+                return -1;
+        result = await(print_pieces(printer, data, length));
+        aw_lock_release(&printer->writing);
+        return result;
 }
 
 /* Around what is printed: at a terminal it comes above the line that is typed. */

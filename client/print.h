@@ -26,6 +26,12 @@ async int print_text(struct printer *printer, const char *text, size_t length);
 /* Whether somebody reads what is printed, at their own speed: not if it is a file. */
 bool print_has_reader(const struct printer *printer);
 
+/* Whether they take nothing now: what is printed waits for them. */
+bool print_is_blocked(const struct printer *printer);
+
+/* Bytes that were printed so far, but for those that still wait for room. */
+uint64_t print_taken(const struct printer *printer);
+
 /* Waits until all of it is written. 0, or -1 with errno. */
 async int print_finish(struct printer *printer);
 

@@ -26,17 +26,30 @@ jittered(int64_t time)
         return time / 2 + (int64_t)((uint64_t)(time / 2) * number / UINT32_MAX);
 }
 
+/* With two digits that count. */
+static int64_t
+rounded(int64_t time)
+{
+        int64_t step = 1;
+
+        while (time / step >= 100)
+                step *= 10;
+        return time / step * step;
+}
+
 /* Says why, and waits. -1: cancelled. */
 static async int
 pause_before_next(struct session *session, const char *why)
 {
         int64_t max = session->options->connection.reconnect, pause;
+        char shown[AW_OPT_DURATION_SIZE];
 
         if (session->pause == 0)
                 session->pause = FIRST_PAUSE < max ? FIRST_PAUSE : max;
         pause = jittered(session->pause);
         session->pause = session->pause < max / 2 ? 2 * session->pause : max;
-        client_say("%s: trying again in %.1f s", why, (double)pause / AW_SECOND);
+        aw_opt_duration_text(rounded(pause), shown);
+        client_say("%s: trying again in %s", why, shown);
         await(report_reconnect(session->report, session->printer, why, pause));
         return await(aw_sleep(pause));
 }

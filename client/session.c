@@ -101,7 +101,7 @@ print_what_comes(void *argument)
 
 /* Waiting. */
 
-/* Whether messages have come further since the last look. */
+/* Whether messages have come further since the last look, in the network or in our output. */
 static bool
 has_progress(struct session *session)
 {
@@ -112,8 +112,10 @@ has_progress(struct session *session)
                 return false;
         ws_traffic(session->ws, &traffic);
         progress = traffic.received != session->traffic.received ||
-                   traffic.sent != session->traffic.sent;
+                   traffic.sent != session->traffic.sent ||
+                   print_taken(session->printer) != session->taken;
         session->traffic = traffic;
+        session->taken = print_taken(session->printer);
         return progress;
 }
 
@@ -132,6 +134,13 @@ next_look(const struct session *session)
         return next;
 }
 
+/* What is printed goes on its way: a file, or a reader, takes it as soon as we can write it. */
+static bool
+prints_on(const struct session *session)
+{
+        return session->printing && !print_is_blocked(session->printer);
+}
+
 /* True: nothing has moved for as long as the time-out says. */
 static bool
 is_late(struct session *session)
@@ -139,7 +148,7 @@ is_late(struct session *session)
         int64_t timeout = session->options->connection.timeout;
         aw_time now = aw_loop_now();
 
-        if (has_progress(session) || !judge_waits(session))
+        if (has_progress(session) || !judge_waits(session) || prints_on(session))
                 session->active = now;
         return timeout > 0 && now - session->active >= timeout;
 }
@@ -211,7 +220,8 @@ hear_the_server_out(struct session *session, struct aw_task *printing)
                 if (await(aw_wait(&printing, 1, AW_ALL_COMPLETED, now + silence / 8 + 1)) == -1)
                         session->stopped = true;
                 now = aw_loop_now();
-                if (has_progress(session) || (session->printing && session->from_input))
+                if (has_progress(session) || (session->printing && session->from_input) ||
+                    prints_on(session))
                         session->active = now;
                 if (now - session->active >= silence ||
                     (timeout > 0 &&

@@ -57,6 +57,7 @@ struct session {
         struct aw_event reopened; /* for senders: there is a new connection, or will be none */
 
         struct ws_traffic traffic; /* when we looked last */
+        uint64_t taken;            /* of our output, by then */
         aw_time active;            /* when something moved last */
         aw_time all_sent_at;
         struct aw_event changed;      /* for the main task */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -13,8 +14,11 @@
 #include "access_log.h"
 
 #include "await/log.h"
+#include "base/file.h"
 
 #define CLOSE_TIME 2 /* seconds */
+
+#define WARN_PAUSE 60 /* seconds between two warnings of lines that were lost */
 
 /* Lines, one behind the other. */
 struct lines {
@@ -38,6 +42,9 @@ static struct access_log {
         int fd;
         bool torn;       /* the last line is there in part */
         uint64_t untold; /* lines that were lost, since that was written */
+        uint64_t more;   /* and since the log was told of some */
+        time_t warn_at;  /* when it may be told again; 0: it never was */
+        int error;       /* of the last one */
 
         _Atomic(uint64_t) lost;
 } access_log = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .fd = -1};
@@ -151,6 +158,23 @@ open_log_file(const char *path)
         return fd;
 }
 
+/* errno says why. */
+static int
+refuse_log_path(const char *path, const char *place)
+{
+        aw_log(AW_LOG_ERROR, "%s--access-log: cannot write to %s: %s%s", place, path,
+               strerror(errno), errno == ENXIO ? ": nobody reads it" : "");
+        return -1;
+}
+
+int
+access_log_check(const char *path, const char *place)
+{
+        return strcmp(path, "-") == 0 || aw_file_may_write(path) == 0
+                       ? 0
+                       : refuse_log_path(path, place);
+}
+
 int
 access_log_open(const char *path, const char *place, bool json)
 {
@@ -161,8 +185,7 @@ access_log_open(const char *path, const char *place, bool json)
         access_log.taken = malloc(sizeof(*access_log.taken));
         if (access_log.fd == -1 || access_log.waiting == NULL || access_log.taken == NULL ||
             access_log.path == NULL) {
-                aw_log(AW_LOG_ERROR, "%s--access-log: cannot write to %s: %s%s", place, path,
-                       strerror(errno), errno == ENXIO ? ": nobody reads it" : "");
+                refuse_log_path(path, place);
                 free(access_log.waiting);
                 free(access_log.taken);
                 free(access_log.path);
@@ -174,6 +197,8 @@ access_log_open(const char *path, const char *place, bool json)
         access_log.waiting->length = access_log.taken->length = 0;
         access_log.reopen = access_log.ending = access_log.torn = false;
         access_log.untold = atomic_load(&access_log.lost);
+        access_log.more = 0;
+        access_log.warn_at = 0;
         access_log.json = json;
         return 0;
 }
@@ -260,23 +285,54 @@ portion(const char *data, size_t length)
         return (size_t)(end - data) + 1;
 }
 
+static time_t
+seconds(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return now.tv_sec;
+}
+
+/* The log is told at once of the first, and later of how many more there were. */
+static void
+warn_of_lost(bool last)
+{
+        time_t now = seconds();
+
+        if (access_log.more == 0 || (now < access_log.warn_at && !last))
+                return;
+        if (access_log.warn_at == 0)
+                aw_log(AW_LOG_WARNING, "lines of the access log %s were lost: %s", access_log.path,
+                       strerror(access_log.error));
+        else
+                aw_log(AW_LOG_WARNING,
+                       "%" PRIu64 " more of the access log's lines in %s %s lost: %s",
+                       access_log.more, access_log.path, access_log.more == 1 ? "was" : "were",
+                       strerror(access_log.error));
+        access_log.more = 0;
+        access_log.warn_at = now + WARN_PAUSE;
+}
+
 static void
 write_taken_lines(void)
 {
         const struct lines *taken = access_log.taken;
-        size_t done = 0, size, written;
+        size_t done = 0, size, written, lost;
 
+        warn_of_lost(false);
         for (; done < taken->length; done += size) {
                 written = size = portion(taken->data + done, taken->length - done);
                 if (tell_of_lost() && write_whole(taken->data + done, &written) == 0)
                         continue;
+                access_log.error = errno;
                 if (written == size)
                         written = 0;
                 access_log.torn |= written > 0 && taken->data[done + written - 1] != '\n';
-                atomic_fetch_add(&access_log.lost,
-                                 count_lines(taken->data + done + written, size - written));
-                aw_log_limited(AW_LOG_WARNING, "lines of the access log %s were lost: %s",
-                               access_log.path, strerror(errno));
+                lost = count_lines(taken->data + done + written, size - written);
+                access_log.more += lost;
+                warn_of_lost(false);
+                atomic_fetch_add(&access_log.lost, lost);
         }
 }
 
@@ -310,6 +366,7 @@ write_lines(void *unused)
                         reopen_file();
                 write_taken_lines();
         }
+        warn_of_lost(true);
         return unused;
 }
 

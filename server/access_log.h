@@ -20,6 +20,9 @@
  */
 int access_log_open(const char *path, const char *place, bool json);
 
+/* Whether that may go well, as far as can be seen without making the file. The same results. */
+int access_log_check(const char *path, const char *place);
+
 /*
  * Begins to write, after what else may fork. 0, or -1 with errno. Does nothing if none is open. Of
  * several processes that write to one file, one `tells` when it opens that anew.

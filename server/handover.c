@@ -16,6 +16,7 @@
 #include "handover.h"
 
 #include "await/log.h"
+#include "base/file.h"
 
 #define SUFFIX       ".takeover"
 #define END          "end" /* of the lines */
@@ -115,6 +116,16 @@ out:
         if (fd != -1)
                 close(fd);
         return -1;
+}
+
+int
+handover_check(const char *pidfile)
+{
+        struct sockaddr_un address;
+
+        return address_beside(pidfile, &address) == 0 && aw_file_may_make(address.sun_path) == 0
+                       ? 0
+                       : handover_failed(address.sun_path);
 }
 
 /* The new server: what it gets. */

@@ -20,6 +20,9 @@
  */
 int handover_ask(const char *pidfile, aw_time longest, struct inherited *inherited);
 
+/* Whether there is a place to ask from, beside the file. 0, or -1 after having logged why. */
+int handover_check(const char *pidfile);
+
 /* The number of the server that has handed over. */
 pid_t handover_process(const struct inherited *inherited);
 

@@ -284,6 +284,23 @@ listeners_open(struct listeners *listeners, const struct server_options *options
         return status;
 }
 
+static async int
+check_admin(const struct server_options *options)
+{
+        struct ws_listen_options wanted = {.url = NULL};
+        char *url = admin_listen_url(options->admin);
+        struct aw_error error;
+        int status = 0;
+
+        if (url == NULL)
+                return no_memory();
+        wanted.url = url;
+        if (await(ws_listen_check(&wanted, &error)) == -1)
+                status = failed(SOCKET_ADMIN, url, options, &error);
+        free(url);
+        return status;
+}
+
 async int
 listeners_check(const struct server_options *options)
 {
@@ -295,7 +312,7 @@ listeners_check(const struct server_options *options)
                 if (await(ws_listen_check(&wanted, &error)) == -1)
                         return failed(SOCKET_OWN, wanted.url, options, &error);
         }
-        return 0;
+        return options->admin == NULL ? 0 : await(check_admin(options));
 }
 
 bool

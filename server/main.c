@@ -50,6 +50,7 @@ run_service(struct service *service)
         reconfigure_process(service);
         if (inherit(&service->inherited) == -1)
                 return 1;
+        options_warn_ignored();
         if (service->options.check)
                 return service_check(service);
         if (service->options.takeover &&

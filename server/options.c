@@ -302,6 +302,18 @@ options_parse(int argc, char **argv, struct server_options *options,
         return status;
 }
 
+static void
+warn(const char *sentence)
+{
+        aw_log(AW_LOG_WARNING, "%s", sentence);
+}
+
+void
+options_warn_ignored(void)
+{
+        aw_opt_tell_ignored(&program, warn);
+}
+
 void
 options_clear(struct server_options *options)
 {

@@ -73,6 +73,9 @@ enum aw_opt_status options_verify(const struct aw_opt_program *said,
 #define OPTIONS_WORKERS_MAX 1024
 unsigned options_workers(const char *text);
 
+/* Logs which variables of the environment look like options', but are none's. */
+void options_warn_ignored(void);
+
 /* Logs which of the options that hold until the end have changed. */
 void options_warn_fixed(const struct server_options *now, const struct server_options *fresh);
 

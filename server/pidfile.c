@@ -11,13 +11,22 @@
 #include "pidfile.h"
 
 #include "await/log.h"
+#include "base/file.h"
+
+static int
+refuse_pid_path(const char *path, const char *place, const char *reason)
+{
+        aw_log(AW_LOG_ERROR, "%s--pidfile: '%s': %s", place, path, reason);
+        return -1;
+}
 
 static int
 refuse_pidfile(const struct pidfile *pidfile, const char *reason)
 {
-        aw_log(AW_LOG_ERROR, "%s--pidfile: '%s': %s", pidfile->place, pidfile->path, reason);
-        return -1;
+        return refuse_pid_path(pidfile->path, pidfile->place, reason);
 }
+
+static const char no_file[] = "it is no regular file";
 
 /* Whoever has the lock has written its number there. */
 static int
@@ -75,7 +84,7 @@ pidfile_open(struct pidfile *pidfile, const char *path, const char *place, int f
         if (path != NULL && pidfile->fd == -1)
                 result = refuse_pidfile(pidfile, strerror(errno));
         else if (path != NULL && !is_regular(pidfile->fd))
-                result = refuse_pidfile(pidfile, "it is no regular file");
+                result = refuse_pidfile(pidfile, no_file);
         else if (path != NULL && flock(pidfile->fd, LOCK_EX | LOCK_NB) == -1)
                 result = errno == EWOULDBLOCK ? refuse_locked(pidfile)
                                               : refuse_pidfile(pidfile, strerror(errno));
@@ -87,6 +96,23 @@ pidfile_open(struct pidfile *pidfile, const char *path, const char *place, int f
                 return 0;
         pidfile_close(pidfile, false);
         return result;
+}
+
+int
+pidfile_check(const char *path, const char *place)
+{
+        struct stat status;
+
+        if (aw_file_may_write(path) == -1)
+                return refuse_pid_path(path, place, strerror(errno));
+        if (stat(path, &status) == -1)
+                return 0;
+        if (!S_ISREG(status.st_mode))
+                return refuse_pid_path(path, place, no_file);
+        /* The number of whoever has it locked is read. */
+        return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0
+                       ? 0
+                       : refuse_pid_path(path, place, strerror(errno));
 }
 
 int

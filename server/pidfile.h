@@ -18,6 +18,12 @@ struct pidfile {
  */
 int pidfile_open(struct pidfile *pidfile, const char *path, const char *place, int fd);
 
+/*
+ * Whether the file may be made, or is one that may be locked, as far as can be seen without doing so;
+ * who has it locked may be the server that runs. 0, or -1 after having logged why.
+ */
+int pidfile_check(const char *path, const char *place);
+
 /* Writes a process's number. 0, or -1 after having logged why. */
 int pidfile_write(const struct pidfile *pidfile, pid_t process);
 

@@ -219,6 +219,20 @@ check_sockets(void *argument)
         return await(listeners_check(argument));
 }
 
+/* The files that the start makes, or writes to. */
+static int
+check_files(const struct server_options *options)
+{
+        char log[AW_OPT_PLACE_SIZE], pidfile[AW_OPT_PLACE_SIZE];
+
+        aw_opt_place(&options->config, "access-log", NULL, log);
+        aw_opt_place(&options->config, "pidfile", NULL, pidfile);
+        if ((options->access_log != NULL && access_log_check(options->access_log, log) == -1) ||
+            (options->pidfile != NULL && pidfile_check(options->pidfile, pidfile) == -1))
+                return -1;
+        return options->takeover ? handover_check(options->pidfile) : 0;
+}
+
 int
 service_check(struct service *service)
 {
@@ -227,7 +241,7 @@ service_check(struct service *service)
 
         if ((options->user != NULL && privilege_check(options) == -1) ||
             tls_load(options, speaks_tls(service)) == -1 || tls_check(options, NULL) == -1 ||
-            access_load(options) == -1)
+            access_load(options) == -1 || check_files(options) == -1)
                 return 1;
         status = service_loop(options, check_sockets, options);
         if (status == 0)

@@ -438,8 +438,8 @@ AW_API aw_async struct ws_listener *ws_listen(const struct ws_listen_options *op
                                               struct aw_error *error);
 
 /*
- * The same, but for the binding: whether the URL is right and its name has addresses. 0, or -1 as
- * above; for a deadline, too.
+ * The same, but for the binding: whether the URL is right, its name has addresses, and a Unix socket's
+ * file may be made where it says. 0, or -1 as above; for a deadline, too.
  */
 AW_API aw_async int ws_listen_check(const struct ws_listen_options *options,
                                     struct aw_error *error);

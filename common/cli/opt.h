@@ -154,6 +154,14 @@ enum aw_opt_status aw_opt_parse(const struct aw_opt_program *program, int argc, 
                                 void *values, int *operands);
 
 /*
+ * Hands a sentence to `warn` for each variable that begins as program->environment says, which is not
+ * NULL, but is no option's: a name that is written wrong says nothing else. Empty ones are left out,
+ * and those that Kubernetes sets for a Service of the program's name (PREFIX_PORT, PREFIX_SERVICE_HOST
+ * and the like).
+ */
+void aw_opt_tell_ignored(const struct aw_opt_program *program, void (*warn)(const char *sentence));
+
+/*
  * For the beginning of a program: sees to it that descriptors 0, 1 and 2 are taken. One that was
  * closed stays as good as closed, but no socket gets its number, and with it what is printed.
  */
@@ -194,5 +202,9 @@ void aw_opt_strings_free(struct aw_opt_strings *strings);
 int aw_opt_size(const char *text, uint64_t *bytes);
 int aw_opt_duration(const char *text, int64_t *microseconds);
 int aw_opt_number(const char *text, uint64_t *number);
+
+/* A duration as its user would write it, for aw_opt_duration(): 50ms, 1.5s, 90s, 2m, or 0. */
+#define AW_OPT_DURATION_SIZE 32
+void aw_opt_duration_text(int64_t microseconds, char out[AW_OPT_DURATION_SIZE]);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/private.h"
 
@@ -188,6 +189,68 @@ aw_opt_take_environment(const struct aw_opt_program *program, struct aw_opt_conf
         if (option->kind == AW_OPT_STRINGS)
                 return take_words(&placed, config, option, text, values);
         return keep_value(&placed, config, option, text, values);
+}
+
+/* Variables of no option. */
+
+static bool
+is_variable(const struct aw_opt_program *program, const char *name)
+{
+        const struct aw_opt *option = NULL;
+        char variable[NAME_MAX];
+
+        while ((option = aw_opt_next(program, option)) != NULL)
+                if (option->help != NULL &&
+                    strcmp(variable_of(program->environment, option, variable), name) == 0)
+                        return true;
+        return false;
+}
+
+/* What Kubernetes tells every container of a Service that has the program's name. */
+static bool
+is_of_service(const char *rest)
+{
+        return strcmp(rest, "PORT") == 0 || strncmp(rest, "PORT_", strlen("PORT_")) == 0 ||
+               strncmp(rest, "SERVICE_", strlen("SERVICE_")) == 0;
+}
+
+static void
+tell_ignored(const struct aw_opt_program *program, const char *name,
+             void (*warn)(const char *sentence))
+{
+        char word[NAME_MAX], variable[NAME_MAX], sentence[3 * NAME_MAX + 100];
+        int length = snprintf(word, sizeof(word), "%s", name + strlen(program->environment));
+        struct aw_opt meant = {.name = word};
+
+        for (int i = 0; i < length && i < NAME_MAX; i++)
+                word[i] = word[i] == '_' ? '-' : (char)tolower((unsigned char)word[i]);
+        /* It may be right but for its case. */
+        if (!is_variable(program, variable_of(program->environment, &meant, variable)))
+                meant.name = aw_opt_nearest(program, word, strlen(word));
+        if (meant.name != NULL)
+                variable_of(program->environment, &meant, variable);
+        snprintf(sentence, sizeof(sentence), "%s is ignored: no option has this name%s%s%s", name,
+                 meant.name == NULL ? "" : ": did you mean ", meant.name == NULL ? "" : variable,
+                 meant.name == NULL ? "" : "?");
+        warn(sentence);
+}
+
+void
+aw_opt_tell_ignored(const struct aw_opt_program *program, void (*warn)(const char *sentence))
+{
+        size_t length = strlen(program->environment), name_length;
+
+        for (char *const *at = environ; *at != NULL; at++) {
+                char name[2 * NAME_MAX];
+
+                name_length = strcspn(*at, "=");
+                if (strncmp(*at, program->environment, length) != 0 || name_length <= length ||
+                    (*at)[name_length] == '\0' || (*at)[name_length + 1] == '\0')
+                        continue;
+                snprintf(name, sizeof(name), "%.*s", (int)name_length, *at);
+                if (!is_variable(program, name) && !is_of_service(name + length))
+                        tell_ignored(program, name, warn);
+        }
 }
 
 void

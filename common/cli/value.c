@@ -131,12 +131,46 @@ aw_opt_duration(const char *text, int64_t *microseconds)
         return 0;
 }
 
+/* Hours and minutes are whole; smaller units may have thousandths. */
+static bool
+suits(const struct unit *unit, uint64_t microseconds)
+{
+        uint64_t rest = microseconds % unit->factor;
+
+        return rest == 0 || (unit->factor <= 1000000 && microseconds > unit->factor &&
+                             rest * 1000 % unit->factor == 0);
+}
+
+void
+aw_opt_duration_text(int64_t microseconds, char out[AW_OPT_DURATION_SIZE])
+{
+        const struct unit *unit = duration_units;
+        uint64_t value = (uint64_t)microseconds, thousandths;
+        int length;
+
+        while (!suits(unit, value))
+                unit++;
+        thousandths = value % unit->factor * 1000 / unit->factor;
+        length = snprintf(out, AW_OPT_DURATION_SIZE, "%" PRIu64 ".%03" PRIu64, value / unit->factor,
+                          thousandths);
+        while (out[length - 1] == '0')
+                length--;
+        if (out[length - 1] == '.')
+                length--;
+        snprintf(out + length, AW_OPT_DURATION_SIZE - (size_t)length, "%s",
+                 value == 0 ? "" : unit->suffix);
+}
+
 /* A bound as the user would write it: 1M, 250ms, 7. */
 static void
 format_bound(const struct aw_opt *option, uint64_t value, char out[32])
 {
-        const struct unit *unit = option->kind == AW_OPT_SIZE ? size_units : duration_units;
+        const struct unit *unit = size_units;
 
+        if (option->kind == AW_OPT_DURATION) {
+                aw_opt_duration_text((int64_t)value, out);
+                return;
+        }
         if (option->kind == AW_OPT_NUMBER || value == 0) {
                 snprintf(out, 32, "%" PRIu64, value);
                 return;

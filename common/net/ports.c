@@ -13,6 +13,7 @@
 
 #include "net/ports.h"
 
+#include "base/file.h"
 #include "net/accept_private.h"
 #include "net/resolve.h"
 
@@ -226,7 +227,7 @@ is_host_with_addresses(const char *host)
                strcmp(host, AW_URL_ANY_HOST) != 0;
 }
 
-/* errno says what is wrong with the address. */
+/* errno says what is wrong with the address, or with the Unix socket. */
 static int
 port_failed(const struct aw_url *url, const struct aw_address *address, struct aw_error *error)
 {
@@ -284,6 +285,21 @@ aw_ports_open(struct aw_ports *ports, const struct aw_url *url, struct aw_addres
                 aw_ports_close(ports);
         }
         return 0;
+}
+
+int
+aw_ports_check(const struct aw_url *url, struct aw_error *error)
+{
+        struct stat status;
+
+        if (url->scheme != AW_URL_UNIX || url->socket[0] == '@')
+                return 0;
+        if (aw_file_may_make(url->socket) == -1)
+                return port_failed(url, NULL, error);
+        if (lstat(url->socket, &status) == -1 || S_ISSOCK(status.st_mode))
+                return 0;
+        errno = EADDRINUSE;
+        return port_failed(url, NULL, error);
 }
 
 static int

@@ -72,6 +72,12 @@ int aw_ports_open(struct aw_ports *ports, const struct aw_url *url, struct aw_ad
                   struct aw_error *error);
 
 /*
+ * Whether the file of a Unix socket may be made, as far as that can be seen without doing it: a socket
+ * that is there may be this server's. 0, or -1 with errno and *error.
+ */
+int aw_ports_check(const struct aw_url *url, struct aw_error *error);
+
+/*
  * Begins to accept from duplicates of sockets that listen already. Their end leaves the originals,
  * and a Unix socket's file, as they are. 0, or -1 with errno and *error.
  */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "await/log.h"
 #include "base/text.h"
 #include "net/proxy_private.h"
 #include "net/resolve.h"
@@ -12,6 +13,8 @@
 
 /* What a proxy may say before its tunnel begins. */
 #define ANSWER_MAX ((size_t)16 << 10)
+
+#define PROXY_SHOWN 40 /* bytes of what is no answer */
 
 static const struct {
         const char *name;
@@ -195,7 +198,7 @@ static bool
 read_status(const char *head, int *status, int *used)
 {
         return sscanf(head, "HTTP/1.%*1[0-9] %3d%n", status, used) == 1 && *status >= 100 &&
-               *status <= 599;
+               *status <= 599 && strchr(" \r\n", head[*used]) != NULL;
 }
 
 /* One that is not the last word (RFC 9110 section 15.2). Nobody asked for another protocol. */
@@ -210,14 +213,19 @@ is_interim(const char *head)
 /* 2xx makes it a tunnel; all that comes behind the head is the server's. */
 static int
 judge_connect(const struct aw_proxy *proxy, const struct aw_url *target, const char *head,
-              struct aw_error *error)
+              size_t length, struct aw_error *error)
 {
+        char shown[4 * PROXY_SHOWN + 1];
         int status = 0, used = 0;
+        size_t taken;
 
-        if (!read_status(head, &status, &used) || status < 200)
+        if (!read_status(head, &status, &used) || status < 200) {
+                aw_log_escape(head, length < PROXY_SHOWN ? length : PROXY_SHOWN, "", shown,
+                              sizeof(shown), &taken);
                 return aw_error_set(error, AW_ERROR_CONNECTION, EPROTO,
-                                    "the proxy %s does not speak HTTP: it sent \"%.40s\"",
-                                    proxy->url.host_header, head);
+                                    "the proxy %s does not speak HTTP: it sent \"%s\"",
+                                    proxy->url.host_header, shown);
+        }
         if (status < 300)
                 return 0;
         /* Some proxies say 401 when they do not like what they were told. */
@@ -265,7 +273,7 @@ ask_http(const struct aw_proxy *proxy, struct aw_stream *stream, const struct aw
         free(request);
         if (length == -1)
                 return fail_talk(proxy, error);
-        return judge_connect(proxy, target, head, error);
+        return judge_connect(proxy, target, head, (size_t)length, error);
 }
 
 /* SOCKS version 5: RFC 1928, and RFC 1929 for user and password. */

@@ -133,9 +133,9 @@ two_bytes(const uint8_t *data)
         return (unsigned)data[0] << 8 | data[1];
 }
 
-/* What stands behind the addresses: type, length, value. What is wrong there, or NULL. */
+/* What stands behind the addresses: type, length, value. What is wrong with it, or NULL. */
 static const char *
-check_values(const uint8_t *data, size_t length, size_t at)
+check_lengths(const uint8_t *data, size_t length, size_t at)
 {
         for (size_t size; at < length; at += TLV_HEAD + size) {
                 if (length - at < TLV_HEAD)
@@ -143,6 +143,16 @@ check_values(const uint8_t *data, size_t length, size_t at)
                 size = two_bytes(data + at + 1);
                 if (size > length - at - TLV_HEAD)
                         return "a TLV of its PROXY header goes on behind the header";
+        }
+        return NULL;
+}
+
+/* In such values, of which each is as long as it says. */
+static const char *
+check_checksum(const uint8_t *data, size_t length, size_t at)
+{
+        for (size_t size; at < length; at += TLV_HEAD + size) {
+                size = two_bytes(data + at + 1);
                 if (data[at] != TLV_CRC32C)
                         continue;
                 if (size != 4 || crc32c(data, length, at + TLV_HEAD) !=
@@ -182,7 +192,7 @@ read_v2(const uint8_t *data, struct aw_proxy_header *header)
                      {0x21, AF_INET6, 36},
                      {0x31, AF_UNIX, 216}};
         bool local = (data[12] & 0x0f) == 0;
-        size_t i = 0;
+        size_t i = 0, values;
 
         while (i < sizeof(kinds) / sizeof(kinds[0]) && kinds[i].byte != data[13])
                 i++;
@@ -193,7 +203,13 @@ read_v2(const uint8_t *data, struct aw_proxy_header *header)
         if (header->length < V2_HEAD + kinds[i].length)
                 return local ? AW_PROXY_OK
                              : bad(header, "its PROXY header is too short for its addresses");
-        header->wrong = check_values(data, header->length, V2_HEAD + kinds[i].length);
+        values = V2_HEAD + kinds[i].length;
+        header->wrong = check_lengths(data, header->length, values);
+        if (header->wrong == NULL)
+                header->wrong = check_checksum(data, header->length, values);
+        else if (local || kinds[i].family == AF_UNSPEC)
+                /* Addresses of whatever kind, which are to be ignored (section 2.2). */
+                header->wrong = NULL;
         if (header->wrong != NULL)
                 return AW_PROXY_BAD;
         if (!local)

@@ -30,7 +30,8 @@ struct aw_proxy_header {
 /*
  * Each call begins anew. What cannot become a header is bad at its first byte that says so, and a
  * result other than AW_PROXY_INCOMPLETE stays the same however much follows. What version 2 has
- * besides addresses is skipped; if a CRC32C is there, it must be right.
+ * besides addresses is skipped; if a CRC32C is there, it must be right. So is all that stands in a
+ * header without addresses that count (LOCAL, or of an unknown family), also if that is no TLV.
  */
 enum aw_proxy_result aw_proxy_header_parse(const uint8_t *data, size_t length,
                                            struct aw_proxy_header *header);

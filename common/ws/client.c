@@ -169,7 +169,7 @@ opening_head(struct ws *ws)
         struct ws_opening *opening = ws->opening;
         struct aw_http_head head;
         enum aw_http_result result;
-        char problem[256];
+        char problem[400];
 
         if (opening == NULL || opening->failed) {
                 if (opening != NULL && opening->head_length > 0)

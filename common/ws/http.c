@@ -30,6 +30,8 @@ static const unsigned char classes[256] = {
 struct cursor {
         const char *at, *end;
         enum aw_http_result result;
+        const char *line; /* where the one that is read begins */
+        size_t number;    /* of that line */
 };
 
 static bool
@@ -121,6 +123,10 @@ take_line_end(struct cursor *cursor)
         if (peek(cursor) == '\r')
                 cursor->at++;
         expect(cursor, "\n");
+        if (cursor->result == AW_HTTP_OK) {
+                cursor->line = cursor->at;
+                cursor->number++;
+        }
 }
 
 static bool
@@ -152,6 +158,7 @@ take_request_line(struct cursor *cursor, struct aw_http_head *head)
 {
         if (at_line_end(cursor))
                 take_line_end(cursor);
+        cursor->number = 1;
         head->method = take_word(cursor, TOKEN);
         expect(cursor, " ");
         head->target = take_word(cursor, TARGET);
@@ -209,25 +216,36 @@ take_field(struct cursor *cursor, struct aw_http_head *head)
         head->field_count++;
 }
 
-static enum aw_http_result
-parse(void (*take_start_line)(struct cursor *, struct aw_http_head *), const char *data,
-      size_t length, struct aw_http_head *head)
+typedef void start_line(struct cursor *cursor, struct aw_http_head *head);
+
+/* Reads all of the head, or up to what is wrong with it. */
+static void
+take_head(struct cursor *cursor, start_line *take_start_line, const char *data, size_t length,
+          struct aw_http_head *head)
 {
         size_t used = length < AW_HTTP_HEAD_MAX ? length : AW_HTTP_HEAD_MAX;
-        struct cursor cursor = {.at = data, .result = AW_HTTP_OK};
+
+        *cursor = (struct cursor){
+                .at = data, .end = data + used, .result = AW_HTTP_OK, .line = data, .number = 1};
+        memset(head, 0, offsetof(struct aw_http_head, fields));
+        head->method.data = head->target.data = head->reason.data = "";
+        take_start_line(cursor, head);
+        while (!at_line_end(cursor) && cursor->result == AW_HTTP_OK)
+                take_field(cursor, head);
+        take_line_end(cursor);
+        if (cursor->result == AW_HTTP_INCOMPLETE && used == AW_HTTP_HEAD_MAX)
+                cursor->result = AW_HTTP_TOO_LARGE;
+}
+
+static enum aw_http_result
+parse(start_line *take_start_line, const char *data, size_t length, struct aw_http_head *head)
+{
+        struct cursor cursor;
         struct aw_http_head parsed; /* its array of fields need not be cleared */
 
         if (length == 0)
                 return AW_HTTP_INCOMPLETE;
-        cursor.end = data + used;
-        memset(&parsed, 0, offsetof(struct aw_http_head, fields));
-        parsed.method.data = parsed.target.data = parsed.reason.data = "";
-        take_start_line(&cursor, &parsed);
-        while (!at_line_end(&cursor) && cursor.result == AW_HTTP_OK)
-                take_field(&cursor, &parsed);
-        take_line_end(&cursor);
-        if (cursor.result == AW_HTTP_INCOMPLETE && used == AW_HTTP_HEAD_MAX)
-                return AW_HTTP_TOO_LARGE;
+        take_head(&cursor, take_start_line, data, length, &parsed);
         if (cursor.result != AW_HTTP_OK)
                 return cursor.result;
         parsed.length = (size_t)(cursor.at - data);
@@ -247,6 +265,37 @@ enum aw_http_result
 aw_http_parse_response(const char *data, size_t length, struct aw_http_head *head)
 {
         return parse(take_status_line, data, length, head);
+}
+
+static void
+find_fault(start_line *take_start_line, const char *data, size_t length,
+           struct aw_http_fault *fault)
+{
+        const char *newline;
+        struct aw_http_head head;
+        struct cursor cursor;
+
+        take_head(&cursor, take_start_line, data, length, &head);
+        newline = memchr(cursor.line, '\n', (size_t)(data + length - cursor.line));
+        fault->number = cursor.number;
+        fault->line.data = cursor.line;
+        fault->line.length = (size_t)((newline == NULL ? data + length : newline) - cursor.line);
+        if (fault->line.length > 0 && cursor.line[fault->line.length - 1] == '\r')
+                fault->line.length--;
+        /* A CR is taken before it is seen that it ends no line. */
+        fault->at = cursor.at > cursor.line && cursor.at[-1] == '\r' ? cursor.at - 1 : cursor.at;
+}
+
+void
+aw_http_request_fault(const char *data, size_t length, struct aw_http_fault *fault)
+{
+        find_fault(take_request_line, data, length, fault);
+}
+
+void
+aw_http_response_fault(const char *data, size_t length, struct aw_http_fault *fault)
+{
+        find_fault(take_status_line, data, length, fault);
 }
 
 static char

@@ -58,6 +58,17 @@ enum aw_http_result aw_http_parse_request(const char *data, size_t length,
 enum aw_http_result aw_http_parse_response(const char *data, size_t length,
                                            struct aw_http_head *head);
 
+/* Where a head ceases to be one. */
+struct aw_http_fault {
+        size_t number;            /* of the line; that of the start line is 1 */
+        struct aw_http_text line; /* as far as it is there, without its end */
+        const char *at;           /* in the line, or its end: what may not stand there */
+};
+
+/* Of what those above call AW_HTTP_BAD. */
+void aw_http_request_fault(const char *data, size_t length, struct aw_http_fault *fault);
+void aw_http_response_fault(const char *data, size_t length, struct aw_http_fault *fault);
+
 /* The first field of that name (compared without case), or NULL. */
 const struct aw_http_text *aw_http_field(const struct aw_http_head *head, const char *name);
 

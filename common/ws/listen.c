@@ -160,6 +160,8 @@ ws_listen_check(const struct ws_listen_options *options, struct aw_error *error)
         result = check_listen_options(options, url, error);
         if (result == 0)
                 result = await(find_listen_addresses(url, &addresses, error));
+        if (result == 0)
+                result = aw_ports_check(url, error);
         aw_addresses_free(&addresses);
         free(url);
         return result;

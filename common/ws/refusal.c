@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "await/log.h"
 #include "base/text.h"
 #include "ws/refusal_private.h"
 
@@ -61,85 +62,95 @@ ws_refusal_explain(struct aw_error *error, const char *host, const struct aw_htt
 
 /* A head that is none. */
 
-/* Where the n-th line begins, and how long it is without its end. */
-static const char *
-find_line(const char *data, size_t length, size_t n, size_t *line_length)
-{
-        const char *end = data + length, *newline;
+/* Bytes of a line that are shown; and those that it takes, with the NUL, as each may take four. */
+#define LINE_SHOWN  60
+#define SHOWN_BYTES 121
 
-        for (; n > 0; n--) {
-                newline = memchr(data, '\n', (size_t)(end - data));
-                if (newline == NULL)
-                        return NULL;
-                data = newline + 1;
-        }
-        newline = memchr(data, '\n', (size_t)(end - data));
-        *line_length = (size_t)((newline == NULL ? end : newline) - data);
-        if (*line_length > 0 && data[*line_length - 1] == '\r')
-                --*line_length;
-        return data;
+static void
+show_head_line(const char *line, size_t length, char shown[SHOWN_BYTES])
+{
+        size_t used;
+
+        aw_log_escape(line, length < LINE_SHOWN ? length : LINE_SHOWN, "", shown, SHOWN_BYTES,
+                      &used);
 }
 
+/* Without its end. */
+static void
+show_first_line(const char *data, size_t length, char shown[SHOWN_BYTES])
+{
+        const char *newline = memchr(data, '\n', length);
+
+        if (newline != NULL)
+                length = (size_t)(newline - data);
+        show_head_line(data, length > 0 && data[length - 1] == '\r' ? length - 1 : length, shown);
+}
+
+/* Not "HTTP/1" and what may stand behind that. */
 static bool
-is_field(const char *line, size_t length)
+is_other_version(const char *start)
 {
-        const char *colon = memchr(line, ':', length);
-
-        return colon != NULL && aw_http_is_token(line, (size_t)(colon - line)) &&
-               aw_http_is_value(colon + 1, length - (size_t)(colon + 1 - line));
+        return strncmp(start, "HTTP/", 5) == 0 &&
+               (start[5] != '1' || (start[6] >= '0' && start[6] <= '9'));
 }
 
-/* The first line that is no field, and its number, which begins with 2; NULL: all are. */
-static const char *
-find_bad_field(const char *data, size_t length, size_t *number, size_t *line_length)
+/* A first line from which no status can be told. */
+static void
+explain_start(const char *start, const char *host, char *out, size_t size)
 {
-        const char *line;
+        const char *format = "%.120s does not speak HTTP: it sent \"%s\"";
 
-        for (*number = 1; (line = find_line(data, length, *number, line_length)) != NULL; ++*number)
-                if (*line_length > 0 && !is_field(line, *line_length))
-                        break;
-        ++*number;
-        return line;
+        if (*start == '\0')
+                format = "%.120s does not speak HTTP: its answer begins with an empty line";
+        else if (is_other_version(start))
+                format = "%.120s answered with another version of HTTP than 1: \"%s\"";
+        else if (strncmp(start, "HTTP/1.", 7) == 0)
+                format = "%.120s answered with a first line that is not right: \"%s\"";
+        snprintf(out, size, format, host, start);
+}
+
+/* A head whose first line tells a status, but which is not right. */
+static void
+explain_fault(const char *data, size_t length, int status, const char *start, const char *host,
+              char *out, size_t size)
+{
+        struct aw_http_fault fault;
+        char shown[SHOWN_BYTES];
+
+        aw_http_response_fault(data, length, &fault);
+        show_head_line(fault.line.data, fault.line.length, shown);
+        if (fault.number == 1)
+                snprintf(out, size, "%.120s answered %d, but its first line is not right: \"%s\"",
+                         host, status, start);
+        else
+                snprintf(out, size,
+                         "%.120s answered %d, but line %zu of its head is no header field: "
+                         "\"%s\"",
+                         host, status, fault.number, shown);
 }
 
 void
 ws_refusal_explain_head(const char *data, size_t length, enum aw_http_result result,
                         const char *host, char *out, size_t size)
 {
-        size_t line_length = 0, number = 0;
-        const char *line = find_line(data, length, 0, &line_length);
-        int status = 0, shown, used = 0;
-        char start[64];
+        char start[SHOWN_BYTES], digits[10];
+        int status, used = 0;
 
-        snprintf(start, sizeof(start), "%.*s", line_length > 63 ? 63 : (int)line_length, line);
-        if (sscanf(start, "HTTP/1.%*1[0-9] %3d%n", &status, &used) != 1)
-                snprintf(out, size,
-                         line_length == 0 ? "%.120s does not speak HTTP: its answer begins with an "
-                                            "empty line"
-                         : strncmp(start, "HTTP/", 5) == 0
-                                 ? "%.120s answered with another version of HTTP than 1: \"%s\""
-                                 : "%.120s does not speak HTTP: it sent \"%s\"",
-                         host, start);
-        else if (status < 100 || status > 599)
-                snprintf(out, size, "%.120s answered with the status %d, which HTTP does not have",
-                         host, status);
+        show_first_line(data, length, start);
+        if (sscanf(start, "HTTP/1.%*1[0-9] %9[0-9]%n", digits, &used) != 1 ||
+            (start[used] != ' ' && start[used] != '\0')) {
+                explain_start(start, host, out, size);
+                return;
+        }
+        status = atoi(digits);
+        if (strlen(digits) != 3 || status < 100 || status > 599)
+                snprintf(out, size, "%.120s answered with the status %s, which HTTP does not have",
+                         host, digits);
         else if (result == AW_HTTP_TOO_LARGE)
                 snprintf(out, size, "%.120s answered %d, with a head of more than %s", host, status,
                          length >= AW_HTTP_HEAD_MAX ? "16 KiB" : "100 fields");
-        else {
-                line = find_bad_field(data, length, &number, &line_length);
-                shown = line_length > 60 ? 60 : (int)line_length;
-                if (line == NULL)
-                        snprintf(out, size,
-                                 "%.120s answered %d, but its first line is not right: "
-                                 "\"%s\"",
-                                 host, status, start);
-                else
-                        snprintf(out, size,
-                                 "%.120s answered %d, but line %zu of its head is no header field: "
-                                 "\"%.*s\"",
-                                 host, status, number, shown, line);
-        }
+        else
+                explain_fault(data, length, status, start, host, out, size);
 }
 
 /* The body. */

@@ -2,9 +2,11 @@
 /* HTTP requests: what is wrong with one, and the copy of it that the program sees. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "await/log.h"
 #include "ws/buffer_private.h"
 #include "ws/request_private.h"
 
@@ -35,6 +37,55 @@ text_until(struct aw_http_text text, const char *stops)
                 i++;
         return (struct aw_http_text){text.data, i};
 }
+
+/* A request that is none. */
+
+#define NAME_SHOWN 40 /* bytes of a field's name */
+
+/* The name may be shown, but the value may be a secret. */
+static void
+describe_field(const struct aw_http_fault *fault, char out[WS_REQUEST_FAULT_SIZE])
+{
+        struct aw_http_text name = text_until(fault->line, ":");
+        bool has_colon = name.length < fault->line.length;
+        char shown[2 * NAME_SHOWN + 1], byte[5];
+        size_t used;
+
+        aw_log_escape(name.data, name.length < NAME_SHOWN ? name.length : NAME_SHOWN, "", shown,
+                      sizeof(shown), &used);
+        aw_log_escape(fault->at, 1, "", byte, sizeof(byte), &used);
+        if (has_colon && aw_http_is_token(name.data, name.length))
+                snprintf(out, WS_REQUEST_FAULT_SIZE,
+                         "the value of the field %s has a control character in it, %s", shown,
+                         byte);
+        else if (has_colon)
+                snprintf(out, WS_REQUEST_FAULT_SIZE,
+                         "line %zu of the request is no header field: its name is \"%s\"",
+                         fault->number, shown);
+        else
+                snprintf(out, WS_REQUEST_FAULT_SIZE, "line %zu of the request is no header field",
+                         fault->number);
+}
+
+const char *
+ws_request_fault(const char *data, size_t length, char out[WS_REQUEST_FAULT_SIZE])
+{
+        struct aw_http_fault fault;
+        const char *brief = "a header field of the request is not right";
+
+        aw_http_request_fault(data, length, &fault);
+        if (fault.number > 1) {
+                describe_field(&fault, out);
+                return brief;
+        }
+        brief = memmem(fault.line.data, fault.line.length, " HTTP/", strlen(" HTTP/")) != NULL
+                        ? "the first line of the request is not right"
+                        : "this is not an HTTP request";
+        snprintf(out, WS_REQUEST_FAULT_SIZE, "%s", brief);
+        return brief;
+}
+
+/* What a request has to have. */
 
 /* Nothing, or a colon and a number that a port can have; RFC 3986 allows no number, too. */
 static bool

@@ -12,6 +12,13 @@
  */
 int ws_request_check(const struct aw_http_head *head, const char **reason);
 
+/*
+ * What is wrong with a request that is AW_HTTP_BAD: a literal, and in `out` which line or field it is,
+ * without the field's value.
+ */
+#define WS_REQUEST_FAULT_SIZE 160
+const char *ws_request_fault(const char *data, size_t length, char out[WS_REQUEST_FAULT_SIZE]);
+
 /* True if the client waits for "100 Continue" before the response (RFC 9110 section 10.1.1). */
 bool ws_request_expects_continue(const struct aw_http_head *head);
 

@@ -243,6 +243,15 @@ server_request(struct ws *ws, const struct aw_http_head *head)
 }
 
 static void
+refuse_no_request(struct ws *ws)
+{
+        char reason[WS_REQUEST_FAULT_SIZE];
+
+        ws_watch_end(ws, WS_SIDE_SERVER, ws_request_fault(ws->head, ws->head_length, reason));
+        ws_response_refuse(ws, 400, reason, false);
+}
+
+static void
 server_head(struct ws *ws)
 {
         struct aw_http_head head;
@@ -260,7 +269,7 @@ server_head(struct ws *ws)
                 ws_response_refuse(ws, 505, "the HTTP version is neither 1.0 nor 1.1", false);
                 break;
         case AW_HTTP_BAD:
-                ws_response_refuse(ws, 400, "this is not an HTTP request", false);
+                refuse_no_request(ws);
                 break;
         }
 }

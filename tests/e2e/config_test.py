@@ -2,6 +2,7 @@
 """--config: the long options from a file; what is wrong is named with its file and line."""
 
 import os
+import re
 
 from peer import BINARY, Peer
 from service import PLAIN, command
@@ -156,9 +157,22 @@ def _():
         match(f"^wsechod: {says}", done.err)
     # Kubernetes sets some like these.
     done = with_environment(CHECK="yes", LISTEN="ws://127.0.0.1:0", PORT="tcp://10.0.0.1:443",
-                            SERVICE_HOST="10.0.0.1", DAEMON="").expect(0)
-    match("all that can be checked without starting is right", done.err)
+                            PORT_443_TCP_ADDR="10.0.0.1", SERVICE_HOST="10.0.0.1", DAEMON="",
+                            VERSION="2", NOTHING="").expect(0)
+    match("^wsechod: all that can be checked without starting is right\n$", done.err)
     with_environment("--version", WORKERS="many").expect(0)
+
+
+@test("a variable of no option is named, and the option that may have been meant; not its value")
+def _():
+    done = with_environment("--check", "--listen", PLAIN[0], MAX_MESAGE="s3cret", BOGUS="s3cret",
+                            max_message="1", **{"X" * 300: "1"}).expect(0)
+    for name, more in (("MAX_MESAGE", ": did you mean WSECHOD_MAX_MESSAGE?"), ("BOGUS", ""),
+                       ("max_message", ": did you mean WSECHOD_MAX_MESSAGE?"), ("X{191}", "")):
+        match(rf"(?m)^wsechod: warning: WSECHOD_{name} is ignored: no option has this name"
+              + re.escape(more) + "$", done.err)
+    equal(done.err.count("\n"), 5, "the number of lines")
+    equal("s3cret" in done.err, False, "that a value is shown")
 
 
 @test("a file that cannot be read is named")

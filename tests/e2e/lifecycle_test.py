@@ -7,6 +7,7 @@ import http.client
 import os
 import pathlib
 import pwd
+import re
 import signal
 import socket
 import subprocess
@@ -15,8 +16,8 @@ import time
 from peer import BINARY, Peer, header
 from service import (CERTIFICATE, PLAIN, Workers, children, command, gone, make_certificate,
                      status_of, stop_by_pid)
-from support import (DEADLINE, Server, Skip, certificates, equal, eventually, main, match, run,
-                     scratch, test)
+from support import (DEADLINE, Log, Server, Skip, certificates, equal, eventually, main, match, run,
+                     scratch, started, test)
 
 COUNTS = ("1", "2")
 
@@ -244,6 +245,41 @@ def _():
             (("--loop", "epoll"), 2, "--loop")):
         done = run(*command("--check", *words)).expect(status)
         match(says, done.err)
+
+
+@test("--check says what the start says of a file that cannot be made, and makes none")
+def _():
+    folder = scratch() / "files"
+    folder.mkdir()
+    file = folder / "file"
+    file.write_text("")
+    inside = [str(item) for item in (folder, "/nonexistent/a", file / "a")]
+    for words, said in (
+            *((("--access-log", path), f"--access-log: cannot write to {path}: ") for path in inside),
+            (("--access-log", f"{folder}/"), f"--access-log: cannot write to {folder}/: Is a directory"),
+            *((("--pidfile", path), f"--pidfile: '{path}': ") for path in inside),
+            (("--pidfile", "/dev/null"), "--pidfile: '/dev/null': it is no regular file"),
+            *((("--listen", f"unix:{path}"), f"cannot listen on {path}: ") for path in (*inside, file)),
+            *((("--admin", f"unix:{path}"), f"--admin: cannot listen on {path}: ") for path in inside[1:]),
+            (("--admin", "http://no.such.host.invalid:1"), "--admin: cannot listen on no.such.host")):
+        sentences = [run(*command("--listen", *PLAIN, *words, *more)).expect(1).err
+                     for more in ((), ("--check",))]
+        match(f"^wsechod: error: {re.escape(said)}.*\n$", sentences[1])
+        equal(sentences[1], sentences[0], "what --check says")
+    long = folder / ("x" * 100)
+    match("--takeover: .*: File name too long", run(*command(
+        "--listen", *PLAIN, "--check", "--takeover", "--pidfile", long)).expect(1).err)
+    log, pidfile, own, admin = (folder / name for name in ("log", "pid", "own", "admin"))
+    words = ("--listen", f"unix:{own}", "--admin", f"unix:{admin}", "--access-log", log, "--pidfile",
+             pidfile)
+    run(*command(*words, "--takeover", "--check")).expect(0)
+    equal(os.listdir(folder), ["file"], "the files")
+    # Also if all of it is there: that of the server that is to be reloaded.
+    with started(*command(*words)) as process:
+        Log(process.stderr).wait("listening on")
+        run(*command(*words, "--takeover", "--check")).expect(0)
+        process.terminate()
+        equal(process.wait(DEADLINE), 0, "the status")
 
 
 # Its end.

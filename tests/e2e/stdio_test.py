@@ -14,11 +14,12 @@ import subprocess
 import tempfile
 import termios
 import threading
+import time
 import tty
 
 from peer import BINARY, PING, PONG, TEXT, Script, patient_script, patiently
-from support import (DEADLINE, LOOP, SANITIZED, WSECHO, Server, Skip, client_command, ends, equal, finish, main,
-                     match, preloaded, run, sentence, started, test, wsecho)
+from support import (DEADLINE, LOOP, SANITIZED, WSECHO, Ended, Server, Skip, client_command, ends, equal,
+                     finish, main, match, preloaded, run, scratch, sentence, started, test, wsecho)
 
 server = Server(listen=("ws://127.0.0.1:0",))
 URL = server.ws
@@ -224,6 +225,62 @@ def _():
         os.close(writing)
         equal(done.status, 7, "the status")
         match("nobody reads standard output", sentence(done.err))
+
+
+@test("a file takes what is printed, however slow the disk is: that is no time-out")
+def _():
+    # Each write takes longer than --timeout.
+    disk = preloaded("""
+        #include <errno.h>
+        #include <stdlib.h>
+        #include <sys/stat.h>
+        #include <sys/syscall.h>
+        #include <time.h>
+        #include <unistd.h>
+        ssize_t pwritev2(void) { errno = EOPNOTSUPP; return -1; }
+        ssize_t write(int fd, const void *data, size_t size)
+        {
+                long ms = 3 * atol(getenv("PATIENCE"));
+                struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
+                struct stat status;
+                if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+                        nanosleep(&pause, NULL);
+                return syscall(SYS_write, fd, data, size);
+        }
+    """)
+    path = scratch() / "replies"
+    for url, status, says in ((URL, 0, "^$"), (f"{URL}/?close-reply=none", 6,
+                                               r"did not answer the Close within [\d.]+m?s$")):
+        def client(patience, url=url):
+            with open(path, "wb") as out:
+                return run(*disk, f"PATIENCE={patience[:-2]}", *client_command("-t", patience, url, "hi"),
+                           stdout=out)
+        done = patiently(client, lambda done: "time-out while" in done.err or "no reply" in done.err)
+        match(says, done.err)
+        equal((done.status, path.read_bytes()), (status, b"hi\n"), "the status, and the file")
+
+
+@test("a reader who is slow takes a message nevertheless: that is no time-out")
+def _():
+    reply = b"x" * 1_000_000
+
+    def serve(peer):
+        peer.accept()
+        peer.read_frame()
+        peer.send_frame(TEXT, reply)
+        peer.until_close()
+        peer.send_close()
+
+    def client(url, patience):
+        with started(*client_command("-t", patience, url, "hi")) as process:
+            read = b""
+            # In all it takes twice as long as --timeout says.
+            while (part := process.stdout.read(65536)):
+                read += part
+                time.sleep(float(patience[:-2]) / 8000)
+            return Ended(process.wait(DEADLINE), read, process.stderr.read())
+    _, done = patient_script(lambda: Script(serve), client, lambda done: "time-out" in done.err)
+    done.expect(0, reply + b"\n")
 
 
 @test("but lines are printed at the pace of those who read them")

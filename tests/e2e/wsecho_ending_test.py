@@ -119,19 +119,23 @@ def _():
 def _():
     deaf = URL + "/?close-reply=none"
 
+    def written(patience):
+        seconds, thousandths = divmod(int(patience[:-2]), 1000)
+        return rf"{seconds}\.?{str(thousandths).rstrip('0')}s" if seconds else patience
+
     def left(*words):
         given = []
 
         def client(patience):
-            given.append(float(patience[:-2]) / 1000)
+            given.append(patience)
             return wsecho("-t", patience, *words, deaf, "x")
         # It may even close before the whole reply has come, if it is told to.
         done = patiently(client, lambda done: "time-out" in done.err)
-        return done, re.escape(f" did not answer the Close within {given[-1]:g} s")
+        return done, f" did not answer the Close within {written(given[-1])}"
 
     done, says = left()
     ends(done, 6, says + "$", b"x\n")
-    ends(wsecho(deaf, "x"), 6, r"did not answer the Close within 5 s$", b"x\n")
+    ends(wsecho(deaf, "x"), 6, r"did not answer the Close within 5s$", b"x\n")
     done, says = left("-1", "-v")
     match(rf"(?m)^\* \S+{says}$", done.expect(0, b"x\n").err)
     done, _ = left("-1")

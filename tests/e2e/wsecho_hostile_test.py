@@ -180,9 +180,9 @@ survives("a message that comes a byte at a time, without end: -m bounds it",
          lambda: opened(lambda peer: (peer.send(b"\x82\x7f\0\0\0\0\0\x10\0\0"), trickle(peer, b"x"))), 7,
          "--max-time is over", "-t", "1s", "-m", "2s", "URL", "x")
 survives("our Close is not answered", lambda: opened(lambda peer: peer.send(frame(TEXT, b"x"))), 6,
-         "did not answer the Close within 1 s", "-t", "1s", "URL", "x")
+         "did not answer the Close within 1s", "-t", "1s", "URL", "x")
 survives("our Close is answered with messages without end",
-         lambda: opened(flood, frame(TEXT, b"x" * 100) * 500), 6, "did not answer the Close within 1 s",
+         lambda: opened(flood, frame(TEXT, b"x" * 100) * 500), 6, "did not answer the Close within 1s",
          "-t", "1s", "URL", "x")
 
 

@@ -359,6 +359,59 @@ what_is_wrong_in_the_environment_is_named_with_its_variable(void **state)
         unset_variables();
 }
 
+static char told[400];
+
+static void
+keep_told(const char *sentence)
+{
+        size_t length = strlen(told);
+
+        snprintf(told + length, sizeof(told) - length, "%s\n", sentence);
+}
+
+/* A program whose options are at home in the environment is told of names that are none's. */
+static void
+a_variable_of_no_option_is_told_of(void **state)
+{
+        static const char *const silent[] = {"MAX_MESSAGE",  "CONFIG",      "HELP",
+                                             "VERSION",      "PORT",        "PORT_80_TCP_ADDR",
+                                             "SERVICE_PORT", "SERVICE_HOST"};
+        char name[40];
+
+        (void)state;
+        told[0] = '\0';
+        for (size_t i = 0; i < sizeof(silent) / sizeof(silent[0]); i++) {
+                snprintf(name, sizeof(name), "CONFIG_TEST_%s", silent[i]);
+                setenv(name, "1", 1);
+        }
+        setenv("CONFIG_TEST_EMPTY", "", 1);
+        setenv("CONFIG_TES_X", "1", 1);
+        aw_opt_tell_ignored(&with_file, keep_told);
+        assert_string_equal(told, "");
+        setenv("CONFIG_TEST_MAX_MESAGE", "secret", 1);
+        aw_opt_tell_ignored(&with_file, keep_told);
+        assert_string_equal(told, "CONFIG_TEST_MAX_MESAGE is ignored: no option has this name: did "
+                                  "you mean CONFIG_TEST_MAX_MESSAGE?\n");
+        unsetenv("CONFIG_TEST_MAX_MESAGE");
+        told[0] = '\0';
+        setenv("CONFIG_TEST_Loop", "1", 1);
+        aw_opt_tell_ignored(&with_file, keep_told);
+        assert_string_equal(told, "CONFIG_TEST_Loop is ignored: no option has this name: did you "
+                                  "mean CONFIG_TEST_LOOP?\n");
+        unsetenv("CONFIG_TEST_Loop");
+        told[0] = '\0';
+        setenv("CONFIG_TEST_HIDDEN_FLAG", "1", 1);
+        aw_opt_tell_ignored(&with_file, keep_told);
+        assert_string_equal(told, "CONFIG_TEST_HIDDEN_FLAG is ignored: no option has this name\n");
+        unsetenv("CONFIG_TEST_HIDDEN_FLAG");
+        unsetenv("CONFIG_TEST_EMPTY");
+        unsetenv("CONFIG_TES_X");
+        for (size_t i = 0; i < sizeof(silent) / sizeof(silent[0]); i++) {
+                snprintf(name, sizeof(name), "CONFIG_TEST_%s", silent[i]);
+                unsetenv(name);
+        }
+}
+
 static void
 without_a_complainer_standard_error_is_told(void **state)
 {
@@ -409,6 +462,7 @@ main(void)
                 cmocka_unit_test(the_environment_wins_over_the_file_and_the_command_line_over_both),
                 cmocka_unit_test(the_environment_may_name_the_file),
                 cmocka_unit_test(what_is_wrong_in_the_environment_is_named_with_its_variable),
+                cmocka_unit_test(a_variable_of_no_option_is_told_of),
                 cmocka_unit_test(without_a_complainer_standard_error_is_told),
                 cmocka_unit_test(who_asks_for_help_needs_no_file),
         };

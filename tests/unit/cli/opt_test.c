@@ -250,11 +250,11 @@ values_out_of_range_are_refused_with_the_bounds(void **state)
         assert_refused(RUN("--max-message=1073741825"),
                        "option '--max-message' must be from 125 to 1G, not '1073741825'");
         assert_refused(RUN("--timeout=1ms"),
-                       "option '--timeout' must be from 1500us to 24h, not '1ms'");
+                       "option '--timeout' must be from 1.5ms to 24h, not '1ms'");
         assert_refused(RUN("--timeout=25h"),
-                       "option '--timeout' must be from 1500us to 24h, not '25h'");
+                       "option '--timeout' must be from 1.5ms to 24h, not '25h'");
         assert_refused(RUN("--timeout=9999999999999h"),
-                       "option '--timeout' must be from 1500us to 24h, not '9999999999999h'");
+                       "option '--timeout' must be from 1.5ms to 24h, not '9999999999999h'");
 }
 
 static void

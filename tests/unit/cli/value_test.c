@@ -137,6 +137,44 @@ what_does_not_fit_is_ERANGE(void **state)
         assert_int_equal(duration, 77);
 }
 
+/* It is read as what it was. */
+static void
+a_duration_is_written_as_people_do(void **state)
+{
+        static const struct {
+                int64_t duration;
+                const char *text;
+        } cases[] = {
+                {0, "0"},
+                {1, "1us"},
+                {999, "999us"},
+                {1000, "1ms"},
+                {1500, "1.5ms"},
+                {50000, "50ms"},
+                {300000, "300ms"},
+                {1000000, "1s"},
+                {1234000, "1.234s"},
+                {1234500, "1234.5ms"},
+                {1234567, "1234.567ms"},
+                {10000000, "10s"},
+                {60000000, "1m"},
+                {90000000, "90s"},
+                {3600000000, "1h"},
+                {5400000000, "90m"},
+                {INT64_MAX / 2, "4611686018427387.903ms"},
+        };
+        char text[AW_OPT_DURATION_SIZE];
+        int64_t duration;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                aw_opt_duration_text(cases[i].duration, text);
+                assert_string_equal(text, cases[i].text);
+                assert_int_equal(aw_opt_duration(text, &duration), 0);
+                assert_int_equal(duration, cases[i].duration);
+        }
+}
+
 int
 main(void)
 {
@@ -146,6 +184,7 @@ main(void)
                 cmocka_unit_test(a_positive_duration_is_never_rounded_to_nothing),
                 cmocka_unit_test(what_is_not_of_the_form_is_EINVAL),
                 cmocka_unit_test(what_does_not_fit_is_ERANGE),
+                cmocka_unit_test(a_duration_is_written_as_people_do),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

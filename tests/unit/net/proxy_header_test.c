@@ -192,12 +192,19 @@ what_version_2_has_besides_is_skipped(void **state)
                 {0x21, 0x11, BYTES(V4 "\x01\0\x08http/1.1\x02\0\x04host")}, /* ALPN, name */
                 {0x21, 0x11, BYTES(V4 "\xee\0\x03\0\0\0\x05\0\x02id")},     /* AWS, an id */
                 {0x21, 0x00, BYTES("\x04\0\x02xx")},
+                /* Addresses of no known family, or of nobody: they are ignored. */
+                {0x21, 0x00, BYTES("any")},
+                {0x21, 0x00, BYTES(V4)},
+                {0x21, 0x00, BYTES("x")},
+                {0x20, 0x00, BYTES("any")},
+                {0x20, 0x11, BYTES(V4 "\x04\0")},
+                {0x20, 0x11, BYTES(V4 "any")},
         };
         uint8_t data[512];
 
         (void)state;
         for (size_t i = 0; i < COUNT(cases); i++)
-                assert_source(data, build(data, &cases[i]), i == 3 ? "none" : "192.0.2.7:40328");
+                assert_source(data, build(data, &cases[i]), i >= 3 ? "none" : "192.0.2.7:40328");
 }
 
 /* Another implementation, by a table, has computed it. */
@@ -219,6 +226,11 @@ a_checksum_must_be_right(void **state)
                 data[i] ^= 0x10;
         }
         v2 = (struct v2){0x21, 0x11, BYTES(V4 "\x03\0\x03\x01\x02\x03")};
+        assert_bad(data, build(data, &v2), "checksum");
+        /* Also where the addresses do not count. */
+        v2 = (struct v2){0x21, 0x00, BYTES("\x03\0\x04\x01\x02\x03\x04")};
+        assert_bad(data, build(data, &v2), "checksum");
+        v2.command = 0x20;
         assert_bad(data, build(data, &v2), "checksum");
 }
 

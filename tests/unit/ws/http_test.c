@@ -326,6 +326,46 @@ a_bad_response_is_bad_at_the_byte_that_makes_it_so(void **state)
 }
 
 static void
+a_fault_is_found_at_its_byte_whatever_follows(void **state)
+{
+        static const struct {
+                bool request;
+                const char *text;
+                size_t number;
+                const char *line, *at;
+        } cases[] = {
+                {true, "\x16\x03", 1, "\x16\x03", "\x16\x03"},
+                {true, "nonsense\r\n\r\nbody\x01", 1, "nonsense", ""},
+                {true, "GET /\x01 HTTP/1.1\r\nHost h\r\n\r\n", 1, "GET /\x01 HTTP/1.1",
+                 "\x01 HTTP/1.1"},
+                {true, "\r\nGET / HTTP/1.1\r\nA\r\n\r\n", 2, "A", ""},
+                {true, "GET / HTTP/1.1\nA: b\nX: 1.2.3.4\x01\n", 3, "X: 1.2.3.4\x01", "\x01"},
+                {true, "GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", 2, "A: b\rc", "\rc"},
+                {true, "GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", 3, " c", " c"},
+                {true, "GET / HTTP/1.1\r\n\rx", 2, "\rx", "\rx"},
+                {true, "GET / HTTP/1.1\r\nA b", 2, "A b", " b"},
+                {false, "HTTP/1.1 403 \x1bno\r\n\r\n{\"a\": 1}\n", 1, "HTTP/1.1 403 \x1bno",
+                 "\x1bno"},
+                {false, "HTTP/1.1 302 a\x07\r\nLocat", 1, "HTTP/1.1 302 a\x07", "\x07"},
+                {false, "HTTP/1.1 4030 x\r\n\r\n", 1, "HTTP/1.1 4030 x", "0 x"},
+                {false, "HTTP/1.1 200 OK\r\nA: b\r\nA : b\r\n\r\n", 3, "A : b", " : b"},
+        };
+        struct aw_http_fault fault;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+                (cases[i].request ? aw_http_request_fault : aw_http_response_fault)(
+                        cases[i].text, strlen(cases[i].text), &fault);
+                assert_int_equal(fault.number, cases[i].number);
+                assert_text(fault.line, cases[i].line);
+                assert_true(fault.at >= fault.line.data);
+                assert_text((struct aw_http_text){fault.at, (size_t)(fault.line.data +
+                                                                     fault.line.length - fault.at)},
+                            cases[i].at);
+        }
+}
+
+static void
 fields_are_found_without_case(void **state)
 {
         struct aw_http_head head;
@@ -404,6 +444,7 @@ main(void)
                 cmocka_unit_test(the_head_is_written_only_for_a_complete_message),
                 cmocka_unit_test(a_response_is_taken_apart),
                 cmocka_unit_test(a_bad_response_is_bad_at_the_byte_that_makes_it_so),
+                cmocka_unit_test(a_fault_is_found_at_its_byte_whatever_follows),
                 cmocka_unit_test(fields_are_found_without_case),
                 cmocka_unit_test(tokens_are_found_in_lists_without_case),
                 cmocka_unit_test(texts_compare_exactly_or_without_the_case_of_ascii_letters),

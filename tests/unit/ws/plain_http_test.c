@@ -67,6 +67,12 @@ what_is_no_handshake_is_refused_with_a_status(NOTHING)
         expect_log("Sec-WebSocket-Protocol");
         await(expect_answer(listener, "\x16\x03\x01", "HTTP/1.1 400 ", "not an HTTP request"));
         expect_log("not an HTTP request");
+        await(expect_answer(listener, "GET / HTTP/1.1\r\nHost: h\r\nX: 1.2.3.4\x01\r\n\r\n",
+                            "HTTP/1.1 400 ",
+                            "400 Bad Request: the value of the field X has a control character in "
+                            "it, \\x01\n"));
+        expect_log("refused with 400: the value of the field X has a control character in it, "
+                   "\\x01");
         await(expect_answer(listener, "GET / HTTP/2.0\r\n\r\n", "HTTP/1.1 505 ", "version"));
         expect_log("refused with 505");
         await(expect_answer(listener, long_head, "HTTP/1.1 431 ", "too large"));

@@ -324,6 +324,44 @@ a_handler_can_ask_what_is_offered(void **state)
         ws_request_free(request);
 }
 
+/* Not the value of a field, which may be a secret. */
+static void
+what_is_no_request_is_told_by_line_or_field(void **state)
+{
+        static const char first[] = "the first line of the request is not right",
+                          field[] = "a header field of the request is not right",
+                          none[] = "this is not an HTTP request";
+        static const struct {
+                const char *text, *brief, *words;
+        } cases[] = {
+                {"GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 1.2.3.4\x01\r\n\r\n", field,
+                 "the value of the field X-Forwarded-For has a control character in it, \\x01"},
+                {"GET / HTTP/1.1\r\nAuthorization: a\rb\r\n\r\n", field,
+                 "the value of the field Authorization has a control character in it, \\x0d"},
+                {"GET / HTTP/1.1\r\nX-0123456789-0123456789-0123456789-0123456789: \x7f", field,
+                 "the value of the field X-0123456789-0123456789-0123456789-01234 has a control "
+                 "character in it, \\x7f"},
+                {"GET / HTTP/1.1\r\nHost: h\r\nNa\x1bme: x\r\n\r\n", field,
+                 "line 3 of the request is no header field: its name is \"Na\\x1bme\""},
+                {"GET / HTTP/1.1\r\nHost : h\r\n\r\n", field,
+                 "line 2 of the request is no header field: its name is \"Host \""},
+                {"GET / HTTP/1.1\r\nA: b\r\n secret\r\n\r\n", field,
+                 "line 3 of the request is no header field"},
+                {"GET /\x01 HTTP/1.1\r\n\r\n", first, first},
+                {"GET / and more HTTP/1.1\r\n\r\n", first, first},
+                {"HELO HTTP\r\n", none, none},
+                {"\x16\x03\x01", none, none},
+        };
+        char out[WS_REQUEST_FAULT_SIZE];
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                assert_string_equal(ws_request_fault(cases[i].text, strlen(cases[i].text), out),
+                                    cases[i].brief);
+                assert_string_equal(out, cases[i].words);
+        }
+}
+
 int
 main(void)
 {
@@ -338,6 +376,7 @@ main(void)
                 cmocka_unit_test(the_first_subprotocol_that_is_offered_is_chosen_or_the_one_wanted),
                 cmocka_unit_test(an_offer_that_is_no_list_of_names_is_refused),
                 cmocka_unit_test(a_handler_can_ask_what_is_offered),
+                cmocka_unit_test(what_is_no_request_is_told_by_line_or_field),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -256,6 +256,11 @@ a_url_can_be_checked_without_listening(NOTHING)
         options.url = "wss://127.0.0.1";
         expect_error(await(ws_listen_check(&options, &error)), EINVAL);
         expect_int(error.kind, AW_ERROR_USAGE);
+        options.url = "unix:/nonexistent/socket";
+        expect_error(await(ws_listen_check(&options, &error)), ENOENT);
+        expect_int(error.kind, AW_ERROR_LISTEN);
+        options.url = "unix:@no-file";
+        expect_int(await(ws_listen_check(&options, &error)), 0);
         options.url = NULL;
         expect_error(await(ws_listen_check(&options, NULL)), EINVAL);
         return 0;

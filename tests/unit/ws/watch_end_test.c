@@ -187,20 +187,26 @@ a_listener_that_drains_ends_its_connections(NOTHING)
 static async int
 a_refused_request_is_told_of_with_its_status(NOTHING)
 {
+        static const char *const cases[][2] = {
+                {"nonsense\r\n\r\n", "this is not an HTTP request"},
+                {"GET / HTTP/1.1\r\nA: \x01\r\n\r\n", "a header field of the request is not right"},
+        };
         char head[4096];
         int fd;
 
-        await(watch_open(ANY_PORT, NULL));
-        fd = raw_connect(ws_listener_url(watcher.listener, 0), 0);
-        raw_send(fd, "nonsense\r\n\r\n", 12);
-        await(raw_read_head(fd, head));
-        close(fd);
-        await(wait_ended());
-        expect_int(watcher.ended.status, 400);
-        expect_end(WS_SIDE_SERVER, "this is not an HTTP request", __LINE__);
-        expect_trace("accepted ended");
-        expect_log("refused with 400");
-        await(watch_close());
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                await(watch_open(ANY_PORT, NULL));
+                fd = raw_connect(ws_listener_url(watcher.listener, 0), 0);
+                raw_send(fd, cases[i][0], strlen(cases[i][0]));
+                await(raw_read_head(fd, head));
+                close(fd);
+                await(wait_ended());
+                expect_int(watcher.ended.status, 400);
+                expect_end(WS_SIDE_SERVER, cases[i][1], __LINE__);
+                expect_trace("accepted ended");
+                expect_log("refused with 400");
+                await(watch_close());
+        }
         return 0;
 }
 
