@@ -110,9 +110,10 @@ def _():
 
 @test("a file that cannot be written is named")
 def _():
+    pipe = scratch() / "pipe"
+    os.mkfifo(pipe)
     for path, reason in (("/no/such/directory/pid", "No such file or directory"),
-                         (scratch(), "Is a directory"),
-                         ("/dev/null", "it is no regular file")):
+                         (scratch(), "Is a directory"), (pipe, "it is no regular file")):
         done = run(*command("--pidfile", path, "-l", *PLAIN)).expect(1)
         match(f"--pidfile: '{path}': {reason}", done.err)
 
