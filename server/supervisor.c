@@ -383,7 +383,7 @@ take_answer(struct supervisor *supervisor, unsigned number)
         char answer;
         ssize_t length = recv(child->channel, &answer, 1, MSG_DONTWAIT);
 
-        if (length == 0 || (length == -1 && errno != EAGAIN && errno != EINTR)) {
+        if (length == 0 || (length == -1 && errno != EAGAIN)) {
                 close(child->channel);
                 child->channel = -1;
         }
