@@ -188,6 +188,8 @@ def judge(own, url, word, data):
             eventually(lambda: name not in tasks(own), "its task is at its end")
             return
         code = 1007 if word == "utf8" else 1002
+        # What was on its way is no verdict.
+        peer.send_frame(TEXT, b"early")
         peer.send_close(code, b"ouch")
         peer.expect_close(code)
         own.log.wait(f"{name}: fault={word}: the client closed with {code}, as it should: ouch")

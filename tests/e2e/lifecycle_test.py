@@ -306,7 +306,7 @@ def _():
 @test("a second signal ends the delay as well, at once")
 def _():
     for count in COUNTS:
-        with Server("--workers", count, "--drain-delay", "1h", listen=PLAIN,
+        with Server("--workers", count, "--drain-delay", "1h", "--drain-timeout", "1h", listen=PLAIN,
                     cert=False) as server, Peer(server.ws) as peer:
             peer.echoes()
             server.signal(signal.SIGTERM)
