@@ -466,8 +466,6 @@ supervisor_run(struct service *service)
                 for (unsigned i = 0; i < POLL_CHILDREN + service->workers; i++)
                         supervisor.polled[i].events = POLLIN;
                 supervisor.polled[POLL_SIGNALS].fd = supervisor.signals;
-                for (unsigned i = 0; i < service->workers && !supervisor.stopping; i++)
-                        start_child(&supervisor, i);
                 while (!supervisor.stopping || has_children(&supervisor)) {
                         wait_for_something(&supervisor);
                         look_at_all(&supervisor);

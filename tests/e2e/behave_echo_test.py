@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Test behaviours: what the server says by itself, what becomes of a message, and how fast."""
 
+import contextlib
 import hashlib
 import json
 import time
@@ -200,6 +201,23 @@ def _():
         other.echoes()
         first.send_frame(BINARY, bytes(65537))
         first.expect_close(1009)
+
+
+@test("a room has 100 places, and who leaves makes room for another")
+def _():
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(Guest("/?room=full", url=server.ws)) for _ in range(100)]
+        peers[99].send_frame(TEXT, b"x")
+        for peer in peers:
+            peer.expect((TEXT, b"x"))
+        for leaver in peers[:2]:
+            with Guest("/?room=full", url=server.ws) as late:
+                late.expect_close(1000)
+            leaver.send_close(1000)
+            equal(leaver.until_close().payload, close_payload(1000), "the Close")
+            stack.enter_context(Guest("/?room=full", url=server.ws)).echoes()
+        with Guest("/?room=full", url=server.ws) as late:
+            late.expect_close(1000)
 
 
 @test("who does not read in a room misses messages, and holds up nobody")
