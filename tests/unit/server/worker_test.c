@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Wraps: ws_listener_wait aw_spawn aw_group_spawn aw_signals_open access_log_start listeners_tell aw_log_say. */
 /* A worker from its beginning to its end, where something cannot be had, and where it is cancelled. */
+#include <sys/socket.h>
+
 #include "access_log.h"
 #include "admin.h"
 #include "await/signals.h"
@@ -199,6 +201,110 @@ what_cannot_be_had_ends_it_with_a_sentence(void **state)
                      "http://127.0.0.1:0");
 }
 
+/* One of several, whose supervisor is a thread. */
+
+struct supervising {
+        int channel;
+        const char *commands;          /* one for each time that it says it is ready */
+        const struct service *service; /* to be looked at */
+        char answers[8];               /* what it has said */
+        int states[8];                 /* what it was then */
+        unsigned long turns;           /* of its loop, at first */
+};
+
+static void *
+supervise(void *argument)
+{
+        struct supervising *supervising = argument;
+        const struct worker_block *block = &supervising->service->shared->workers[1];
+        size_t i = 0;
+
+        while (i < sizeof(supervising->answers) - 1 &&
+               recv(supervising->channel, &supervising->answers[i], 1, 0) == 1) {
+                supervising->states[i] = atomic_load(&block->state);
+                if (i == 0)
+                        supervising->turns = atomic_load(&block->turns);
+                if (supervising->commands[i] == '\0')
+                        break;
+                send(supervising->channel, &supervising->commands[i++], 1, MSG_NOSIGNAL);
+        }
+        /* Without another command it has no supervisor any more. */
+        if (supervising->commands[i] == '\0')
+                shutdown(supervising->channel, SHUT_RDWR);
+        return NULL;
+}
+
+static struct supervising
+run_worker(const char *commands)
+{
+        const char *const words[] = {"wsechod",   "--listen", "ws://127.0.0.1:0",
+                                     "--workers", "2",        "--worker-timeout",
+                                     "0",         NULL};
+        struct service service = {
+                .pidfile = {.fd = -1}, .detached = -1, .workers = 2, .process = getpid()};
+        struct supervising supervising = {.commands = commands, .service = &service};
+        struct worker_start start = {.service = &service, .number = 1};
+        int pair[2];
+        pthread_t thread;
+
+        service.argc = 7;
+        service.argv = (char **)(uintptr_t)words;
+        assert_int_equal(options_parse(7, service.argv, &service.options, NULL), AW_OPT_RUN);
+        service.options.loop = getenv("AW_TEST_LOOP");
+        service.options.slow_task = 0;
+        service.inherited = (struct inherited){.ready = -1, .pidfile = -1, .tickets = -1};
+        assert_int_equal(service_open(&service), 0);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        start.channel = pair[0];
+        supervising.channel = pair[1];
+        service.process = 1;
+        assert_int_equal(pthread_create(&thread, NULL, supervise, &supervising), 0);
+        assert_int_equal(service_loop(&service.options, worker_run, &start), 0);
+        shutdown(pair[0], SHUT_RDWR);
+        pthread_join(thread, NULL);
+        close(pair[0]);
+        close(pair[1]);
+        assert_int_equal(atomic_load(&service.shared->workers[1].state), WORKER_DRAINING);
+        service_close(&service);
+        return supervising;
+}
+
+static void
+a_worker_says_when_it_is_ready_and_does_what_it_is_told(void **state)
+{
+        static const char *const ends[] = {"d", "h", "q", "rd", "rrh"};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+                struct supervising supervising;
+
+                begin(NULL);
+                supervising = run_worker(ends[i]);
+                /* Once for the beginning, and once for each reload. */
+                expect_int((long long)strlen(supervising.answers), (long long)strlen(ends[i]));
+                expect(strspn(supervising.answers, "R") == strlen(ends[i]));
+                expect_int(supervising.states[0], WORKER_SERVING);
+                expect(supervising.turns >= 1);
+                expect_trace("");
+                test_end();
+        }
+}
+
+static void
+a_worker_whose_supervisor_is_gone_ends_and_says_so(void **state)
+{
+        (void)state;
+        begin(NULL);
+        run_worker("");
+        expect_log("warning: the supervisor is gone: worker 1 closes its connections");
+        test_end();
+        /* It says nothing of one that has told it to end. */
+        begin(NULL);
+        run_worker("r");
+        expect_log("warning: the supervisor is gone: worker 1 closes its connections");
+        test_end();
+}
+
 /* Opening. */
 
 static void
@@ -302,6 +408,8 @@ main(void)
                 cmocka_unit_test(a_server_begins_serves_and_ends),
                 cmocka_unit_test(an_end_that_is_cancelled_waits_all_the_same),
                 cmocka_unit_test(what_cannot_be_had_ends_it_with_a_sentence),
+                cmocka_unit_test(a_worker_says_when_it_is_ready_and_does_what_it_is_told),
+                cmocka_unit_test(a_worker_whose_supervisor_is_gone_ends_and_says_so),
                 cmocka_unit_test(without_a_task_for_signals_nothing_is_opened),
                 on_loop(admin_says_where_it_is_or_why_not),
                 cmocka_unit_test(admin_takes_its_own_kinds_of_urls),
