@@ -117,11 +117,15 @@ def _():
 
 @test("a file that cannot be written is named")
 def _():
+    # No device, which a fault might remove.
+    fifo = scratch() / "fifo.pid"
+    os.mkfifo(fifo)
     for path, reason in (("/no/such/directory/pid", "No such file or directory"),
                          (scratch(), "Is a directory"),
-                         ("/dev/null", "it is no regular file")):
+                         (fifo, "it is no regular file")):
         done = run(*command("--pidfile", path, "-l", *PLAIN)).expect(1)
         match(f"--pidfile: '{path}': {reason}", done.err)
+    equal(fifo.is_fifo(), True, "that it is left alone")
 
 
 @test("a file that somebody put there since is left alone")
