@@ -144,12 +144,15 @@ static void
 the_path_of_a_redirect_is_encoded(void **state)
 {
         (void)state;
+        test_begin();
         begin();
         assert_answer("/?redirect=1&to=/a+b%22%3c%c3%a4%25~", 302, "Location: /a%20b%22%3C%C3%A4%~",
                       "302: /a%20b%22%3C%C3%A4%~\n");
         assert_answer("/?redirect=1&to=/%7b%7f%ff", 400, NULL,
                       "400 Bad Request: to: the value must be UTF-8 without NUL, with %XX where "
                       "that is needed\n");
+        expect_log("me: /?redirect=1&to=/%7b%7f%ff: to: the value must be UTF-8");
+        test_end();
 }
 
 /* RFC 4648 section 10, with a colon; the last has bytes with their highest bits. */
@@ -220,6 +223,8 @@ what_is_not_settled_is_left_to_others(void **state)
         begin();
         assert_false(ask("/chat"));
         assert_null(raw.answer.done);
+        assert_false(ask("/-x?delay=1s"));
+        assert_null(raw.answer.done);
         assert_false(ask("/chat?delay=1s"));
         assert_null(raw.answer.done);
         assert_int_equal(raw.answer.status, 426);
@@ -277,6 +282,10 @@ paths_that_are_no_chain_have_their_answers(void **state)
         assert_true(ask("/-/"));
         assert_int_equal(raw.answer.status, 200);
         assert_true(has_field("Vary: Accept"));
+        assert_true(has_field("Content-Security-Policy: default-src 'none'; style-src 'self'; "
+                              "img-src data:; base-uri 'none'; form-action 'none'; "
+                              "frame-ancestors 'none'"));
+        assert_non_null(strstr(raw.answer.body, "Test behaviours: "));
         done();
         request.upgrade = true;
         assert_false(ask("/-/"));

@@ -154,6 +154,13 @@ files_of_sockets_that_nobody_took_are_removed(void **state)
                 assert_int_equal(access(path, F_OK), all[i].stays ? 0 : -1);
                 unlink(path);
         }
+        /* A name that is no file's. */
+        assert_int_equal(chdir("/tmp"), 0);
+        close(creat(abstract, 0600));
+        snprintf(url, sizeof(url), "unix:%s", abstract);
+        inherit_remove_files(
+                &(struct inherited){.sockets = &(struct inherited_socket){.url = url}, .count = 1});
+        assert_int_equal(unlink(abstract), 0);
 }
 
 /* The environment: in a child, whose descriptors begin with 3. */

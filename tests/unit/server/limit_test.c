@@ -300,6 +300,7 @@ rates_and_bursts_have_bounds(void **state)
         assert_int_equal(limit_parse_rate("1:2000000", &rate, &burst), 0);
         assert_int_equal(burst, 2000000);
         assert_int_equal(limit_parse_rate("1:2000001", &rate, &burst), -1);
+        assert_int_equal(limit_parse_rate("1000001:5", &rate, &burst), -1);
         assert_int_equal(limit_parse_rate("1:1", &rate, &burst), 0);
         assert_int_equal(limit_parse_rate("00000000000000000000001", &rate, &burst), 0);
         assert_int_equal(limit_parse_rate("000000000000000000000001", &rate, &burst), -1);

@@ -50,6 +50,7 @@ a_line_of_json_is_whole_or_is_none(void **state)
         char message[AW_LOG_LINE_MAX + 1] = "", line[AW_LOG_LINE_MAX + 100];
         int out = dup(STDERR_FILENO), fd = memfd_create("log", MFD_CLOEXEC);
         size_t length, longest = 0, plain = 0;
+        const char *time;
         json_t *object;
 
         (void)state;
@@ -73,6 +74,8 @@ a_line_of_json_is_whole_or_is_none(void **state)
                         continue;
                 }
                 assert_int_equal(plain, 0);
+                time = json_string_value(json_object_get(object, "time"));
+                assert_true(strlen(time) == 24 && time[4] == '-' && time[10] == 'T');
                 assert_string_equal(json_string_value(json_object_get(object, "level")), "warning");
                 assert_string_equal(json_string_value(json_object_get(object, "message")), message);
                 longest = length > longest ? length : longest;

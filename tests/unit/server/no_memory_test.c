@@ -13,6 +13,7 @@
 #include "behave/answer.h"
 #include "handover.h"
 #include "listener.h"
+#include "observe.h"
 #include "passwords.h"
 #include "pidfile.h"
 #include "takeover.h"
@@ -322,6 +323,40 @@ a_successor(void **state)
         shared_free(service.shared);
 }
 
+/* With memory, nothing is left either. */
+static void
+what_was_read_is_given_back(void **state)
+{
+        static const char *const words[] = {"wsechod", "--listen",    "ws://a",     "--listen",
+                                            "ws://b",  "--cert",      "c",          "--key",
+                                            "k",       "--ocsp-file", "o",          "--origin",
+                                            "self",    "--allow",     "10.0.0.0/8", "--deny",
+                                            "unix",    "--trusted",   "10.0.0.1",   NULL};
+        const struct ws_field field = {"User-Agent", "me"};
+        static const struct behave_limits limits = {BEHAVE_LEVEL_ALL, 1 << 20};
+        struct ws_request request = {.method = "GET",
+                                     .target = "/?delay=1s&close=4000",
+                                     .path = "/",
+                                     .query = "delay=1s&close=4000",
+                                     .fields = &field,
+                                     .field_count = 1};
+        struct ws_info info = {.peer = "p", .request = &request, .ended = 1};
+        struct server_options options;
+        int count = 0;
+
+        (void)state;
+        observe_connections(&limits);
+        while (words[count] != NULL)
+                count++;
+        memory.failing = 1 << 20;
+        next_run();
+        expect_int(options_parse(count, (char **)(uintptr_t)words, &options, NULL), AW_OPT_RUN);
+        options_clear(&options);
+        expect_int(memory.live, 0);
+        json_decref(observe_describe(&info));
+        end_run();
+}
+
 /* Sockets: what the library needs for itself is looked at by its own tests. */
 
 static async int
@@ -379,6 +414,7 @@ main(void)
                 cmocka_unit_test(logs_and_files_of_numbers),
                 cmocka_unit_test(what_is_handed_over),
                 cmocka_unit_test(a_successor),
+                cmocka_unit_test(what_was_read_is_given_back),
                 on_loop(listeners_for_two_workers),
         };
 

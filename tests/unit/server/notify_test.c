@@ -69,7 +69,7 @@ each_message_has_its_assignments(void **state)
 static void
 names_are_paths_or_abstract_and_have_a_longest_length(void **state)
 {
-        char name[110] = "@";
+        char name[110] = "@", long_name[400] = "/";
         int fd;
 
         (void)state;
@@ -80,6 +80,9 @@ names_are_paths_or_abstract_and_have_a_longest_length(void **state)
         assert_told(fd, "WATCHDOG=1");
         /* One that is longer would be another one. */
         setenv("NOTIFY_SOCKET", strcat(name, "x"), 1);
+        notify_watchdog();
+        memset(long_name + 1, 'x', sizeof(long_name) - 2);
+        setenv("NOTIFY_SOCKET", long_name, 1);
         notify_watchdog();
         setenv("NOTIFY_SOCKET", "vsock:2:1", 1);
         notify_watchdog();

@@ -121,6 +121,42 @@ a_connection_is_told_of_in_all_it_was(void **state)
                                 "\"ended_by\":\"server\",\"why\":\"x\"}");
 }
 
+/* What clients write is cut, so that a line has an end. */
+static void
+texts_of_a_client_have_bounds(void **state)
+{
+        static const struct {
+                const char *name;
+                size_t most;
+        } bounds[] = {{"peer", 128},  {"method", 128},      {"path", 700},
+                      {"agent", 300}, {"subprotocol", 128}, {"why", 128},
+                      {"tls", 128},   {"server_name", 128}, {"client", 128}};
+        static char text[900], wanted[900];
+        const struct ws_field field = {"User-Agent", text};
+        struct ws_request request = {
+                .method = text, .target = text, .path = text, .fields = &field, .field_count = 1};
+        struct ws_info info = {.peer = text,
+                               .request = &request,
+                               .subprotocol = text,
+                               .tls = text,
+                               .server_name = text,
+                               .client_subject = text,
+                               .ended = 1,
+                               .ended_by = WS_SIDE_SERVER,
+                               .why = text};
+        json_t *object;
+
+        (void)state;
+        memset(text, 'x', sizeof(text) - 1);
+        object = observe_describe(&info);
+        for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
+                snprintf(wanted, sizeof(wanted), "%.*s...", (int)bounds[i].most, text);
+                assert_string_equal(json_string_value(json_object_get(object, bounds[i].name)),
+                                    wanted);
+        }
+        json_decref(object);
+}
+
 static void
 one_that_goes_on_is_told_of_until_now(void **state)
 {
@@ -165,6 +201,7 @@ main(void)
                 cmocka_unit_test(a_text_is_cut_at_its_bound_and_says_so),
                 cmocka_unit_test(there_is_no_text_where_there_is_none),
                 cmocka_unit_test(a_connection_is_told_of_in_all_it_was),
+                cmocka_unit_test(texts_of_a_client_have_bounds),
                 cmocka_unit_test(one_that_goes_on_is_told_of_until_now),
                 cmocka_unit_test(what_happens_is_counted),
         };

@@ -136,11 +136,15 @@ static void
 who_likes_html_gets_the_page(void **state)
 {
         struct ws_answer answer = get("/", html);
+        const char *nonce;
 
         (void)state;
         assert_string_equal(answer.content_type, "text/html; charset=utf-8");
         assert_int_equal(answer.field_count, 6);
         assert_non_null(strstr(answer.fields[0], "default-src 'none'"));
+        nonce = strstr(answer.fields[0], "'nonce-") + strlen("'nonce-");
+        assert_int_equal(strspn(nonce, "0123456789abcdef"), 32);
+        assert_memory_not_equal(nonce, nonce + 16, 16);
         done(&answer);
         assert_says("/chat", any, "    wsecho wss://me.example:81/ \"Hello World!\"\n");
 }

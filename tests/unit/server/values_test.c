@@ -328,6 +328,9 @@ what_a_target_asks_for_is_found_wherever_it_stands(void **state)
 {
         (void)state;
         assert_walk("/?delay=1s&x=2&close=4000", "delay=1s close=4000");
+        assert_walk("/?status=503", "status=503");
+        assert_walk("/x://h/-/delay/1s", "");
+        assert_walk("/-xdelay/1s", "");
         assert_walk("/?delay&close=", "delay= close=");
         assert_walk("/delay/1s?close=1000", "close=1000");
         assert_walk("/-/delay/1s/x/close/4000/bye", "delay=1s close=4000");
