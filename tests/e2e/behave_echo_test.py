@@ -216,7 +216,8 @@ def _():
             leaver.send_close(1000)
             equal(leaver.until_close().payload, close_payload(1000), "the Close")
             stack.enter_context(Guest("/?room=full", url=server.ws)).echoes()
-        with Guest("/?room=full", url=server.ws) as late:
+        # Nor does it come to the end that was asked for.
+        with Guest("/?room=full&close=4000", url=server.ws) as late:
             late.expect_close(1000)
 
 

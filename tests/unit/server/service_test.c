@@ -249,6 +249,24 @@ a_worker_lets_go_of_what_is_the_supervisors(void **state)
         unlink(pidpath);
 }
 
+static async int
+do_nothing(NOTHING)
+{
+        return 7;
+}
+
+static void
+a_loop_that_there_is_not_is_told_of(void **state)
+{
+        struct server_options options = {.loop = "square"};
+
+        (void)state;
+        assert_int_equal(service_loop(&options, do_nothing, NULL), 1);
+        expect_log("error: event loop 'square': ");
+        options.loop = "poll";
+        assert_int_equal(service_loop(&options, do_nothing, NULL), 7);
+}
+
 #define told(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int
@@ -262,6 +280,7 @@ main(void)
                 told(a_predecessor_that_is_gone_is_told_of),
                 told(a_predecessor_that_goes_on_ends_this_one),
                 told(a_worker_lets_go_of_what_is_the_supervisors),
+                told(a_loop_that_there_is_not_is_told_of),
         };
 
         signal(SIGPIPE, SIG_IGN);
