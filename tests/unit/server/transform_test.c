@@ -190,6 +190,15 @@ work_on_a_large_message_can_be_cancelled(NOTHING)
 }
 
 static async int
+there_may_be_nothing_to_free(NOTHING)
+{
+        errno = EPIPE;
+        behave_free(NULL);
+        expect_int(errno, EPIPE);
+        return 0;
+}
+
+static async int
 a_message_above_the_limit_is_too_large(NOTHING)
 {
         struct behave behave = with_plan("max-message=5");
@@ -213,6 +222,7 @@ main(void)
                 on_loop(what_is_told_is_a_text_and_nothing_is_no_reply),
                 on_loop(each_piece_of_a_large_message_is_followed_by_a_turn),
                 on_loop(work_on_a_large_message_can_be_cancelled),
+                on_loop(there_may_be_nothing_to_free),
                 on_loop(a_message_above_the_limit_is_too_large),
         };
 
