@@ -329,6 +329,8 @@ def _():
             server.log.wait("stopping")
             server.signal(signal.SIGINT)
             equal(server.wait(), 0, "the status")
+            # Nobody waited for the peer, which does not answer.
+            match("dropped the connections that did not close", server.log.text())
 
 
 main(threads=4)
