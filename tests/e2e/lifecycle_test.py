@@ -329,8 +329,9 @@ def _():
             server.log.wait("stopping")
             server.signal(signal.SIGINT)
             equal(server.wait(), 0, "the status")
-            # Nobody waited for the peer, which does not answer.
-            match("dropped the connections that did not close", server.log.text())
+            # Nobody waited for the peer, which does not answer. One of several workers may be killed.
+            if count == "1":
+                match("dropped the connections that did not close", server.log.text())
 
 
 main(threads=4)
