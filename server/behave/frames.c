@@ -120,8 +120,8 @@ behave_send_pings(void *argument)
 }
 
 static async int
-answer_ping(struct behave *behave, const struct behave_value *how, const uint8_t *payload,
-            size_t length)
+answer_with_pong(struct behave *behave, const struct behave_value *how, const uint8_t *payload,
+                 size_t length)
 {
         static const char wrong[] = "wrong";
 
@@ -144,7 +144,7 @@ behave_answer_pings(void *argument)
         if (behave_value_is(how, "none"))
                 return 0;
         while ((length = await(ws_raw_ping(behave->ws, payload, AW_NEVER))) >= 0 &&
-               await(answer_ping(behave, how, payload, (size_t)length)) == 0)
+               await(answer_with_pong(behave, how, payload, (size_t)length)) == 0)
                 continue;
         return 0;
 }

@@ -50,7 +50,7 @@ give_field(const char *name, const char *value)
 
 /* Whether that settles the answer. */
 static bool
-ask(const char *target)
+settles(const char *target)
 {
         const char *query = strchr(target, '?');
 
@@ -82,7 +82,7 @@ has_field(const char *field)
 static void
 assert_answer(const char *target, int status, const char *field, const char *body)
 {
-        assert_true(ask(target));
+        assert_true(settles(target));
         assert_int_equal(raw.answer.status, status);
         assert_string_equal(raw.answer.body, body);
         assert_int_equal(raw.answer.length, 0);
@@ -96,7 +96,7 @@ what_was_understood_is_the_first_field(void **state)
 {
         (void)state;
         begin();
-        assert_true(ask("/?status=503&retry-after=2s"));
+        assert_true(settles("/?status=503&retry-after=2s"));
         assert_int_equal(raw.answer.field_count, 2);
         assert_string_equal(raw.answer.fields[0], "X-Wsechod: status=503 retry-after=2s");
         assert_false(raw.held);
@@ -119,7 +119,7 @@ a_status_may_tell_when_to_come_again(void **state)
                 snprintf(field, sizeof(field), "Retry-After: %s", times[i][1]);
                 assert_answer(target, 503, field, "503, as asked for by status=503\n");
         }
-        assert_true(ask("/?status=300"));
+        assert_true(settles("/?status=300"));
         assert_int_equal(raw.answer.field_count, 1);
         done();
 }
@@ -135,7 +135,7 @@ a_redirect_leads_to_itself_with_one_less(void **state)
         assert_answer("/-/redirect/1/to/%2Fx?delay=1s", 302, "Location: /x", "302: /x\n");
         assert_answer("/?delay=1s&redirect=2&to=/x", 302, "Location: /?delay=1s&redirect=1&to=/x",
                       "302: /?delay=1s&redirect=1&to=/x\n");
-        assert_false(ask("/?redirect=0&to=/x"));
+        assert_false(settles("/?redirect=0&to=/x"));
         assert_int_equal(raw.answer.status, 426);
 }
 
@@ -175,7 +175,7 @@ credentials_are_wanted_until_they_are_right(void **state)
                 assert_answer(target, 401, "WWW-Authenticate: Basic realm=\"wsechod\"",
                               "401: Basic credentials are wanted, as in the URL\n");
                 give_field("Authorization", right[i][1]);
-                if (ask(target))
+                if (settles(target))
                         fail_msg("%s is not %s", right[i][1], right[i][0]);
         }
         for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -186,7 +186,7 @@ credentials_are_wanted_until_they_are_right(void **state)
         }
         begin();
         give_field("Authorization", "bearer token");
-        assert_false(ask("/?bearer=token"));
+        assert_false(settles("/?bearer=token"));
         assert_answer("/?bearer=tokes", 401, "WWW-Authenticate: Bearer realm=\"wsechod\"",
                       "401: Bearer credentials are wanted, as in the URL\n");
 }
@@ -203,12 +203,12 @@ fields_are_added_all_of_them(void **state)
                          "&header=A%d:%d&cookie=b%d=%d", i, i, i, i);
         /* The first settles it, so what is behind that has no say. */
         snprintf(target, sizeof(target), "/?status=503%s", rest);
-        assert_true(ask(target));
+        assert_true(settles(target));
         assert_int_equal(raw.answer.field_count, 1);
         done();
         request.upgrade = true;
         snprintf(target, sizeof(target), "/?delay=1s%s", rest);
-        assert_false(ask(target));
+        assert_false(settles(target));
         assert_int_equal(raw.answer.field_count, 31);
         assert_true(has_field("A0:0") && has_field("A14:14"));
         assert_true(has_field("Set-Cookie: b0=0") && has_field("Set-Cookie: b14=14"));
@@ -221,11 +221,11 @@ what_is_not_settled_is_left_to_others(void **state)
 {
         (void)state;
         begin();
-        assert_false(ask("/chat"));
+        assert_false(settles("/chat"));
         assert_null(raw.answer.done);
-        assert_false(ask("/-x?delay=1s"));
+        assert_false(settles("/-x?delay=1s"));
         assert_null(raw.answer.done);
-        assert_false(ask("/chat?delay=1s"));
+        assert_false(settles("/chat?delay=1s"));
         assert_null(raw.answer.done);
         assert_int_equal(raw.answer.status, 426);
         assert_int_equal(raw.answer.field_count, 0);
@@ -233,10 +233,10 @@ what_is_not_settled_is_left_to_others(void **state)
         assert_answer("/-/delay/1s/header/a:b", 426, "a:b",
                       "426 Upgrade Required: a WebSocket here has: delay=1s header=a:b\n");
         request.upgrade = true;
-        assert_false(ask("/chat?x=1"));
+        assert_false(settles("/chat?x=1"));
         assert_null(raw.answer.done);
         assert_false(raw.held);
-        assert_false(ask("/chat?delay=1s"));
+        assert_false(settles("/chat?delay=1s"));
         assert_true(raw.held);
         assert_int_equal(raw.answer.status, 101);
         assert_int_equal(raw.answer.field_count, 1);
@@ -276,10 +276,10 @@ paths_that_are_no_chain_have_their_answers(void **state)
         /* What a server that has no behaviours answers is up to others. */
         server.limits.level = BEHAVE_LEVEL_OFF;
         assert_answer("/-/version", 200, NULL, "wsechod " AW_VERSION "\n");
-        assert_false(ask("/-/"));
+        assert_false(settles("/-/"));
         assert_int_equal(raw.answer.status, 426);
         server.limits.level = BEHAVE_LEVEL_SAFE;
-        assert_true(ask("/-/"));
+        assert_true(settles("/-/"));
         assert_int_equal(raw.answer.status, 200);
         assert_true(has_field("Vary: Accept"));
         assert_true(has_field("Content-Security-Policy: default-src 'none'; style-src 'self'; "
@@ -288,7 +288,7 @@ paths_that_are_no_chain_have_their_answers(void **state)
         assert_non_null(strstr(raw.answer.body, "Test behaviours: "));
         done();
         request.upgrade = true;
-        assert_false(ask("/-/"));
+        assert_false(settles("/-/"));
         assert_int_equal(raw.answer.status, 101);
 }
 
@@ -299,21 +299,21 @@ a_subprotocol_is_chosen_if_it_is_offered_or_all_is_allowed(void **state)
         begin();
         give_field("Sec-WebSocket-Protocol", "a, b");
         request.upgrade = true;
-        assert_false(ask("/?protocol=b"));
+        assert_false(settles("/?protocol=b"));
         assert_string_equal(raw.answer.subprotocol, "b");
         done();
-        assert_false(ask("/?protocol=c"));
+        assert_false(settles("/?protocol=c"));
         assert_null(raw.answer.subprotocol);
         done();
         server.limits.level = BEHAVE_LEVEL_SAFE;
-        assert_false(ask("/?protocol=none"));
+        assert_false(settles("/?protocol=none"));
         assert_null(raw.answer.subprotocol);
         done();
         assert_answer("/?protocol=c", 403, NULL,
                       "403 Forbidden: protocol: the client does not offer this one, and the server "
                       "was not started with --test all\n");
         request.upgrade = false;
-        assert_false(ask("/?protocol=c"));
+        assert_false(settles("/?protocol=c"));
 }
 
 static void
@@ -322,18 +322,18 @@ compression_is_as_asked_for_where_the_server_compresses(void **state)
         (void)state;
         begin();
         request.upgrade = true;
-        assert_false(ask("/?deflate=context&bits=10"));
+        assert_false(settles("/?deflate=context&bits=10"));
         assert_int_equal(raw.answer.deflate->mode, WS_DEFLATE_CONTEXT);
         assert_int_equal(raw.answer.deflate->bits, 10);
         assert_int_equal(raw.answer.deflate->level, 3);
         done();
-        assert_false(ask("/?deflate=shared"));
+        assert_false(settles("/?deflate=shared"));
         assert_int_equal(raw.answer.deflate->mode, WS_DEFLATE_SHARED);
         assert_int_equal(raw.answer.deflate->bits, 0);
         done();
         assert_int_equal(server.deflate.bits, 0);
         server.deflate.mode = WS_DEFLATE_OFF;
-        assert_false(ask("/?deflate=off"));
+        assert_false(settles("/?deflate=off"));
         assert_int_equal(raw.answer.deflate->mode, WS_DEFLATE_OFF);
         done();
         assert_answer("/?deflate=shared", 403, NULL,
@@ -349,13 +349,13 @@ without_memory_the_status_says_so(void **state)
         test_begin();
         begin();
         failing = "calloc";
-        settled = ask("/?delay=1s");
+        settled = settles("/?delay=1s");
         failing = "";
         assert_true(settled);
         assert_int_equal(raw.answer.status, 500);
         assert_null(raw.answer.done);
         failing = "malloc";
-        settled = ask("/?delay=1s");
+        settled = settles("/?delay=1s");
         failing = "";
         assert_true(settled);
         assert_int_equal(raw.answer.status, 500);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Once: it needs no loop. */
 /* The list of behaviours, as text, HTML and JSON: each row of the table in each form. */
-#include <jansson.h>
-
 #include "behave/answer.h"
+#include "observe.h" /* it has JSON */
 #include "unit/support.h"
 
 static char *

@@ -2,10 +2,10 @@
 /* Once: it needs no loop. */
 /* Lines of the log on standard error, as JSON, and where they go. */
 #include <fcntl.h>
-#include <jansson.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "access_log.h" /* it has JSON */
 #include "log_form.h"
 #include "unit/support.h"
 

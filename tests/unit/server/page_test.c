@@ -206,7 +206,7 @@ asking_of(const char *method, const char *path)
 }
 
 static void
-ask(struct asking *asking)
+answer_page(struct asking *asking)
 {
         asking->request.fields = asking->fields;
         asking->request.field_count = asking->fields[1].name == NULL ? 1 : 2;
@@ -225,7 +225,7 @@ assert_text(struct asking asking, const char *shell, const char *note, const cha
                  "gets.\n\nAny path will do. From a shell:\n\n%s%s\nIn a browser this address is a "
                  "page to try it with.%s",
                  shell, note, rest);
-        ask(&asking);
+        answer_page(&asking);
         assert_int_equal(asking.answer.status, 200);
         assert_string_equal(asking.answer.body, wanted);
         assert_int_equal(asking.answer.field_count, 1);
@@ -291,7 +291,7 @@ a_host_that_a_shell_might_take_for_something_else_is_not_shown(void **state)
                 struct asking asking = asking_of("GET", "/");
 
                 asking.fields[0].value = hosts[i];
-                ask(&asking);
+                answer_page(&asking);
                 assert_non_null(strstr(asking.answer.body, "wsecho ws://HOST:PORT/ "));
                 done(&asking.answer);
         }
@@ -306,7 +306,7 @@ other_methods_are_refused_and_handshakes_left_alone(void **state)
         for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
                 struct asking asking = asking_of("POST", paths[i]);
 
-                ask(&asking);
+                answer_page(&asking);
                 assert_int_equal(asking.answer.status, 405);
                 assert_int_equal(asking.answer.field_count, 1);
                 assert_string_equal(asking.answer.fields[0], "Allow: GET, HEAD");
@@ -314,7 +314,7 @@ other_methods_are_refused_and_handshakes_left_alone(void **state)
                                     "405 Method Not Allowed: use GET or HEAD.\n");
                 asking = asking_of("GET", paths[i]);
                 asking.request.upgrade = true;
-                ask(&asking);
+                answer_page(&asking);
                 assert_int_equal(asking.answer.status, 426);
         }
 }
@@ -322,7 +322,7 @@ other_methods_are_refused_and_handshakes_left_alone(void **state)
 static void
 assert_file(struct asking asking, int status, const char *type, const char *body)
 {
-        ask(&asking);
+        answer_page(&asking);
         assert_int_equal(asking.answer.status, status);
         if (type == NULL)
                 assert_null(asking.answer.content_type);
@@ -373,7 +373,7 @@ figures_are_of_all_workers_and_looked_up_twice_a_second(void **state)
                     "\", \"uptime\": 0.500, \"connections\": 115, \"messages\": 11005, "
                     "\"workers\": 3, \"max_message\": 1048576, \"test\": \"safe\", \"secure\": "
                     "false, \"self_signed\": false, \"authority\": false}\n");
-        ask(&asking);
+        answer_page(&asking);
         assert_int_equal(asking.answer.field_count, 1);
         assert_string_equal(asking.answer.fields[0], "Cache-Control: no-store");
         done(&asking.answer);

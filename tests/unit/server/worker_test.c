@@ -17,8 +17,8 @@ static const char *failing;
 static int interrupted; /* so often ws_listener_wait() is cancelled */
 static int waits;       /* that came to their end */
 
-int __real_ws_listener_wait(struct ws_listener *listener, aw_time deadline);
-int __wrap_ws_listener_wait(struct ws_listener *listener, aw_time deadline);
+async int __real_ws_listener_wait(struct ws_listener *listener, aw_time deadline);
+async int __wrap_ws_listener_wait(struct ws_listener *listener, aw_time deadline);
 struct aw_task *__real_aw_spawn(const char *name, aw_task_function *function, void *argument);
 struct aw_task *__wrap_aw_spawn(const char *name, aw_task_function *function, void *argument);
 int __real_aw_group_spawn(struct aw_group *group, const char *name, aw_task_function *function,
@@ -44,7 +44,7 @@ fails(const char *name)
         return now;
 }
 
-int
+async int
 __wrap_ws_listener_wait(struct ws_listener *listener, aw_time deadline)
 {
         int result;
