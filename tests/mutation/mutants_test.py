@@ -198,7 +198,8 @@ def an_entry_is_of_one_mutant_that_exists():
 
 
 def main():
-    tests = [each_operator_finds_its_places, what_makes_no_difference_anywhere_is_left_alone, every_mutant_can_be_chosen_in_one_program, no_line_moves,
+    tests = [each_operator_finds_its_places, what_makes_no_difference_anywhere_is_left_alone,
+             every_mutant_can_be_chosen_in_one_program, no_line_moves,
              a_seed_gives_the_same_sample, what_does_not_compile_is_found_out, what_is_equivalent_is_named,
              an_entry_that_names_nothing_is_refused, an_entry_is_of_one_mutant_that_exists]
     print(f"1..{len(tests)}")
