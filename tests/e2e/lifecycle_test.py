@@ -253,6 +253,8 @@ def _():
             (("--cert", "/no/cert", "--key", "/no/key"), 1, "cannot read '/no/cert'"),
             (("--cert", expired / "cert.pem", "--key", expired / "key.pem"), 1,
              "the certificate in '.*' has expired"),
+            ((*CERTIFICATE, "--cert", expired / "cert.pem", "--key", expired / "key.pem"), 1,
+             "the certificate in '.*/expired/cert.pem' has expired"),
             (("-l", "wss://no.such.host.invalid:1"), 1, "cannot listen on no.such.host.invalid"),
             (("-l", "http://localhost"), 2, "'http://localhost': "),
             (("--user", "nobody-at-all"), 1, "there is no user"),
