@@ -18,6 +18,26 @@ looks(void)
         return count;
 }
 
+static uint64_t
+time_of_day(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static async int
+its_start_is_the_time_of_day_in_microseconds(NOTHING)
+{
+        uint64_t before = time_of_day();
+
+        metrics_use(&block);
+        metrics_sample();
+        expect(block.start_time >= before && block.start_time <= time_of_day());
+        return 0;
+}
+
 static async int
 it_looks_each_tenth_of_a_second_and_counts_each_second(NOTHING)
 {
@@ -63,6 +83,7 @@ int
 main(void)
 {
         const struct CMUnitTest tests[] = {
+                on_loop(its_start_is_the_time_of_day_in_microseconds),
                 on_loop(it_looks_each_tenth_of_a_second_and_counts_each_second),
         };
 
