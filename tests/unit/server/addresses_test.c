@@ -172,6 +172,37 @@ a_burst_is_allowed_and_then_the_rate(void **state)
         free(addresses);
 }
 
+enum { HANDSHAKES = 100000 };
+
+static void *
+allow_many(void *argument)
+{
+        struct addresses *addresses = argument;
+        uint64_t key = key_of(addresses, "192.0.2.1:1");
+
+        for (int i = 0; i < HANDSHAKES; i++)
+                assert_true(addresses_allow(addresses, key, 1, 2 * HANDSHAKES, START));
+        return NULL;
+}
+
+/* As workers do: none is forgotten. */
+static void
+handshakes_that_come_at_once_count_all(void **state)
+{
+        struct addresses *addresses = fresh();
+        pthread_t thread;
+
+        (void)state;
+        assert_int_equal(pthread_create(&thread, NULL, allow_many, addresses), 0);
+        allow_many(addresses);
+        pthread_join(thread, NULL);
+        assert_false(addresses_allow(addresses, key_of(addresses, "192.0.2.1:1"), 1, 2 * HANDSHAKES,
+                                     START));
+        assert_true(addresses_allow(addresses, key_of(addresses, "192.0.2.1:1"), 1,
+                                    2 * HANDSHAKES + 1, START));
+        free(addresses);
+}
+
 static void
 a_rate_is_read_with_its_burst(void **state)
 {
@@ -212,6 +243,7 @@ main(void)
                 cmocka_unit_test(the_connections_of_all_workers_count),
                 cmocka_unit_test(many_addresses_are_counted_almost_exactly),
                 cmocka_unit_test(a_burst_is_allowed_and_then_the_rate),
+                cmocka_unit_test(handshakes_that_come_at_once_count_all),
                 cmocka_unit_test(a_rate_is_read_with_its_burst),
         };
 
