@@ -172,7 +172,9 @@ a_burst_is_allowed_and_then_the_rate(void **state)
         free(addresses);
 }
 
-enum { HANDSHAKES = 100000 };
+enum { HANDSHAKES = 1000000 };
+
+static pthread_barrier_t both;
 
 static void *
 allow_many(void *argument)
@@ -180,6 +182,7 @@ allow_many(void *argument)
         struct addresses *addresses = argument;
         uint64_t key = key_of(addresses, "192.0.2.1:1");
 
+        pthread_barrier_wait(&both);
         for (int i = 0; i < HANDSHAKES; i++)
                 assert_true(addresses_allow(addresses, key, 1, 2 * HANDSHAKES, START));
         return NULL;
@@ -193,9 +196,11 @@ handshakes_that_come_at_once_count_all(void **state)
         pthread_t thread;
 
         (void)state;
+        assert_int_equal(pthread_barrier_init(&both, NULL, 2), 0);
         assert_int_equal(pthread_create(&thread, NULL, allow_many, addresses), 0);
         allow_many(addresses);
         pthread_join(thread, NULL);
+        pthread_barrier_destroy(&both);
         assert_false(addresses_allow(addresses, key_of(addresses, "192.0.2.1:1"), 1, 2 * HANDSHAKES,
                                      START));
         assert_true(addresses_allow(addresses, key_of(addresses, "192.0.2.1:1"), 1,
