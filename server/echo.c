@@ -11,9 +11,9 @@ echo(void *argument)
         struct ws *ws = argument;
         struct ws_message message;
 
-        while (await(ws_receive(ws, &message, AW_NEVER)) == 0 &&
-               await(ws_send(ws, &message, AW_NEVER)) == 0)
-                continue;
+        while (await(ws_receive(ws, &message, AW_NEVER)) == 0)
+                if (await(ws_send(ws, &message, AW_NEVER)) == -1)
+                        break;
         /* Cancelled: the server is at its end and waits for no peer any more. */
         if (errno == ECANCELED)
                 ws_drop(ws);
