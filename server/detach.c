@@ -53,17 +53,22 @@ detach(int *ready)
 }
 
 void
-detach_done(int *ready)
+detach_standard(void)
 {
-        int null;
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-        if (*ready == -1)
-                return;
-        null = open("/dev/null", O_RDWR | O_CLOEXEC);
         for (int fd = 0; fd <= 2 && null != -1; fd++)
                 dup2(null, fd);
         if (null > 2)
                 close(null);
+}
+
+void
+detach_done(int *ready)
+{
+        if (*ready == -1)
+                return;
+        detach_standard();
         if (write(*ready, "", 1) == -1)
                 aw_log(AW_LOG_DEBUG, "--daemon: %s", strerror(errno));
         close(*ready);

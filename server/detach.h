@@ -10,6 +10,9 @@
  */
 int detach(int *ready);
 
+/* Lets standard input, output and error go, for the terminal may have to end. */
+void detach_standard(void);
+
 /* The server serves: lets the parent go, and with it standard input, output and error. */
 void detach_done(int *ready);
 

@@ -232,7 +232,6 @@ static const struct {
          "503 Service Unavailable: the server has no room for another connection: try again "
          "later\n"},
 };
-#define REFUSALS (sizeof(refusals) / sizeof(refusals[0]))
 
 static void
 refuse_handshake(enum metrics_limit limit, struct ws_answer *answer)

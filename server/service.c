@@ -339,9 +339,18 @@ service_become_worker(struct service *service)
 {
         pidfile_close(&service->pidfile, false);
         inherit_free(&service->inherited);
-        if (service->detached != -1)
+        service->lets_go = service->detached != -1;
+        if (service->lets_go)
                 close(service->detached);
         service->detached = -1;
+}
+
+void
+service_worker_ready(struct service *service)
+{
+        if (service->lets_go)
+                detach_standard();
+        service->lets_go = false;
 }
 
 void

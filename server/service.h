@@ -20,6 +20,7 @@ struct service {
         struct shared *shared;
         struct pidfile pidfile;
         int detached;     /* see detach.h */
+        bool lets_go;     /* a worker of such a server, which does not serve yet */
         unsigned workers; /* how many there are */
         pid_t process;    /* whose it is: a worker has but a copy */
         bool serving;     /* it was once: service_ready() */
@@ -51,6 +52,9 @@ void service_stopping(struct service *service);
 
 /* In a new process: lets go of what is the supervisor's alone. */
 void service_become_worker(struct service *service);
+
+/* In a worker: it serves, or is done with a reload. */
+void service_worker_ready(struct service *service);
 
 /* Closes and frees, the options too. Of a worker: what it has of it. */
 void service_close(struct service *service);

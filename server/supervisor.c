@@ -383,7 +383,7 @@ take_answer(struct supervisor *supervisor, unsigned number)
         char answer;
         ssize_t length = recv(child->channel, &answer, 1, MSG_DONTWAIT);
 
-        if (length == 0 || (length == -1 && errno != EAGAIN && errno != EINTR)) {
+        if (length == 0 || (length == -1 && errno != EAGAIN)) {
                 close(child->channel);
                 child->channel = -1;
         }
@@ -466,8 +466,6 @@ supervisor_run(struct service *service)
                 for (unsigned i = 0; i < POLL_CHILDREN + service->workers; i++)
                         supervisor.polled[i].events = POLLIN;
                 supervisor.polled[POLL_SIGNALS].fd = supervisor.signals;
-                for (unsigned i = 0; i < service->workers && !supervisor.stopping; i++)
-                        start_child(&supervisor, i);
                 while (!supervisor.stopping || has_children(&supervisor)) {
                         wait_for_something(&supervisor);
                         look_at_all(&supervisor);

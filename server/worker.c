@@ -158,9 +158,12 @@ worker_say_ready(struct worker *worker)
 {
         static const char ready = WORKER_READY;
 
-        if (worker->channel == -1)
+        if (worker->channel == -1) {
                 service_ready(worker->service);
-        else if (send(worker->channel, &ready, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
+                return;
+        }
+        service_worker_ready(worker->service);
+        if (send(worker->channel, &ready, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
                 aw_log(AW_LOG_DEBUG, "worker: the supervisor does not listen: %s", strerror(errno));
 }
 

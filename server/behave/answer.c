@@ -8,6 +8,7 @@
 #include "answer.h"
 
 #include "await/log.h"
+#include "base/text.h"
 #include "target.h"
 #include "ws/raw.h"
 
@@ -148,27 +149,15 @@ behave_redirect(struct behave_answering *answering, const struct behave_value *v
         return behave_settle(answering, 302, "302: %s\n", target);
 }
 
+/* For free(), or NULL: no memory. */
 static char *
 base64(const char *text)
 {
-        static const char digits[] =
-                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        size_t length = strlen(text), used = 0;
-        char *out = malloc((length + 2) / 3 * 4 + 1);
+        size_t length = strlen(text);
+        char *out = malloc(AW_BASE64_SIZE(length));
 
-        for (size_t i = 0; out != NULL && i < length; i += 3) {
-                const unsigned char *in = (const unsigned char *)text + i;
-                unsigned left = (unsigned)(length - i);
-                unsigned bits = (unsigned)in[0] << 16 | (left > 1 ? (unsigned)in[1] << 8 : 0) |
-                                (left > 2 ? in[2] : 0);
-
-                out[used++] = digits[bits >> 18];
-                out[used++] = digits[bits >> 12 & 63];
-                out[used++] = left > 1 ? digits[bits >> 6 & 63] : '=';
-                out[used++] = left > 2 ? digits[bits & 63] : '=';
-        }
         if (out != NULL)
-                out[used] = '\0';
+                aw_base64_encode((const uint8_t *)text, length, out);
         return out;
 }
 

@@ -41,6 +41,7 @@ digest_end(struct digest *digest, char out[DIGEST_SIZE])
 {
         unsigned char bytes[EVP_MAX_MD_SIZE];
         unsigned length = 0;
+        int error = errno;
         bool good;
 
         if (digest == NULL) {
@@ -53,6 +54,6 @@ digest_end(struct digest *digest, char out[DIGEST_SIZE])
         EVP_MD_CTX_free(digest->context);
         free(digest);
         ERR_clear_error();
-        errno = ENOMEM;
+        errno = good ? error : ENOMEM;
         return good ? 0 : -1;
 }

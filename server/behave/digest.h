@@ -11,7 +11,7 @@ struct digest;
 struct digest *digest_begin(void); /* NULL with errno ENOMEM */
 void digest_add(struct digest *digest, const void *data, size_t length);
 
-/* Writes the digits, and frees it. 0; or -1 with errno ENOMEM, also for NULL. */
+/* Writes the digits, and frees it. 0, and errno stays; or -1 with ENOMEM, also for NULL. */
 int digest_end(struct digest *digest, char out[DIGEST_SIZE]);
 
 #endif

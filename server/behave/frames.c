@@ -113,10 +113,23 @@ behave_send_pings(void *argument)
         const char *text = payload == NULL ? "" : payload->text;
         aw_time every = behave_number(behave->plan, BEHAVE_PING, 0);
 
-        while (await(behave_sleep(behave, every)) == 0)
-                if (await(behave_send_frame(behave, FINAL | PING, text, strlen(text))) == -1)
-                        break;
+        while (await(behave_sleep(behave, every)) == 0 &&
+               await(behave_send_frame(behave, FINAL | PING, text, strlen(text))) == 0)
+                continue;
         return 0;
+}
+
+static async int
+answer_with_pong(struct behave *behave, const struct behave_value *how, const uint8_t *payload,
+                 size_t length)
+{
+        static const char wrong[] = "wrong";
+
+        if (behave_value_is(how, wrong))
+                return await(behave_send_frame(behave, FINAL | PONG, wrong, strlen(wrong)));
+        if (await(behave_sleep(behave, how->number)) == -1)
+                return -1;
+        return await(behave_send_frame(behave, FINAL | PONG, payload, length));
 }
 
 async int
@@ -127,15 +140,11 @@ behave_answer_pings(void *argument)
         uint8_t payload[125];
         int length;
 
-        while ((length = await(ws_raw_ping(behave->ws, payload, AW_NEVER))) >= 0) {
-                if (behave_value_is(how, "none"))
-                        continue;
-                if (behave_value_is(how, "wrong"))
-                        length = snprintf((char *)payload, sizeof(payload), "wrong");
-                else if (await(behave_sleep(behave, how->number)) == -1)
-                        break;
-                if (await(behave_send_frame(behave, FINAL | PONG, payload, (size_t)length)) == -1)
-                        break;
-        }
+        /* They stay where they are. */
+        if (behave_value_is(how, "none"))
+                return 0;
+        while ((length = await(ws_raw_ping(behave->ws, payload, AW_NEVER))) >= 0 &&
+               await(answer_with_pong(behave, how, payload, (size_t)length)) == 0)
+                continue;
         return 0;
 }

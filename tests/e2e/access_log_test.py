@@ -87,13 +87,19 @@ def says_how_it_ended(form):
             peer.send(request(line="GET /?drop=reset HTTP/1.1"))
             known(server.line(5), ended_by="server", why="the program broke it off", sent_close=None,
                   received_close=None)
+        with Peer(server.ws, upgrade=False) as peer:
+            peer.send(request(line="GET /?fragment=2 HTTP/1.1"))
+            peer.read_head()
+            peer.send(frame(TEXT, b"hello"), frame(TEXT, b"x"))
+            equal([peer.read_frame().payload for _ in range(4)], [b"he", b"ll", b"o", b"x"], "the echoes")
+        known(server.line(6), received_messages=2, received_bytes=6, sent_messages=2, sent_bytes=6)
         with Peer(server.ws) as peer:
             server.signal(signal.SIGTERM)
             equal(peer.read_frame().payload, close_payload(1001), "the Close frame")
             peer.send(frame(CLOSE, close_payload(1001)))
             equal(server.wait(), 0, "the status")
-        known(server.lines()[5], ended_by="server", why="the server ends", sent_close=1001)
-        equal(len(server.lines()), 6, "the number of lines")
+        known(server.lines()[6], ended_by="server", why="the server ends", sent_close=1001)
+        equal(len(server.lines()), 7, "the number of lines")
 
 
 @test("a line tells who connected, what for, how much went by, who ended it and why")

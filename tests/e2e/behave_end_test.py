@@ -34,6 +34,20 @@ def _():
             peer.finish()
 
 
+@test("an end that comes while something runs beside the echo does not wait for that")
+def _():
+    for path in ("pong=60s", "ping=60s", "read-rate=10", "slice=1000&gap=60s"):
+        for url in (server.wss, server.ws):
+            with Guest(f"/?{path}&close=4000&after=1", url=url) as peer:
+                peer.send(frame(PING, b"a") + frame(TEXT, b"hello"))
+                frames = [peer.read_frame() for _ in range(3 if "slice" in path or "read" in path
+                                                           or "ping" in path else 2)]
+                equal([(each.opcode, each.payload) for each in frames if each.opcode != PONG],
+                      [(TEXT, b"hello"), (CLOSE, close_payload(4000))], path)
+                peer.send_close(4000)
+                peer.expect_end()
+
+
 # Ends.
 
 
@@ -188,6 +202,8 @@ def judge(own, url, word, data):
             eventually(lambda: name not in tasks(own), "its task is at its end")
             return
         code = 1007 if word == "utf8" else 1002
+        # What was on its way is no verdict.
+        peer.send_frame(TEXT, b"early")
         peer.send_close(code, b"ouch")
         peer.expect_close(code)
         own.log.wait(f"{name}: fault={word}: the client closed with {code}, as it should: ouch")

@@ -100,6 +100,7 @@ def _():
 def _():
     plain = "listen ws://127.0.0.1:0\n"
     for text, status, says in (("listen ws://nonsense.invalid:1\n", 1, ":1: cannot listen on"),
+                               ("listen ws://203.0.113.1:1\n" + plain, 1, ":1: cannot listen on"),
                                (plain + "listen wss:nonsense\n", 2, ":2: '.*'"),
                                (plain + "pidfile /no/such/file\n", 1, ":2: --pidfile: .*/no/such"),
                                (plain + "access-log /no/such/file\n", 1, ":2: --access-log: "),

@@ -170,6 +170,16 @@ def _():
                     connect(url).close()
 
 
+@test("a server that has sockets without TLS alone makes no certificate")
+def _():
+    with listening(("127.0.0.1", 0)) as sock, activated([sock], names=["ws"]) as process:
+        log = Log(process.stderr)
+        log.wait("listening on ws://")
+        process.terminate()
+        equal(process.wait(DEADLINE), 0, "the status")
+        equal("certificate" in log.text(), False, "that one was made")
+
+
 @test("--listen opens further addresses; without it there are only the manager's")
 def _():
     with listening(("127.0.0.1", 0)) as sock:

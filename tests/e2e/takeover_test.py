@@ -290,6 +290,45 @@ def _():
             log.text()
 
 
+def pipes(pid):
+    """Those that a process has, by their numbers."""
+    found = set()
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found.add(os.readlink(f"/proc/{pid}/fd/{name}"))
+    return {link for link in found if link.startswith("pipe:")}
+
+
+@test("a worker that is replaced meanwhile has nothing of the successor's")
+def _():
+    copy = scratch() / "waiting"
+    shutil.copy(BUILD / "wsechod", copy)
+    with started(copy, *command("--workers", "2")[1:], "-l", *PLAIN) as process:
+        log = Log(process.stderr)
+        log.wait("listening on (.*)")
+        copy.unlink()
+        copy.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(1000)\n")
+        copy.chmod(0o755)
+        process.send_signal(signal.SIGUSR2)
+        successor = int(log.wait(r"started '.*' anew as process (\d+)")[0][1])
+        killed, other = set(children(process.pid)) - {successor}
+        # On which the supervisor waits for the successor; all have the test's.
+        theirs = pipes(process.pid) & pipes(successor) - pipes(killed)
+        equal(len(theirs), 1, "the number of pipes")
+        os.kill(killed, signal.SIGKILL)
+        new = set()
+
+        def replaced():
+            new.update(set(children(process.pid)) - {successor, killed, other})
+            return new
+
+        eventually(replaced, "another worker")
+        eventually(lambda: not theirs & pipes(*new), "it has let go of the pipe")
+        process.terminate()
+        equal(process.wait(DEADLINE), 0, "the status")
+        log.text()
+
+
 def is_pending(pid, number):
     shown = match(r"ShdPnd:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]
     return int(shown, 16) >> (number - 1) & 1

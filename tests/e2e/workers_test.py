@@ -270,6 +270,19 @@ def _():
                        "a ticket that is too old")
 
 
+@test("a worker that is killed while the server ends is told of, and not replaced")
+def _():
+    with Workers("--drain-delay", "1h", cert=False) as server:
+        first, second = server.pids()
+        server.signal(signal.SIGTERM)
+        server.log.wait("stopping")
+        os.kill(first, signal.SIGKILL)
+        server.log.wait(rf"warning: worker \d \(process {first}\) was ended by signal 9 \(Killed\)$")
+        equal(server.pids(), [second], "the workers")
+        os.kill(second, signal.SIGKILL)
+        equal(server.wait(), 0, "the status")
+
+
 @test("SIGTERM and SIGINT end all workers gently, with status 0")
 def _():
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):

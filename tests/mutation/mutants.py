@@ -199,6 +199,16 @@ def signed(tokens, i):
     return i > 0 and tokens[i - 1].text == "-" and not is_binary(tokens, i - 1)
 
 
+def unevaluated(tokens):
+    """The indices of what stands in sizeof's brackets, which has a type and no value."""
+    inside, depth = set(), 0
+    for i, token in enumerate(tokens):
+        if depth or (token.text == "(" and i > 0 and tokens[i - 1].text == "sizeof"):
+            depth += (token.text == "(") - (token.text == ")")
+            inside.add(i)
+    return inside
+
+
 def changes(site):
     """What can be done to a site: (operator, start, end, text)."""
     tokens = site.tokens
@@ -215,11 +225,16 @@ def changes(site):
             yield "returned value", tokens[1].start, last.end, other
     elif site.kind == "statement":
         plain = [token.text for token in tokens]
-        if is_name(first.text) and plain[1] == "(" and plain[-1] == ")":
+        if first.text == "va_end":
+            pass  # it does nothing on the machines that there are
+        elif is_name(first.text) and plain[1] == "(" and plain[-1] == ")":
             yield "call dropped", *whole, ""
         elif "=" in plain or any(text in plain for text in ("++", "--", "+=", "-=", "|=", "&=")):
             yield "assignment dropped", *whole, ""
+    skipped = unevaluated(tokens)
     for i, token in enumerate(tokens):
+        if i in skipped:
+            continue
         for text in SWAPS.get(token.text, ()):
             yield OPERATORS[token.text], token.start, token.end, text
         if token.text in ("+", "-") and is_binary(tokens, i):

@@ -68,6 +68,22 @@ def each_operator_finds_its_places():
     assert not any("-(1" in new or "static" in new for _, new in found), found
 
 
+def what_makes_no_difference_anywhere_is_left_alone():
+    source = """
+int
+count(int *items)
+{
+        va_end(items);
+        return sizeof(items) / sizeof(items[0]) + 1;
+}
+"""
+    found = {mutant.new.strip() for mutant in mutants_of("a.c", source)}
+    assert found == {"return 0;", "return sizeof(items) * sizeof(items[0]) + 1;",
+                     "return sizeof(items) / sizeof(items[0]) - 1;",
+                     "return sizeof(items) / sizeof(items[0]) + (1 + 1);",
+                     "return sizeof(items) / sizeof(items[0]) + (1 - 1);"}, found
+
+
 def every_mutant_can_be_chosen_in_one_program():
     mutants = made()
     with tempfile.TemporaryDirectory() as place:
@@ -182,7 +198,8 @@ def an_entry_is_of_one_mutant_that_exists():
 
 
 def main():
-    tests = [each_operator_finds_its_places, every_mutant_can_be_chosen_in_one_program, no_line_moves,
+    tests = [each_operator_finds_its_places, what_makes_no_difference_anywhere_is_left_alone,
+             every_mutant_can_be_chosen_in_one_program, no_line_moves,
              a_seed_gives_the_same_sample, what_does_not_compile_is_found_out, what_is_equivalent_is_named,
              an_entry_that_names_nothing_is_refused, an_entry_is_of_one_mutant_that_exists]
     print(f"1..{len(tests)}")

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Once: it needs no loop. */
 /* Threads: a thread writes what others add. */
+/* Wraps: write. */
 /* The access log: its lines, and what happens to them if nobody takes them. */
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <regex.h>
 #include <sched.h>
@@ -14,6 +16,48 @@
 #include "unit/support.h"
 
 #define TIME "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z"
+
+/* What becomes of each write to come: so many bytes are taken at most, or it fails with -errno. */
+static const int *script;
+static size_t largest; /* of all writes */
+static bool whole;     /* all of them ended with a line */
+
+ssize_t __real_write(int fd, const void *data, size_t size);
+ssize_t __wrap_write(int fd, const void *data, size_t size);
+
+ssize_t
+__wrap_write(int fd, const void *data, size_t size)
+{
+        int next = script == NULL ? 0 : *script;
+
+        largest = size > largest ? size : largest;
+        whole &= ((const char *)data)[size - 1] == '\n';
+        if (next == 0)
+                return __real_write(fd, data, size);
+        script++;
+        if (next < 0) {
+                errno = -next;
+                return -1;
+        }
+        return __real_write(fd, data, (size_t)next < size ? (size_t)next : size);
+}
+
+/* What there is of JSON's memory. */
+static atomic_int pieces;
+
+static void *
+count_piece(size_t size)
+{
+        pieces++;
+        return malloc(size);
+}
+
+static void
+forget_piece(void *piece)
+{
+        pieces -= piece != NULL;
+        free(piece);
+}
 
 static char directory[] = "/tmp/access_log_test.XXXXXX";
 static char path[64], other[64];
@@ -280,6 +324,89 @@ a_line_that_cannot_be_made_is_lost(void **state)
         assert_like(text, "^" TIME " lost_lines=2\n" TIME " n=1\n$");
 }
 
+static void
+wait_for_loss(uint64_t lost)
+{
+        while (access_log_lost() < lost)
+                sched_yield();
+}
+
+static void
+a_write_that_is_cut_short_or_interrupted_goes_on(void **state)
+{
+        static const int cut[] = {-EINTR, 3, 1, -EINTR, 20, 0};
+        uint64_t before = access_log_lost();
+        char text[1000];
+
+        (void)state;
+        unlink(path);
+        script = cut;
+        begin(path, false);
+        access_log_write(line_of("/a b"));
+        access_log_close();
+        assert_int_equal(*script, 0);
+        script = NULL;
+        read_file(path, text, sizeof(text));
+        assert_like(text, "^" TIME " path=\"/a b\" bytes=5 seconds=0.25 resumed=true\n$");
+        assert_int_equal(access_log_lost(), before);
+}
+
+/* What stands there in part is ended, before it is said that it was lost, as soon as that can be. */
+static void
+a_line_that_is_torn_is_ended_and_lost(void **state)
+{
+        static const int full[] = {5, -ENOSPC, -ENOSPC, 0};
+        uint64_t before = access_log_lost();
+        char text[1000];
+
+        (void)state;
+        test_begin();
+        unlink(path);
+        script = full;
+        begin(path, false);
+        access_log_write(line_of("/first"));
+        wait_for_loss(before + 1);
+        access_log_write(json_pack("{si}", "n", 2));
+        wait_for_loss(before + 2);
+        access_log_write(json_pack("{si}", "n", 3));
+        access_log_close();
+        script = NULL;
+        read_file(path, text, sizeof(text));
+        assert_like(text, "^[0-9]{4}-\n" TIME " lost_lines=2\n" TIME " n=3\n$");
+        assert_int_equal(access_log_lost() - before, 2);
+        expect(*test_log_find("were lost: No space left") != '\0');
+        test_end();
+}
+
+/* Lines of 256 bytes, as many as wait, and one more. */
+static void
+what_waits_has_a_bound_and_goes_out_in_writes_that_a_pipe_takes_whole(void **state)
+{
+        static char text[ACCESS_LOG_QUEUE + 4096];
+        uint64_t before = access_log_lost();
+        char value[256] = "";
+        size_t lines = 0;
+
+        (void)state;
+        unlink(path);
+        memset(value, 'v', 256 - 24 - strlen(" v=\"\"\n"));
+        assert_int_equal(access_log_open(path, "", false), 0);
+        for (size_t i = 0; i <= ACCESS_LOG_QUEUE / 256; i++)
+                access_log_write(json_pack("{ss}", "v", value));
+        assert_int_equal(access_log_lost() - before, 1);
+        largest = 0;
+        whole = true;
+        assert_int_equal(access_log_start(false), 0);
+        access_log_close();
+        assert_int_equal(largest, PIPE_BUF);
+        assert_true(whole);
+        read_file(path, text, sizeof(text));
+        for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+                lines++;
+        assert_int_equal(lines, ACCESS_LOG_QUEUE / 256 + 1);
+        assert_like(text, "^" TIME " lost_lines=1\n" TIME " v=");
+}
+
 /* What there is to read, until nothing comes any more and it is `all`. */
 static size_t
 drain(int fd, size_t *lost)
@@ -342,23 +469,11 @@ a_reader_that_does_not_read_stops_nobody_and_loses_lines(void **state)
         assert_true(found[2] > 0 && found[2] <= access_log_lost());
 }
 
-/* Standard error. */
-
 static void
-the_journal_is_known_by_its_socket(void **state)
+nothing_is_left_of_any_line(void **state)
 {
-        struct stat status;
-        char own[64];
-
         (void)state;
-        assert_int_equal(fstat(STDERR_FILENO, &status), 0);
-        snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
-        assert_true(log_form_is_journal(own));
-        assert_false(log_form_is_journal(NULL));
-        assert_false(log_form_is_journal(""));
-        assert_false(log_form_is_journal("1:1"));
-        strcat(own, "0");
-        assert_false(log_form_is_journal(own));
+        assert_int_equal(pieces, 0);
 }
 
 int
@@ -374,10 +489,15 @@ main(void)
                 cmocka_unit_test(what_cannot_be_written_to_is_refused_at_once),
                 cmocka_unit_test(lines_for_a_full_disk_are_counted),
                 cmocka_unit_test(a_line_that_cannot_be_made_is_lost),
+                cmocka_unit_test(a_write_that_is_cut_short_or_interrupted_goes_on),
+                cmocka_unit_test(a_line_that_is_torn_is_ended_and_lost),
+                cmocka_unit_test(
+                        what_waits_has_a_bound_and_goes_out_in_writes_that_a_pipe_takes_whole),
                 cmocka_unit_test(a_reader_that_does_not_read_stops_nobody_and_loses_lines),
-                cmocka_unit_test(the_journal_is_known_by_its_socket),
+                cmocka_unit_test(nothing_is_left_of_any_line),
         };
 
         signal(SIGPIPE, SIG_IGN);
+        json_set_alloc_funcs(count_piece, forget_piece);
         return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

@@ -115,7 +115,7 @@ the_connections_of_all_workers_count(void **state)
         free(addresses);
 }
 
-/* Never too few, and seldom too many. */
+/* Never too few, and seldom too many, also where a worker that is gone had as many others. */
 static void
 many_addresses_are_counted_almost_exactly(void **state)
 {
@@ -124,6 +124,11 @@ many_addresses_are_counted_almost_exactly(void **state)
         char peer[32];
 
         (void)state;
+        for (unsigned i = 0; i < 60000; i++) {
+                snprintf(peer, sizeof(peer), "172.16.%u.%u:1", i / 250, i % 250);
+                addresses_add(addresses, 1, key_of(addresses, peer));
+        }
+        addresses_forget(addresses, 1);
         for (unsigned round = 0; round < 2; round++) {
                 for (unsigned i = 0; i < 10000; i++) {
                         snprintf(peer, sizeof(peer), "10.0.%u.%u:1", i / 250, i % 250);
@@ -167,6 +172,42 @@ a_burst_is_allowed_and_then_the_rate(void **state)
         free(addresses);
 }
 
+enum { HANDSHAKES = 1000000 };
+
+static pthread_barrier_t both;
+
+static void *
+allow_many(void *argument)
+{
+        struct addresses *addresses = argument;
+        uint64_t key = key_of(addresses, "192.0.2.1:1");
+
+        pthread_barrier_wait(&both);
+        for (int i = 0; i < HANDSHAKES; i++)
+                assert_true(addresses_allow(addresses, key, 1, 2 * HANDSHAKES, START));
+        return NULL;
+}
+
+/* As workers do: none is forgotten. */
+static void
+handshakes_that_come_at_once_count_all(void **state)
+{
+        struct addresses *addresses = fresh();
+        pthread_t thread;
+
+        (void)state;
+        assert_int_equal(pthread_barrier_init(&both, NULL, 2), 0);
+        assert_int_equal(pthread_create(&thread, NULL, allow_many, addresses), 0);
+        allow_many(addresses);
+        pthread_join(thread, NULL);
+        pthread_barrier_destroy(&both);
+        assert_false(addresses_allow(addresses, key_of(addresses, "192.0.2.1:1"), 1, 2 * HANDSHAKES,
+                                     START));
+        assert_true(addresses_allow(addresses, key_of(addresses, "192.0.2.1:1"), 1,
+                                    2 * HANDSHAKES + 1, START));
+        free(addresses);
+}
+
 static void
 a_rate_is_read_with_its_burst(void **state)
 {
@@ -207,6 +248,7 @@ main(void)
                 cmocka_unit_test(the_connections_of_all_workers_count),
                 cmocka_unit_test(many_addresses_are_counted_almost_exactly),
                 cmocka_unit_test(a_burst_is_allowed_and_then_the_rate),
+                cmocka_unit_test(handshakes_that_come_at_once_count_all),
                 cmocka_unit_test(a_rate_is_read_with_its_burst),
         };
 

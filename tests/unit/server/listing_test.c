@@ -138,6 +138,26 @@ who_does_not_answer_in_time_is_named_unless_it_is_not_there(NOTHING)
 }
 
 static async int
+who_does_not_answer_keeps_nobody_from_being_listed(NOTHING)
+{
+        struct asking asking;
+        struct aw_task *task;
+
+        begin(&asking);
+        clock_stop();
+        task = aw_spawn("ask", ask, &asking);
+        await(aw_sleep(0));
+        answer(&asking, 2, "{\"a\":3},\n", 1, 1);
+        await(clock_advance(LISTING_TIME));
+        clock_go_on();
+        expect_int(await(aw_join(task)), 0);
+        expect_text(&asking, "{\"workers\": 3, \"connections\": [\n{\"a\":3}],\n\"left_out\": 1, "
+                             "\"silent\": [1]}\n");
+        end(&asking);
+        return 0;
+}
+
+static async int
 who_is_asked_may_be_cancelled(NOTHING)
 {
         struct asking asking;
@@ -202,6 +222,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 on_loop(answers_are_put_together),
                 on_loop(who_does_not_answer_in_time_is_named_unless_it_is_not_there),
+                on_loop(who_does_not_answer_keeps_nobody_from_being_listed),
                 on_loop(who_is_asked_may_be_cancelled),
                 on_loop(without_memory_it_fails),
                 on_loop(others_are_answered_until_it_is_closed),

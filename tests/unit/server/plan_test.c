@@ -260,6 +260,7 @@ a_target_is_shown_without_secrets(void **state)
         (void)state;
         assert_public("/chat?x=basic&delay=1s", "/chat?x=basic&delay=1s");
         assert_public("/?basic=a:b", "/?basic=...");
+        assert_public("/?delay=1s&basic=a:b&bearer=c", "/?delay=1s&basic=...&bearer=...");
         assert_public("/?basic=&bearer", "/?basic=...&bearer...");
         assert_public("/-/basic/a:b/bearer/c?bearer=d", "/-/basic/.../bearer/...?bearer=...");
         assert_public("/-/bearer?x", "/-/bearer?x");

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+/* Wraps: malloc calloc realloc free strdup open_memstream. */
+/* Wraps: vasprintf __vasprintf_chk asprintf __asprintf_chk. */
+/*
+ * Parts of the server without memory: the first request for it fails, then the second, and so on. Each
+ * time something is said, nothing is left behind, and nothing ends.
+ */
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include "access_log.h"
+#include "admin.h"
+#include "behave/answer.h"
+#include "handover.h"
+#include "listener.h"
+#include "observe.h"
+#include "passwords.h"
+#include "pidfile.h"
+#include "takeover.h"
+#include "unit/support.h"
+#include "ws/raw_private.h"
+
+static struct {
+        bool active;
+        int requests, failing; /* so far; which one fails */
+        int live;              /* what was given and not taken back */
+} memory;
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void __real_free(void *old);
+void __wrap_free(void *old);
+char *__real_strdup(const char *text);
+char *__wrap_strdup(const char *text);
+FILE *__real_open_memstream(char **text, size_t *size);
+FILE *__wrap_open_memstream(char **text, size_t *size);
+int __real_vasprintf(char **out, const char *format, va_list arguments);
+int __wrap_vasprintf(char **out, const char *format, va_list arguments);
+int __wrap___vasprintf_chk(char **out, int flag, const char *format, va_list arguments);
+int __wrap_asprintf(char **out, const char *format, ...);
+int __wrap___asprintf_chk(char **out, int flag, const char *format, ...);
+
+static bool
+is_refused(void)
+{
+        if (!memory.active || ++memory.requests != memory.failing)
+                return false;
+        errno = ENOMEM;
+        return true;
+}
+
+static void *
+given(void *made)
+{
+        memory.live += memory.active && made != NULL;
+        return made;
+}
+
+void *
+__wrap_malloc(size_t size)
+{
+        return is_refused() ? NULL : given(__real_malloc(size));
+}
+
+void *
+__wrap_calloc(size_t count, size_t size)
+{
+        return is_refused() ? NULL : given(__real_calloc(count, size));
+}
+
+void *
+__wrap_realloc(void *old, size_t size)
+{
+        if (is_refused())
+                return NULL;
+        return old == NULL ? given(__real_realloc(old, size)) : __real_realloc(old, size);
+}
+
+void
+__wrap_free(void *old)
+{
+        memory.live -= memory.active && old != NULL;
+        __real_free(old);
+}
+
+char *
+__wrap_strdup(const char *text)
+{
+        return is_refused() ? NULL : given(__real_strdup(text));
+}
+
+FILE *
+__wrap_open_memstream(char **text, size_t *size)
+{
+        return is_refused() ? NULL : given(__real_open_memstream(text, size));
+}
+
+int
+__wrap_vasprintf(char **out, const char *format, va_list arguments)
+{
+        int length = is_refused() ? -1 : __real_vasprintf(out, format, arguments);
+
+        memory.live += memory.active && length != -1;
+        return length;
+}
+
+int
+__wrap___vasprintf_chk(char **out, int flag, const char *format, va_list arguments)
+{
+        (void)flag;
+        return __wrap_vasprintf(out, format, arguments);
+}
+
+int
+__wrap_asprintf(char **out, const char *format, ...)
+{
+        va_list arguments;
+        int length;
+
+        va_start(arguments, format);
+        length = __wrap_vasprintf(out, format, arguments);
+        va_end(arguments);
+        return length;
+}
+
+int
+__wrap___asprintf_chk(char **out, int flag, const char *format, ...)
+{
+        va_list arguments;
+        int length;
+
+        (void)flag;
+        va_start(arguments, format);
+        length = __wrap_vasprintf(out, format, arguments);
+        va_end(arguments);
+        return length;
+}
+
+/* Begins a run whose next request fails, until one has needed no more: false. */
+static bool
+next_run(void)
+{
+        test_begin();
+        memory.live = memory.requests = 0;
+        memory.failing++;
+        return memory.active = true;
+}
+
+/* Ends it; true if a request has failed. Nothing was left. */
+static bool
+end_run(void)
+{
+        bool failed = memory.requests >= memory.failing;
+
+        memory.active = false;
+        expect_int(memory.live, 0);
+        test_log.expected = test_log.count;
+        test_end();
+        return failed;
+}
+
+/* Answers: with 500, or without the part that there was no memory for; or else as they should be. */
+
+static void
+assert_answers(const char *target, bool upgrade, const char *accept, int status)
+{
+        static const struct behave_server model = {.limits = {BEHAVE_LEVEL_ALL, 1 << 20},
+                                                   .deflate = {.mode = WS_DEFLATE_SHARED}};
+        struct ws_field field = {"Accept", accept};
+        char path[60];
+        struct ws_request request = {.method = "GET",
+                                     .target = target,
+                                     .path = path,
+                                     .query = strchr(target, '?'),
+                                     .peer = "me",
+                                     .upgrade = upgrade,
+                                     .fields = &field,
+                                     .field_count = 1};
+        struct behave_server server = model;
+        struct ws_raw_answer raw;
+        bool failed;
+
+        snprintf(path, sizeof(path), "%.*s", (int)strcspn(target, "?"), target);
+        request.query += request.query != NULL;
+        memory.failing = 0;
+        do {
+                next_run();
+                raw = (struct ws_raw_answer){.answer = {.status = upgrade ? 101 : 426}};
+                behave_answer(&server, &request, &raw.answer);
+                if (raw.answer.done != NULL)
+                        raw.answer.done(&raw.answer);
+                expect(raw.answer.status == status || raw.answer.status == 500 ||
+                       raw.answer.status == 401);
+                failed = end_run();
+        } while (failed);
+        assert_int_equal(raw.answer.status, status);
+        assert_true(memory.failing > 1);
+}
+
+static void
+answers_of_behaviours(void **state)
+{
+        (void)state;
+        assert_answers("/-/", false, "text/plain", 200);
+        assert_answers("/-/", false, "text/html", 200);
+        assert_answers("/-/", false, "application/json", 200);
+        assert_answers("/-/status/503/2s", false, "", 503);
+        assert_answers("/?redirect=1&to=/x", false, "", 302);
+        assert_answers("/?redirect=2", false, "", 302);
+        assert_answers("/?basic=a:b", false, "", 401);
+        assert_answers("/?delay=x", false, "", 400);
+        assert_answers("/?header=a:b&cookie=c=d", true, "", 101);
+        assert_answers("/-/healthz", false, "", 200);
+}
+
+static void
+passwords_and_files(void **state)
+{
+        char path[] = "/tmp/no_memory_test.XXXXXX", sentence[PASSWORDS_SENTENCE];
+        const char hash[] = "a:$1$salt$qJH7.N4xYta3aEG/dfqo/0\nb:$1$salt$qJH7.N4xYta3aEG/dfqo/0\n";
+        int fd = mkstemp(path);
+        struct passwords *passwords;
+
+        (void)state;
+        assert_int_equal(write(fd, hash, strlen(hash)), strlen(hash));
+        close(fd);
+        memory.failing = 0;
+        do {
+                next_run();
+                sentence[0] = '\0';
+                passwords = passwords_read(path, sentence);
+                expect(passwords != NULL || strstr(sentence, "Cannot allocate memory") != NULL);
+                passwords_free(passwords);
+        } while (end_run());
+        assert_non_null(passwords);
+        unlink(path);
+}
+
+static void
+logs_and_files_of_numbers(void **state)
+{
+        size_t descriptors = test_count_descriptors();
+        char path[60];
+        struct pidfile pidfile;
+        int opened;
+
+        (void)state;
+        snprintf(path, sizeof(path), "/tmp/no_memory_test.%d", (int)getpid());
+        memory.failing = 0;
+        do {
+                next_run();
+                opened = access_log_open(path, "PLACE: ", false);
+                expect(opened == 0 ||
+                       strstr(test_log.lines[0], "error: PLACE: --access-log: cannot write to ") !=
+                               NULL);
+                expect(access_log_is_open() == (opened == 0));
+                access_log_close();
+                expect_int((long long)test_count_descriptors(), (long long)descriptors);
+        } while (end_run());
+        assert_int_equal(opened, 0);
+        memory.failing = 0;
+        do {
+                next_run();
+                opened = pidfile_open(&pidfile, path, "", -1);
+                expect(opened == 0 ||
+                       strstr(test_log.lines[0], "error: --pidfile: Cannot") != NULL);
+                pidfile_close(&pidfile, true);
+                expect_int((long long)test_count_descriptors(), (long long)descriptors);
+        } while (end_run());
+        assert_int_equal(opened, 0);
+}
+
+static void
+what_is_handed_over(void **state)
+{
+        struct inherited inherited;
+        size_t descriptors = test_count_descriptors();
+        int result;
+
+        (void)state;
+        memory.failing = 0;
+        do {
+                struct sockaddr address = {.sa_family = AF_UNIX};
+                int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+                assert_int_equal(bind(fd, &address, sizeof(sa_family_t)), 0);
+                assert_int_equal(listen(fd, 1), 0);
+                next_run();
+                inherited = (struct inherited){.ready = -1, .pidfile = -1, .tickets = -1};
+                result = inherit_entry(&inherited, "socket 0 0 0 unix:/x", fd);
+                expect(result == 0 || strstr(test_log.lines[0], "Cannot allocate memory") != NULL);
+                inherit_free(&inherited);
+                expect_int((long long)test_count_descriptors(), (long long)descriptors);
+        } while (end_run());
+        assert_int_equal(result, 0);
+}
+
+static void
+a_successor(void **state)
+{
+        char *words[] = {(char *)(uintptr_t) "/bin/true", NULL};
+        struct service service = {.argv = words, .pidfile = {.fd = -1}, .shared = shared_create(1)};
+        size_t descriptors = test_count_descriptors();
+        struct takeover takeover;
+        int result;
+
+        (void)state;
+        memory.failing = 0;
+        do {
+                next_run();
+                result = takeover_begin(&takeover, &service);
+                expect(result == 0 ||
+                       strstr(test_log.lines[0], "error: SIGUSR2: Cannot allocate") != NULL);
+                if (result == 0)
+                        takeover_end(&takeover, &service, false);
+                expect_int((long long)test_count_descriptors(), (long long)descriptors);
+        } while (end_run());
+        assert_int_equal(result, 0);
+        shared_free(service.shared);
+}
+
+/* With memory, nothing is left either. */
+static void
+what_was_read_is_given_back(void **state)
+{
+        static const char *const words[] = {"wsechod", "--listen",    "ws://a",     "--listen",
+                                            "ws://b",  "--cert",      "c",          "--key",
+                                            "k",       "--ocsp-file", "o",          "--origin",
+                                            "self",    "--allow",     "10.0.0.0/8", "--deny",
+                                            "unix",    "--trusted",   "10.0.0.1",   NULL};
+        const struct ws_field field = {"User-Agent", "me"};
+        static const struct behave_limits limits = {BEHAVE_LEVEL_ALL, 1 << 20};
+        struct ws_request request = {.method = "GET",
+                                     .target = "/?delay=1s&close=4000",
+                                     .path = "/",
+                                     .query = "delay=1s&close=4000",
+                                     .fields = &field,
+                                     .field_count = 1};
+        struct ws_info info = {.peer = "p", .request = &request, .ended = 1};
+        struct server_options options;
+        int count = 0;
+
+        (void)state;
+        observe_connections(&limits);
+        while (words[count] != NULL)
+                count++;
+        memory.failing = 1 << 20;
+        next_run();
+        expect_int(options_parse(count, (char **)(uintptr_t)words, &options, NULL), AW_OPT_RUN);
+        options_clear(&options);
+        expect_int(memory.live, 0);
+        json_decref(observe_describe(&info));
+        end_run();
+}
+
+/* Sockets: what the library needs for itself is looked at by its own tests. */
+
+static async int
+open_listeners(void *argument)
+{
+        static struct server_options options = {.subprotocol = "first", .compress = "off"};
+        static const char *urls[] = {"ws://127.0.0.1:0"};
+        struct inherited none = {.ready = -1, .pidfile = -1, .tickets = -1};
+        struct listeners *listeners = argument;
+        int status;
+
+        options.listen = (struct aw_opt_strings){.items = urls, .count = 1};
+        options.max_message = 1 << 20;
+        status = await(listeners_open(listeners, &options, &none, 2));
+        return status;
+}
+
+static async int
+listeners_for_two_workers(NOTHING)
+{
+        size_t descriptors = test_count_descriptors();
+        int status;
+
+        memory.failing = 0;
+        do {
+                struct listeners listeners = {.count = 0};
+
+                memory.requests = 0;
+                memory.failing++;
+                memory.active = true;
+                test_log.expected = test_log.count = 0;
+                status = await(open_listeners(&listeners));
+                memory.active = false;
+                expect(status == 0 || (status == 1 && test_log.count > 0));
+                if (status == 0) {
+                        expect_int((long long)listeners.count, 1);
+                        expect_int(listeners.items[0].slot_count, 2);
+                        expect_int(listeners.items[0].slots[1].count, 1);
+                }
+                listeners_free(&listeners);
+                expect_int((long long)test_count_descriptors(), (long long)descriptors);
+        } while (memory.requests >= memory.failing && test_failures == 0);
+        expect_int(status, 0);
+        expect(memory.failing > 5);
+        test_log.expected = test_log.count;
+        return 0;
+}
+
+int
+main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(answers_of_behaviours),
+                cmocka_unit_test(passwords_and_files),
+                cmocka_unit_test(logs_and_files_of_numbers),
+                cmocka_unit_test(what_is_handed_over),
+                cmocka_unit_test(a_successor),
+                cmocka_unit_test(what_was_read_is_given_back),
+                on_loop(listeners_for_two_workers),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/* Wraps: ws_listener_wait aw_spawn aw_group_spawn aw_signals_open access_log_start listeners_tell aw_log_say. */
+/* A worker from its beginning to its end, where something cannot be had, and where it is cancelled. */
+#include <sys/socket.h>
+
+#include "access_log.h"
+#include "admin.h"
+#include "await/signals.h"
+#include "await/task_wait.h"
+#include "base/say.h"
+#include "limit.h"
+#include "unit/support.h"
+#include "worker.h"
+
+/* What fails: the function, or the task of this name. */
+static const char *failing;
+static int interrupted; /* so often ws_listener_wait() is cancelled */
+static int waits;       /* that came to their end */
+
+async int __real_ws_listener_wait(struct ws_listener *listener, aw_time deadline);
+async int __wrap_ws_listener_wait(struct ws_listener *listener, aw_time deadline);
+struct aw_task *__real_aw_spawn(const char *name, aw_task_function *function, void *argument);
+struct aw_task *__wrap_aw_spawn(const char *name, aw_task_function *function, void *argument);
+int __real_aw_group_spawn(struct aw_group *group, const char *name, aw_task_function *function,
+                          void *argument);
+int __wrap_aw_group_spawn(struct aw_group *group, const char *name, aw_task_function *function,
+                          void *argument);
+struct aw_signals *__real_aw_signals_open(const int *numbers, size_t count);
+struct aw_signals *__wrap_aw_signals_open(const int *numbers, size_t count);
+int __real_access_log_start(bool tells);
+int __wrap_access_log_start(bool tells);
+void __real_listeners_tell(const struct listeners *listeners);
+void __wrap_listeners_tell(const struct listeners *listeners);
+
+void __wrap_aw_log_say(const char *format, va_list arguments);
+
+static bool
+fails(const char *name)
+{
+        bool now = failing != NULL && strcmp(failing, name) == 0;
+
+        if (now)
+                errno = ENOMEM;
+        return now;
+}
+
+async int
+__wrap_ws_listener_wait(struct ws_listener *listener, aw_time deadline)
+{
+        int result;
+
+        if (interrupted > 0) {
+                interrupted--;
+                errno = ECANCELED;
+                return -1;
+        }
+        result = await(__real_ws_listener_wait(listener, deadline));
+        waits += result == 0;
+        return result;
+}
+
+struct aw_task *
+__wrap_aw_spawn(const char *name, aw_task_function *function, void *argument)
+{
+        return fails(name) ? NULL : __real_aw_spawn(name, function, argument);
+}
+
+int
+__wrap_aw_group_spawn(struct aw_group *group, const char *name, aw_task_function *function,
+                      void *argument)
+{
+        return fails(name) ? -1 : __real_aw_group_spawn(group, name, function, argument);
+}
+
+struct aw_signals *
+__wrap_aw_signals_open(const int *numbers, size_t count)
+{
+        return fails("aw_signals_open") ? NULL : __real_aw_signals_open(numbers, count);
+}
+
+int
+__wrap_access_log_start(bool tells)
+{
+        return fails("access_log_start") ? -1 : __real_access_log_start(tells);
+}
+
+/* What is said whatever the level is. */
+void
+__wrap_aw_log_say(const char *format, va_list arguments)
+{
+        char text[200];
+
+        vsnprintf(text, sizeof(text), format, arguments);
+        test_sink(AW_LOG_INFO, text);
+}
+
+/* It serves: that is enough. */
+void
+__wrap_listeners_tell(const struct listeners *listeners)
+{
+        (void)listeners;
+        trace("serves");
+        kill(getpid(), SIGTERM);
+}
+
+/* A server's life, with these options besides; its status. */
+static int
+run_server(const char *first, const char *second, const char *third, const char *fourth)
+{
+        const char *const words[] = {"wsechod",
+                                     "--listen",
+                                     "ws://127.0.0.1:0",
+                                     "--drain-timeout",
+                                     "1",
+                                     first,
+                                     second,
+                                     third,
+                                     fourth,
+                                     NULL};
+        struct service service = {.inherited = {.ready = -1, .pidfile = -1, .tickets = -1},
+                                  .pidfile = {.fd = -1},
+                                  .detached = -1,
+                                  .workers = 1,
+                                  .process = getpid()};
+        struct worker_start alone = {.service = &service, .channel = -1};
+        static size_t descriptors; /* after the first time: libuv keeps a pipe */
+        int count = 5, status;
+
+        while (words[count] != NULL)
+                count++;
+        service.argc = count;
+        service.argv = (char **)(uintptr_t)words;
+        assert_int_equal(options_parse(count, service.argv, &service.options, NULL), AW_OPT_RUN);
+        service.options.loop = getenv("AW_TEST_LOOP");
+        service.options.slow_task = 0;
+        service.inherited = (struct inherited){.ready = -1, .pidfile = -1, .tickets = -1};
+        assert_int_equal(service_open(&service), 0);
+        status = service_loop(&service.options, worker_run, &alone);
+        service_close(&service);
+        if (descriptors == 0)
+                descriptors = test_count_descriptors();
+        assert_int_equal(test_count_descriptors(), descriptors);
+        return status;
+}
+
+static void
+begin(const char *what)
+{
+        test_begin();
+        failing = what;
+        interrupted = waits = 0;
+}
+
+static void
+a_server_begins_serves_and_ends(void **state)
+{
+        (void)state;
+        begin(NULL);
+        assert_int_equal(run_server(NULL, NULL, NULL, NULL), 0);
+        expect_trace("serves");
+        expect_log("stopping");
+        expect_int(waits, 1);
+        test_end();
+}
+
+/* Whoever is asked for a password uses what is the worker's, so that goes last, whatever comes. */
+static void
+an_end_that_is_cancelled_waits_all_the_same(void **state)
+{
+        (void)state;
+        begin(NULL);
+        interrupted = 3;
+        assert_int_equal(run_server(NULL, NULL, NULL, NULL), 0);
+        expect_trace("serves");
+        expect_int(interrupted, 0);
+        expect_int(waits, 1);
+        expect_log("stopping");
+        test_end();
+        /* The listener for operators waits first. */
+        begin(NULL);
+        interrupted = 3;
+        assert_int_equal(run_server("--admin", "http://127.0.0.1:0", NULL, NULL), 0);
+        expect_trace("serves");
+        expect_int(interrupted, 0);
+        expect_int(waits, 2);
+        expect_log("metrics at http://127.0.0.1:");
+        expect_log("stopping");
+        test_end();
+}
+
+/* What cannot be had, and what is said then. It ends with status 1, and nobody was served. */
+static void
+assert_fails(const char *what, const char *says, const char *option, const char *value)
+{
+        begin(what);
+        assert_int_equal(run_server(option, value, NULL, NULL), 1);
+        expect_trace("");
+        expect_log(says);
+        test_end();
+}
+
+static void
+what_cannot_be_had_ends_it_with_a_sentence(void **state)
+{
+        (void)state;
+        assert_fails("aw_signals_open", "error: signals: Cannot allocate memory", NULL, NULL);
+        assert_fails("accept", "error: Cannot allocate memory", NULL, NULL);
+        assert_fails("access_log_start", "error: --access-log: Cannot allocate memory", NULL, NULL);
+        assert_fails("metrics", "error: --admin: Cannot allocate memory", "--admin",
+                     "http://127.0.0.1:0");
+}
+
+/* One of several, whose supervisor is a thread. */
+
+struct supervising {
+        int channel;
+        const char *commands;          /* one for each time that it says it is ready */
+        const struct service *service; /* to be looked at */
+        char answers[8];               /* what it has said */
+        int states[8];                 /* what it was then */
+        unsigned long turns;           /* of its loop, at first */
+};
+
+static void *
+supervise(void *argument)
+{
+        struct supervising *supervising = argument;
+        const struct worker_block *block = &supervising->service->shared->workers[1];
+        size_t i = 0;
+
+        while (i < sizeof(supervising->answers) - 1 &&
+               recv(supervising->channel, &supervising->answers[i], 1, 0) == 1) {
+                supervising->states[i] = atomic_load(&block->state);
+                if (i == 0)
+                        supervising->turns = atomic_load(&block->turns);
+                if (supervising->commands[i] == '\0')
+                        break;
+                send(supervising->channel, &supervising->commands[i++], 1, MSG_NOSIGNAL);
+        }
+        /* Without another command it has no supervisor any more. */
+        if (supervising->commands[i] == '\0')
+                shutdown(supervising->channel, SHUT_RDWR);
+        return NULL;
+}
+
+static struct supervising
+run_worker(const char *commands)
+{
+        const char *const words[] = {"wsechod",   "--listen", "ws://127.0.0.1:0",
+                                     "--workers", "2",        "--worker-timeout",
+                                     "0",         NULL};
+        struct service service = {
+                .pidfile = {.fd = -1}, .detached = -1, .workers = 2, .process = getpid()};
+        struct supervising supervising = {.commands = commands, .service = &service};
+        struct worker_start start = {.service = &service, .number = 1};
+        int pair[2];
+        pthread_t thread;
+
+        service.argc = 7;
+        service.argv = (char **)(uintptr_t)words;
+        assert_int_equal(options_parse(7, service.argv, &service.options, NULL), AW_OPT_RUN);
+        service.options.loop = getenv("AW_TEST_LOOP");
+        service.options.slow_task = 0;
+        service.inherited = (struct inherited){.ready = -1, .pidfile = -1, .tickets = -1};
+        assert_int_equal(service_open(&service), 0);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        start.channel = pair[0];
+        supervising.channel = pair[1];
+        service.process = 1;
+        assert_int_equal(pthread_create(&thread, NULL, supervise, &supervising), 0);
+        assert_int_equal(service_loop(&service.options, worker_run, &start), 0);
+        shutdown(pair[0], SHUT_RDWR);
+        pthread_join(thread, NULL);
+        close(pair[0]);
+        close(pair[1]);
+        assert_int_equal(atomic_load(&service.shared->workers[1].state), WORKER_DRAINING);
+        service_close(&service);
+        return supervising;
+}
+
+static void
+a_worker_says_when_it_is_ready_and_does_what_it_is_told(void **state)
+{
+        static const char *const ends[] = {"d", "h", "q", "rd", "rrh"};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+                struct supervising supervising;
+
+                begin(NULL);
+                supervising = run_worker(ends[i]);
+                /* Once for the beginning, and once for each reload. */
+                expect_int((long long)strlen(supervising.answers), (long long)strlen(ends[i]));
+                expect(strspn(supervising.answers, "R") == strlen(ends[i]));
+                expect_int(supervising.states[0], WORKER_SERVING);
+                expect(supervising.turns >= 1);
+                expect_trace("");
+                test_end();
+        }
+}
+
+static void
+a_worker_whose_supervisor_is_gone_ends_and_says_so(void **state)
+{
+        (void)state;
+        begin(NULL);
+        run_worker("");
+        expect_log("warning: the supervisor is gone: worker 1 closes its connections");
+        test_end();
+        /* It says nothing of one that has told it to end. */
+        begin(NULL);
+        run_worker("r");
+        expect_log("warning: the supervisor is gone: worker 1 closes its connections");
+        test_end();
+}
+
+/* Opening. */
+
+static void
+without_a_task_for_signals_nothing_is_opened(void **state)
+{
+        struct service service = {.inherited = {.ready = -1, .pidfile = -1, .tickets = -1},
+                                  .pidfile = {.fd = -1},
+                                  .detached = -1,
+                                  .workers = 1,
+                                  .process = getpid()};
+        const char *const words[] = {"wsechod", "--listen", "ws://127.0.0.1:0", NULL};
+
+        (void)state;
+        begin("signals");
+        assert_int_equal(options_parse(3, (char **)(uintptr_t)words, &service.options, NULL),
+                         AW_OPT_RUN);
+        service.options.loop = getenv("AW_TEST_LOOP");
+        assert_int_equal(service_open(&service), 1);
+        expect_log("error: Cannot allocate memory");
+        expect_int((long long)service.listeners.count, 0);
+        service_close(&service);
+        test_end();
+}
+
+/* The listener for operators. */
+
+static struct shared *shared;
+static size_t none;
+static bool draining;
+
+static struct admin
+admin_of(bool silent)
+{
+        return (struct admin){.count = &none,
+                              .draining = &draining,
+                              .metrics = shared->metrics,
+                              .blocks = 1,
+                              .listing = {.shared = shared, .count = &none},
+                              .silent = silent};
+}
+
+static async int
+admin_says_where_it_is_or_why_not(NOTHING)
+{
+        struct admin admin, second;
+        char url[80];
+
+        failing = NULL;
+        shared = shared_create(1);
+        metrics_use(&shared->metrics[0]);
+        limit_use(shared, 0, &(struct limit_options){.max_memory = 1 << 20});
+        admin = admin_of(false);
+        expect_int(await(admin_open(&admin, "http://127.0.0.1:0")), 0);
+        expect_log("metrics at http://127.0.0.1:");
+        snprintf(url, sizeof(url), "http://%s", ws_listener_url(admin.listener, 0) + 5);
+        second = admin_of(true);
+        expect_int(await(admin_open(&second, url)), 1);
+        expect_log("error: --admin: ");
+        expect(second.listener == NULL && second.watching == NULL);
+        await(admin_close(&second));
+        expect_int(await(admin_open(&second, "http://127.0.0.1:99999")), 2);
+        expect_log("error: --admin: ");
+        expect_int(await(admin_open(&second, "http://127.0.0.1:0")), 0);
+        interrupted = 2;
+        waits = 0;
+        await(admin_close(&second));
+        expect_int(interrupted, 0);
+        expect_int(waits, 1);
+        expect(second.listener == NULL && second.watching == NULL);
+        await(admin_close(&admin));
+        await(admin_close(&admin));
+        failing = "metrics";
+        expect_int(await(admin_open(&second, "http://127.0.0.1:0")), 1);
+        expect_log("error: --admin: Cannot allocate memory");
+        expect(second.listener == NULL);
+        failing = NULL;
+        shared_free(shared);
+        return 0;
+}
+
+static void
+admin_takes_its_own_kinds_of_urls(void **state)
+{
+        char *url = admin_listen_url("http://127.0.0.1:80");
+
+        (void)state;
+        assert_string_equal(url, "ws://127.0.0.1:80");
+        free(url);
+        url = admin_listen_url("unix:/run/x");
+        assert_string_equal(url, "unix:/run/x");
+        free(url);
+        assert_true(admin_is_url("http://x") && admin_is_url("unix:/x"));
+        assert_false(admin_is_url("https://x") || admin_is_url("unix:x") ||
+                     admin_is_url("http:/x") || admin_is_url("ws://x"));
+}
+
+int
+main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_server_begins_serves_and_ends),
+                cmocka_unit_test(an_end_that_is_cancelled_waits_all_the_same),
+                cmocka_unit_test(what_cannot_be_had_ends_it_with_a_sentence),
+                cmocka_unit_test(a_worker_says_when_it_is_ready_and_does_what_it_is_told),
+                cmocka_unit_test(a_worker_whose_supervisor_is_gone_ends_and_says_so),
+                cmocka_unit_test(without_a_task_for_signals_nothing_is_opened),
+                on_loop(admin_says_where_it_is_or_why_not),
+                cmocka_unit_test(admin_takes_its_own_kinds_of_urls),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
