@@ -35,6 +35,8 @@ async int __wrap_report_message(struct report *report, struct printer *printer,
 async void __wrap_report_close(struct report *report, struct printer *printer, const struct ws *ws);
 async int __wrap_print_finish(struct printer *printer);
 bool __wrap_print_has_reader(const struct printer *printer);
+bool __wrap_print_is_blocked(const struct printer *printer);
+uint64_t __wrap_print_taken(const struct printer *printer);
 async int __wrap_reconnect_first(struct session *it);
 async bool __wrap_reconnect_after(struct session *it);
 bool __wrap_reconnect_is_early(const struct session *it);
@@ -140,6 +142,20 @@ __wrap_print_has_reader(const struct printer *printer)
 {
         (void)printer;
         return reader;
+}
+
+bool
+__wrap_print_is_blocked(const struct printer *printer)
+{
+        (void)printer;
+        return reader && !aw_event_is_set(&readable);
+}
+
+uint64_t
+__wrap_print_taken(const struct printer *printer)
+{
+        (void)printer;
+        return 0;
 }
 
 async int

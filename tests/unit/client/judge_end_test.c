@@ -232,7 +232,7 @@ replies_that_were_lost_with_a_connection_are_told(void **state)
 static void
 a_close_that_is_not_answered_is_told(void **state)
 {
-        static const char words[] = "192.0.2.1:7681 did not answer the Close within 1.5 s\n";
+        static const char words[] = "192.0.2.1:7681 did not answer the Close within 1.5s\n";
         char line[100];
 
         (void)state;

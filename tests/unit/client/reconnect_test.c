@@ -204,7 +204,7 @@ a_lost_connection_is_made_anew_and_the_session_goes_on(NOTHING)
         expect_trace("close pause");
         is_said("wsecho: the connection to 192.0.2.1:7681 was lost (1006), with 2 messages not "
                 "replied "
-                "to: trying again in 0.2 s\n");
+                "to: trying again in 250ms\n");
         expect(session.reconnecting && session.reported);
         expect(aw_event_is_set(&session.changed) && aw_event_is_set(&session.received_one));
         expect(!aw_event_is_set(&session.reopened));
@@ -247,11 +247,11 @@ pauses_double_up_to_the_most(NOTHING)
         expect_trace("close pause start connect pause start connect pause start connect pause "
                      "start connect pause start connect open drop");
         is_said("wsecho: the connection to 192.0.2.1:7681 was lost (1006), with 2 messages not "
-                "replied to: trying again in 0.5 s\n"
-                "wsecho: refused: trying again in 1.0 s\n"
-                "wsecho: refused: trying again in 2.0 s\n"
-                "wsecho: refused: trying again in 3.0 s\n"
-                "wsecho: refused: trying again in 3.0 s\n"
+                "replied to: trying again in 500ms\n"
+                "wsecho: refused: trying again in 1s\n"
+                "wsecho: refused: trying again in 2s\n"
+                "wsecho: refused: trying again in 3s\n"
+                "wsecho: refused: trying again in 3s\n"
                 "wsecho: connected again to ws://a\n");
         clock_go_on();
         return 0;
@@ -386,8 +386,8 @@ who_stops_it_ends_the_pause_and_the_attempts(NOTHING)
         begin(AW_SECOND);
         session.sent = 3;
         task = await(spawn_after());
-        is_said("wsecho: the connection to 192.0.2.1:7681 was lost (1006): trying again in 0.2 "
-                "s\n");
+        is_said("wsecho: the connection to 192.0.2.1:7681 was lost (1006): trying again in "
+                "250ms\n");
         aw_cancel(task);
         expect_int(await(aw_join(task)), false);
         expect_trace("close pause");

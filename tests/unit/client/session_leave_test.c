@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Wraps: print_finish print_has_reader reconnect_after reconnect_first reconnect_is_early report_close report_message terminal_begin terminal_closed ws_close ws_drop ws_receive ws_shutdown ws_traffic ws_peer ws_peer_close ws_problem. */
+/* Wraps: print_finish print_has_reader print_is_blocked print_taken reconnect_after reconnect_first reconnect_is_early report_close report_message terminal_begin terminal_closed ws_close ws_drop ws_receive ws_shutdown ws_traffic ws_peer ws_peer_close ws_problem. */
 /* How a session takes its leave, and waits for its readers. */
 #include "unit/client/fake_session.h"
 
@@ -28,7 +28,7 @@ a_server_that_does_not_answer_the_close_has_five_seconds(NOTHING)
         await(comes(1));
         await(is_given_up_after(task, 5 * AW_SECOND));
         await(has_status(task, CLIENT_CLOSED,
-                         "wsecho: 192.0.2.1:7681 did not answer the Close within 5 s\n",
+                         "wsecho: 192.0.2.1:7681 did not answer the Close within 5s\n",
                          "connect message-1 finish shutdown-1000 told close-1000"));
         return 0;
 }
@@ -56,7 +56,7 @@ a_server_that_goes_on_talking_has_as_long_as_the_time_out(NOTHING)
         await(clock_advance(200 * AW_MILLISECOND));
         await(settle_down());
         await(has_status(task, CLIENT_CLOSED,
-                         "wsecho: 192.0.2.1:7681 did not answer the Close within 7 s\n",
+                         "wsecho: 192.0.2.1:7681 did not answer the Close within 7s\n",
                          "connect message-1 finish shutdown-1000 told close-1000"));
         return 0;
 }
@@ -73,7 +73,7 @@ a_silence_ends_it_sooner_if_the_time_out_is_short(NOTHING)
         await(comes(1));
         await(is_given_up_after(task, 2 * AW_SECOND));
         await(has_status(task, CLIENT_CLOSED,
-                         "wsecho: 192.0.2.1:7681 did not answer the Close within 2 s\n",
+                         "wsecho: 192.0.2.1:7681 did not answer the Close within 2s\n",
                          "connect message-1 finish shutdown-1000 told close-1000"));
         begin(send_one);
         answers = false;
@@ -82,7 +82,7 @@ a_silence_ends_it_sooner_if_the_time_out_is_short(NOTHING)
         await(comes(1));
         await(is_given_up_after(task, 5 * AW_SECOND));
         await(has_status(task, CLIENT_CLOSED,
-                         "wsecho: 192.0.2.1:7681 did not answer the Close within 5 s\n",
+                         "wsecho: 192.0.2.1:7681 did not answer the Close within 5s\n",
                          "connect message-1 finish shutdown-1000 told close-1000"));
         return 0;
 }
@@ -110,6 +110,7 @@ readers_who_stop_reading_are_the_time_outs_business_unless_the_input_is(NOTHING)
         struct aw_task *task;
 
         begin(send_one);
+        reader = true;
         aw_event_clear(&readable);
         task = await(begin_session());
         await(comes(1));
@@ -120,6 +121,19 @@ readers_who_stop_reading_are_the_time_outs_business_unless_the_input_is(NOTHING)
         await(settle_down());
         await(has_status(task, CLIENT_TIMEOUT, "wsecho: time-out: nobody reads standard output\n",
                          "connect message-1 shutdown-1000 told drop"));
+        /* A file has no reader: it takes its time. */
+        begin(send_one);
+        aw_event_clear(&readable);
+        task = await(begin_session());
+        await(comes(1));
+        for (int second = 0; second < 30; second++)
+                await(clock_advance(AW_SECOND));
+        await(settle_down());
+        expect(!aw_task_done(task));
+        aw_event_set(&readable);
+        await(settle_down());
+        await(has_status(task, CLIENT_OK, "",
+                         "connect message-1 finish shutdown-1000 told close-1000"));
         begin(send_one);
         session.from_input = true;
         reader = true;
