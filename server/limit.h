@@ -105,6 +105,9 @@ struct limit_options {
                 .minimum = (uint64_t)1 << 20, .maximum = (uint64_t)1 << 50                         \
         }
 
+/* Of --max-control-rate. */
+#define LIMIT_CONTROL_LEAST 1000U
+
 struct limit_options limit_defaults(void);
 
 /* 0, or -1: it is not RATE or RATE:BURST. A rate of 0 is none. */

@@ -65,10 +65,15 @@ check_processes(const struct aw_opt_program *said, const struct server_options *
 }
 
 static enum aw_opt_status
-check_addresses(const struct aw_opt_program *said, const struct server_options *options)
+check_rates(const struct aw_opt_program *said, const struct server_options *options)
 {
         uint64_t rate, burst;
 
+        /* One read may bring eleven thousand: no rest takes longer than as many seconds. */
+        if (options->limits.max_control_rate > 0 &&
+            options->limits.max_control_rate < LIMIT_CONTROL_LEAST)
+                return refuse("max-control-rate", "it must be 0 or at least %u",
+                              LIMIT_CONTROL_LEAST);
         if (limit_parse_rate(options->limits.rate_per_address, &rate, &burst) == -1)
                 return refuse("rate-per-address",
                               "'%s' is neither RATE nor RATE:BURST, of at most %u a second",
@@ -82,7 +87,7 @@ options_verify(const struct aw_opt_program *said, const struct server_options *o
         static enum aw_opt_status (*const groups[])(const struct aw_opt_program *said,
                                                     const struct server_options *options) = {
                 tls_settings_check, access_settings_check, check_messages,
-                check_listening,    check_processes,       check_addresses};
+                check_listening,    check_processes,       check_rates};
         enum aw_opt_status status = AW_OPT_RUN;
 
         for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]) && status == AW_OPT_RUN; i++)

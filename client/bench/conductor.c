@@ -314,6 +314,7 @@ static void
 sum_up_workers(struct conductor *conductor)
 {
         struct result *result = conductor->result;
+        uint64_t begun;
         int64_t last;
 
         for (size_t i = 0; i < conductor->count; i++) {
@@ -335,8 +336,10 @@ sum_up_workers(struct conductor *conductor)
                 result->resumed =
                         aw_tls_context_resumed(conductor->options->tls) - conductor->resumed;
         last = result->record.last - conductor->begin;
+        begun = conductor->options->work == BENCH_CHURN ? result->record.cycles
+                                                        : result->record.measured.sent;
         /* A number of messages has taken until the last of them was back. */
-        if (conductor->options->messages > 0 && last > 0)
+        if (conductor->options->messages > 0 && begun >= conductor->options->messages && last > 0)
                 result->duration = last;
         else if (conductor->end != CLOCK_NEVER &&
                  result->duration > conductor->end - conductor->begin)

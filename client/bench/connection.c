@@ -212,10 +212,15 @@ cycle_once(struct connection *c)
 static async void
 churn(struct connection *c)
 {
-        while (!worker_is_over(c->worker, clock_now()))
-                if (await(worker_pace(c->worker)) == -1 ||
-                    (await(cycle_once(c)) == -1 && await(aw_sleep(RETRY_DELAY)) == -1))
+        while (!worker_is_over(c->worker, clock_now())) {
+                if (await(worker_pace(c->worker)) == -1)
                         return;
+                /* The others may have begun all while this one waited for its turn. */
+                if (worker_is_over(c->worker, clock_now()))
+                        return;
+                if (await(cycle_once(c)) == -1 && await(aw_sleep(RETRY_DELAY)) == -1)
+                        return;
+        }
 }
 
 static async void

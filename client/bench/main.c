@@ -18,6 +18,9 @@
 
 #define FIELD(name) offsetof(struct bench_options, name)
 
+/* A year: so nanoseconds fit where they are counted. */
+#define TIME_MAX ((uint64_t)365 * 24 * 3600 * AW_SECOND)
+
 static const struct aw_opt options_table[] = {
         {.name = "connections",
          .letter = 'c',
@@ -32,7 +35,8 @@ static const struct aw_opt options_table[] = {
          .kind = AW_OPT_DURATION,
          .argument = "TIME",
          .help = "measure for so long; 0: until Ctrl-C (10s)",
-         .offset = FIELD(duration)},
+         .offset = FIELD(duration),
+         .maximum = TIME_MAX},
         {.name = "messages",
          .letter = 'n',
          .kind = AW_OPT_NUMBER,
@@ -91,12 +95,14 @@ static const struct aw_opt options_table[] = {
          .kind = AW_OPT_DURATION,
          .argument = "TIME",
          .help = "open the connections over this time; each sends at once",
-         .offset = FIELD(ramp)},
+         .offset = FIELD(ramp),
+         .maximum = TIME_MAX},
         {.name = "warm-up",
          .kind = AW_OPT_DURATION,
          .argument = "TIME",
          .help = "before measuring (1s)",
-         .offset = FIELD(warm_up)},
+         .offset = FIELD(warm_up),
+         .maximum = TIME_MAX},
         {.name = "churn",
          .kind = AW_OPT_FLAG,
          .help = "a new connection for each message",
@@ -119,7 +125,8 @@ static const struct aw_opt options_table[] = {
          .argument = "TIME",
          .help = "give up a connection, or an echo, after this long (10s)",
          .offset = FIELD(timeout),
-         .minimum = 1000},
+         .minimum = 1000,
+         .maximum = TIME_MAX},
         {.name = "threads",
          .letter = 'T',
          .kind = AW_OPT_STRING,

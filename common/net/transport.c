@@ -296,6 +296,14 @@ aw_transport_outstanding(const struct aw_transport *transport)
         return transport->held_length - transport->held_sent + (size_t)queued;
 }
 
+bool
+aw_transport_has_input(const struct aw_transport *transport)
+{
+        int queued = 0;
+
+        return ioctl(transport->socket.fd, FIONREAD, &queued) == 0 && queued > 0;
+}
+
 uint64_t
 aw_transport_delivered(const struct aw_transport *transport)
 {

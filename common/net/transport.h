@@ -172,6 +172,9 @@ size_t aw_transport_held(const struct aw_transport *transport);
 uint64_t aw_transport_delivered(const struct aw_transport *transport);
 size_t aw_transport_outstanding(const struct aw_transport *transport);
 
+/* Bytes came that were not read yet. Any stack. */
+bool aw_transport_has_input(const struct aw_transport *transport);
+
 /* What was written so far, held or not: delivered and outstanding together, without asking. */
 uint64_t aw_transport_written(const struct aw_transport *transport);
 

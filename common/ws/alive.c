@@ -64,6 +64,13 @@ is_taking(struct ws *ws)
         return more && is_owing(ws);
 }
 
+/* It is we who stood still: what it sent is there. */
+static bool
+has_answered(const struct ws *ws)
+{
+        return !ws->in.paused && aw_transport_has_input(ws->transport);
+}
+
 static void
 give_up(struct ws *ws)
 {
@@ -95,8 +102,11 @@ alive_look(void *argument)
         if (alive->heard >= alive->asked)
                 alive->asked = 0;
         if (alive->asked != 0 && now >= alive->asked + alive->timeout) {
-                give_up(ws);
-                return;
+                if (!has_answered(ws)) {
+                        give_up(ws);
+                        return;
+                }
+                alive->asked = now;
         }
         if (alive->asked == 0 && now >= alive->heard + alive->interval && ws_alive_ping(ws) == 0)
                 alive->asked = now;

@@ -108,11 +108,12 @@ is_control(const struct ws_frame_header *frame)
         return (frame->opcode & 0x8) != 0;
 }
 
-/* It carries next to nothing. */
+/* It carries next to nothing. (There is one Close frame.) */
 static bool
 is_trifle(const struct ws_frame_header *frame)
 {
-        return is_control(frame) || (!frame->final && frame->length < WS_TRIFLE);
+        return is_control(frame) ? frame->opcode != WS_OP_CLOSE
+                                 : !frame->final && frame->length < WS_TRIFLE;
 }
 
 /* What is wrong with a frame by its header alone, or NULL. */
@@ -215,7 +216,7 @@ begin_frame(struct ws *ws)
                 return;
         }
         error = frame_error(ws, frame);
-        if (error == NULL && ws->limits.messages.most != 0 && !ws_limits_allow(ws)) {
+        if (error == NULL && frame->opcode != WS_OP_CLOSE && !ws_limits_allow(ws)) {
                 ws_order_fail(ws, WS_POLICY_VIOLATION, EDQUOT, "more messages than are allowed");
                 return;
         }

@@ -24,6 +24,15 @@
 
 enum { STEP_OPEN, STEP_RETIRED, STEP_CLOSED };
 
+void
+ws_limits_lift(struct ws *ws)
+{
+        if (ws->limits.rests_until == 0)
+                return;
+        ws->limits.rests_until = 0;
+        ws_flow_update(ws);
+}
+
 static void
 retire(struct ws *ws, enum ws_limit limit, const char *reason)
 {
@@ -33,8 +42,7 @@ retire(struct ws *ws, enum ws_limit limit, const char *reason)
         ws->draining = true;
         ws->drain_end = aw_loop_now() + WS_CLOSE_TIME;
         ws->drain_reason = reason;
-        ws->limits.rests_until = 0;
-        ws_flow_update(ws);
+        ws_limits_lift(ws);
         ws_connection_wake(ws);
 }
 
@@ -91,10 +99,8 @@ look_at_open(struct ws *ws, aw_time now)
         struct ws_limits *limits = &ws->limits;
         aw_time next = AW_NEVER;
 
-        if (limits->rests_until != 0 && now >= limits->rests_until) {
-                limits->rests_until = 0;
-                ws_flow_update(ws);
-        }
+        if (now >= limits->rests_until)
+                ws_limits_lift(ws);
         /* One that ends already has times of its own, and so has a listener that drains. */
         if (ws_output_open(ws) && !ws->draining)
                 next = look_at_time(ws, now);
@@ -177,29 +183,31 @@ rate_use(struct ws_rate *rate, uint64_t count)
 bool
 ws_limits_allow(struct ws *ws)
 {
-        return rate_use(&ws->limits.messages, 1) == 0;
+        return ws->limits.messages.most == 0 || rate_use(&ws->limits.messages, 1) == 0;
 }
 
-/* What was too much is earned while nothing is read. */
+/*
+ * What was too much is earned while nothing is read. What was read already still comes, record by
+ * record, and makes the rest longer.
+ */
 void
 ws_limits_count_trifles(struct ws *ws)
 {
         struct ws_limits *limits = &ws->limits;
         struct ws_rate *rate = &limits->trifles;
         uint64_t over;
-        aw_time rest;
 
-        if (rate->most == 0 || limits->trifles_seen == 0 || ws->in.state != WS_IN_OPEN ||
-            limits->step != STEP_OPEN)
+        if (ws->draining || rate->most == 0 || limits->trifles_seen == 0 ||
+            ws->in.state != WS_IN_OPEN || limits->step != STEP_OPEN)
                 return;
         over = rate_use(rate, limits->trifles_seen);
         limits->trifles_seen = 0;
         if (over == 0)
                 return;
-        rest = (aw_time)(over * AW_SECOND / rate->most) + 1;
-        rate->paid += rest;
-        limits->rests_until = aw_loop_now() + rest;
-        ws->seen.rests++;
-        look_later(ws, limits->rests_until);
+        rate->paid += (aw_time)(over * AW_SECOND / rate->most) + 1;
+        ws->seen.rests += limits->rests_until == 0;
+        limits->rests_until = rate->paid;
+        /* Its time may be over before that. */
+        look_at_open(ws, aw_loop_now_about());
         ws_flow_update(ws);
 }

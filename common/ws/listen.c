@@ -258,6 +258,7 @@ drain_one(struct ws_listener *listener)
                 ws_watch_end(ws, WS_SIDE_SERVER, "the server ends");
                 aw_transport_close(ws->transport);
         }
+        ws_limits_lift(ws);
         ws_connection_wake(ws);
 }
 

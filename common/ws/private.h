@@ -396,6 +396,7 @@ void ws_alive_begin(struct ws *ws);
 void ws_limits_begin(struct ws *ws);
 bool ws_limits_allow(struct ws *ws); /* a frame begins: whether the rate allows for it */
 void ws_limits_count_trifles(struct ws *ws);
+void ws_limits_lift(struct ws *ws); /* it is read from again */
 
 /* close.c. Any stack. */
 void ws_close_queue(struct ws *ws, unsigned code, const char *reason); /* once */

@@ -181,6 +181,21 @@ def _():
               "cycles, connections and messages")
 
 
+@test("--churn -n: no more, also if all wait for their turn to connect")
+def _():
+    with Faulty() as faulty:
+        told = result("--churn", "-n", 5, "-c", 4, "-T", 1, "--connect-rate", 50, "--warm-up", 0,
+                      faulty.url)
+        equal((told["cycles"], faulty.connections), (5, 5), "cycles and connections")
+
+
+@test("--messages that the time ends before: the rate is over all of that time")
+def _():
+    with Faulty() as faulty:
+        told = result("-n", 1000, "-R", 20, "-z", "1s", "-c", 2, "--warm-up", 0, faulty.url)
+        equal((told["measured"]["sent"] < 50, told["seconds"]), (True, 1.0), "sent, and seconds")
+
+
 @test("--churn makes full TLS handshakes, and with --resume resumed ones after the first")
 def _():
     words = ("--churn", "-c", 1, "-n", 30, "--cacert", certificates() / "ca.pem")

@@ -156,6 +156,10 @@ processes_have_numbers_and_times(void **state)
                      "--worker-timeout: it must be 0 or at least 100ms");
         assert_wrong(WORDS("--worker-timeout", "1us"),
                      "--worker-timeout: it must be 0 or at least 100ms");
+        assert_right(WORDS("--max-control-rate", "1000"));
+        assert_right(WORDS("--max-control-rate", "0"));
+        assert_wrong(WORDS("--max-control-rate", "999"),
+                     "--max-control-rate: it must be 0 or at least 1000");
 }
 
 static void

@@ -175,6 +175,36 @@ a_peer_that_takes_nothing_of_what_waits_for_it_is_dropped(NOTHING)
         return 0;
 }
 
+/* It is we who stood still: its answer is here, and nobody has read it. */
+static async int
+who_has_answered_is_not_dropped(NOTHING)
+{
+        struct ws_listener *listener = await(listen_with_pings());
+        struct ws *ws;
+        int fd = await(raw_client(listener, &ws, 0));
+        struct aw_task *task = aw_spawn("receive", receive_in_task, ws);
+
+        await(clock_advance(INTERVAL + AW_SECOND));
+        raw_expect_frame(fd, 0x89, "1", 1);
+        aw_transport_pause(ws->transport, true);
+        await(idle_turns());
+        raw_frame(fd, 0x8a, RAW_MASK, "1", 1);
+        await(clock_advance(TIMEOUT + AW_SECOND));
+        expect(!aw_task_done(task));
+        aw_transport_pause(ws->transport, false);
+        wait_until(ws->out.ping_answered == 1);
+        await(clock_advance(INTERVAL - AW_SECOND));
+        expect(!aw_task_done(task));
+        await(clock_advance(2 * AW_SECOND));
+        raw_expect_frame(fd, 0x89, "2", 1);
+        aw_cancel(task);
+        await(aw_join(task));
+        ws_drop(ws);
+        close(fd);
+        ws_listener_close(listener);
+        return 0;
+}
+
 /* A server that hangs. */
 static async int
 a_client_asks_too(NOTHING)
@@ -227,6 +257,7 @@ main(void)
                 on_loop(who_shows_life_is_not_asked),
                 on_loop(a_peer_that_is_not_read_from_is_not_dropped),
                 on_loop(a_peer_that_takes_nothing_of_what_waits_for_it_is_dropped),
+                on_loop(who_has_answered_is_not_dropped),
                 on_loop(a_client_asks_too),
                 on_loop(two_peers_that_are_there_stay_connected),
         };

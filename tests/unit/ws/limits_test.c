@@ -415,13 +415,41 @@ messages_are_no_trifles(NOTHING)
         return 0;
 }
 
-/* It neither is forgotten for a rest, nor does the rest outlive it. */
+/* As TLS hands on what one read brought: by records. Each makes the rest longer. */
+static async int
+all_that_one_read_brings_is_one_rest(NOTHING)
+{
+        struct ws_listener *listener =
+                await(listen_with((struct ws_listen_options){.max_control_rate = RATE}));
+        struct ws *ws;
+        int fd = await(raw_client(listener, &ws, 0));
+        static const uint8_t pong[6] = {0x8a, 0x80};
+
+        clock_stop();
+        send_trifles(fd, 0, 2 * RATE);
+        await(idle_turns());
+        expect(!is_paused(ws));
+        for (int i = 0; i < RATE; i++)
+                ws_connection_callbacks.data(ws, pong, sizeof(pong));
+        expect_int(rests_of(listener), 1);
+        await(clock_advance(AW_SECOND - AW_SECOND / 50));
+        expect(is_paused(ws));
+        await(clock_advance(AW_SECOND / 50 + RATE));
+        expect(!is_paused(ws));
+        clock_go_on();
+        ws_drop(ws);
+        close(fd);
+        ws_listener_close(listener);
+        return 0;
+}
+
+/* It neither is forgotten for a rest, however long, nor does the rest outlive it. */
 static async int
 a_connection_that_rests_ends_in_time(NOTHING)
 {
         for (int kind = 0; kind < 3; kind++) {
                 struct ws_listener *listener = await(listen_with(
-                        (struct ws_listen_options){.max_control_rate = RATE,
+                        (struct ws_listen_options){.max_control_rate = 1,
                                                    .idle_timeout = kind == 0 ? IDLE : 0,
                                                    .max_lifetime = kind == 1 ? LIFE : 0}));
                 struct ws *ws;
@@ -433,14 +461,15 @@ a_connection_that_rests_ends_in_time(NOTHING)
                 if (kind == 0)
                         for (int i = 0; i < 8; i++)
                                 await(clock_advance(IDLE / 8 - i / 7 * AW_SECOND));
-                /* More than twice the rate: a rest of three seconds at least. */
+                /* For nearly a minute. */
                 send_trifles(fd, 0, 5 * RATE);
                 wait_until(is_paused(ws));
                 if (kind == 2)
                         ws_listener_drain(listener);
                 else
                         await(clock_advance(AW_SECOND));
-                wait_until(ws->out.state >= WS_OUT_CLOSING);
+                await(idle_turns());
+                expect_int(ws->out.state >= WS_OUT_CLOSING, true);
                 expect(!is_paused(ws));
                 if (kind < 2)
                         expect_log("closing with 1001: ");
@@ -450,6 +479,51 @@ a_connection_that_rests_ends_in_time(NOTHING)
                 close(fd);
                 ws_listener_close(listener);
         }
+        return 0;
+}
+
+/* The message that it is in is read to its end, which is here already. */
+static async int
+a_drain_ends_a_rest(NOTHING)
+{
+        struct ws_listener *listener =
+                await(listen_with((struct ws_listen_options){.max_control_rate = 1}));
+        struct ws *ws;
+        int fd = await(raw_client(listener, &ws, 0));
+        struct aw_task *task = aw_spawn("echo", echo_and_close, ws);
+
+        raw_frame(fd, 0x01, RAW_MASK, "be", 2);
+        send_trifles(fd, 1, 5 * RATE);
+        wait_until(is_paused(ws));
+        raw_frame(fd, 0x80, RAW_MASK, "gun", 3);
+        await(idle_turns());
+        ws_listener_drain(listener);
+        raw_expect_frame(fd, 0x81, "begun", 5);
+        raw_expect_close(fd, WS_GOING_AWAY);
+        answer_close(fd);
+        expect_int(await(aw_join(task)), ESHUTDOWN);
+        close(fd);
+        ws_listener_close(listener);
+        return 0;
+}
+
+/* Who has sent all that it may can still close. */
+static async int
+a_close_frame_is_no_message(NOTHING)
+{
+        struct ws_listener *listener =
+                await(listen_with((struct ws_listen_options){.max_message_rate = RATE}));
+        struct ws *ws;
+        int fd = await(raw_client(listener, &ws, 0));
+        struct aw_task *task = aw_spawn("echo", echo_and_close, ws);
+
+        send_many(fd, 2 * RATE);
+        raw_frame(fd, 0x88, RAW_MASK, "\x03\xe8", 2);
+        await(expect_many(fd, 2 * RATE));
+        raw_expect_close(fd, WS_NORMAL);
+        expect_int(await(aw_join(task)), EPIPE);
+        close(fd);
+        ws_listener_close(listener);
         return 0;
 }
 
@@ -625,7 +699,10 @@ main(void)
                 on_loop(pings_pongs_and_fragments_count_as_messages),
                 on_loop(control_frames_and_tiny_fragments_are_read_at_their_rate),
                 on_loop(messages_are_no_trifles),
+                on_loop(all_that_one_read_brings_is_one_rest),
                 on_loop(a_connection_that_rests_ends_in_time),
+                on_loop(a_drain_ends_a_rest),
+                on_loop(a_close_frame_is_no_message),
                 on_loop(a_buffer_is_as_large_as_the_option_says),
                 on_loop(a_handshake_has_the_time_that_the_option_says),
                 on_loop(who_is_not_admitted_is_told_so_and_costs_nothing),
