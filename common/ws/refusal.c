@@ -98,15 +98,18 @@ is_other_version(const char *start)
 static void
 explain_start(const char *start, const char *host, char *out, size_t size)
 {
-        const char *format = "%.120s does not speak HTTP: it sent \"%s\"";
+        const char *what = "does not speak HTTP: it sent";
 
-        if (*start == '\0')
-                format = "%.120s does not speak HTTP: its answer begins with an empty line";
-        else if (is_other_version(start))
-                format = "%.120s answered with another version of HTTP than 1: \"%s\"";
+        if (*start == '\0') {
+                snprintf(out, size,
+                         "%.120s does not speak HTTP: its answer begins with an empty line", host);
+                return;
+        }
+        if (is_other_version(start))
+                what = "answered with another version of HTTP than 1:";
         else if (strncmp(start, "HTTP/1.", 7) == 0)
-                format = "%.120s answered with a first line that is not right: \"%s\"";
-        snprintf(out, size, format, host, start);
+                what = "answered with a first line that is not right:";
+        snprintf(out, size, "%.120s %s \"%s\"", host, what, start);
 }
 
 /* A head whose first line tells a status, but which is not right. */

@@ -33,7 +33,8 @@ write_file(const char *text, size_t length)
 {
         FILE *out = fopen(file, "w");
 
-        if (!expect(out != NULL))
+        expect(out != NULL);
+        if (out == NULL)
                 return;
         expect_int((long long)fwrite(text, 1, length, out), (long long)length);
         expect_int(fclose(out), 0);
@@ -45,7 +46,8 @@ file_is(const char *text)
         char got[2000] = "";
         FILE *in = fopen(file, "r");
 
-        if (!expect(in != NULL))
+        expect(in != NULL);
+        if (in == NULL)
                 return;
         got[fread(got, 1, sizeof(got) - 1, in)] = '\0';
         fclose(in);

@@ -303,7 +303,7 @@ a_response_is_taken_apart(void **state)
         struct aw_http_head head;
 
         (void)state;
-        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 size_t length = strlen(cases[i].text);
 
                 assert_settled_by_the_last_byte(aw_http_parse_response, cases[i].text, AW_HTTP_OK);
@@ -350,10 +350,10 @@ a_fault_is_found_at_its_byte_whatever_follows(void **state)
                 {false, "HTTP/1.1 4030 x\r\n\r\n", 1, "HTTP/1.1 4030 x", "0 x"},
                 {false, "HTTP/1.1 200 OK\r\nA: b\r\nA : b\r\n\r\n", 3, "A : b", " : b"},
         };
-        struct aw_http_fault fault;
+        struct aw_http_fault fault = {.number = 0};
 
         (void)state;
-        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 (cases[i].request ? aw_http_request_fault : aw_http_response_fault)(
                         cases[i].text, strlen(cases[i].text), &fault);
                 assert_int_equal(fault.number, cases[i].number);
