@@ -68,8 +68,8 @@ paste_add(struct paste *paste, wchar_t c)
 static bool
 paste_has_ended(const struct paste *paste)
 {
-        return paste->length >= END_LENGTH &&
-               wmemcmp(paste->text + paste->length - END_LENGTH, PASTE_END, END_LENGTH) == 0;
+        return paste->length >= END_LENGTH && memcmp(paste->text + paste->length - END_LENGTH,
+                                                     PASTE_END, END_LENGTH * sizeof(wchar_t)) == 0;
 }
 
 /* Line ends are LF, but for the last ones, which nobody meant; NUL cannot be in a line. */

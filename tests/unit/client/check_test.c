@@ -43,11 +43,13 @@ static struct client_options options;
 static bool
 check(const char *const *given)
 {
-        char *words[WORDS + 2] = {(char *)(uintptr_t) "wsecho"};
+        /* The options go on pointing to them. */
+        static char *words[WORDS + 2] = {(char *)(uintptr_t) "wsecho"};
         int count = 1, operands;
 
         for (; *given != NULL; given++)
                 words[count++] = (char *)(uintptr_t)*given;
+        words[count] = NULL;
         options_free(&options);
         options_init(&options);
         complaint[0] = '\0';
