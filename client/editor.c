@@ -88,7 +88,8 @@ next_character(struct editor *editor, wchar_t *out)
                 more = await(more_bytes(editor));
                 return more > 0 ? await(next_character(editor, out)) : (int)more;
         }
-        if (length == (size_t)-1)
+        /* The C library takes what goes on behind Unicode, and libedit aborts when it has to draw it. */
+        if (length == (size_t)-1 || *out > 0x10ffff)
                 *out = 0xfffd;
         editor->begin += length == 0 || length == (size_t)-1 ? 1 : length;
         return 1;

@@ -11,6 +11,7 @@
 #include "history.h"
 
 #include "await/stream.h"
+#include "base/utf8.h"
 #include "client.h"
 
 /* A file that has grown over the first is cut to its end, about so much. */
@@ -100,6 +101,7 @@ enter_line(struct history_lines *history, const char *line)
         bool is_new = false;
 
         if (wide != NULL && line[0] != '\0' && strlen(line) <= HISTORY_LINE_MAX &&
+            aw_utf8_valid((const uint8_t *)line, strlen(line)) &&
             mbstowcs(wide, line, strlen(line) + 1) != (size_t)-1)
                 is_new = history_w(history->lines, &event, H_ENTER, wide) > 0;
         free(wide);

@@ -60,6 +60,10 @@ def _():
         talker.hears("")
         terminal.type(b"a\xffb\xc3\r")
         talker.hears("a\ufffdb\ufffd")
+        # Behind the last character of Unicode: the C library may take it for one.
+        terminal.type(b"c\xfd\x89\x89\x89\x89\x89")
+        terminal.type(b"\xf4\x90\x80\x80d\r")
+        equal(talker.peer.read_frame().payload.decode().replace("\ufffd", ""), "cd", "the others")
         leave(terminal, talker)
 
 

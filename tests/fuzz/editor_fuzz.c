@@ -30,6 +30,9 @@ to_wide(const uint8_t *data, size_t size, wchar_t out[TEXT_MAX])
                         state = (mbstate_t){0};
                         used = 1;
                 }
+                /* As the editor's own way to a key does. */
+                if (out[count] > 0x10ffff)
+                        out[count] = 0xfffd;
                 used += used == 0;
                 count++;
         }
