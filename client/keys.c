@@ -172,13 +172,23 @@ static const struct {
 static const struct {
         const wchar_t *key, *name;
 } bindings[] = {
-        {PASTE_BEGIN, L"take-paste"},   {L"^V", L"take-quoted"},
-        {L"^I", L"complete"},           {L"^J", L"ed-newline"},
-        {L"^M", L"ed-newline"},         {L"\\e[1~", L"ed-move-to-beg"},
-        {L"\\e[7~", L"ed-move-to-beg"}, {L"\\e[4~", L"ed-move-to-end"},
-        {L"\\e[8~", L"ed-move-to-end"}, {L"\\e[3~", L"ed-delete-next-char"},
-        {L"\\e[1;5C", L"em-next-word"}, {L"\\e[1;3C", L"em-next-word"},
-        {L"\\e[1;5D", L"ed-prev-word"}, {L"\\e[1;3D", L"ed-prev-word"},
+        {PASTE_BEGIN, L"take-paste"},
+        {L"^V", L"take-quoted"},
+        {L"^I", L"complete"},
+        {L"^J", L"ed-newline"},
+        {L"^M", L"ed-newline"},
+        {L"\\e[1~", L"ed-move-to-beg"},
+        {L"\\e[7~", L"ed-move-to-beg"},
+        {L"\\e[4~", L"ed-move-to-end"},
+        {L"\\e[8~", L"ed-move-to-end"},
+        {L"\\e[3~", L"ed-delete-next-char"},
+        {L"\\e[1;5C", L"em-next-word"},
+        {L"\\e[1;3C", L"em-next-word"},
+        {L"\\e[1;5D", L"ed-prev-word"},
+        {L"\\e[1;3D", L"ed-prev-word"},
+        /* libedit's own command line, which is no use here, reads what is not there if it is left. */
+        {L"\\ex", L"ed-unassigned"},
+        {L"\\eX", L"ed-unassigned"},
 };
 
 /* Where ESC is a key by itself, no sequence can begin with it. */
