@@ -85,7 +85,7 @@ def _(peer):
     peer.expect_close(1013)
 
 
-@behaves("after waits for a time", "/?close=1000&after=100ms", "/-/close/1000/after/100ms")
+@behaves("after waits for a time", "/?close=1000&after=1s", "/-/close/1000/after/1s")
 def _(peer):
     peer.echoes()
     peer.expect_close(1000)
