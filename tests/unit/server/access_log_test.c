@@ -13,6 +13,7 @@
 #include "access_log.h"
 #include "log_form.h"
 #include "unit/clock.h"
+#include "unit/server/pieces.h"
 #include "unit/support.h"
 
 #define TIME "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z"
@@ -40,23 +41,6 @@ __wrap_write(int fd, const void *data, size_t size)
                 return -1;
         }
         return __real_write(fd, data, (size_t)next < size ? (size_t)next : size);
-}
-
-/* What there is of JSON's memory. */
-static atomic_int pieces;
-
-static void *
-count_piece(size_t size)
-{
-        pieces++;
-        return malloc(size);
-}
-
-static void
-forget_piece(void *piece)
-{
-        pieces -= piece != NULL;
-        free(piece);
 }
 
 static char directory[] = "/tmp/access_log_test.XXXXXX";
@@ -467,13 +451,6 @@ a_reader_that_does_not_read_stops_nobody_and_loses_lines(void **state)
         unlink(path);
         assert_int_equal(found[1] + (access_log_lost() - before), LINES + 1);
         assert_true(found[2] > 0 && found[2] <= access_log_lost());
-}
-
-static void
-nothing_is_left_of_any_line(void **state)
-{
-        (void)state;
-        assert_int_equal(pieces, 0);
 }
 
 int

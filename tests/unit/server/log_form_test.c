@@ -7,24 +7,7 @@
 
 #include "access_log.h" /* it has JSON */
 #include "log_form.h"
-#include "unit/support.h"
-
-/* What there is of JSON's memory. */
-static atomic_int pieces;
-
-static void *
-count_piece(size_t size)
-{
-        pieces++;
-        return malloc(size);
-}
-
-static void
-forget_piece(void *piece)
-{
-        pieces -= piece != NULL;
-        free(piece);
-}
+#include "unit/server/pieces.h"
 
 static void
 the_journal_is_known_by_its_socket(void **state)
@@ -86,13 +69,6 @@ a_line_of_json_is_whole_or_is_none(void **state)
         assert_true(plain > 0);
         close(fd);
         close(out);
-}
-
-static void
-nothing_is_left_of_any_line(void **state)
-{
-        (void)state;
-        assert_int_equal(pieces, 0);
 }
 
 int

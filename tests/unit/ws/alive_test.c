@@ -45,9 +45,7 @@ a_silent_peer_is_asked_and_then_dropped(NOTHING)
         expect_error(await(aw_join(task)), EPIPE);
         expect_int(ws_peer_close(ws)->code, WS_ABNORMAL);
         expect_log("dropped, for it does not answer pings");
-        ws_drop(ws);
-        close(fd);
-        ws_listener_close(listener);
+        raw_end(listener, ws, fd);
         return 0;
 }
 
@@ -169,9 +167,7 @@ a_peer_that_takes_nothing_of_what_waits_for_it_is_dropped(NOTHING)
         expect(aw_task_done(task));
         expect_log("dropped, for it does not answer pings");
         await(aw_join(task));
-        ws_drop(ws);
-        close(fd);
-        ws_listener_close(listener);
+        raw_end(listener, ws, fd);
         return 0;
 }
 
@@ -199,9 +195,7 @@ who_has_answered_is_not_dropped(NOTHING)
         raw_expect_frame(fd, 0x89, "2", 1);
         aw_cancel(task);
         await(aw_join(task));
-        ws_drop(ws);
-        close(fd);
-        ws_listener_close(listener);
+        raw_end(listener, ws, fd);
         return 0;
 }
 

@@ -62,9 +62,7 @@ static async void
 end_all(struct ws *ws, int fd, struct ws_listener *listener)
 {
         kernel.fd = -1;
-        ws_drop(ws);
-        close(fd);
-        ws_listener_close(listener);
+        raw_end(listener, ws, fd);
         await(idle_turns());
 }
 

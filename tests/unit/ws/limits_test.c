@@ -139,9 +139,7 @@ messages_either_way_are_no_idleness_and_pings_are(NOTHING)
         await(clock_advance(WS_CLOSE_TIME));
         expect_error(await(ws_receive(ws, &message, SOON)), ESHUTDOWN);
         expect_log("closing with 1001: no message for too long");
-        ws_drop(ws);
-        close(fd);
-        ws_listener_close(listener);
+        raw_end(listener, ws, fd);
         return 0;
 }
 
@@ -194,9 +192,7 @@ who_does_not_come_to_its_end_is_closed_and_gone(NOTHING)
         await(expect_ended(WS_LIMIT_LIFETIME, "it has been open for as long as it may be",
                            __LINE__));
         await(raw_expect_end(fd));
-        ws_drop(ws);
-        close(fd);
-        ws_listener_close(listener);
+        raw_end(listener, ws, fd);
         return 0;
 }
 
@@ -409,9 +405,7 @@ messages_are_no_trifles(NOTHING)
                 raw_frame(fd, i == 0 ? 0x02 : 0x00, RAW_MASK, data, WS_TRIFLE - 1);
         wait_until(is_paused(ws));
         expect_int(rests_of(listener), 1);
-        ws_drop(ws);
-        close(fd);
-        ws_listener_close(listener);
+        raw_end(listener, ws, fd);
         return 0;
 }
 
@@ -437,9 +431,7 @@ all_that_one_read_brings_is_one_rest(NOTHING)
         await(clock_advance(AW_SECOND / 50 + RATE));
         expect(!is_paused(ws));
         clock_go_on();
-        ws_drop(ws);
-        close(fd);
-        ws_listener_close(listener);
+        raw_end(listener, ws, fd);
         return 0;
 }
 
@@ -555,9 +547,7 @@ a_buffer_is_as_large_as_the_option_says(NOTHING)
         expect_int((long long)got, (long long)sent);
         expect_error(await(ws_receive(ws, &message, NOW_OR_NOT)), ETIMEDOUT);
         expect(!is_paused(ws));
-        ws_drop(ws);
-        close(fd);
-        ws_listener_close(listener);
+        raw_end(listener, ws, fd);
         return 0;
 }
 

@@ -227,6 +227,15 @@ raw_client(struct ws_listener *listener, struct ws **server, int receive_buffer)
         return await(raw_client_asks(listener, server, receive_buffer, RAW_REQUEST, head));
 }
 
+/* Of all three. */
+static inline void
+raw_end(struct ws_listener *listener, struct ws *ws, int fd)
+{
+        ws_drop(ws);
+        close(fd);
+        ws_listener_close(listener);
+}
+
 /* A listening socket, and the URL for it. Of its backlog only the kernel takes care. */
 static inline int
 raw_listen(char url[64], int backlog)
