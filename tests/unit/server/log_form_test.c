@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "access_log.h" /* it has JSON */
 #include "log_form.h"
 #include "unit/server/pieces.h"
 

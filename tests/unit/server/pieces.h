@@ -3,9 +3,9 @@
 #ifndef PIECES_TEST_H
 #define PIECES_TEST_H
 
-#include <jansson.h>
 #include <stdatomic.h>
 
+#include "access_log.h" /* it has JSON */
 #include "unit/support.h"
 
 static atomic_int pieces;
