@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "net/accept_private.h"
 #include "net/resolve.h"
+#include "net/transport.h"
 
 #define BACKLOG    4096
 #define PORT_TRIES 16 /* for a port that is free on all addresses */
@@ -142,6 +143,7 @@ static int
 start_port(struct aw_port *port, const struct aw_url *url)
 {
         name_port(port, url);
+        aw_transport_set_options(port->fd);
         if (aw_accept_begin(port) == -1)
                 return -1;
         port->ports->count++;

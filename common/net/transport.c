@@ -168,9 +168,8 @@ aw_transport_fail_tls(struct aw_transport *transport)
 
 /* Opening. */
 
-/* None of this has a meaning, or an effect, on a Unix socket. */
-static void
-set_options(int fd)
+void
+aw_transport_set_options(int fd)
 {
         static const int on = 1, idle = AW_TRANSPORT_SILENCE / 2,
                          interval = AW_TRANSPORT_SILENCE / 6, count = 3,
@@ -196,7 +195,9 @@ aw_transport_open(int fd, enum aw_transport_start start, struct aw_tls *tls,
         transport->callbacks = callbacks;
         transport->owner = owner;
         transport->read_size = AW_TRANSPORT_READ;
-        set_options(fd);
+        /* The others have what their listener's socket has. */
+        if (start == AW_TRANSPORT_CONNECTING)
+                aw_transport_set_options(fd);
         if (aw_socket_open(&transport->socket, fd, start == AW_TRANSPORT_STRANGER,
                            &aw_transport_socket_callbacks) == -1)
                 goto fail_scratch;

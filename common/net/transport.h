@@ -76,10 +76,8 @@ struct aw_transport_callbacks {
 /*
  * Takes a non-blocking stream socket, connected or on its way, and a TLS session for it, or NULL for
  * plain bytes. Both are the transport's now, and freed even if this fails: NULL with errno ENOMEM or
- * ENOSPC. On TCP it switches Nagle's algorithm off, and keep-alive on: a peer that vanished is noticed
- * after about AW_TRANSPORT_SILENCE. Reads at once. Any stack.
+ * ENOSPC. Reads at once. Any stack.
  */
-#define AW_TRANSPORT_SILENCE 60 /* seconds */
 enum aw_transport_start {
         AW_TRANSPORT_CONNECTED,
         AW_TRANSPORT_CONNECTING,
@@ -87,6 +85,14 @@ enum aw_transport_start {
 };
 struct aw_transport *aw_transport_open(int fd, enum aw_transport_start start, struct aw_tls *tls,
                                        const struct aw_transport_callbacks *callbacks, void *owner);
+
+/*
+ * Switches Nagle's algorithm off, and keep-alive on: a peer that vanished is noticed after about
+ * AW_TRANSPORT_SILENCE. A socket that connects gets this when it is opened; one that was accepted has it
+ * from the socket that listens (tcp(7)). Without effect on a Unix socket. Any stack.
+ */
+#define AW_TRANSPORT_SILENCE 60 /* seconds */
+void aw_transport_set_options(int fd);
 
 /* The peer is no stranger any more. Any stack. */
 void aw_transport_befriend(struct aw_transport *transport);

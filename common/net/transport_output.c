@@ -35,15 +35,15 @@ note_sent(struct aw_transport *transport, ssize_t sent)
 }
 
 static inline ssize_t
-send_bytes(struct aw_transport *transport, const uint8_t *data, size_t length)
+send_bytes(struct aw_transport *transport, const uint8_t *data, size_t length, int flags)
 {
-        return note_sent(transport, send(transport->socket.fd, data, length, MSG_NOSIGNAL));
+        return note_sent(transport, send(transport->socket.fd, data, length, MSG_NOSIGNAL | flags));
 }
 
 ssize_t
 aw_transport_send(struct aw_transport *transport, const uint8_t *data, size_t length)
 {
-        return send_bytes(transport, data, length);
+        return send_bytes(transport, data, length, 0);
 }
 
 static void
@@ -91,12 +91,15 @@ output_flush(struct aw_transport *transport)
         struct aw_tls_buffer *output = &aw_transport_scratch->output;
         size_t length = output->length;
         ssize_t sent = 0;
+        /* The end of the stream follows at once, and goes with it. */
+        bool last = transport->out == WAY_ENDING && transport->phase >= PHASE_OPEN &&
+                    !transport->passive;
 
         output->length = 0;
         if (transport->broken)
                 return;
         if (transport->held == NULL)
-                sent = aw_transport_send(transport, output->data, length);
+                sent = send_bytes(transport, output->data, length, last ? MSG_MORE : 0);
         if (sent >= 0 && (size_t)sent < length)
                 transport_hold(transport, output->data + sent, length - (size_t)sent);
 }
@@ -157,7 +160,7 @@ aw_transport_send_now(struct aw_transport *transport, const uint8_t *data, size_
             transport->broken || transport->socket.closing || transport->phase != PHASE_OPEN ||
             transport->out != WAY_OPEN || transport->wants_write)
                 return -1;
-        return send_bytes(transport, data, length);
+        return send_bytes(transport, data, length, 0);
 }
 
 bool
@@ -452,17 +455,25 @@ aw_transport_write_pieces(struct aw_transport *transport, struct iovec *pieces, 
 
 /* What is due. */
 
+/* What TLS has to say at the end goes with what was written before. */
+static void
+finish_tls(struct aw_transport *transport)
+{
+        struct aw_transport *before;
+
+        if (transport->tls == NULL)
+                return;
+        before = aw_transport_gather_begin(transport);
+        if (small_flush(transport) == 0)
+                aw_tls_shutdown(transport->tls);
+        aw_transport_gather_end(transport, before);
+}
+
 /* Ends our direction, as far as it is time for it. */
 static void
 transport_finish(struct aw_transport *transport)
 {
-        struct aw_transport *before;
-
-        if (transport->tls != NULL) {
-                before = aw_transport_gather_begin(transport);
-                aw_tls_shutdown(transport->tls);
-                aw_transport_gather_end(transport, before);
-        }
+        finish_tls(transport);
         if (transport->held != NULL || transport->broken)
                 return;
         transport->out = WAY_ENDED;
@@ -482,6 +493,8 @@ aw_transport_serve(struct aw_transport *transport)
                 transport->wants_write = false;
                 output_begin(transport);
                 transport->callbacks->writable(transport->owner);
+                if (transport->out == WAY_ENDING)
+                        finish_tls(transport);
                 output_end(transport);
         }
         if (transport->out == WAY_ENDING && transport->phase >= PHASE_OPEN)

@@ -187,7 +187,7 @@ wait_for_close(struct ws *ws)
 {
         int result = 0;
 
-        if (ws->out.state == WS_OUT_CLOSING)
+        if (ws->out.state == WS_OUT_CLOSING && ws->in.state < WS_IN_CLOSED)
                 time_begin_close(ws);
         while (result == 0 && ws->in.state < WS_IN_CLOSED) {
                 result = ws_connection_wait(ws, &ws->watchers, AW_NEVER);

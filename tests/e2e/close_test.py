@@ -6,8 +6,8 @@ import struct
 
 from peer import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Peer, close_payload, frame, header,
                   peer_test)
-from support import Server, equal, eventually, main, match, test
-from wire import connect
+from support import DEADLINE, Server, equal, eventually, main, match, test
+from wire import connect, wait_ready
 
 server = Server()
 
@@ -19,6 +19,23 @@ INVALID = (0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535)
 def _(peer):
     peer.send_frame(CLOSE)
     peer.expect_close(None)
+    peer.expect_end()
+
+
+@peer_test(server, "the answer to a Close, the end of TLS and that of TCP are one segment")
+def _(peer):
+    segments, closed_by_peer = 152, 8  # tcp_info.tcpi_data_segs_in, and TCP_CLOSE_WAIT
+
+    def info():
+        return peer.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+
+    peer.echoes(b"so that nothing else is on its way")
+    before, = struct.unpack_from("I", info(), segments)
+    peer.send_close(1000)
+    wait_ready([peer.sock], [], DEADLINE)
+    after, = struct.unpack_from("I", info(), segments)
+    equal((after - before, info()[0]), (1, closed_by_peer), "segments with data, and the state")
+    peer.expect_close(1000)
     peer.expect_end()
 
 
