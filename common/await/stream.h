@@ -165,7 +165,7 @@ AW_API aw_async int aw_stream_start_tls(struct aw_stream *stream, struct aw_tls_
                                         const char *server_name, struct aw_error *error,
                                         aw_time deadline);
 
-/* One line about the connection: "TLSv1.3, TLS_AES_256_GCM_SHA384, ...", or "plain". */
+/* One line about the connection: "TLSv1.3, TLS_AES_128_GCM_SHA256, ...", or "plain". */
 AW_API void aw_stream_describe(const struct aw_stream *stream, char *out, size_t size);
 
 /* Listening */

@@ -89,7 +89,7 @@ struct ws_info {
         const char *subprotocol;          /* as ws_subprotocol() */
         const char *tls;                  /* "TLSv1.3"; NULL: none, or not yet */
         bool resumed;                     /* the TLS session was */
-        const char *cipher;               /* "TLS_AES_256_GCM_SHA384", or NULL */
+        const char *cipher;               /* "TLS_AES_128_GCM_SHA256", or NULL */
         const char *application;          /* what ALPN agreed on, "http/1.1", or NULL */
         const char *server_name;          /* that the client asked for (SNI), or NULL */
         const char *client_subject;       /* of its certificate, which was verified, or NULL */

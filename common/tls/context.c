@@ -8,6 +8,13 @@
 
 #include "tls/private.h"
 
+/*
+ * AES-128 comes first, as in browsers' offers: with it goes SHA-256, for which processors have
+ * instructions, and a handshake hashes a hundred times.
+ */
+#define CIPHERSUITES "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+#define CIPHERS      "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20"
+
 static int
 set_policy(SSL_CTX *ssl)
 {
@@ -22,7 +29,8 @@ set_policy(SSL_CTX *ssl)
         SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
         return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 &&
                                SSL_CTX_set_max_proto_version(ssl, 0) == 1 &&
-                               SSL_CTX_set_cipher_list(ssl, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
+                               SSL_CTX_set_ciphersuites(ssl, CIPHERSUITES) == 1 &&
+                               SSL_CTX_set_cipher_list(ssl, CIPHERS) == 1 &&
                                SSL_CTX_set1_groups_list(ssl, "X25519:P-256:P-384") == 1
                        ? 0
                        : -1;

@@ -112,7 +112,7 @@ bool aw_tls_peer_sent_http(const struct aw_tls *tls);
 bool aw_tls_refused_peer(const struct aw_tls *tls);
 
 /*
- * One line for logs and -v: "TLSv1.3, TLS_AES_256_GCM_SHA384, CN=localhost" (the last is the
+ * One line for logs and -v: "TLSv1.3, TLS_AES_128_GCM_SHA256, CN=localhost" (the last is the
  * peer's subject, if it showed a certificate). Written to out, cut to size.
  */
 void aw_tls_describe(const struct aw_tls *tls, char *out, size_t size);

@@ -46,6 +46,24 @@ a_client_of_TLS_1_2_is_served(void **state)
 
         (void)state;
         SSL_set_max_proto_version(client, TLS1_2_VERSION);
+        assert_described(&pair, "TLSv1.2, ECDHE-ECDSA-AES128-GCM-SHA256");
+}
+
+static void
+AES_128_comes_first_and_AES_256_is_there(void **state)
+{
+        struct pair pair;
+        SSL *client = begin_bent(&pair);
+
+        (void)state;
+        SSL_set_ciphersuites(client, "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256");
+        assert_described(&pair, "TLSv1.3, TLS_AES_128_GCM_SHA256");
+        client = begin_bent(&pair);
+        SSL_set_ciphersuites(client, "TLS_AES_256_GCM_SHA384");
+        assert_described(&pair, "TLSv1.3, TLS_AES_256_GCM_SHA384");
+        client = begin_bent(&pair);
+        SSL_set_max_proto_version(client, TLS1_2_VERSION);
+        SSL_set_cipher_list(client, "ECDHE-ECDSA-AES256-GCM-SHA384");
         assert_described(&pair, "TLSv1.2, ECDHE-ECDSA-AES256-GCM-SHA384");
 }
 
@@ -146,7 +164,7 @@ each_allowed_group_works(void **state)
                 SSL *client = begin_bent(&pair);
 
                 assert_int_equal(SSL_set1_groups_list(client, groups[i]), 1);
-                assert_described(&pair, "TLSv1.3, TLS_AES_256_GCM_SHA384");
+                assert_described(&pair, "TLSv1.3, TLS_AES_128_GCM_SHA256");
         }
 }
 
@@ -422,6 +440,7 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_client_of_TLS_1_2_is_served),
+                cmocka_unit_test(AES_128_comes_first_and_AES_256_is_there),
                 cmocka_unit_test(who_prefers_ChaCha20_gets_it),
                 cmocka_unit_test(a_client_of_TLS_1_1_is_refused),
                 cmocka_unit_test(a_server_of_TLS_1_1_is_refused),
