@@ -45,7 +45,8 @@ struct ws_deflate_options {
  */
 AW_API int ws_deflate_parse(const char *text, struct ws_deflate_options *options);
 
-#define WS_DEFLATE_LEVEL      5 /* three quarters of the time of zlib's 6, and 2 % more bytes */
+/* Two thirds of the time of zlib's 6; text becomes 1 to 4 % larger, JSON up to 11 %. */
+#define WS_DEFLATE_LEVEL      4
 #define WS_DEFLATE_THRESHOLD  256
 #define WS_DEFLATE_COST(bits) (((size_t)((bits) < 15 ? 13 : 9) << (bits)) + 16384) /* about */
 
