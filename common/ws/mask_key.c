@@ -11,7 +11,7 @@
 #include "await/log.h"
 #include "ws/private.h"
 
-#define POOL 256 /* bytes */
+#define POOL 512 /* bytes */
 
 /* Of a thread: bytes that were asked for and not used yet are its last `left`. */
 static __thread uint8_t pool[POOL];
