@@ -10,6 +10,7 @@
 
 #include "await/log.h"
 #include "net/accept_private.h"
+#include "net/transport.h"
 
 #define ACCEPT_BATCH    64 /* connections accepted at a time, then the others have their turn */
 #define ACCEPT_TIME     (AW_MILLISECOND / 8) /* likewise */
@@ -113,21 +114,36 @@ turn_away_waiting(struct aw_port *port)
         port->since = aw_loop_now();
 }
 
+/*
+ * A connection has the options that the socket had when it came. Once nobody waits any more, whoever
+ * comes has them.
+ */
+static int
+accept_next(struct aw_port *port, struct sockaddr_storage *address)
+{
+        socklen_t size = sizeof(*address);
+        int fd;
+
+        address->ss_family = AF_UNSPEC;
+        fd = accept4(port->fd, (struct sockaddr *)address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (port->early && fd != -1)
+                aw_transport_set_options(fd);
+        else if (fd == -1 && errno == EAGAIN)
+                port->early = false;
+        return fd;
+}
+
 static void
 port_readable(void *argument)
 {
         struct aw_port *port = argument;
         aw_time end = aw_loop_now() + ACCEPT_TIME;
         struct sockaddr_storage address;
-        socklen_t size;
         int fd, i;
 
         for (i = 0; i < ACCEPT_BATCH && !port->ports->paused && (i == 0 || aw_loop_now() < end);
              i++) {
-                address.ss_family = AF_UNSPEC;
-                size = sizeof(address);
-                fd = accept4(port->fd, (struct sockaddr *)&address, &size,
-                             SOCK_NONBLOCK | SOCK_CLOEXEC);
+                fd = accept_next(port, &address);
                 if (fd == -1 && is_harmless(errno))
                         return;
                 if (fd == -1 || port->ports->accepted(port->ports->owner, fd, &address) == -1) {

@@ -143,7 +143,6 @@ static int
 start_port(struct aw_port *port, const struct aw_url *url)
 {
         name_port(port, url);
-        aw_transport_set_options(port->fd);
         if (aw_accept_begin(port) == -1)
                 return -1;
         port->ports->count++;
@@ -164,6 +163,7 @@ open_port(struct aw_ports *ports, const struct aw_url *url, struct aw_address *a
                 socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (port->fd == -1)
                 return -1;
+        aw_transport_set_options(port->fd);
         if (bind_port(port, address) == 0 && start_port(port, url) == 0)
                 return 0;
         error = errno;
@@ -310,10 +310,11 @@ adopt_port(struct aw_ports *ports, const struct aw_url *url, int descriptor)
         struct aw_port *port = &ports->items[ports->count];
         int on = 1, error;
 
-        *port = (struct aw_port){.ports = ports, .lent = true};
+        *port = (struct aw_port){.ports = ports, .lent = true, .early = true};
         port->fd = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
         if (port->fd == -1)
                 return -1;
+        aw_transport_set_options(port->fd);
         /* accept4() must not wait for a connection that another process was quicker to take. */
         if (ioctl(port->fd, FIONBIO, &on) == 0 && start_port(port, url) == 0)
                 return 0;

@@ -25,6 +25,7 @@ struct aw_port {
         bool out_of_descriptors; /* that was logged */
         aw_time since, failed;   /* since when somebody waits for one, and was seen to last */
         bool lent;               /* it is somebody else's: the end leaves it listening */
+        bool early;              /* who waits may have come before it had its options */
         dev_t device;            /* of a Unix socket's file, which is removed at the end */
         ino_t inode;
         char url[AW_URL_HOST_MAX + 32]; /* with its real port */

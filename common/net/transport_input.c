@@ -55,6 +55,9 @@ input_tls(struct aw_transport *transport, const uint8_t *data, size_t length)
                 result = aw_tls_handshake(tls);
                 if (result == 0)
                         transport_established(transport);
+                /* What was asked for before is due now. */
+                if (transport->out == WAY_ENDING)
+                        aw_socket_ask(&transport->socket);
         }
         while (result >= 0 && !transport->socket.closing) {
                 result = aw_tls_read(tls, aw_transport_scratch->plain,

@@ -123,6 +123,24 @@ the_end_of_one_direction_is_not_that_of_the_other(void **state)
 }
 
 static void
+an_end_that_is_asked_for_in_the_handshake_comes_after_it(void **state)
+{
+        struct ends ends;
+
+        begin(&ends);
+        open_end(&ends.client, ends.fds[1], ends.client_context, "localhost");
+        aw_transport_shutdown(ends.server.transport);
+        turn_until_closed(*state, &ends.client);
+        turn_until_closed(*state, &ends.server);
+        assert_int_equal(ends.client.established, 1);
+        assert_int_equal(ends.client.ended, 1);
+        assert_false(ends.client.truncated);
+        assert_int_equal(ends.client.error, 0);
+        assert_int_equal(ends.server.error, 0);
+        finish(*state, &ends);
+}
+
+static void
 a_passive_end_is_a_close_notify_without_FIN(void **state)
 {
         struct ends ends;
@@ -270,6 +288,7 @@ main(void)
                 with_loop(much_arrives_whole_both_ways_at_once),
                 with_loop(a_peer_that_does_not_read_leaves_a_bounded_amount_here),
                 with_loop(the_end_of_one_direction_is_not_that_of_the_other),
+                with_loop(an_end_that_is_asked_for_in_the_handshake_comes_after_it),
                 with_loop(a_passive_end_is_a_close_notify_without_FIN),
                 with_loop(a_FIN_without_close_notify_is_a_truncated_end),
                 with_loop(what_is_no_TLS_is_told_in_a_sentence),

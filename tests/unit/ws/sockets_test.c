@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sockets that are handed from listener to listener, and what follows for their connections. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -61,6 +63,49 @@ connections_wait_in_a_socket_for_its_next_listener(NOTHING)
         ws_drop(server);
         close(early);
         close(fds[0]);
+        return 0;
+}
+
+static int
+tcp_option(const struct ws *ws, int name)
+{
+        int value = -1;
+        socklen_t size = sizeof(value);
+
+        expect_int(getsockopt(socket_of(ws), IPPROTO_TCP, name, &value, &size), 0);
+        return value;
+}
+
+/* Accepts who connected; the options of its socket are right. */
+static async void
+expect_options(struct ws_listener *listener, int fd)
+{
+        struct ws *server;
+
+        raw_send(fd, RAW_REQUEST, strlen(RAW_REQUEST));
+        server = await(ws_accept(listener, SOON));
+        expect(server != NULL);
+        expect_int(tcp_option(server, TCP_NODELAY), 1);
+        expect_int(tcp_option(server, TCP_USER_TIMEOUT), AW_TRANSPORT_SILENCE * 1000);
+        ws_drop(server);
+        close(fd);
+}
+
+static async int
+who_connected_before_a_socket_was_adopted_has_the_options_too(NOTHING)
+{
+        char url[64];
+        int fd = raw_listen(url, 8), early[] = {raw_connect(url, 0), raw_connect(url, 0)};
+        struct ws_listener *listener = await(adopt(ANY_PORT, &fd, 1));
+
+        await(expect_options(listener, early[0]));
+        await(expect_options(listener, early[1]));
+        await(expect_options(listener, raw_connect(url, 0)));
+        ws_listener_close(listener);
+        close(fd);
+        listener = await(listen_at(ANY_PORT, NULL));
+        await(expect_options(listener, raw_connect(ws_listener_url(listener, 0), 0)));
+        ws_listener_close(listener);
         return 0;
 }
 
@@ -333,6 +378,7 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 on_loop(connections_wait_in_a_socket_for_its_next_listener),
+                on_loop(who_connected_before_a_socket_was_adopted_has_the_options_too),
                 on_loop(the_file_of_an_adopted_unix_socket_stays),
                 on_loop(what_cannot_be_adopted_is_said_and_left_alone),
                 on_loop(a_shared_port_is_first_nobodys_and_then_of_those_who_join),
