@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Wraps: malloc calloc realloc free strdup open_memstream. */
+/* Wraps: malloc calloc realloc free strdup open_memstream fclose. */
 /* Wraps: vasprintf __vasprintf_chk asprintf __asprintf_chk. */
 /*
  * Parts of the server without memory: the first request for it fails, then the second, and so on. Each
@@ -24,6 +24,7 @@ static struct {
         bool active;
         int requests, failing; /* so far; which one fails */
         int live;              /* what was given and not taken back */
+        FILE *stream;          /* in memory: for its end there may be none either */
 } memory;
 
 void *__real_malloc(size_t size);
@@ -38,6 +39,8 @@ char *__real_strdup(const char *text);
 char *__wrap_strdup(const char *text);
 FILE *__real_open_memstream(char **text, size_t *size);
 FILE *__wrap_open_memstream(char **text, size_t *size);
+int __real_fclose(FILE *file);
+int __wrap_fclose(FILE *file);
 int __real_vasprintf(char **out, const char *format, va_list arguments);
 int __wrap_vasprintf(char **out, const char *format, va_list arguments);
 int __wrap___vasprintf_chk(char **out, int flag, const char *format, va_list arguments);
@@ -96,7 +99,21 @@ __wrap_strdup(const char *text)
 FILE *
 __wrap_open_memstream(char **text, size_t *size)
 {
-        return is_refused() ? NULL : given(__real_open_memstream(text, size));
+        if (is_refused())
+                return NULL;
+        return memory.stream = given(__real_open_memstream(text, size));
+}
+
+int
+__wrap_fclose(FILE *file)
+{
+        bool refused = memory.stream == file && is_refused();
+        int result;
+
+        if (memory.stream == file)
+                memory.stream = NULL;
+        result = __real_fclose(file);
+        return refused ? EOF : result;
 }
 
 int
