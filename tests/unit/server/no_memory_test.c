@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Wraps: malloc calloc realloc free strdup open_memstream fclose. */
+/* Wraps: malloc calloc realloc free strdup open_memstream fclose json_object ws_listen. */
 /* Wraps: vasprintf __vasprintf_chk asprintf __asprintf_chk. */
 /*
  * Parts of the server without memory: the first request for it fails, then the second, and so on. Each
@@ -157,6 +157,34 @@ __wrap___asprintf_chk(char **out, int flag, const char *format, ...)
         return length;
 }
 
+json_t *__real_json_object(void);
+json_t *__wrap_json_object(void);
+async struct ws_listener *__real_ws_listen(const struct ws_listen_options *options,
+                                           struct aw_error *error);
+async struct ws_listener *__wrap_ws_listen(const struct ws_listen_options *options,
+                                           struct aw_error *error);
+
+json_t *
+__wrap_json_object(void)
+{
+        return is_refused() ? NULL : __real_json_object();
+}
+
+/* The listener for operators: its handler is enough. */
+static struct ws_listen_options admin_options;
+static bool admin_opens;
+
+async struct ws_listener *
+__wrap_ws_listen(const struct ws_listen_options *options, struct aw_error *error)
+{
+        if (!admin_opens)
+                return await(__real_ws_listen(options, error));
+        admin_options = *options;
+        error->kind = AW_ERROR_SYSTEM;
+        strcpy(error->text, "that is enough");
+        return NULL;
+}
+
 /* Begins a run whose next request fails, until one has needed no more: false. */
 static bool
 next_run(void)
@@ -178,6 +206,14 @@ end_run(void)
         test_log.expected = test_log.count;
         test_end();
         return failed;
+}
+
+static char complaint[100];
+
+static void
+complain(const char *sentence)
+{
+        snprintf(complaint, sizeof(complaint), "%s", sentence);
 }
 
 /* Answers: with 500, or without the part that there was no memory for; or else as they should be. */
@@ -340,6 +376,95 @@ a_successor(void **state)
         shared_free(service.shared);
 }
 
+/* Pages for operators. */
+static async int
+pages_for_operators(NOTHING)
+{
+        static const char *const paths[] = {"/", "/metrics", "/-/healthz", "/-/readyz"};
+        static bool draining;
+        struct shared *shared = shared_create(1);
+        struct admin admin = {.draining = &draining, .metrics = shared->metrics, .blocks = 1};
+        struct ws_answer answer;
+        int refused;
+
+        metrics_use(&shared->metrics[0]);
+        memory.failing = 0;
+        admin_opens = true;
+        do {
+                next_run();
+                expect_int(await(admin_open(&admin, "http://127.0.0.1:0")), 1);
+                expect(strcmp(test_log.lines[0], memory.requests >= memory.failing
+                                                         ? "error: --admin: Cannot allocate memory"
+                                                         : "error: --admin: that is enough") == 0);
+        } while (end_run());
+        admin_opens = false;
+        for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+                struct ws_request request = {.method = "GET", .path = paths[i]};
+
+                memory.failing = refused = 0;
+                do {
+                        next_run();
+                        admin_options.handler(&request, &answer, &admin);
+                        if (answer.status == 500) {
+                                refused++;
+                                expect(strcmp(answer.body, "500: out of memory\n") == 0);
+                                expect(answer.done == NULL);
+                        } else {
+                                expect_int(answer.status, 200);
+                                answer.done(&answer);
+                        }
+                } while (end_run());
+                expect_int(refused, 2);
+        }
+        test_begin();
+        shared_free(shared);
+        return 0;
+}
+
+static void
+options_and_their_environment(void **state)
+{
+        static const char *const words[] = {"wsechod", "--listen", "ws://a", NULL};
+        struct server_options options;
+        struct inherited inherited;
+        enum aw_opt_status status;
+        int result;
+
+        (void)state;
+        memory.failing = 0;
+        do {
+                next_run();
+                complaint[0] = '\0';
+                status = options_parse(3, (char **)(uintptr_t)words, &options, complain);
+                expect(status == AW_OPT_RUN || status == AW_OPT_FAILED ||
+                       strstr(complaint, "out of memory") != NULL);
+                expect(memory.failing > 1 ||
+                       (status == AW_OPT_FAILED && strcmp(complaint, "out of memory") == 0));
+                options_clear(&options);
+        } while (end_run());
+        assert_int_equal(status, AW_OPT_RUN);
+        assert_true(memory.failing > 2);
+        memory.failing = 0;
+        do {
+                next_run();
+                options = (struct server_options){.check = false};
+                options_refuse_value(&options, "user", NULL, "not %d", 7);
+                expect(strcmp(test_log.lines[0],
+                              memory.failing == 1 ? "error: out of memory" : "error: not 7") == 0);
+        } while (end_run());
+        assert_int_equal(memory.failing, 2);
+        memory.failing = 0;
+        do {
+                setenv("WSECHOD_HANDED_OVER", "ready 0", 1);
+                next_run();
+                result = inherit(&inherited);
+                expect(result == 0 ||
+                       strcmp(test_log.lines[0], "error: Cannot allocate memory") == 0);
+                expect(getenv("WSECHOD_HANDED_OVER") == NULL);
+        } while (end_run());
+        assert_int_equal(memory.failing, 2);
+}
+
 /* With memory, nothing is left either. */
 static void
 what_was_read_is_given_back(void **state)
@@ -371,6 +496,10 @@ what_was_read_is_given_back(void **state)
         options_clear(&options);
         expect_int(memory.live, 0);
         json_decref(observe_describe(&info));
+        end_run();
+        memory.failing = 0;
+        next_run();
+        expect(observe_describe(&info) == NULL);
         end_run();
 }
 
@@ -432,6 +561,8 @@ main(void)
                 cmocka_unit_test(what_is_handed_over),
                 cmocka_unit_test(a_successor),
                 cmocka_unit_test(what_was_read_is_given_back),
+                cmocka_unit_test(options_and_their_environment),
+                on_loop(pages_for_operators),
                 on_loop(listeners_for_two_workers),
         };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Wraps: ws_listener_wait aw_spawn aw_group_spawn aw_signals_open access_log_start listeners_tell aw_log_say. */
 /* Wraps: ws_accept ws_listen ws_peer ws_drop behave_create behave_free send malloc. */
+/* Wraps: shared_create detach. */
 /* A worker from its beginning to its end, where something cannot be had, and where it is cancelled. */
 #include <sys/socket.h>
 
@@ -10,6 +11,7 @@
 #include "await/task_wait.h"
 #include "base/say.h"
 #include "behave/behave.h"
+#include "detach.h"
 #include "limit.h"
 #include "unit/support.h"
 #include "worker.h"
@@ -182,6 +184,24 @@ __wrap_malloc(size_t size)
         return size == sizeof(struct server_options) + sizeof(void *) && fails("malloc")
                        ? NULL
                        : __real_malloc(size);
+}
+
+struct shared *__real_shared_create(size_t workers);
+struct shared *__wrap_shared_create(size_t workers);
+int __wrap_detach(int *ready);
+
+struct shared *
+__wrap_shared_create(size_t workers)
+{
+        return fails("shared_create") ? NULL : __real_shared_create(workers);
+}
+
+int
+__wrap_detach(int *ready)
+{
+        trace("detach");
+        *ready = -1;
+        return fails("detach") ? -1 : 0;
 }
 
 static int before; /* a signal that comes before the end */
@@ -520,6 +540,55 @@ without_a_task_for_signals_nothing_is_opened(void **state)
         test_end();
 }
 
+/* A server that has opened all, or not; the number is where others find it if all went well. */
+static void
+assert_opens(const char *what, int status, const char *calls)
+{
+        char path[60], number[24] = "";
+        const char *const words[] = {
+                "wsechod", "--listen", "ws://127.0.0.1:0", "--daemon", "--pidfile", path, NULL};
+        struct service service = {.inherited = {.ready = -1, .pidfile = -1, .tickets = -1},
+                                  .pidfile = {.fd = -1},
+                                  .detached = -1,
+                                  .workers = 1};
+        int ends[2];
+
+        begin(what);
+        snprintf(path, sizeof(path), "/tmp/worker_test.%d", (int)getpid());
+        assert_int_equal(pipe(ends), 0);
+        assert_int_equal(options_parse(6, (char **)(uintptr_t)words, &service.options, NULL),
+                         AW_OPT_RUN);
+        service.options.loop = getenv("AW_TEST_LOOP");
+        if (calls[0] == '\0' && what == NULL)
+                service.inherited.ready = ends[1];
+        assert_int_equal(service_open(&service), status);
+        expect_trace(calls);
+        if (service.pidfile.fd != -1)
+                assert_true(pread(service.pidfile.fd, number, sizeof(number) - 1, 0) >= 0);
+        assert_int_equal(atoi(number), status == 0 && service.inherited.ready == -1 ? getpid() : 0);
+        assert_int_equal(service.process, status == 0 ? getpid() : 0);
+        if (service.inherited.ready == -1)
+                close(ends[1]);
+        service_close(&service);
+        close(ends[0]);
+        unlink(path);
+}
+
+static void
+to_the_background_goes_who_is_not_there_yet(void **state)
+{
+        (void)state;
+        assert_opens(NULL, 0, "detach");
+        test_end();
+        assert_opens(NULL, 0, "");
+        test_end();
+        assert_opens("detach", 1, "detach");
+        test_end();
+        assert_opens("shared_create", 1, "");
+        expect_log("error: shared memory: Cannot allocate memory");
+        test_end();
+}
+
 /* The listener for operators. */
 
 static struct shared *shared;
@@ -605,6 +674,7 @@ main(void)
                 cmocka_unit_test(a_worker_that_cannot_say_so_or_be_watched_does_so_too),
                 cmocka_unit_test(a_worker_says_when_it_is_ready_and_does_what_it_is_told),
                 cmocka_unit_test(a_worker_whose_supervisor_is_gone_ends_and_says_so),
+                cmocka_unit_test(to_the_background_goes_who_is_not_there_yet),
                 cmocka_unit_test(without_a_task_for_signals_nothing_is_opened),
                 on_loop(admin_says_where_it_is_or_why_not),
                 cmocka_unit_test(admin_takes_its_own_kinds_of_urls),
