@@ -193,7 +193,9 @@ it_gets_sockets_and_all_of_the_environment_but_the_watchdogs_name(void **state)
 {
         char script[300], wanted[300], text[300] = "";
         char *words[] = {(char *)(uintptr_t) "/bin/sh", (char *)(uintptr_t) "-c", script, NULL};
-        struct listener_slot slots[2] = {{.fds = {0}, .count = 1}, {.fds = {1, 2}, .count = 2}};
+        struct listener_slot slots[3] = {{.fds = {0}, .count = 1},
+                                         {.fds = {1, 2}, .count = 2},
+                                         {.fds = {2}, .count = 1}}; /* one too many */
         struct listener listener = {.url = (char *)(uintptr_t) "unix:/a b",
                                     .kind = SOCKET_ADMIN,
                                     .slots = slots,

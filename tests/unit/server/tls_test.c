@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Wraps: aw_tls_context_server aw_tls_context_restrict aw_tls_context_again. */
 /* How long certificates last: who is warned, and when. */
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,53 @@
 #include "service.h"
 #include "unit/clock.h"
 #include "unit/support.h"
+
+/* What fails, after so many times that it does not. */
+static const char *failing;
+static int spared;
+
+static bool
+fails(const char *name, struct aw_error *error)
+{
+        if (failing == NULL || strcmp(failing, name) != 0 || spared-- > 0)
+                return false;
+        strcpy(error->text, "no such luck");
+        return true;
+}
+
+struct aw_tls_context *__real_aw_tls_context_server(const char *cert, const char *key,
+                                                    struct aw_error *error);
+struct aw_tls_context *__wrap_aw_tls_context_server(const char *cert, const char *key,
+                                                    struct aw_error *error);
+int __real_aw_tls_context_restrict(struct aw_tls_context *context, const char *min,
+                                   const char *ciphers, struct aw_error *error);
+int __wrap_aw_tls_context_restrict(struct aw_tls_context *context, const char *min,
+                                   const char *ciphers, struct aw_error *error);
+struct aw_tls_context *__real_aw_tls_context_again(struct aw_tls_context *context,
+                                                   struct aw_error *error);
+struct aw_tls_context *__wrap_aw_tls_context_again(struct aw_tls_context *context,
+                                                   struct aw_error *error);
+
+struct aw_tls_context *
+__wrap_aw_tls_context_server(const char *cert, const char *key, struct aw_error *error)
+{
+        return fails("server", error) ? NULL : __real_aw_tls_context_server(cert, key, error);
+}
+
+int
+__wrap_aw_tls_context_restrict(struct aw_tls_context *context, const char *min, const char *ciphers,
+                               struct aw_error *error)
+{
+        return fails("restrict", error)
+                       ? -1
+                       : __real_aw_tls_context_restrict(context, min, ciphers, error);
+}
+
+struct aw_tls_context *
+__wrap_aw_tls_context_again(struct aw_tls_context *context, struct aw_error *error)
+{
+        return fails("again", error) ? NULL : __real_aw_tls_context_again(context, error);
+}
 
 #define DAY ((aw_time)24 * 60 * 60 * AW_SECOND)
 
@@ -81,11 +129,47 @@ without_tls_there_is_nothing_to_warn_of(NOTHING)
         return 0;
 }
 
+static async int
+what_tls_cannot_do_is_told(NOTHING)
+{
+        static const struct {
+                const char *call;
+                int spared;
+        } all[] = {{"server", 0}, {"restrict", 0}, {"restrict", 1}};
+        struct server_options fresh = {.check = false}, now = {.check = false};
+
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+                failing = all[i].call;
+                spared = all[i].spared;
+                expect_int(tls_load(&fresh, true), -1);
+                expect_log("error: no such luck");
+                expect_int(fresh.tls != NULL, i > 0);
+                options_clear(&fresh);
+                fresh = now;
+        }
+        failing = NULL;
+        expect_int(tls_reload(&fresh, &now), 0);
+        expect(fresh.tls == NULL);
+        expect_int(tls_load(&now, true), 0);
+        failing = "again";
+        expect_int(tls_reload(&fresh, &now), -1);
+        expect_log("error: no such luck");
+        expect(fresh.tls == NULL);
+        failing = NULL;
+        expect_int(tls_reload(&fresh, &now), 0);
+        expect(fresh.tls != NULL && fresh.tls != now.tls);
+        expect(strcmp(fresh.fingerprint, now.fingerprint) == 0 && now.fingerprint[0] != '\0');
+        options_clear(&fresh);
+        options_clear(&now);
+        return 0;
+}
+
 int
 main(void)
 {
         const struct CMUnitTest tests[] = {
                 on_loop(a_certificate_is_warned_of_each_day_of_its_last_fifth),
+                on_loop(what_tls_cannot_do_is_told),
                 on_loop(without_tls_there_is_nothing_to_warn_of),
         };
 
