@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Once: it needs no loop. */
 /* Threads: a thread writes what others add. */
-/* Wraps: write. */
+/* Wraps: write malloc. */
 /* The access log: its lines, and what happens to them if nobody takes them. */
 #include <fcntl.h>
 #include <limits.h>
@@ -41,6 +41,18 @@ __wrap_write(int fd, const void *data, size_t size)
                 return -1;
         }
         return __real_write(fd, data, (size_t)next < size ? (size_t)next : size);
+}
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+
+/* It need not be zeroed. */
+void *
+__wrap_malloc(size_t size)
+{
+        void *made = __real_malloc(size);
+
+        return made == NULL ? NULL : memset(made, 0x5a, size);
 }
 
 static char directory[] = "/tmp/access_log_test.XXXXXX";
@@ -235,6 +247,21 @@ a_file_that_cannot_be_opened_anew_goes_on(void **state)
         assert_int_equal(rmdir(path), 0);
         read_file(other, text, sizeof(text));
         assert_like(text, "^" TIME " n=2\n$");
+}
+
+/* Standard input may be closed, and stays so. */
+static void
+standard_output_is_no_other_standard_file(void **state)
+{
+        int input = dup(0);
+
+        (void)state;
+        close(0);
+        assert_int_equal(access_log_open("-", "", false), 0);
+        assert_int_equal(fcntl(0, F_GETFD), -1);
+        access_log_close();
+        assert_int_equal(dup2(input, 0), 0);
+        close(input);
 }
 
 static void
@@ -463,6 +490,7 @@ main(void)
                 cmocka_unit_test(a_file_is_appended_to),
                 cmocka_unit_test(a_file_that_was_renamed_is_opened_anew),
                 cmocka_unit_test(a_file_that_cannot_be_opened_anew_goes_on),
+                cmocka_unit_test(standard_output_is_no_other_standard_file),
                 cmocka_unit_test(what_cannot_be_written_to_is_refused_at_once),
                 cmocka_unit_test(lines_for_a_full_disk_are_counted),
                 cmocka_unit_test(a_line_that_cannot_be_made_is_lost),

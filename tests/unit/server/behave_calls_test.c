@@ -986,6 +986,10 @@ what_there_is_no_memory_for_is_not_sent(NOTHING)
         expect_int(errno, ENOMEM);
         errno = 0;
         expect_error(digest_end(NULL, digest), ENOMEM);
+        fail_in("EVP_DigestFinal_ex", EIO, 0);
+        digest[0] = 'x';
+        expect_error(digest_end(digest_begin(), digest), ENOMEM);
+        expect_int(digest[0], 'x');
         for (size_t i = 0; i < 2; i++) {
                 begin("show=request");
                 fail_in(shows[i], ENOMEM, 0);

@@ -201,6 +201,8 @@ modes_groups_and_workers_are_read(void **state)
                 assert_int_equal(options_socket_group(group->gr_name), 1);
         assert_int_equal(options_workers("7"), 7);
         assert_in_range(options_workers("auto"), 1, 1024);
+        assert_int_equal(options_workers("1024"), 1024);
+        assert_int_equal(options_workers("1025"), 0);
         assert_int_equal(options_workers("x"), 0);
 }
 
@@ -238,7 +240,7 @@ options_become_those_of_a_listener(void **state)
         assert_int_equal(listening.drain_time, 3500000);
         assert_null(listening.subprotocol);
         assert_int_equal(listening.deflate.mode, WS_DEFLATE_SHARED);
-        assert_int_equal(listening.deflate.level, 5);
+        assert_int_equal(listening.deflate.level, 4);
         assert_int_equal(listening.deflate.threshold, 256);
         assert_int_equal(listening.max_message, 16 << 20);
         assert_string_equal(listening.trust.forwarded, "x-forwarded-for");

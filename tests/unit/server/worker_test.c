@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Wraps: ws_listener_wait aw_spawn aw_group_spawn aw_signals_open access_log_start listeners_tell aw_log_say. */
 /* Wraps: ws_accept ws_listen ws_peer ws_drop behave_create behave_free send malloc. */
-/* Wraps: shared_create detach. */
+/* Wraps: shared_create detach listeners_shut. */
 /* A worker from its beginning to its end, where something cannot be had, and where it is cancelled. */
 #include <sys/socket.h>
 
@@ -189,6 +189,16 @@ __wrap_malloc(size_t size)
 struct shared *__real_shared_create(size_t workers);
 struct shared *__wrap_shared_create(size_t workers);
 int __wrap_detach(int *ready);
+void __real_listeners_shut(const struct listeners *listeners);
+void __wrap_listeners_shut(const struct listeners *listeners);
+
+/* For all of them: not by one of several workers. */
+void
+__wrap_listeners_shut(const struct listeners *listeners)
+{
+        trace("shut");
+        __real_listeners_shut(listeners);
+}
 
 struct shared *
 __wrap_shared_create(size_t workers)
@@ -283,7 +293,7 @@ a_server_begins_serves_and_ends(void **state)
         (void)state;
         begin(NULL);
         assert_int_equal(run_server(NULL, NULL, NULL, NULL), 0);
-        expect_trace("serves");
+        expect_trace("serves shut");
         expect_log("stopping");
         expect_int(waits, 1);
         test_end();
@@ -297,7 +307,7 @@ an_end_that_is_cancelled_waits_all_the_same(void **state)
         begin(NULL);
         interrupted = 3;
         assert_int_equal(run_server(NULL, NULL, NULL, NULL), 0);
-        expect_trace("serves");
+        expect_trace("serves shut");
         expect_int(interrupted, 0);
         expect_int(waits, 1);
         expect_log("stopping");
@@ -306,7 +316,7 @@ an_end_that_is_cancelled_waits_all_the_same(void **state)
         begin(NULL);
         interrupted = 3;
         assert_int_equal(run_server("--admin", "http://127.0.0.1:0", NULL, NULL), 0);
-        expect_trace("serves");
+        expect_trace("serves shut");
         expect_int(interrupted, 0);
         expect_int(waits, 2);
         expect_log("metrics at http://127.0.0.1:");
@@ -320,7 +330,7 @@ assert_fails(const char *what, const char *says, const char *option, const char 
 {
         begin(what);
         assert_int_equal(run_server(option, value, NULL, NULL), 1);
-        expect_trace("");
+        expect_trace(strcmp(what, "accept") == 0 ? "shut" : "");
         expect_log(says);
         test_end();
 }
@@ -353,7 +363,7 @@ a_connection_without_a_task_is_dropped(void **state)
                 begin(all[i].comes == COMES_IN_VAIN ? NULL : "peer");
                 coming = all[i].comes;
                 assert_int_equal(run_server(NULL, NULL, NULL, NULL), 0);
-                snprintf(calls, sizeof(calls), "serves %s", all[i].calls);
+                snprintf(calls, sizeof(calls), "serves %s shut", all[i].calls);
                 expect_trace(calls);
                 expect(test_log_find("warning: peer: no task for it: Cannot allocate memory")[0] !=
                        '\0');
@@ -376,7 +386,7 @@ a_signal_that_cannot_be_obeyed_is_told_of(void **state)
                 begin(all[i].task);
                 before = all[i].signal;
                 assert_int_equal(run_server(NULL, NULL, NULL, NULL), 0);
-                expect_trace("serves");
+                expect_trace("serves shut");
                 expect(test_log_find(all[i].says)[0] != '\0');
                 test_end();
         }
