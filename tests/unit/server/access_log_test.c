@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Once: it needs no loop. */
 /* Threads: a thread writes what others add. */
-/* Wraps: write malloc. */
+/* Wraps: write malloc pthread_timedjoin_np. */
 /* The access log: its lines, and what happens to them if nobody takes them. */
 #include <fcntl.h>
 #include <limits.h>
@@ -53,6 +53,17 @@ __wrap_malloc(size_t size)
         void *made = __real_malloc(size);
 
         return made == NULL ? NULL : memset(made, 0x5a, size);
+}
+
+static bool waits_for_ever;
+
+int __real_pthread_timedjoin_np(pthread_t thread, void **result, const struct timespec *until);
+int __wrap_pthread_timedjoin_np(pthread_t thread, void **result, const struct timespec *until);
+
+int
+__wrap_pthread_timedjoin_np(pthread_t thread, void **result, const struct timespec *until)
+{
+        return waits_for_ever ? ETIMEDOUT : __real_pthread_timedjoin_np(thread, result, until);
 }
 
 static char directory[] = "/tmp/access_log_test.XXXXXX";
@@ -247,6 +258,27 @@ a_file_that_cannot_be_opened_anew_goes_on(void **state)
         assert_int_equal(rmdir(path), 0);
         read_file(other, text, sizeof(text));
         assert_like(text, "^" TIME " n=2\n$");
+}
+
+static void
+a_thread_that_does_not_end_is_left_to_the_process(void **state)
+{
+        char wanted[160];
+
+        (void)state;
+        test_begin();
+        begin(path, false);
+        waits_for_ever = true;
+        access_log_close();
+        waits_for_ever = false;
+        snprintf(wanted, sizeof(wanted),
+                 "warning: the access log %s takes no more: its last lines are lost", path);
+        expect_log(wanted);
+        assert_true(access_log_is_open());
+        access_log_close();
+        assert_false(access_log_is_open());
+        unlink(path);
+        test_end();
 }
 
 /* Standard input may be closed, and stays so. */
@@ -490,6 +522,7 @@ main(void)
                 cmocka_unit_test(a_file_is_appended_to),
                 cmocka_unit_test(a_file_that_was_renamed_is_opened_anew),
                 cmocka_unit_test(a_file_that_cannot_be_opened_anew_goes_on),
+                cmocka_unit_test(a_thread_that_does_not_end_is_left_to_the_process),
                 cmocka_unit_test(standard_output_is_no_other_standard_file),
                 cmocka_unit_test(what_cannot_be_written_to_is_refused_at_once),
                 cmocka_unit_test(lines_for_a_full_disk_are_counted),
