@@ -421,6 +421,32 @@ a_line_that_is_torn_is_ended_and_lost(void **state)
         test_end();
 }
 
+/* Of what is written at once, so much that it ends with a line. */
+static void
+a_write_that_is_cut_short_between_lines_tears_none(void **state)
+{
+        static const int full[] = {sizeof("2026-01-01T00:00:00.000Z n=1"), -ENOSPC, 0};
+        uint64_t before = access_log_lost();
+        char text[1000];
+
+        (void)state;
+        test_begin();
+        unlink(path);
+        script = full;
+        assert_int_equal(access_log_open(path, "", false), 0);
+        access_log_write(json_pack("{si}", "n", 1));
+        access_log_write(json_pack("{si}", "n", 2));
+        assert_int_equal(access_log_start(true), 0);
+        wait_for_loss(before + 1);
+        access_log_write(json_pack("{si}", "n", 3));
+        access_log_close();
+        script = NULL;
+        read_file(path, text, sizeof(text));
+        assert_like(text, "^" TIME " n=1\n" TIME " lost_lines=1\n" TIME " n=3\n$");
+        expect(*test_log_find("were lost: No space left") != '\0');
+        test_end();
+}
+
 /* Lines of 256 bytes, as many as wait, and one more. */
 static void
 what_waits_has_a_bound_and_goes_out_in_writes_that_a_pipe_takes_whole(void **state)
@@ -529,6 +555,7 @@ main(void)
                 cmocka_unit_test(a_line_that_cannot_be_made_is_lost),
                 cmocka_unit_test(a_write_that_is_cut_short_or_interrupted_goes_on),
                 cmocka_unit_test(a_line_that_is_torn_is_ended_and_lost),
+                cmocka_unit_test(a_write_that_is_cut_short_between_lines_tears_none),
                 cmocka_unit_test(
                         what_waits_has_a_bound_and_goes_out_in_writes_that_a_pipe_takes_whole),
                 cmocka_unit_test(a_reader_that_does_not_read_stops_nobody_and_loses_lines),

@@ -476,6 +476,7 @@ what_was_read_is_given_back(void **state)
                                             "unix",    "--trusted",   "10.0.0.1",   NULL};
         const struct ws_field field = {"User-Agent", "me"};
         static const struct behave_limits limits = {BEHAVE_LEVEL_ALL, 1 << 20};
+        static const struct behave_limits off = {BEHAVE_LEVEL_OFF, 1 << 20};
         struct ws_request request = {.method = "GET",
                                      .target = "/?delay=1s&close=4000",
                                      .path = "/",
@@ -500,6 +501,12 @@ what_was_read_is_given_back(void **state)
         memory.failing = 0;
         next_run();
         expect(observe_describe(&info) == NULL);
+        end_run();
+        /* A server without behaviours has no plan. */
+        observe_connections(&off);
+        memory.failing = 1 << 20;
+        next_run();
+        json_decref(observe_describe(&info));
         end_run();
 }
 
