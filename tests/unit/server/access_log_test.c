@@ -281,19 +281,21 @@ a_thread_that_does_not_end_is_left_to_the_process(void **state)
         test_end();
 }
 
-/* Standard input may be closed, and stays so. */
+/* Those may be closed, and stay so. */
 static void
 standard_output_is_no_other_standard_file(void **state)
 {
-        int input = dup(0);
-
         (void)state;
-        close(0);
-        assert_int_equal(access_log_open("-", "", false), 0);
-        assert_int_equal(fcntl(0, F_GETFD), -1);
-        access_log_close();
-        assert_int_equal(dup2(input, 0), 0);
-        close(input);
+        for (int fd = 0; fd <= 2; fd += 2) {
+                int kept = dup(fd);
+
+                close(fd);
+                assert_int_equal(access_log_open("-", "", false), 0);
+                assert_int_equal(fcntl(fd, F_GETFD), -1);
+                access_log_close();
+                assert_int_equal(dup2(kept, fd), fd);
+                close(kept);
+        }
 }
 
 static void

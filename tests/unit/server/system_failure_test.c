@@ -380,6 +380,14 @@ a_successor_that_waits_does_not_get_what_cannot_be_sent(void **state)
         assert_int_equal(takeover_begin(&takeover, &service), -1);
         expect_log(wanted);
         assert_int_equal(takeover.ready, -1);
+        fail_in(NULL);
+        assert_int_equal(takeover_begin(&takeover, &service), 0);
+        snprintf(wanted, sizeof(wanted),
+                 "SIGUSR2: process %d has asked for the sockets, and has them", (int)getpid());
+        expect_log(wanted);
+        assert_true(takeover.asked);
+        assert_int_equal(takeover.process, getpid());
+        close(takeover.ready);
         close(waiting);
         unlink(beside);
         shared_free(service.shared);
@@ -489,6 +497,17 @@ size_of_file(void)
 
         assert_int_equal(stat(path, &status), 0);
         return status.st_size;
+}
+
+static void
+where_a_number_cannot_be_written_is_known_before(void **state)
+{
+        (void)state;
+        assert_int_equal(pidfile_check(path, ""), 0);
+        assert_int_equal(pidfile_check("/nonexistent/x", "PLACE: "), -1);
+        expect_log("error: PLACE: --pidfile: '/nonexistent/x': No such file or directory");
+        assert_int_equal(pidfile_check("/dev/null", ""), -1);
+        expect_log("error: --pidfile: '/dev/null': it is no regular file");
 }
 
 static void
@@ -654,6 +673,7 @@ main(void)
                 with_failures(a_socket_of_another_user_is_handed_nothing),
                 with_failures(the_other_one_may_be_gone_when_it_is_told_that_it_is_not_to_serve),
                 with_failures(where_it_cannot_wait_it_asks_nobody),
+                with_failures(where_a_number_cannot_be_written_is_known_before),
                 with_failures(a_number_that_cannot_be_written_is_told_of),
                 with_failures(a_file_that_cannot_be_removed_is_emptied),
                 with_failures(a_file_whose_owner_goes_is_not_taken),
