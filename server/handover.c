@@ -108,14 +108,13 @@ listen_beside(const char *pidfile, struct sockaddr_un *address)
                 result = -1;
         }
 out:
+        if (result == -1)
+                handover_failed(address->sun_path);
+        if (result == -1 && fd != -1)
+                close(fd);
         if (probe != -1)
                 close(probe);
-        if (result == 0)
-                return fd;
-        handover_failed(address->sun_path);
-        if (fd != -1)
-                close(fd);
-        return -1;
+        return result == 0 ? fd : -1;
 }
 
 int

@@ -406,7 +406,8 @@ wait_for_something(struct supervisor *supervisor)
 
         for (unsigned i = 0; i < count; i++) {
                 polled[POLL_CHILDREN + i].fd = supervisor->children[i].channel;
-                if (supervisor->children[i].pid == 0 && supervisor->children[i].again < next)
+                if (supervisor->children[i].pid == 0 && !supervisor->stopping &&
+                    supervisor->children[i].again < next)
                         next = supervisor->children[i].again;
         }
         polled[POLL_SUCCESSOR].fd = supervisor->takeover.ready;

@@ -83,7 +83,7 @@ behave_status(struct behave_answering *answering, const struct behave_value *val
                              (int)value->number, (int)value->number);
 }
 
-/* Where the number stands in the target. */
+/* Where the number stands in the target, which has one. */
 static const char *
 find_number(const char *target)
 {
@@ -91,10 +91,9 @@ find_number(const char *target)
         struct behave_piece value;
         int id;
 
-        while (behave_walk_next(&walk, &id, &value))
-                if (id == BEHAVE_REDIRECT)
-                        return value.data;
-        return NULL;
+        while (behave_walk_next(&walk, &id, &value) && id != BEHAVE_REDIRECT)
+                continue;
+        return value.data;
 }
 
 /* The target, with one redirect less. */
@@ -104,8 +103,6 @@ target_with(const struct ws_request *request, const struct behave_value *value)
         const char *target = request->target, *number = find_number(target);
         char *text;
 
-        if (number == NULL)
-                return NULL;
         if (asprintf(&text, "%.*s%" PRId64 "%s", (int)(number - target), target, value->number - 1,
                      number + strcspn(number, "/?&")) == -1)
                 return NULL;

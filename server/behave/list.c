@@ -6,7 +6,10 @@
 
 #include "answer.h"
 
-/* Options of the server's are not divided at the end of a line. */
+/*
+ * Options of the server's are not divided at the end of a line. Nothing in the table has to be
+ * written otherwise in HTML or JSON.
+ */
 static void
 write_html_text(FILE *out, const char *text)
 {
@@ -16,8 +19,6 @@ write_html_text(FILE *out, const char *text)
                 if (option > 0) {
                         fprintf(out, "<span class=option>%.*s</span>", (int)option, text);
                         text += option - 1;
-                } else if (*text == '<' || *text == '>' || *text == '&') {
-                        fprintf(out, "&#%d;", *text);
                 } else {
                         fputc(*text, out);
                 }

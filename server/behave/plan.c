@@ -54,8 +54,7 @@ decode(struct parser *parser, const char *text, size_t length, bool query)
         struct aw_utf8 utf8 = {0};
 
         for (size_t i = 0; i < length; i++) {
-                int high =
-                        text[i] == '%' && i + 2 < length + 0 ? behave_hex_digit(text[i + 1]) : -1;
+                int high = text[i] == '%' && i + 2 < length ? behave_hex_digit(text[i + 1]) : -1;
                 int low = high >= 0 ? behave_hex_digit(text[i + 2]) : -1;
 
                 *to = query && text[i] == '+' ? ' ' : text[i];

@@ -35,6 +35,13 @@ def _():
                 equal(len(server.pids()), count, "the number of workers")
 
 
+@test("a worker has nothing of what the supervisor has for the others")
+def _():
+    with Workers("--workers", "3", cert=False) as server:
+        counts = {len(os.listdir(f"/proc/{pid}/fd")) for pid in server.pids()}
+        equal(len(counts), 1, f"numbers of descriptors: {counts}")
+
+
 @test("a number of workers that is none is refused")
 def _():
     for wrong in ("0", "two", "1025", "-1", ""):

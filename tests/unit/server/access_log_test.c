@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Once: it needs no loop. */
 /* Threads: a thread writes what others add. */
-/* Wraps: write. */
+/* Wraps: write malloc pthread_timedjoin_np. */
 /* The access log: its lines, and what happens to them if nobody takes them. */
 #include <fcntl.h>
 #include <limits.h>
@@ -41,6 +41,29 @@ __wrap_write(int fd, const void *data, size_t size)
                 return -1;
         }
         return __real_write(fd, data, (size_t)next < size ? (size_t)next : size);
+}
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+
+/* It need not be zeroed. */
+void *
+__wrap_malloc(size_t size)
+{
+        void *made = __real_malloc(size);
+
+        return made == NULL ? NULL : memset(made, 0x5a, size);
+}
+
+static bool waits_for_ever;
+
+int __real_pthread_timedjoin_np(pthread_t thread, void **result, const struct timespec *until);
+int __wrap_pthread_timedjoin_np(pthread_t thread, void **result, const struct timespec *until);
+
+int
+__wrap_pthread_timedjoin_np(pthread_t thread, void **result, const struct timespec *until)
+{
+        return waits_for_ever ? ETIMEDOUT : __real_pthread_timedjoin_np(thread, result, until);
 }
 
 static char directory[] = "/tmp/access_log_test.XXXXXX";
@@ -238,6 +261,44 @@ a_file_that_cannot_be_opened_anew_goes_on(void **state)
 }
 
 static void
+a_thread_that_does_not_end_is_left_to_the_process(void **state)
+{
+        char wanted[160];
+
+        (void)state;
+        test_begin();
+        begin(path, false);
+        waits_for_ever = true;
+        access_log_close();
+        waits_for_ever = false;
+        snprintf(wanted, sizeof(wanted),
+                 "warning: the access log %s takes no more: its last lines are lost", path);
+        expect_log(wanted);
+        assert_true(access_log_is_open());
+        access_log_close();
+        assert_false(access_log_is_open());
+        unlink(path);
+        test_end();
+}
+
+/* Those may be closed, and stay so. */
+static void
+standard_output_is_no_other_standard_file(void **state)
+{
+        (void)state;
+        for (int fd = 0; fd <= 2; fd += 2) {
+                int kept = dup(fd);
+
+                close(fd);
+                assert_int_equal(access_log_open("-", "", false), 0);
+                assert_int_equal(fcntl(fd, F_GETFD), -1);
+                access_log_close();
+                assert_int_equal(dup2(kept, fd), fd);
+                close(kept);
+        }
+}
+
+static void
 what_cannot_be_written_to_is_refused_at_once(void **state)
 {
         (void)state;
@@ -362,6 +423,32 @@ a_line_that_is_torn_is_ended_and_lost(void **state)
         test_end();
 }
 
+/* Of what is written at once, so much that it ends with a line. */
+static void
+a_write_that_is_cut_short_between_lines_tears_none(void **state)
+{
+        static const int full[] = {sizeof("2026-01-01T00:00:00.000Z n=1"), -ENOSPC, 0};
+        uint64_t before = access_log_lost();
+        char text[1000];
+
+        (void)state;
+        test_begin();
+        unlink(path);
+        script = full;
+        assert_int_equal(access_log_open(path, "", false), 0);
+        access_log_write(json_pack("{si}", "n", 1));
+        access_log_write(json_pack("{si}", "n", 2));
+        assert_int_equal(access_log_start(true), 0);
+        wait_for_loss(before + 1);
+        access_log_write(json_pack("{si}", "n", 3));
+        access_log_close();
+        script = NULL;
+        read_file(path, text, sizeof(text));
+        assert_like(text, "^" TIME " n=1\n" TIME " lost_lines=1\n" TIME " n=3\n$");
+        expect(*test_log_find("were lost: No space left") != '\0');
+        test_end();
+}
+
 /* Lines of 256 bytes, as many as wait, and one more. */
 static void
 what_waits_has_a_bound_and_goes_out_in_writes_that_a_pipe_takes_whole(void **state)
@@ -463,11 +550,14 @@ main(void)
                 cmocka_unit_test(a_file_is_appended_to),
                 cmocka_unit_test(a_file_that_was_renamed_is_opened_anew),
                 cmocka_unit_test(a_file_that_cannot_be_opened_anew_goes_on),
+                cmocka_unit_test(a_thread_that_does_not_end_is_left_to_the_process),
+                cmocka_unit_test(standard_output_is_no_other_standard_file),
                 cmocka_unit_test(what_cannot_be_written_to_is_refused_at_once),
                 cmocka_unit_test(lines_for_a_full_disk_are_counted),
                 cmocka_unit_test(a_line_that_cannot_be_made_is_lost),
                 cmocka_unit_test(a_write_that_is_cut_short_or_interrupted_goes_on),
                 cmocka_unit_test(a_line_that_is_torn_is_ended_and_lost),
+                cmocka_unit_test(a_write_that_is_cut_short_between_lines_tears_none),
                 cmocka_unit_test(
                         what_waits_has_a_bound_and_goes_out_in_writes_that_a_pipe_takes_whole),
                 cmocka_unit_test(a_reader_that_does_not_read_stops_nobody_and_loses_lines),

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Wraps: calloc. */
+/* Wraps: calloc RAND_bytes HMAC EVP_DecodeBlock aw_thread_pool_create. */
 /* Basic authentication: which fields are credentials, who is let in, and who is told to wait. */
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
 #include "auth.h"
+#include "await/executor.h"
 #include "unit/support.h"
 
 static const char *failing = "";
@@ -13,6 +17,52 @@ void *
 __wrap_calloc(size_t count, size_t size)
 {
         return strcmp(failing, "calloc") == 0 ? NULL : __real_calloc(count, size);
+}
+
+static int secrets; /* that were made */
+
+int __real_RAND_bytes(unsigned char *to, int count);
+int __wrap_RAND_bytes(unsigned char *to, int count);
+unsigned char *__real_HMAC(const EVP_MD *kind, const void *key, int key_size,
+                           const unsigned char *data, size_t size, unsigned char *out,
+                           unsigned *out_size);
+unsigned char *__wrap_HMAC(const EVP_MD *kind, const void *key, int key_size,
+                           const unsigned char *data, size_t size, unsigned char *out,
+                           unsigned *out_size);
+int __real_EVP_DecodeBlock(unsigned char *to, const unsigned char *from, int count);
+int __wrap_EVP_DecodeBlock(unsigned char *to, const unsigned char *from, int count);
+struct aw_executor *__real_aw_thread_pool_create(const struct aw_thread_pool_options *options);
+struct aw_executor *__wrap_aw_thread_pool_create(const struct aw_thread_pool_options *options);
+
+int
+__wrap_RAND_bytes(unsigned char *to, int count)
+{
+        secrets++;
+        return strcmp(failing, "RAND_bytes") == 0 ? 0 : __real_RAND_bytes(to, count);
+}
+
+unsigned char *
+__wrap_HMAC(const EVP_MD *kind, const void *key, int key_size, const unsigned char *data,
+            size_t size, unsigned char *out, unsigned *out_size)
+{
+        return strcmp(failing, "HMAC") == 0
+                       ? NULL
+                       : __real_HMAC(kind, key, key_size, data, size, out, out_size);
+}
+
+int
+__wrap_EVP_DecodeBlock(unsigned char *to, const unsigned char *from, int count)
+{
+        return strcmp(failing, "EVP_DecodeBlock") == 0 ? -1
+                                                       : __real_EVP_DecodeBlock(to, from, count);
+}
+
+struct aw_executor *
+__wrap_aw_thread_pool_create(const struct aw_thread_pool_options *options)
+{
+        return strcmp(failing, "aw_thread_pool_create") == 0
+                       ? NULL
+                       : __real_aw_thread_pool_create(options);
 }
 
 /* One user, "me:secret", whose hash costs next to nothing. */
@@ -283,6 +333,73 @@ without_memory_nobody_is_let_in(NOTHING)
         return 0;
 }
 
+/* Who is right is looked at each time. */
+static async int
+without_a_secret_or_a_digest_nobody_is_remembered(NOTHING)
+{
+        static const char *const names[] = {"RAND_bytes", "HMAC"};
+        struct passwords *passwords = read_users("secret");
+
+        for (size_t i = 0; i < 2; i++) {
+                struct auth auth = {.waiting = 0};
+
+                failing = names[i];
+                auth_use(&auth, passwords);
+                expect_int(auth.remembered != NULL, i == 1);
+                expect_int(await(decide(&auth, RIGHT)), true);
+                expect_int(look(&auth, RIGHT), AUTH_LATER);
+                failing = "";
+                expect_int(look(&auth, RIGHT), AUTH_LATER);
+                auth_close(&auth);
+        }
+        passwords_free(passwords);
+        return 0;
+}
+
+static async int
+a_secret_is_made_when_somebody_has_a_password(NOTHING)
+{
+        static const unsigned char none[AUTH_DIGEST];
+        struct auth auth = {.waiting = 0};
+        struct passwords *passwords = read_users("secret");
+
+        secrets = 0;
+        auth_use(&auth, NULL);
+        expect(auth.remembered == NULL);
+        expect_int(secrets, 0);
+        auth_use(&auth, passwords);
+        expect_int(secrets, 1);
+        expect(auth.remembered != NULL);
+        expect(memcmp(auth.secret, none, sizeof(none)) != 0);
+        auth_use(&auth, NULL);
+        expect(auth.remembered == NULL && auth.passwords == NULL);
+        expect_int(secrets, 1);
+        auth_close(&auth);
+        passwords_free(passwords);
+        return 0;
+}
+
+static async int
+without_threads_nobody_is_let_in(NOTHING)
+{
+        struct auth auth = {.waiting = 0};
+        struct passwords *passwords = read_users("secret");
+
+        auth_use(&auth, passwords);
+        failing = "aw_thread_pool_create";
+        expect_int(await(decide(&auth, RIGHT)), false);
+        expect_busy();
+        expect_int(auth.waiting, 0);
+        failing = "EVP_DecodeBlock";
+        expect_int(look(&auth, RIGHT), AUTH_REFUSED);
+        expect_login();
+        failing = "";
+        expect_int(await(decide(&auth, RIGHT)), true);
+        auth_close(&auth);
+        passwords_free(passwords);
+        return 0;
+}
+
 int
 main(void)
 {
@@ -294,6 +411,9 @@ main(void)
                 on_loop(a_file_that_changes_meanwhile_is_asked_the_next_time),
                 on_loop(over_the_bound_of_those_that_wait_others_are_to_come_again),
                 on_loop(without_memory_nobody_is_let_in),
+                on_loop(without_a_secret_or_a_digest_nobody_is_remembered),
+                on_loop(a_secret_is_made_when_somebody_has_a_password),
+                on_loop(without_threads_nobody_is_let_in),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

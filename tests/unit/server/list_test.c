@@ -28,6 +28,21 @@ assert_has(const char *text, const char *part)
                 fail_msg("'%s' is not in '%s'", part, text);
 }
 
+/* It is written into HTML and JSON as it is. */
+static void
+the_table_is_plain_text(void **state)
+{
+        (void)state;
+        for (int i = 0; i < BEHAVE_ROWS; i++) {
+                const struct behave_row *row = &behave_table[i];
+                const char *const texts[] = {row->heading, row->name, row->argument,
+                                             row->example, row->help, row->words};
+
+                for (size_t j = 0; j < sizeof(texts) / sizeof(texts[0]); j++)
+                        assert_null(texts[j] == NULL ? NULL : strpbrk(texts[j], "<>&\"\\"));
+        }
+}
+
 static void
 the_form_is_what_is_liked_best(void **state)
 {
@@ -145,6 +160,7 @@ int
 main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(the_table_is_plain_text),
                 cmocka_unit_test(the_form_is_what_is_liked_best),
                 cmocka_unit_test(a_text_has_sentences_by_topic),
                 cmocka_unit_test(html_has_rows_and_marks_options),

@@ -301,6 +301,7 @@ assert_refused(struct ws_info info, const char *reason)
         metrics_event(WS_EVENT_ACCEPTED, &info);
         metrics_event(WS_EVENT_ENDED, &info);
         assert_int_equal(block->shaking, 0);
+        assert_int_equal(block->tls_errors, info.tls_failed);
         for (i = 0; i < METRICS_REASONS; i++)
                 if (block->refused[i] != (strcmp(metrics_reason_names[i], reason) == 0))
                         fail_msg("'%s' is %d, and not '%s'", metrics_reason_names[i],

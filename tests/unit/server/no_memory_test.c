@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Wraps: malloc calloc realloc free strdup open_memstream. */
+/* Wraps: malloc calloc realloc free strdup open_memstream fclose json_object ws_listen. */
 /* Wraps: vasprintf __vasprintf_chk asprintf __asprintf_chk. */
 /*
  * Parts of the server without memory: the first request for it fails, then the second, and so on. Each
@@ -24,6 +24,7 @@ static struct {
         bool active;
         int requests, failing; /* so far; which one fails */
         int live;              /* what was given and not taken back */
+        FILE *stream;          /* in memory: for its end there may be none either */
 } memory;
 
 void *__real_malloc(size_t size);
@@ -38,6 +39,8 @@ char *__real_strdup(const char *text);
 char *__wrap_strdup(const char *text);
 FILE *__real_open_memstream(char **text, size_t *size);
 FILE *__wrap_open_memstream(char **text, size_t *size);
+int __real_fclose(FILE *file);
+int __wrap_fclose(FILE *file);
 int __real_vasprintf(char **out, const char *format, va_list arguments);
 int __wrap_vasprintf(char **out, const char *format, va_list arguments);
 int __wrap___vasprintf_chk(char **out, int flag, const char *format, va_list arguments);
@@ -96,7 +99,21 @@ __wrap_strdup(const char *text)
 FILE *
 __wrap_open_memstream(char **text, size_t *size)
 {
-        return is_refused() ? NULL : given(__real_open_memstream(text, size));
+        if (is_refused())
+                return NULL;
+        return memory.stream = given(__real_open_memstream(text, size));
+}
+
+int
+__wrap_fclose(FILE *file)
+{
+        bool refused = memory.stream == file && is_refused();
+        int result;
+
+        if (memory.stream == file)
+                memory.stream = NULL;
+        result = __real_fclose(file);
+        return refused ? EOF : result;
 }
 
 int
@@ -140,6 +157,34 @@ __wrap___asprintf_chk(char **out, int flag, const char *format, ...)
         return length;
 }
 
+json_t *__real_json_object(void);
+json_t *__wrap_json_object(void);
+async struct ws_listener *__real_ws_listen(const struct ws_listen_options *options,
+                                           struct aw_error *error);
+async struct ws_listener *__wrap_ws_listen(const struct ws_listen_options *options,
+                                           struct aw_error *error);
+
+json_t *
+__wrap_json_object(void)
+{
+        return is_refused() ? NULL : __real_json_object();
+}
+
+/* The listener for operators: its handler is enough. */
+static struct ws_listen_options admin_options;
+static bool admin_opens;
+
+async struct ws_listener *
+__wrap_ws_listen(const struct ws_listen_options *options, struct aw_error *error)
+{
+        if (!admin_opens)
+                return await(__real_ws_listen(options, error));
+        admin_options = *options;
+        error->kind = AW_ERROR_SYSTEM;
+        strcpy(error->text, "that is enough");
+        return NULL;
+}
+
 /* Begins a run whose next request fails, until one has needed no more: false. */
 static bool
 next_run(void)
@@ -161,6 +206,14 @@ end_run(void)
         test_log.expected = test_log.count;
         test_end();
         return failed;
+}
+
+static char complaint[100];
+
+static void
+complain(const char *sentence)
+{
+        snprintf(complaint, sizeof(complaint), "%s", sentence);
 }
 
 /* Answers: with 500, or without the part that there was no memory for; or else as they should be. */
@@ -323,6 +376,95 @@ a_successor(void **state)
         shared_free(service.shared);
 }
 
+/* Pages for operators. */
+static async int
+pages_for_operators(NOTHING)
+{
+        static const char *const paths[] = {"/", "/metrics", "/-/healthz", "/-/readyz"};
+        static bool draining;
+        struct shared *shared = shared_create(1);
+        struct admin admin = {.draining = &draining, .metrics = shared->metrics, .blocks = 1};
+        struct ws_answer answer;
+        int refused;
+
+        metrics_use(&shared->metrics[0]);
+        memory.failing = 0;
+        admin_opens = true;
+        do {
+                next_run();
+                expect_int(await(admin_open(&admin, "http://127.0.0.1:0")), 1);
+                expect(strcmp(test_log.lines[0], memory.requests >= memory.failing
+                                                         ? "error: --admin: Cannot allocate memory"
+                                                         : "error: --admin: that is enough") == 0);
+        } while (end_run());
+        admin_opens = false;
+        for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+                struct ws_request request = {.method = "GET", .path = paths[i]};
+
+                memory.failing = refused = 0;
+                do {
+                        next_run();
+                        admin_options.handler(&request, &answer, &admin);
+                        if (answer.status == 500) {
+                                refused++;
+                                expect(strcmp(answer.body, "500: out of memory\n") == 0);
+                                expect(answer.done == NULL);
+                        } else {
+                                expect_int(answer.status, 200);
+                                answer.done(&answer);
+                        }
+                } while (end_run());
+                expect_int(refused, 2);
+        }
+        test_begin();
+        shared_free(shared);
+        return 0;
+}
+
+static void
+options_and_their_environment(void **state)
+{
+        static const char *const words[] = {"wsechod", "--listen", "ws://a", NULL};
+        struct server_options options;
+        struct inherited inherited;
+        enum aw_opt_status status;
+        int result;
+
+        (void)state;
+        memory.failing = 0;
+        do {
+                next_run();
+                complaint[0] = '\0';
+                status = options_parse(3, (char **)(uintptr_t)words, &options, complain);
+                expect(status == AW_OPT_RUN || status == AW_OPT_FAILED ||
+                       strstr(complaint, "out of memory") != NULL);
+                expect(memory.failing > 1 ||
+                       (status == AW_OPT_FAILED && strcmp(complaint, "out of memory") == 0));
+                options_clear(&options);
+        } while (end_run());
+        assert_int_equal(status, AW_OPT_RUN);
+        assert_true(memory.failing > 2);
+        memory.failing = 0;
+        do {
+                next_run();
+                options = (struct server_options){.check = false};
+                options_refuse_value(&options, "user", NULL, "not %d", 7);
+                expect(strcmp(test_log.lines[0],
+                              memory.failing == 1 ? "error: out of memory" : "error: not 7") == 0);
+        } while (end_run());
+        assert_int_equal(memory.failing, 2);
+        memory.failing = 0;
+        do {
+                setenv("WSECHOD_HANDED_OVER", "ready 0", 1);
+                next_run();
+                result = inherit(&inherited);
+                expect(result == 0 ||
+                       strcmp(test_log.lines[0], "error: Cannot allocate memory") == 0);
+                expect(getenv("WSECHOD_HANDED_OVER") == NULL);
+        } while (end_run());
+        assert_int_equal(memory.failing, 2);
+}
+
 /* With memory, nothing is left either. */
 static void
 what_was_read_is_given_back(void **state)
@@ -334,6 +476,7 @@ what_was_read_is_given_back(void **state)
                                             "unix",    "--trusted",   "10.0.0.1",   NULL};
         const struct ws_field field = {"User-Agent", "me"};
         static const struct behave_limits limits = {BEHAVE_LEVEL_ALL, 1 << 20};
+        static const struct behave_limits off = {BEHAVE_LEVEL_OFF, 1 << 20};
         struct ws_request request = {.method = "GET",
                                      .target = "/?delay=1s&close=4000",
                                      .path = "/",
@@ -353,6 +496,16 @@ what_was_read_is_given_back(void **state)
         expect_int(options_parse(count, (char **)(uintptr_t)words, &options, NULL), AW_OPT_RUN);
         options_clear(&options);
         expect_int(memory.live, 0);
+        json_decref(observe_describe(&info));
+        end_run();
+        memory.failing = 0;
+        next_run();
+        expect(observe_describe(&info) == NULL);
+        end_run();
+        /* A server without behaviours has no plan. */
+        observe_connections(&off);
+        memory.failing = 1 << 20;
+        next_run();
         json_decref(observe_describe(&info));
         end_run();
 }
@@ -415,6 +568,8 @@ main(void)
                 cmocka_unit_test(what_is_handed_over),
                 cmocka_unit_test(a_successor),
                 cmocka_unit_test(what_was_read_is_given_back),
+                cmocka_unit_test(options_and_their_environment),
+                on_loop(pages_for_operators),
                 on_loop(listeners_for_two_workers),
         };
 

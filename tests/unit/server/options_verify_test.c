@@ -201,6 +201,8 @@ modes_groups_and_workers_are_read(void **state)
                 assert_int_equal(options_socket_group(group->gr_name), 1);
         assert_int_equal(options_workers("7"), 7);
         assert_in_range(options_workers("auto"), 1, 1024);
+        assert_int_equal(options_workers("1024"), 1024);
+        assert_int_equal(options_workers("1025"), 0);
         assert_int_equal(options_workers("x"), 0);
 }
 

@@ -117,6 +117,7 @@ get(const char *path, const struct ws_field *fields)
 static void
 done(struct ws_answer *answer)
 {
+        assert_int_equal(answer->done == NULL, answer->data == NULL);
         if (answer->done != NULL)
                 answer->done(answer);
 }

@@ -49,6 +49,18 @@ read_users(void)
 }
 
 static void
+what_cannot_be_read_has_no_users(void **state)
+{
+        (void)state;
+        assert_null(passwords_read("/", sentence));
+        assert_string_equal(sentence, "cannot read '/': Is a directory");
+        assert_null(passwords_read("/nonexistent", sentence));
+        assert_string_equal(sentence, "cannot read '/nonexistent': No such file or directory");
+        assert_null(passwords_read("/dev/null", sentence));
+        assert_string_equal(sentence, "there is no user in '/dev/null'");
+}
+
+static void
 a_user_has_his_own_hash(void **state)
 {
         struct passwords *passwords = read_users();
@@ -98,6 +110,7 @@ int
 main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(what_cannot_be_read_has_no_users),
                 cmocka_unit_test(a_user_has_his_own_hash),
                 cmocka_unit_test(who_is_unknown_has_always_the_same_of_the_others_hashes),
                 cmocka_unit_test(what_is_no_hash_matches_nothing),

@@ -168,6 +168,7 @@ an_end_ends_it_too_unless_it_serves(void **state)
         takeover_cancel(&takeover, &service);
         assert_int_equal(pipe(ends), 0);
         takeover = (struct takeover){.process = child_of(-1), .ready = ends[0]};
+        errno = EINTR; /* long ago */
         takeover_cancel(&takeover, &service);
         assert_true(is_reaped(takeover.process));
         assert_int_equal(takeover.ready, -1);
@@ -193,7 +194,9 @@ it_gets_sockets_and_all_of_the_environment_but_the_watchdogs_name(void **state)
 {
         char script[300], wanted[300], text[300] = "";
         char *words[] = {(char *)(uintptr_t) "/bin/sh", (char *)(uintptr_t) "-c", script, NULL};
-        struct listener_slot slots[2] = {{.fds = {0}, .count = 1}, {.fds = {1, 2}, .count = 2}};
+        struct listener_slot slots[3] = {{.fds = {0}, .count = 1},
+                                         {.fds = {1, 2}, .count = 2},
+                                         {.fds = {2}, .count = 1}}; /* one too many */
         struct listener listener = {.url = (char *)(uintptr_t) "unix:/a b",
                                     .kind = SOCKET_ADMIN,
                                     .slots = slots,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Wraps: ws_listener_wait aw_spawn aw_group_spawn aw_signals_open access_log_start listeners_tell aw_log_say. */
+/* Wraps: ws_accept ws_listen ws_peer ws_drop behave_create behave_free send malloc. */
+/* Wraps: shared_create detach listeners_shut. */
 /* A worker from its beginning to its end, where something cannot be had, and where it is cancelled. */
 #include <sys/socket.h>
 
@@ -8,6 +10,8 @@
 #include "await/signals.h"
 #include "await/task_wait.h"
 #include "base/say.h"
+#include "behave/behave.h"
+#include "detach.h"
 #include "limit.h"
 #include "unit/support.h"
 #include "worker.h"
@@ -84,6 +88,134 @@ __wrap_access_log_start(bool tells)
         return fails("access_log_start") ? -1 : __real_access_log_start(tells);
 }
 
+/* One connection comes: it has behaviours, or none, or there is no memory to find out. */
+static enum { COMES_NOT, COMES_PLAIN, COMES_WITH_BEHAVIOURS, COMES_IN_VAIN } coming, come;
+
+static char place; /* of all that is not looked into */
+
+async struct ws *__real_ws_accept(struct ws_listener *listener, aw_time deadline);
+async struct ws *__wrap_ws_accept(struct ws_listener *listener, aw_time deadline);
+async struct ws_listener *__real_ws_listen(const struct ws_listen_options *options,
+                                           struct aw_error *error);
+async struct ws_listener *__wrap_ws_listen(const struct ws_listen_options *options,
+                                           struct aw_error *error);
+const char *__wrap_ws_peer(const struct ws *ws);
+void __wrap_ws_drop(struct ws *ws);
+struct behave *__wrap_behave_create(struct behave_server *server, struct ws *ws);
+void __wrap_behave_free(struct behave *behave);
+ssize_t __real_send(int fd, const void *data, size_t size, int flags);
+ssize_t __wrap_send(int fd, const void *data, size_t size, int flags);
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+
+async struct ws *
+__wrap_ws_accept(struct ws_listener *listener, aw_time deadline)
+{
+        come = coming;
+        coming = COMES_NOT;
+        return come == COMES_NOT ? await(__real_ws_accept(listener, deadline))
+                                 : (struct ws *)&place;
+}
+
+/* Of sockets that are there: a worker's. */
+async struct ws_listener *
+__wrap_ws_listen(const struct ws_listen_options *options, struct aw_error *error)
+{
+        if (options->descriptor_count > 0 && fails("stopped while it listens")) {
+                kill(getpid(), SIGTERM);
+                while (await(aw_sleep(AW_SECOND)) == 0)
+                        continue;
+                strcpy(error->text, "cancelled");
+                return NULL;
+        }
+        if (options->descriptor_count > 0 && fails("ws_listen")) {
+                strcpy(error->text, "no such luck");
+                return NULL;
+        }
+        return await(__real_ws_listen(options, error));
+}
+
+const char *
+__wrap_ws_peer(const struct ws *ws)
+{
+        expect(ws == (struct ws *)&place);
+        return "peer";
+}
+
+void
+__wrap_ws_drop(struct ws *ws)
+{
+        expect(ws == (struct ws *)&place);
+        trace("drop");
+}
+
+struct behave *
+__wrap_behave_create(struct behave_server *server, struct ws *ws)
+{
+        (void)server;
+        expect(ws == (struct ws *)&place);
+        errno = come == COMES_IN_VAIN ? ENOMEM : 0;
+        return come == COMES_WITH_BEHAVIOURS ? (struct behave *)&place : NULL;
+}
+
+void
+__wrap_behave_free(struct behave *behave)
+{
+        expect(behave == (struct behave *)&place);
+        errno = ENOMEM;
+        trace("free");
+}
+
+/* Whoever cannot send finds nobody there any more. */
+ssize_t
+__wrap_send(int fd, const void *data, size_t size, int flags)
+{
+        if (!fails("send"))
+                return __real_send(fd, data, size, flags);
+        shutdown(fd, SHUT_RDWR);
+        errno = ENOMEM;
+        return -1;
+}
+
+/* That for reading the options. */
+void *
+__wrap_malloc(size_t size)
+{
+        return size == sizeof(struct server_options) + sizeof(void *) && fails("malloc")
+                       ? NULL
+                       : __real_malloc(size);
+}
+
+struct shared *__real_shared_create(size_t workers);
+struct shared *__wrap_shared_create(size_t workers);
+int __wrap_detach(int *ready);
+void __real_listeners_shut(const struct listeners *listeners);
+void __wrap_listeners_shut(const struct listeners *listeners);
+
+/* For all of them: not by one of several workers. */
+void
+__wrap_listeners_shut(const struct listeners *listeners)
+{
+        trace("shut");
+        __real_listeners_shut(listeners);
+}
+
+struct shared *
+__wrap_shared_create(size_t workers)
+{
+        return fails("shared_create") ? NULL : __real_shared_create(workers);
+}
+
+int
+__wrap_detach(int *ready)
+{
+        trace("detach");
+        *ready = -1;
+        return fails("detach") ? -1 : 0;
+}
+
+static int before; /* a signal that comes before the end */
+
 /* What is said whatever the level is. */
 void
 __wrap_aw_log_say(const char *format, va_list arguments)
@@ -100,6 +232,8 @@ __wrap_listeners_tell(const struct listeners *listeners)
 {
         (void)listeners;
         trace("serves");
+        if (before != 0)
+                kill(getpid(), before);
         kill(getpid(), SIGTERM);
 }
 
@@ -148,6 +282,8 @@ begin(const char *what)
 {
         test_begin();
         failing = what;
+        coming = COMES_NOT;
+        before = 0;
         interrupted = waits = 0;
 }
 
@@ -157,7 +293,7 @@ a_server_begins_serves_and_ends(void **state)
         (void)state;
         begin(NULL);
         assert_int_equal(run_server(NULL, NULL, NULL, NULL), 0);
-        expect_trace("serves");
+        expect_trace("serves shut");
         expect_log("stopping");
         expect_int(waits, 1);
         test_end();
@@ -171,7 +307,7 @@ an_end_that_is_cancelled_waits_all_the_same(void **state)
         begin(NULL);
         interrupted = 3;
         assert_int_equal(run_server(NULL, NULL, NULL, NULL), 0);
-        expect_trace("serves");
+        expect_trace("serves shut");
         expect_int(interrupted, 0);
         expect_int(waits, 1);
         expect_log("stopping");
@@ -180,7 +316,7 @@ an_end_that_is_cancelled_waits_all_the_same(void **state)
         begin(NULL);
         interrupted = 3;
         assert_int_equal(run_server("--admin", "http://127.0.0.1:0", NULL, NULL), 0);
-        expect_trace("serves");
+        expect_trace("serves shut");
         expect_int(interrupted, 0);
         expect_int(waits, 2);
         expect_log("metrics at http://127.0.0.1:");
@@ -194,7 +330,7 @@ assert_fails(const char *what, const char *says, const char *option, const char 
 {
         begin(what);
         assert_int_equal(run_server(option, value, NULL, NULL), 1);
-        expect_trace("");
+        expect_trace(strcmp(what, "accept") == 0 ? "shut" : "");
         expect_log(says);
         test_end();
 }
@@ -204,10 +340,68 @@ what_cannot_be_had_ends_it_with_a_sentence(void **state)
 {
         (void)state;
         assert_fails("aw_signals_open", "error: signals: Cannot allocate memory", NULL, NULL);
+        assert_fails("ws_listen", "error: no such luck", NULL, NULL);
         assert_fails("accept", "error: Cannot allocate memory", NULL, NULL);
         assert_fails("access_log_start", "error: --access-log: Cannot allocate memory", NULL, NULL);
         assert_fails("metrics", "error: --admin: Cannot allocate memory", "--admin",
                      "http://127.0.0.1:0");
+}
+
+static void
+a_connection_without_a_task_is_dropped(void **state)
+{
+        static const struct {
+                int comes;
+                const char *calls;
+        } all[] = {{COMES_PLAIN, "drop"},
+                   {COMES_WITH_BEHAVIOURS, "free drop"},
+                   {COMES_IN_VAIN, "drop"}};
+        char calls[40];
+
+        (void)state;
+        for (size_t i = 0; i < 3; i++) {
+                begin(all[i].comes == COMES_IN_VAIN ? NULL : "peer");
+                coming = all[i].comes;
+                assert_int_equal(run_server(NULL, NULL, NULL, NULL), 0);
+                snprintf(calls, sizeof(calls), "serves %s shut", all[i].calls);
+                expect_trace(calls);
+                expect(test_log_find("warning: peer: no task for it: Cannot allocate memory")[0] !=
+                       '\0');
+                test_end();
+        }
+}
+
+static void
+a_signal_that_cannot_be_obeyed_is_told_of(void **state)
+{
+        static const struct {
+                int signal;
+                const char *task, *says;
+        } all[] = {{SIGHUP, "reload", "error: SIGHUP: Cannot allocate memory"},
+                   {SIGHUP, "malloc", "error: SIGHUP: Cannot allocate memory"},
+                   {SIGUSR2, "takeover", "error: SIGUSR2: Cannot allocate memory"}};
+
+        (void)state;
+        for (size_t i = 0; i < 3; i++) {
+                begin(all[i].task);
+                before = all[i].signal;
+                assert_int_equal(run_server(NULL, NULL, NULL, NULL), 0);
+                expect_trace("serves shut");
+                expect(test_log_find(all[i].says)[0] != '\0');
+                test_end();
+        }
+}
+
+/* There is nobody to be gentle with. */
+static void
+a_server_that_is_stopped_while_it_starts_ends_well(void **state)
+{
+        (void)state;
+        begin("stopped while it listens");
+        assert_int_equal(run_server(NULL, NULL, NULL, NULL), 0);
+        expect_trace("");
+        expect_log("error: cancelled");
+        test_end();
 }
 
 /* One of several, whose supervisor is a thread. */
@@ -244,7 +438,7 @@ supervise(void *argument)
 }
 
 static struct supervising
-run_worker(const char *commands)
+run_worker(const char *commands, int status)
 {
         const char *const words[] = {"wsechod",   "--listen", "ws://127.0.0.1:0",
                                      "--workers", "2",        "--worker-timeout",
@@ -268,12 +462,13 @@ run_worker(const char *commands)
         supervising.channel = pair[1];
         service.process = 1;
         assert_int_equal(pthread_create(&thread, NULL, supervise, &supervising), 0);
-        assert_int_equal(service_loop(&service.options, worker_run, &start), 0);
+        assert_int_equal(service_loop(&service.options, worker_run, &start), status);
         shutdown(pair[0], SHUT_RDWR);
         pthread_join(thread, NULL);
         close(pair[0]);
         close(pair[1]);
-        assert_int_equal(atomic_load(&service.shared->workers[1].state), WORKER_DRAINING);
+        assert_int_equal(atomic_load(&service.shared->workers[1].state),
+                         status == 0 ? WORKER_DRAINING : WORKER_NONE);
         service_close(&service);
         return supervising;
 }
@@ -288,7 +483,7 @@ a_worker_says_when_it_is_ready_and_does_what_it_is_told(void **state)
                 struct supervising supervising;
 
                 begin(NULL);
-                supervising = run_worker(ends[i]);
+                supervising = run_worker(ends[i], 0);
                 /* Once for the beginning, and once for each reload. */
                 expect_int((long long)strlen(supervising.answers), (long long)strlen(ends[i]));
                 expect(strspn(supervising.answers, "R") == strlen(ends[i]));
@@ -304,13 +499,30 @@ a_worker_whose_supervisor_is_gone_ends_and_says_so(void **state)
 {
         (void)state;
         begin(NULL);
-        run_worker("");
+        run_worker("", 0);
         expect_log("warning: the supervisor is gone: worker 1 closes its connections");
         test_end();
         /* It says nothing of one that has told it to end. */
         begin(NULL);
-        run_worker("r");
+        run_worker("r", 0);
         expect_log("warning: the supervisor is gone: worker 1 closes its connections");
+        test_end();
+}
+
+static void
+a_worker_that_cannot_say_so_or_be_watched_does_so_too(void **state)
+{
+        (void)state;
+        aw_log_set_level(AW_LOG_DEBUG);
+        begin("send");
+        run_worker("", 0);
+        expect(test_log_find("debug: worker: the supervisor does not listen: Cannot allocate")[0] !=
+               '\0');
+        test_end();
+        aw_log_set_level(AW_LOG_INFO);
+        begin("metrics");
+        run_worker("", 1);
+        expect_log("error: Cannot allocate memory");
         test_end();
 }
 
@@ -335,6 +547,55 @@ without_a_task_for_signals_nothing_is_opened(void **state)
         expect_log("error: Cannot allocate memory");
         expect_int((long long)service.listeners.count, 0);
         service_close(&service);
+        test_end();
+}
+
+/* A server that has opened all, or not; the number is where others find it if all went well. */
+static void
+assert_opens(const char *what, int status, const char *calls)
+{
+        char path[60], number[24] = "";
+        const char *const words[] = {
+                "wsechod", "--listen", "ws://127.0.0.1:0", "--daemon", "--pidfile", path, NULL};
+        struct service service = {.inherited = {.ready = -1, .pidfile = -1, .tickets = -1},
+                                  .pidfile = {.fd = -1},
+                                  .detached = -1,
+                                  .workers = 1};
+        int ends[2];
+
+        begin(what);
+        snprintf(path, sizeof(path), "/tmp/worker_test.%d", (int)getpid());
+        assert_int_equal(pipe(ends), 0);
+        assert_int_equal(options_parse(6, (char **)(uintptr_t)words, &service.options, NULL),
+                         AW_OPT_RUN);
+        service.options.loop = getenv("AW_TEST_LOOP");
+        if (calls[0] == '\0' && what == NULL)
+                service.inherited.ready = ends[1];
+        assert_int_equal(service_open(&service), status);
+        expect_trace(calls);
+        if (service.pidfile.fd != -1)
+                assert_true(pread(service.pidfile.fd, number, sizeof(number) - 1, 0) >= 0);
+        assert_int_equal(atoi(number), status == 0 && service.inherited.ready == -1 ? getpid() : 0);
+        assert_int_equal(service.process, status == 0 ? getpid() : 0);
+        if (service.inherited.ready == -1)
+                close(ends[1]);
+        service_close(&service);
+        close(ends[0]);
+        unlink(path);
+}
+
+static void
+to_the_background_goes_who_is_not_there_yet(void **state)
+{
+        (void)state;
+        assert_opens(NULL, 0, "detach");
+        test_end();
+        assert_opens(NULL, 0, "");
+        test_end();
+        assert_opens("detach", 1, "detach");
+        test_end();
+        assert_opens("shared_create", 1, "");
+        expect_log("error: shared memory: Cannot allocate memory");
         test_end();
 }
 
@@ -417,8 +678,13 @@ main(void)
                 cmocka_unit_test(a_server_begins_serves_and_ends),
                 cmocka_unit_test(an_end_that_is_cancelled_waits_all_the_same),
                 cmocka_unit_test(what_cannot_be_had_ends_it_with_a_sentence),
+                cmocka_unit_test(a_connection_without_a_task_is_dropped),
+                cmocka_unit_test(a_signal_that_cannot_be_obeyed_is_told_of),
+                cmocka_unit_test(a_server_that_is_stopped_while_it_starts_ends_well),
+                cmocka_unit_test(a_worker_that_cannot_say_so_or_be_watched_does_so_too),
                 cmocka_unit_test(a_worker_says_when_it_is_ready_and_does_what_it_is_told),
                 cmocka_unit_test(a_worker_whose_supervisor_is_gone_ends_and_says_so),
+                cmocka_unit_test(to_the_background_goes_who_is_not_there_yet),
                 cmocka_unit_test(without_a_task_for_signals_nothing_is_opened),
                 on_loop(admin_says_where_it_is_or_why_not),
                 cmocka_unit_test(admin_takes_its_own_kinds_of_urls),
