@@ -373,6 +373,66 @@ a_file_to_send(NOTHING)
         return 0;
 }
 
+/* From an empty standard input: all that is asked for is asked for before the first byte. */
+static async void
+read_input(bool null, bool binary)
+{
+        struct session session;
+        int result, input = dup(STDIN_FILENO);
+
+        expect(freopen("/dev/null", "r", stdin) != NULL);
+        options_init(&options);
+        options.sending.null = null;
+        options.sending.binary = binary;
+        no_memory_begin();
+        do {
+                no_memory_run();
+                said_begin();
+                session = (struct session){.options = &options, .ws = peer_ws()};
+                result = await(input_send(&session));
+                expect_int(result, memory.requests >= memory.failing ? -1 : 0);
+                expect_said(result == 0 ? "" : "wsecho: standard input: Cannot allocate memory\n");
+                expect_int(session.status, result == 0 ? CLIENT_OK : CLIENT_LOCAL);
+        } while (no_memory_again());
+        expect_int(result, 0);
+        expect(memory.failing > 2);
+        expect_int(dup2(input, STDIN_FILENO), STDIN_FILENO);
+        close(input);
+}
+
+static async int
+what_is_read(NOTHING)
+{
+        await(read_input(false, false));
+        await(read_input(true, false));
+        await(read_input(false, true));
+        return 0;
+}
+
+static async int
+a_connector(NOTHING)
+{
+        static struct connector connector;
+        const char *headers[] = {"A: b"};
+        int result;
+
+        options_init(&options);
+        options.url = "ws://joe:secret@host";
+        options.handshake.headers = (struct aw_opt_strings){.items = headers, .count = 1};
+        no_memory_begin();
+        do {
+                no_memory_run();
+                result = connector_open(&connector, &options, &error);
+                expect_int(result, memory.requests >= memory.failing ? -1 : 0);
+                if (result == -1)
+                        expect_no_memory();
+                connector_close(&connector);
+        } while (no_memory_again());
+        expect_int(result, 0);
+        expect(memory.failing > 5);
+        return 0;
+}
+
 static async int
 where_it_is_printed(NOTHING)
 {
@@ -405,9 +465,36 @@ where_it_is_printed(NOTHING)
         do {
                 no_memory_run();
                 screen = screen_create();
+                if (screen != NULL)
+                        screen_puts(screen, "what there is no memory for is not shown");
                 screen_free(screen);
         } while (no_memory_again());
-        expect(screen != NULL && memory.failing == 3);
+        expect(screen != NULL && memory.failing == 4);
+        return 0;
+}
+
+static async int
+where_it_is_typed(NOTHING)
+{
+        struct terminal *terminal;
+        int input = dup(STDIN_FILENO);
+
+        /* No terminal: nothing asks for memory once lines cannot be edited. */
+        expect(freopen("/dev/null", "r", stdin) != NULL);
+        options_init(&options);
+        options.terminal.history = false;
+        no_memory_begin();
+        do {
+                no_memory_run();
+                said_begin();
+                terminal = terminal_open(&options);
+                expect_said(memory.failing <= 4 ? "wsecho: out of memory\n" : "");
+                expect((terminal == NULL) == (memory.failing <= 4));
+                terminal_free(terminal);
+        } while (no_memory_again());
+        expect_int(memory.failing, 6);
+        expect_int(dup2(input, STDIN_FILENO), STDIN_FILENO);
+        close(input);
         return 0;
 }
 
@@ -478,7 +565,10 @@ main(void)
                 on_loop(a_judge),
                 on_loop(a_message_of_the_command_line),
                 on_loop(a_file_to_send),
+                on_loop(what_is_read),
+                on_loop(a_connector),
                 on_loop(where_it_is_printed),
+                on_loop(where_it_is_typed),
                 on_loop(the_history),
         };
 
