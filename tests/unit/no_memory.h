@@ -11,10 +11,12 @@
 
 #include "unit/support.h"
 
+/* Of all threads. */
 static struct {
-        bool active;
-        int requests, failing; /* so far; which one fails */
-        int live;              /* what was given and not taken back */
+        atomic_bool active;
+        int failing;         /* which request does */
+        atomic_int requests; /* so far */
+        atomic_int live;     /* what was given and not taken back */
 } memory;
 
 void *__real_malloc(size_t size);
