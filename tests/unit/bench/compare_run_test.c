@@ -2,8 +2,6 @@
 /* Once: it needs no loop. */
 /* Wraps: conductor_run isatty. */
 /* Two servers in turn: whose turn it is, what is printed of it, and how it ends. */
-#include <jansson.h>
-
 #include "bench/compare.h"
 #include "bench/conductor.h"
 #include "unit/support.h"
