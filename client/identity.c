@@ -80,7 +80,7 @@ add_header_file(struct identity *identity, const char *path, struct aw_error *er
                 else if (line[0] != '\0' && line[0] != '#')
                         result = add_header(identity, line, error);
         }
-        if (result == 0 && ferror(file))
+        if (result == 0 && !feof(file))
                 result = network_fail_read(path, strerror(errno), error);
         free(line);
         if (file != stdin)
@@ -130,8 +130,12 @@ add_user(struct identity *identity, const char *text, struct aw_error *error)
         char *password = user == NULL    ? NULL
                          : colon == NULL ? password_ask(user, error)
                                          : strdup(colon + 1);
-        int result = password == NULL ? -1 : add_basic(identity, user, password, error);
+        int result = -1;
 
+        if (user == NULL || (colon != NULL && password == NULL))
+                out_of_memory(error);
+        else if (password != NULL)
+                result = add_basic(identity, user, password, error);
         if (password != NULL)
                 explicit_bzero(password, strlen(password));
         free(password);

@@ -127,6 +127,8 @@ send_lines(struct session *session, struct aw_stream *input)
         char *line;
         int result = 0;
 
+        if (null && rest == NULL)
+                return -2;
         while (result == 0) {
                 length = null ? await(read_record(input, &line, rest, size))
                               : await(aw_stream_read_line(input, &line, AW_NEVER));

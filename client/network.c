@@ -28,7 +28,7 @@ network_read_line(const char *path, struct aw_error *error)
                 return NULL;
         }
         length = getline(&line, &size, file);
-        if (length <= 0 && ferror(file)) {
+        if (length <= 0 && !feof(file)) {
                 network_fail_read(path, strerror(errno), error);
                 free(line);
                 line = NULL;

@@ -129,13 +129,13 @@ read_file(const char *path, size_t *length)
 static enum bench_status
 prepare_message(struct bench_options *o, const struct aw_opt_program *program)
 {
-        const char *problem;
+        const char *size = o->size != NULL ? o->size : "128", *problem;
 
         if (o->message == NULL) {
-                if (sizes_parse(o->size != NULL ? o->size : "128", &o->sizes, &problem) == 0)
+                if (sizes_parse(size, &o->sizes, &problem) == 0)
                         return BENCH_OK;
                 return (enum bench_status)aw_opt_usage_error(program, "option '--size': '%s': %s",
-                                                             o->size, problem);
+                                                             size, problem);
         }
         errno = 0;
         if (o->message[0] == '@') {

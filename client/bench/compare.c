@@ -214,6 +214,10 @@ tell_comparison(const struct comparison *comparison)
 
         if (comparison->options->json) {
                 root = json_of(comparison);
+                if (root == NULL) {
+                        bench_say("out of memory");
+                        return BENCH_LOCAL;
+                }
                 json_dumpf(root, stdout, JSON_INDENT(2));
                 putchar('\n');
                 json_decref(root);

@@ -60,7 +60,7 @@ FOREIGN = [
     ("uv.h", "common/loop/uv.c server/limit.c server/options.c"),
     ("zlib.h", "common/ws/codec.c common/cli/version.c tests/*"),
     ("crypt.h", "server/passwords.*"),
-    ("jansson.h", "client/* server/* tests/fuzz/*"),
+    ("jansson.h", "client/* server/* tests/fuzz/* tests/unit/*"),
     ("histedit.h", "client/editor.c client/history.* client/keys.*"),
     ("idn2.h", "common/net/idna.c common/cli/version.c"),
     ("cmocka.h", "tests/unit/*"),

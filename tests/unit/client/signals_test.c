@@ -42,12 +42,22 @@ exits(int status)
         assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* What the stack has from before is no set of signals. */
+static void __attribute__((noinline)) soil_stack(void)
+{
+        volatile char soil[4096];
+
+        for (size_t i = 0; i < sizeof(soil); i++)
+                soil[i] = (char)0xff;
+}
+
 static void
 hold(int number)
 {
         sigset_t set;
 
         (void)number;
+        soil_stack();
         client_hold_signals();
         sigprocmask(SIG_SETMASK, NULL, &set);
         for (size_t i = 0; i < sizeof(held) / sizeof(held[0]); i++)
@@ -86,15 +96,6 @@ what_is_ignored_is_known(void **state)
         (void)state;
         /* There is no such signal. */
         exits(status_of(hold_ignoring, 1000));
-}
-
-/* What the stack has from before is no set of signals. */
-static void __attribute__((noinline)) soil_stack(void)
-{
-        volatile char soil[4096];
-
-        for (size_t i = 0; i < sizeof(soil); i++)
-                soil[i] = (char)0xff;
 }
 
 /* Others wait, too, but it is this one that it ends by. */
