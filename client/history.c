@@ -132,6 +132,7 @@ cut_file(const char *path, FILE *in)
         size_t size = 0;
         FILE *out = NULL;
         int result = -1, fd = -1;
+        bool whole;
 
         if (asprintf(&other, "%s.%d", path, (int)getpid()) != -1)
                 fd = open(other, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -140,8 +141,11 @@ cut_file(const char *path, FILE *in)
         if (out != NULL) {
                 while (getline(&line, &size, in) > 0)
                         fputs(line, out);
-                if (fclose(out) == 0)
+                whole = feof(in) && !ferror(out);
+                if (fclose(out) == 0 && whole)
                         result = rename(other, path);
+                if (result == -1)
+                        unlink(other);
         } else if (fd != -1) {
                 close(fd);
         }

@@ -9,13 +9,6 @@
 #include "conductor.h"
 #include "report.h"
 
-static void
-write_json(const struct result *result, FILE *out)
-{
-        if (report_json(result, out) == -1)
-                bench_say("out of memory");
-}
-
 static void (*const writers[FORMS_FILES])(const struct result *result,
                                           FILE *out) = {report_csv, report_hdr, report_page};
 
@@ -73,21 +66,35 @@ empty(FILE *file)
 }
 
 static enum bench_status
+flush_form(FILE *file, const char *name)
+{
+        return fflush(file) != 0 || ferror(file) ? form_failed(name, errno) : BENCH_OK;
+}
+
+static enum bench_status
 write_one(const struct result *result, FILE *file, const char *name,
           void (*writer)(const struct result *result, FILE *out))
 {
         if (empty(file) == -1)
                 return form_failed(name, errno);
         writer(result, file);
-        return fflush(file) != 0 || ferror(file) ? form_failed(name, errno) : BENCH_OK;
+        return flush_form(file, name);
+}
+
+static enum bench_status
+write_json(const struct result *result)
+{
+        return report_json(result, stdout) == -1 ? form_failed("--json", ENOMEM)
+                                                 : flush_form(stdout, "standard output");
 }
 
 enum bench_status
 forms_write(struct forms *forms, const struct result *result)
 {
         const struct bench_options *options = result->options;
-        enum bench_status status = write_one(result, stdout, "standard output",
-                                             options->json ? write_json : report_table);
+        enum bench_status status =
+                options->json ? write_json(result)
+                              : write_one(result, stdout, "standard output", report_table);
 
         for (size_t i = 0; i < FORMS_FILES && status == BENCH_OK; i++)
                 if (forms->files[i] != NULL)
