@@ -122,12 +122,12 @@ send_lines(struct session *session, struct aw_stream *input)
 {
         bool null = session->options->sending.null;
         size_t size = session->options->connection.max_message + strlen("\r\n");
-        char *rest = null ? malloc(size) : NULL;
+        char *rest = NULL;
         ssize_t length = -1;
         char *line;
         int result = 0;
 
-        if (null && rest == NULL)
+        if (null && (rest = malloc(size)) == NULL)
                 return -2;
         while (result == 0) {
                 length = null ? await(read_record(input, &line, rest, size))

@@ -125,7 +125,7 @@ run(void *nothing)
 }
 
 static void
-has_status(int wanted, const char *words)
+expect_outcome(int wanted, const char *words)
 {
         expect_int(status, wanted);
         test_expect(strcmp(said, words) == 0, __FILE__, __LINE__, "'%s' is said (it is '%s')",
@@ -138,7 +138,7 @@ what_comes_goes_back_until_the_server_closes(NOTHING)
         begin();
         await(run(NULL));
         expect_trace("connect receive binary-ab receive text-a receive close-1001-bye");
-        has_status(CLIENT_OK, "");
+        expect_outcome(CLIENT_OK, "");
         expect_int(close_error, 0);
         return 0;
 }
@@ -151,20 +151,20 @@ a_bad_code_or_an_error_is_the_status(NOTHING)
         peer_close.code = 1011;
         await(run(NULL));
         expect_trace("connect receive close-1001-bye");
-        has_status(CLIENT_CLOSED, "wsecho: 192.0.2.1:7681 closed with 1011\n");
+        expect_outcome(CLIENT_CLOSED, "wsecho: 192.0.2.1:7681 closed with 1011\n");
         begin();
         coming = 0;
         receive_error = ENOMEM;
         await(run(NULL));
         expect_trace("connect receive close-1001-bye");
-        has_status(CLIENT_LOCAL, "wsecho: Cannot allocate memory\n");
+        expect_outcome(CLIENT_LOCAL, "wsecho: Cannot allocate memory\n");
         begin();
         options.ending.close_ok = "1011";
         peer_close.code = 1011;
         coming = 0;
         await(run(NULL));
         expect_trace("connect receive close-1001-bye");
-        has_status(CLIENT_OK, "");
+        expect_outcome(CLIENT_OK, "");
         return 0;
 }
 
@@ -176,12 +176,12 @@ a_send_that_fails_is_the_last(NOTHING)
         send_error = ENOMEM;
         await(run(NULL));
         expect_trace("connect receive binary-ab close-1001-bye");
-        has_status(CLIENT_LOCAL, "wsecho: Cannot allocate memory\n");
+        expect_outcome(CLIENT_LOCAL, "wsecho: Cannot allocate memory\n");
         begin();
         taken = 1;
         await(run(NULL));
         expect_trace("connect receive binary-ab receive text-a close-1001-bye");
-        has_status(CLIENT_OK, "");
+        expect_outcome(CLIENT_OK, "");
         return 0;
 }
 
@@ -192,7 +192,7 @@ without_a_connection_it_says_why(NOTHING)
         refused = true;
         await(run(NULL));
         expect_trace("connect refused");
-        has_status(CLIENT_TLS, "");
+        expect_outcome(CLIENT_TLS, "");
         return 0;
 }
 
@@ -220,7 +220,7 @@ stopped_it_does_not_wait_long_for_the_answer_to_its_close(NOTHING)
         clock_go_on();
         await(aw_join(task));
         expect_int(close_error, ECANCELED);
-        has_status(CLIENT_OK, "");
+        expect_outcome(CLIENT_OK, "");
         begin();
         coming = 0;
         silent = true;

@@ -65,7 +65,7 @@ changed_signals(const sigset_t *before)
 }
 
 static void
-ask(void (*prepare)(void))
+ask_at_terminal(void (*prepare)(void))
 {
         struct aw_error error = {.kind = AW_ERROR_NONE};
         struct rlimit no_core = {0, 0};
@@ -122,7 +122,7 @@ run_shell(const char *name, void (*prepare)(void))
                 tcsetpgrp(terminal, getpid());
                 signal(SIGTTOU, SIG_DFL);
                 close(terminal);
-                ask(prepare);
+                ask_at_terminal(prepare);
         }
         signal(SIGTTOU, SIG_IGN);
         (void)!write(from_shell[1], &asker, sizeof(asker));

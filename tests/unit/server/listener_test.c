@@ -167,8 +167,15 @@ end(void **state)
         return 0;
 }
 
+/* No task is needed: what it awaits is the test's. */
+static int (*const open_listening)(struct listeners *listeners,
+                                   const struct server_options *options,
+                                   struct inherited *inherited, unsigned workers) = listeners_open;
+
+static int (*const check_listening)(const struct server_options *options) = listeners_check;
+
 static void
-listen_on(const char *const *urls, size_t count)
+listen_at_urls(const char *const *urls, size_t count)
 {
         options.listen =
                 (struct aw_opt_strings){.items = (const char **)(uintptr_t)urls, .count = count};
@@ -181,7 +188,7 @@ without_an_option_it_listens_on_its_own_url(void **state)
 {
         (void)state;
         options.admin = "http://c";
-        assert_int_equal(listeners_open(&listeners, &options, &inherited, 3), 0);
+        assert_int_equal(open_listening(&listeners, &options, &inherited, 3), 0);
         expect_trace("wss://localhost:7681 first 0 600 ws://127.0.0.1:1 join 0 600 ws://[::1]:1 "
                      "join 0 600 ws://127.0.0.1:1 join 0 600 ws://[::1]:1 join 0 600 ws://c alone "
                      "0 0");
@@ -227,13 +234,13 @@ what_cannot_be_had_is_told_and_nothing_else_is_opened(void **state)
         };
 
         (void)state;
-        listen_on(two, 2);
+        listen_at_urls(two, 2);
         options.admin = "http://c";
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
                 kind = all[i].kind;
                 fail_in(all[i].call, all[i].spared);
                 test_trace[0] = '\0';
-                assert_int_equal(listeners_open(&listeners, &options, &inherited, 2),
+                assert_int_equal(open_listening(&listeners, &options, &inherited, 2),
                                  all[i].status);
                 failing = NULL;
                 if (all[i].calls != NULL)
@@ -254,7 +261,7 @@ what_was_there_before_is_used(void **state)
         char wanted[120];
 
         (void)state;
-        listen_on(two, 1);
+        listen_at_urls(two, 1);
         for (size_t i = 0; i < WS_ADDRESSES_MAX + 1; i++)
                 sockets[i] = (struct inherited_socket){.fd = dup(0), .url = urls[0]};
         sockets[WS_ADDRESSES_MAX + 1] =
@@ -265,7 +272,7 @@ what_was_there_before_is_used(void **state)
                 (struct inherited_socket){.fd = dup(0), .url = urls[0], .slot = 1};
         inherited.sockets = sockets;
         inherited.count = WS_ADDRESSES_MAX + 4;
-        assert_int_equal(listeners_open(&listeners, &options, &inherited, 2), 0);
+        assert_int_equal(open_listening(&listeners, &options, &inherited, 2), 0);
         snprintf(wanted, sizeof(wanted),
                  "unix:/lent first 1 600 closed ws://a:1 first %d 600 closed", WS_ADDRESSES_MAX);
         expect_trace(wanted);
@@ -287,7 +294,7 @@ what_was_there_before_is_used(void **state)
         sockets[0].fd = dup(0);
         inherited.count = 1;
         fail_in("realloc", 1);
-        assert_int_equal(listeners_open(&listeners, &options, &inherited, 2), 1);
+        assert_int_equal(open_listening(&listeners, &options, &inherited, 2), 1);
         expect_log("error: Cannot allocate memory");
         expect_trace("");
         close(sockets[0].fd);
@@ -297,23 +304,23 @@ static void
 urls_are_looked_at_before(void **state)
 {
         (void)state;
-        listen_on(two, 2);
-        assert_int_equal(listeners_check(&options), 0);
+        listen_at_urls(two, 2);
+        assert_int_equal(check_listening(&options), 0);
         expect_trace("ws://a:1 ws://b:2");
         options.admin = "http://c";
-        assert_int_equal(listeners_check(&options), 0);
+        assert_int_equal(check_listening(&options), 0);
         expect_trace("ws://a:1 ws://b:2 ws://c");
         kind = AW_ERROR_USAGE;
         fail_in("ws_listen_check", 1);
-        assert_int_equal(listeners_check(&options), 2);
+        assert_int_equal(check_listening(&options), 2);
         expect_trace("ws://a:1 ws://b:2");
         expect_log("error: no such luck");
         kind = AW_ERROR_SYSTEM;
         fail_in("ws_listen_check", 2);
-        assert_int_equal(listeners_check(&options), 1);
+        assert_int_equal(check_listening(&options), 1);
         expect_log("error: --admin: no such luck");
         fail_in("admin_listen_url", 0);
-        assert_int_equal(listeners_check(&options), 1);
+        assert_int_equal(check_listening(&options), 1);
         expect_log("error: Cannot allocate memory");
         test_trace[0] = '\0';
 }
