@@ -10,7 +10,8 @@ import socket
 import subprocess
 import threading
 
-from peer import (CLOSE, PING, TEXT, Script, close_payload, header, patient_script, patiently)
+from peer import (CLOSE, PING, TEXT, Script, after_accept, close_payload, header,
+                  patient_script, patiently)
 from support import (DEADLINE, Server, client_command, ends, equal, finish, main, match, run,
                      started, test, wsecho)
 
@@ -529,10 +530,12 @@ def _():
 
 @test("a single message is one, in what is said")
 def _():
-    with Script(lambda peer: (peer.accept(), peer.until_close())) as script:
-        ends(wsecho("--count", "1", "-t", "100ms", script.url, "x"), 7, "0 of 1 message came$")
-    with Script(lambda peer: (peer.accept(), peer.until_close())) as script:
-        ends(wsecho("-t", "100ms", script.url, given=b"x\n"), 7, "0 of 1 message was replied to$")
+    for words, given, says in ((("--count", "1"), None, "0 of 1 message came$"),
+                               ((), b"x\n", "0 of 1 message was replied to$")):
+        _, done = patient_script(
+            after_accept, lambda url, patience, words=words, given=given: wsecho(
+                *words, "-t", patience, url, *(() if given else ("x",)), given=given))
+        ends(done, 7, says)
 
 
 main(threads=4)
