@@ -91,7 +91,7 @@ output_flush(struct aw_transport *transport)
         struct aw_tls_buffer *output = &aw_transport_scratch->output;
         size_t length = output->length;
         ssize_t sent = 0;
-        /* The end of the stream follows at once, and goes with it. */
+        /* The end of the stream goes with it. */
         bool last = transport->out == WAY_ENDING && transport->phase >= PHASE_OPEN &&
                     !transport->passive;
 
@@ -275,7 +275,6 @@ write_small(struct aw_transport *transport, const uint8_t *data, size_t length)
         aw_transport_put(transport, length);
 }
 
-/* Plain bytes need not be put together for a record first. */
 /* False: it is broken. */
 static __attribute__((noinline)) bool
 make_room(struct aw_transport *transport)
@@ -286,6 +285,7 @@ make_room(struct aw_transport *transport)
         return false;
 }
 
+/* Plain bytes need not be put together for a record first. */
 static inline struct aw_transport_room
 room_plain(struct aw_transport *transport)
 {
