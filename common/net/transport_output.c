@@ -18,8 +18,6 @@
 #define TAIL_SIZE   ((size_t)16 << 10)   /* so little goes out with the write before */
 #define TURN_SIZE   ((size_t)1088 << 10) /* bytes in a turn: a message of 1 MiB fits */
 
-/* Output. */
-
 /* What the kernel said: how much it took, which may be nothing; -1: broken. */
 static ssize_t
 note_sent(struct aw_transport *transport, ssize_t sent)
