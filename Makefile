@@ -65,11 +65,15 @@ ONCE := $(call saying,Once)
 THREADS := $(call saying,Threads)
 # Scripts that print TAP: of the programs, with other software, and of the tests' own tools.
 E2E := $(sort $(wildcard tests/e2e/*_test.sh tests/e2e/*_test.py))
-INTEROP := $(sort $(wildcard tests/interop/*_test.sh tests/interop/*_test.py))
+ALL_INTEROP := $(sort $(wildcard tests/interop/*_test.sh tests/interop/*_test.py))
 # The library beside asyncio; it does all back ends by itself.
 ORACLE := tests/oracle/oracle_test.py
 BENCH_TESTS := $(sort $(wildcard tests/bench/*_test.py))
-TOOLS := $(sort $(wildcard tests/lint/*_test.sh tests/lint/*_test.py tests/mutation/*_test.py))
+ALL_TOOLS := $(sort $(wildcard tests/lint/*_test.sh tests/lint/*_test.py tests/mutation/*_test.py))
+# Of these, those that start or build many others say so near their top: "Long: REASON".
+LONG := $(shell grep -l '^# Long: .' /dev/null $(ALL_INTEROP) $(ALL_TOOLS))
+INTEROP := $(filter-out $(LONG),$(ALL_INTEROP))
+TOOLS := $(filter-out $(LONG),$(ALL_TOOLS))
 
 PUBLIC := $(wildcard common/await/*.h)
 MAN := $(wildcard common/man/*.3 client/*.1 client/bench/*.1 server/*.8)
@@ -193,6 +197,9 @@ $(fuzz): $(BUILD)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/programs.a $(OBJ)/common
 $(if $(filter fuzz,$(FLAVOUR)),,$(fuzz): $(OBJ)/tests/fuzz/replay.o)
 $(fuzz): private extra = $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer) $(jansson_libs) $(crypt_libs) $(edit_libs) -lm $(wraps)
 $(FUZZ:%=$(OBJ)/tests/fuzz/%.o): private extra = $(jansson_cflags) $(edit_cflags)
+# What tests is compiled in half the time.
+quick.release := -O0 -U_FORTIFY_SOURCE
+$(UNIT:%=$(OBJ)/tests/unit/%.o): private extra = $(quick.$(FLAVOUR))
 
 $(programs) $(examples) $(scenarios) $(benches) $(unit) $(fuzz):
 	@mkdir -p $(@D)
@@ -237,11 +244,11 @@ quote = '$(subst ','\'',$(1))'
 # and installs has packages installed by nobody but himself; who runs or tests wants to see it run.
 # Each has a group of packages of its name.
 alone := prometheus testssl lint fuzz analyze valgrind coverage
-installing := deps run demo test asan loops tsan soak neighbours check-all page-% deploy-test conformance mutation bench% %/tested \
+installing := deps run demo test asan interop loops tsan soak neighbours check-all page-% deploy-test conformance mutation bench% %/tested \
 	$(alone) fuzzed
 deps: ## install the packages that are missing to build
 	@tests/deps $(if $(filter $(installing),$(MAKECMDGOALS)),,--check) \
-		build $(if $(filter test %/tested page-% deploy-test bench% conformance mutation soak neighbours,$(MAKECMDGOALS)),test \
+		build $(if $(filter test %/tested interop loops page-% deploy-test bench% conformance mutation soak neighbours,$(MAKECMDGOALS)),test \
 		$(if $(filter true,$(CI)),peers)) \
 		$(if $(filter page-%,$(MAKECMDGOALS)),page) \
 		$(if $(filter deploy-test,$(MAKECMDGOALS)),prometheus deploy) \
@@ -273,7 +280,7 @@ suite.debug := $(suite.release)
 suite.clang := $(cases)
 suite.asan := $(cases) $(ORACLE) $(BENCH_TESTS) $(E2E)
 suite.tsan := $(addprefix $(BUILD)/tests/,$(THREADS))
-# What is installed is nobody's to count. INTEROP would take minutes, and without it 94 % of common/
+# What is installed is nobody's to count. Other software would take minutes, and without it 94 % of common/
 # and 93 % of server/ have run.
 suite.coverage := $(cases) $(ORACLE) $(filter-out %/install_test.py,$(E2E))
 suite := $(suite.$(FLAVOUR))
@@ -289,7 +296,7 @@ tested := $(programs) $(library) $(examples) build/certs/localhost.pem \
 	$(filter $(BUILD)/%,$(subst :, ,$(suite))) \
 	$(if $(filter $(BENCH_TESTS),$(suite)),$(BUILD)/bench/limit) \
 	$(if $(filter $(ORACLE),$(suite)),$(scenarios)) \
-	$(if $(filter $(INTEROP),$(suite)),build/npm/stamp $(lws_peers))
+	$(if $(filter $(ALL_INTEROP),$(subst :, ,$(suite))),build/npm/stamp $(lws_peers))
 
 export LSAN_OPTIONS ?= $(patsubst %,suppressions=%,$(wildcard tests/lsan.supp))
 export UBSAN_OPTIONS ?= print_stacktrace=1
@@ -333,9 +340,12 @@ neighbours: $(programs) build/certs/localhost.pem ## attacks beside clients that
 testssl: | deps ## let testssl.sh look at the server's TLS
 	+@$(MAKE) test suite='$(wildcard tests/tls/*_test.py)' limit=660
 
+interop: ## run the tests with other software that take long; `test` runs the others
+	+@$(MAKE) test suite='$(LONG)'
+
 # The first of the back ends is the one that `test` runs the programs on.
 loops: ## run the tests of both programs on the other back ends, libuv and poll
-	+@$(MAKE) test suite='$(foreach loop,uv poll,$(addprefix $(loop):,$(E2E) $(INTEROP)))'
+	+@$(MAKE) test suite='$(foreach loop,uv poll,$(addprefix $(loop):,$(E2E) $(ALL_INTEROP)))'
 
 fuzz: | deps ## run the fuzzers, two at once: time=60 (seconds for each), only="http url"
 	+@$(MAKE) FLAVOUR=fuzz fuzzed
@@ -391,6 +401,7 @@ lint: $(library) ## check format, style, borders, awaits and exported symbols
 check-all: ## everything: tests on each back end, analysis, sanitizers, fuzzers, clang, demo
 	+@$(MAKE) lint
 	+@$(MAKE) $(BUILD)/tested
+	+@$(MAKE) interop
 	+@$(MAKE) loops
 	+@$(MAKE) prometheus
 	+@$(MAKE) testssl
@@ -528,7 +539,7 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all deps run demo examples certs fuzz fuzzed analyze valgrind hardening coverage test asan loops tsan prometheus testssl soak neighbours lint check-all page-test \
+.PHONY: all deps run demo examples certs fuzz fuzzed analyze valgrind hardening coverage test asan interop loops tsan prometheus testssl soak neighbours lint check-all page-test \
 	page-picture deploy-test distro \
 	conformance mutation bench bench-await bench-await-instructions bench-instructions \
 	install uninstall clean help FORCE

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# Long: two balancers in four arrangements, restarted again and again.
 """HAProxy and nginx in front of two servers, with TLS passed through and terminated, over TCP and Unix
 sockets: who the client is, and what becomes of connections when a server is killed, drained, upgraded."""
 

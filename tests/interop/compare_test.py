@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# Long: each of its lines starts two clients.
 """The README's table of clients is what tests/compare-clients finds: its needs and the column of wsecho.
 What another client does at a terminal or with a pipe may depend on who is quicker, so a line that differs
 there is only told."""

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# Long: the whole suite, three times.
 """The conformance suite (tests/conformance): wsechod against all of it, over TLS and without, and
 the suite itself against two servers of which is known what they do wrong."""
 

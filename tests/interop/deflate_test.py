@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# Long: servers and clients in three languages, with each parameter.
 """Compression (permessage-deflate, RFC 7692) between ours and npm's ws, python3-websockets and
 aiohttp, in both roles, with each parameter."""
 

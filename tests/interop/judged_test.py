@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# Long: a process for each fault and each client.
 """Clients' libraries judged by wsechod's faults: what npm's ws, Python's websockets and aiohttp make
 of each broken frame and each broken handshake. The README has the table that this finds, for the
 versions that it names, Debian's where they are Debian's: an update may change what a client notices.

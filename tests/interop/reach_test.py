@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# Long: five proxies and servers of others.
 """wsecho on its way through software that others wrote: tinyproxy, squid, microsocks and dante as
 proxies, HAProxy as a proxy with TLS, nginx that redirects, asks for passwords and certificates, openssl
 s_server."""

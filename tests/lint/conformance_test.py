@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# Long: the suite again for each of the faults.
 """The conformance suite itself: a server that does everything right passes all of it, and each
 fault that the server is told to have is found, by the cases that are about it."""
 

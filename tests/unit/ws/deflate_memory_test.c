@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Once: the requests are zlib's and the buffers', whatever polls. */
 /* Wraps: malloc calloc realloc mmap mremap. */
 /* Memory runs out while messages are compressed and inflated, at the first request, the second, ... */
 #include <sys/mman.h>
