@@ -423,9 +423,9 @@ distro: ## run the tests on a bare Debian, as root: release=trixie, where=/var/t
 	+@tests/distro $(release) $(where)
 
 # In a copy of the tree, which has all mutants of the sample built in: see tests/mutation.
-mutation: | deps ## see what the tests notice: count=200, seed=1, only=common/ws, minutes=60
+mutation: build/npm/stamp | deps ## see what the tests notice: count=200, seed=1, only=common/ws, minutes=60
 	@$(PYTHON) tests/mutation/run.py $(count:%=--count %) $(seed:%=--seed %) $(only:%=--only %) \
-		$(minutes:%=--minutes %) $(again:%=--again %) $(with:%=--%) $(cases) $(ORACLE) $(E2E)
+		$(minutes:%=--minutes %) $(again:%=--again %) $(with:%=--%) $(cases) $(ORACLE) $(E2E) $(INTEROP)
 
 # What its peers in C++ and Go need may not be here: they are skipped then, with a word.
 judged := $(programs) $(lws_peers) build/npm/stamp build/certs/localhost.pem
