@@ -17,6 +17,7 @@ static struct {
         int failing;         /* which request does */
         atomic_int requests; /* so far */
         atomic_int live;     /* what was given and not taken back */
+        FILE *stream;        /* the last one in memory */
 } memory;
 
 void *__real_malloc(size_t size);
@@ -117,7 +118,7 @@ __wrap_getline(char **line, size_t *size, FILE *in)
 FILE *
 __wrap_open_memstream(char **text, size_t *size)
 {
-        return is_refused() ? NULL : given(__real_open_memstream(text, size));
+        return memory.stream = is_refused() ? NULL : given(__real_open_memstream(text, size));
 }
 
 int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Wraps: malloc calloc realloc free strdup open_memstream fclose json_object ws_listen. */
-/* Wraps: vasprintf __vasprintf_chk asprintf __asprintf_chk. */
+/* Wraps: malloc calloc realloc free strdup strndup getline __getdelim open_memstream. */
+/* Wraps: vasprintf __vasprintf_chk asprintf __asprintf_chk fclose json_object ws_listen. */
 /*
  * Parts of the server without memory: the first request for it fails, then the second, and so on. Each
  * time something is said, nothing is left behind, and nothing ends.
@@ -17,93 +17,19 @@
 #include "passwords.h"
 #include "pidfile.h"
 #include "takeover.h"
-#include "unit/support.h"
+#include "unit/no_memory.h"
 #include "ws/raw_private.h"
 
-static struct {
-        bool active;
-        int requests, failing; /* so far; which one fails */
-        int live;              /* what was given and not taken back */
-        FILE *stream;          /* in memory: for its end there may be none either */
-} memory;
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void __real_free(void *old);
-void __wrap_free(void *old);
-char *__real_strdup(const char *text);
-char *__wrap_strdup(const char *text);
-FILE *__real_open_memstream(char **text, size_t *size);
-FILE *__wrap_open_memstream(char **text, size_t *size);
 int __real_fclose(FILE *file);
 int __wrap_fclose(FILE *file);
-int __real_vasprintf(char **out, const char *format, va_list arguments);
-int __wrap_vasprintf(char **out, const char *format, va_list arguments);
-int __wrap___vasprintf_chk(char **out, int flag, const char *format, va_list arguments);
-int __wrap_asprintf(char **out, const char *format, ...);
-int __wrap___asprintf_chk(char **out, int flag, const char *format, ...);
+json_t *__real_json_object(void);
+json_t *__wrap_json_object(void);
+async struct ws_listener *__real_ws_listen(const struct ws_listen_options *options,
+                                           struct aw_error *error);
+async struct ws_listener *__wrap_ws_listen(const struct ws_listen_options *options,
+                                           struct aw_error *error);
 
-static bool
-is_refused(void)
-{
-        if (!memory.active || ++memory.requests != memory.failing)
-                return false;
-        errno = ENOMEM;
-        return true;
-}
-
-static void *
-given(void *made)
-{
-        memory.live += memory.active && made != NULL;
-        return made;
-}
-
-void *
-__wrap_malloc(size_t size)
-{
-        return is_refused() ? NULL : given(__real_malloc(size));
-}
-
-void *
-__wrap_calloc(size_t count, size_t size)
-{
-        return is_refused() ? NULL : given(__real_calloc(count, size));
-}
-
-void *
-__wrap_realloc(void *old, size_t size)
-{
-        if (is_refused())
-                return NULL;
-        return old == NULL ? given(__real_realloc(old, size)) : __real_realloc(old, size);
-}
-
-void
-__wrap_free(void *old)
-{
-        memory.live -= memory.active && old != NULL;
-        __real_free(old);
-}
-
-char *
-__wrap_strdup(const char *text)
-{
-        return is_refused() ? NULL : given(__real_strdup(text));
-}
-
-FILE *
-__wrap_open_memstream(char **text, size_t *size)
-{
-        if (is_refused())
-                return NULL;
-        return memory.stream = given(__real_open_memstream(text, size));
-}
-
+/* For the end of a stream in memory there may be none either. */
 int
 __wrap_fclose(FILE *file)
 {
@@ -115,54 +41,6 @@ __wrap_fclose(FILE *file)
         result = __real_fclose(file);
         return refused ? EOF : result;
 }
-
-int
-__wrap_vasprintf(char **out, const char *format, va_list arguments)
-{
-        int length = is_refused() ? -1 : __real_vasprintf(out, format, arguments);
-
-        memory.live += memory.active && length != -1;
-        return length;
-}
-
-int
-__wrap___vasprintf_chk(char **out, int flag, const char *format, va_list arguments)
-{
-        (void)flag;
-        return __wrap_vasprintf(out, format, arguments);
-}
-
-int
-__wrap_asprintf(char **out, const char *format, ...)
-{
-        va_list arguments;
-        int length;
-
-        va_start(arguments, format);
-        length = __wrap_vasprintf(out, format, arguments);
-        va_end(arguments);
-        return length;
-}
-
-int
-__wrap___asprintf_chk(char **out, int flag, const char *format, ...)
-{
-        va_list arguments;
-        int length;
-
-        (void)flag;
-        va_start(arguments, format);
-        length = __wrap_vasprintf(out, format, arguments);
-        va_end(arguments);
-        return length;
-}
-
-json_t *__real_json_object(void);
-json_t *__wrap_json_object(void);
-async struct ws_listener *__real_ws_listen(const struct ws_listen_options *options,
-                                           struct aw_error *error);
-async struct ws_listener *__wrap_ws_listen(const struct ws_listen_options *options,
-                                           struct aw_error *error);
 
 json_t *
 __wrap_json_object(void)
@@ -185,27 +63,21 @@ __wrap_ws_listen(const struct ws_listen_options *options, struct aw_error *error
         return NULL;
 }
 
-/* Begins a run whose next request fails, until one has needed no more: false. */
-static bool
+static void
 next_run(void)
 {
         test_begin();
-        memory.live = memory.requests = 0;
-        memory.failing++;
-        return memory.active = true;
+        no_memory_run();
 }
 
-/* Ends it; true if a request has failed. Nothing was left. */
 static bool
 end_run(void)
 {
-        bool failed = memory.requests >= memory.failing;
+        bool again = no_memory_again();
 
-        memory.active = false;
-        expect_int(memory.live, 0);
         test_log.expected = test_log.count;
         test_end();
-        return failed;
+        return again;
 }
 
 static char complaint[100];
@@ -239,7 +111,7 @@ assert_answers(const char *target, bool upgrade, const char *accept, int status)
 
         snprintf(path, sizeof(path), "%.*s", (int)strcspn(target, "?"), target);
         request.query += request.query != NULL;
-        memory.failing = 0;
+        no_memory_begin();
         do {
                 next_run();
                 raw = (struct ws_raw_answer){.answer = {.status = upgrade ? 101 : 426}};
@@ -281,7 +153,7 @@ passwords_and_files(void **state)
         (void)state;
         assert_int_equal(write(fd, hash, strlen(hash)), strlen(hash));
         close(fd);
-        memory.failing = 0;
+        no_memory_begin();
         do {
                 next_run();
                 sentence[0] = '\0';
@@ -303,7 +175,7 @@ logs_and_files_of_numbers(void **state)
 
         (void)state;
         snprintf(path, sizeof(path), "/tmp/no_memory_test.%d", (int)getpid());
-        memory.failing = 0;
+        no_memory_begin();
         do {
                 next_run();
                 opened = access_log_open(path, "PLACE: ", false);
@@ -315,7 +187,7 @@ logs_and_files_of_numbers(void **state)
                 expect_int((long long)test_count_descriptors(), (long long)descriptors);
         } while (end_run());
         assert_int_equal(opened, 0);
-        memory.failing = 0;
+        no_memory_begin();
         do {
                 next_run();
                 opened = pidfile_open(&pidfile, path, "", -1);
@@ -335,7 +207,7 @@ what_is_handed_over(void **state)
         int result;
 
         (void)state;
-        memory.failing = 0;
+        no_memory_begin();
         do {
                 struct sockaddr address = {.sa_family = AF_UNIX};
                 int fd = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -362,7 +234,7 @@ a_successor(void **state)
         int result;
 
         (void)state;
-        memory.failing = 0;
+        no_memory_begin();
         do {
                 next_run();
                 result = takeover_begin(&takeover, &service);
@@ -388,7 +260,7 @@ pages_for_operators(NOTHING)
         int refused;
 
         metrics_use(&shared->metrics[0]);
-        memory.failing = 0;
+        no_memory_begin();
         admin_opens = true;
         do {
                 next_run();
@@ -401,7 +273,8 @@ pages_for_operators(NOTHING)
         for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
                 struct ws_request request = {.method = "GET", .path = paths[i]};
 
-                memory.failing = refused = 0;
+                refused = 0;
+                no_memory_begin();
                 do {
                         next_run();
                         admin_options.handler(&request, &answer, &admin);
@@ -431,7 +304,7 @@ options_and_their_environment(void **state)
         int result;
 
         (void)state;
-        memory.failing = 0;
+        no_memory_begin();
         do {
                 next_run();
                 complaint[0] = '\0';
@@ -444,7 +317,7 @@ options_and_their_environment(void **state)
         } while (end_run());
         assert_int_equal(status, AW_OPT_RUN);
         assert_true(memory.failing > 2);
-        memory.failing = 0;
+        no_memory_begin();
         do {
                 next_run();
                 options = (struct server_options){.check = false};
@@ -453,7 +326,7 @@ options_and_their_environment(void **state)
                               memory.failing == 1 ? "error: out of memory" : "error: not 7") == 0);
         } while (end_run());
         assert_int_equal(memory.failing, 2);
-        memory.failing = 0;
+        no_memory_begin();
         do {
                 setenv("WSECHOD_HANDED_OVER", "ready 0", 1);
                 next_run();
@@ -498,7 +371,7 @@ what_was_read_is_given_back(void **state)
         expect_int(memory.live, 0);
         json_decref(observe_describe(&info));
         end_run();
-        memory.failing = 0;
+        no_memory_begin();
         next_run();
         expect(observe_describe(&info) == NULL);
         end_run();
@@ -533,7 +406,7 @@ listeners_for_two_workers(NOTHING)
         size_t descriptors = test_count_descriptors();
         int status;
 
-        memory.failing = 0;
+        no_memory_begin();
         do {
                 struct listeners listeners = {.count = 0};
 
