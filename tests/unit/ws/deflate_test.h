@@ -7,7 +7,9 @@
 
 #define MIB ((size_t)1 << 20)
 
-static const struct ws_deflate_options shared = {.mode = WS_DEFLATE_SHARED, .threshold = 1},
+static const struct ws_deflate_options shared = {.mode = WS_DEFLATE_SHARED,
+                                                 .level = 6,
+                                                 .threshold = 1},
                                        context = {.mode = WS_DEFLATE_CONTEXT, .threshold = 1};
 
 static inline uint8_t *
