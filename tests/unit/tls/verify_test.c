@@ -218,6 +218,21 @@ a_wildcard_stands_for_one_label(void **state)
 }
 
 static void
+of_many_names_four_are_told(void **state)
+{
+        const struct demand six = {.alternative = "DNS:a,DNS:b,email:m@x,DNS:c,DNS:d,DNS:e,DNS:f"};
+        const struct demand four = {.alternative = "DNS:a,DNS:b,DNS:c,DNS:d"};
+
+        (void)state;
+        assert_refuses_demand(
+                &six, "z", "the certificate is for \"a\", \"b\", \"c\", \"d\", ..., not for \"z\"",
+                "bad certificate");
+        assert_refuses_demand(&four, "z",
+                              "the certificate is for \"a\", \"b\", \"c\", \"d\", not for \"z\"",
+                              "bad certificate");
+}
+
+static void
 the_common_name_does_not_count(void **state)
 {
         const struct demand demand = {.name = "localhost", .alternative = ""};
@@ -376,6 +391,7 @@ main(void)
                 cmocka_unit_test(a_wrong_name_is_refused),
                 cmocka_unit_test(a_wrong_address_is_refused),
                 cmocka_unit_test(a_wildcard_stands_for_one_label),
+                cmocka_unit_test(of_many_names_four_are_told),
                 cmocka_unit_test(the_common_name_does_not_count),
                 cmocka_unit_test(dates_are_checked),
                 cmocka_unit_test(a_certificate_for_clients_is_refused),

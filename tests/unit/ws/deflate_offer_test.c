@@ -199,6 +199,9 @@ a_client_takes_an_answer_to_its_offer(void **state)
         assert_int_equal(agreed.receive_bits, 8);
         assert_null(check(ANSWER(PMD "; " SF), &shared, &agreed));
         assert_true(!agreed.send_context && !agreed.receive_context);
+        /* Elements of its list may be empty. */
+        assert_null(check(ANSWER(", ,, " PMD " ,, ,"), &context, &agreed));
+        assert_string_equal(agreed.text, PMD);
 }
 
 static void
