@@ -292,6 +292,30 @@ sessions_resume_only_where_the_same_is_demanded(void **state)
 }
 
 static void
+a_ticket_of_unknown_keys_means_a_full_handshake(void **state)
+{
+        struct identity authority = make_clients_authority("root");
+        struct identity alice = make_identity(
+                &(struct demand){.name = "alice", .purpose = "clientAuth", .issuer = &authority});
+        struct aw_tls_context *servers[] = {any_server(), any_server()};
+        struct aw_tls_context *client = client_as(&alice);
+
+        (void)state;
+        for (size_t i = 0; i < 2; i++)
+                ask_clients(servers[i], authority.certificate, true);
+        aw_tls_context_resume(client);
+        for (size_t i = 0; i < 2; i++) {
+                assert_false(meet(servers[i], client));
+                assert_true(meet(servers[i], client));
+        }
+        aw_tls_context_unref(servers[0]);
+        aw_tls_context_unref(servers[1]);
+        aw_tls_context_unref(client);
+        free_identity(&authority);
+        free_identity(&alice);
+}
+
+static void
 a_session_does_not_outlive_the_clients_certificate(void **state)
 {
         struct identity authority = make_clients_authority("root");
@@ -328,6 +352,7 @@ main(void)
                 cmocka_unit_test(a_certificate_that_cannot_be_added_is_named),
                 cmocka_unit_test(clients_are_let_in_by_their_certificates),
                 cmocka_unit_test(sessions_resume_only_where_the_same_is_demanded),
+                cmocka_unit_test(a_ticket_of_unknown_keys_means_a_full_handshake),
                 cmocka_unit_test(a_session_does_not_outlive_the_clients_certificate),
         };
 
