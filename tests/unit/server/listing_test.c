@@ -151,6 +151,29 @@ answers_are_put_together(NOTHING)
         return 0;
 }
 
+/* The last one, too. */
+static async int
+each_answer_is_waited_for(NOTHING)
+{
+        struct asking asking;
+        struct aw_task *task;
+
+        begin(&asking);
+        clock_stop();
+        task = aw_spawn("ask", ask, &asking);
+        await(aw_sleep(0));
+        answer(&asking, 2, "{\"a\":1},\n", 0, 1);
+        await(clock_advance(LISTING_TIME / 2));
+        answer(&asking, 1, "{\"a\":2},\n", 0, 1);
+        await(clock_advance(LISTING_TIME / 4));
+        clock_go_on();
+        expect_int(await(aw_join(task)), 0);
+        expect_text(&asking, "{\"workers\": 3, \"connections\": [\n{\"a\":2},\n{\"a\":1}],\n"
+                             "\"left_out\": 0, \"silent\": []}\n");
+        end(&asking);
+        return 0;
+}
+
 static async int
 who_does_not_answer_in_time_is_named_unless_it_is_not_there(NOTHING)
 {
@@ -372,6 +395,7 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 on_loop(answers_are_put_together),
+                on_loop(each_answer_is_waited_for),
                 on_loop(who_does_not_answer_in_time_is_named_unless_it_is_not_there),
                 on_loop(who_does_not_answer_keeps_nobody_from_being_listed),
                 on_loop(who_is_asked_may_be_cancelled),
