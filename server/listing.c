@@ -31,7 +31,7 @@ connection_state(const struct ws_info *info)
         return info->ended_by == WS_SIDE_NONE ? "open" : "closing";
 }
 
-/* NULL: no memory. */
+/* NULL: no memory; what is set there is forgotten. */
 static json_t *
 describe(const struct ws *ws, unsigned worker)
 {
@@ -40,8 +40,6 @@ describe(const struct ws *ws, unsigned worker)
 
         ws_info(ws, &info);
         object = observe_describe(&info);
-        if (object == NULL)
-                return NULL;
         json_object_set_new(object, "worker", json_integer((json_int_t)worker));
         observe_set_text(object, "state", connection_state(&info), 16);
         json_object_set_new(object, "unread", json_integer((json_int_t)info.unread));

@@ -92,8 +92,7 @@ observe_describe(const struct ws_info *info)
         aw_time until = info->ended != 0 ? info->ended : aw_loop_now();
         aw_time milliseconds;
 
-        if (object == NULL)
-                return NULL;
+        /* Without memory for it, what is set there is forgotten. */
         observe_set_text(object, "peer", info->peer, NAME_MAX);
         if (info->request != NULL)
                 set_request(object, info->request);

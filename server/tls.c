@@ -56,12 +56,13 @@ refuse_setting(const struct server_options *options, const char *name, const cha
         return -1;
 }
 
+/* The first file that it names is the one that is wrong. */
 static bool
 is_about(const struct aw_error *error, const char *file)
 {
-        const char *found = strstr(error->text, file);
+        const char *quote = strchr(error->text, '\'');
 
-        return found != NULL && found > error->text && found[-1] == '\'';
+        return quote != NULL && strncmp(quote + 1, file, strlen(file)) == 0;
 }
 
 static int

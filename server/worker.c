@@ -345,7 +345,7 @@ stop_accepting(struct worker *worker)
 {
         if (worker->service->handed_over)
                 await(finish_handshakes(worker));
-        else if (worker->service->options.drain_delay > 0)
+        else if (worker->service->options.drain_delay > 0 && !worker->at_once)
                 await(aw_sleep(worker->service->options.drain_delay));
         if (worker->channel == -1 && !worker->service->handed_over)
                 listeners_shut(&worker->service->listeners);

@@ -193,6 +193,15 @@ def _():
             equal(status_of(pid, "NoNewPrivs"), ["1"], "no_new_privs")
 
 
+@test("what never ends it is ignored by each of its processes, also where nobody waits for it")
+def _():
+    with Workers(cert=False) as server:
+        for pid in (server.process.pid, *server.pids()):
+            ignored = int(status_of(pid, "SigIgn")[0], 16)
+            for number in (signal.SIGPIPE, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+                equal(ignored >> (number - 1) & 1, 1, f"that signal {number} is ignored")
+
+
 @test("--user: a user that does not exist is named")
 def _():
     done = run(*command("--user", "nobody-at-all", "-l", *PLAIN)).expect(1)

@@ -5,7 +5,7 @@
 /* Wraps: ws_send_text ws_close ws_drop ws_raw_begin ws_raw_head ws_raw_open ws_raw_write. */
 /* Wraps: ws_raw_count_sent ws_raw_allow ws_raw_wait_output ws_raw_wait_sent ws_raw_has_room. */
 /* Wraps: ws_raw_stall ws_raw_wait_input ws_raw_sleep ws_raw_wait_end ws_raw_keep_pings. */
-/* Wraps: ws_raw_ping ws_raw_shutdown ws_raw_close ws_raw_end ws_raw_keep ws_raw_release ws_describe. */
+/* Wraps: ws_raw_keep_close ws_raw_ping ws_raw_shutdown ws_raw_close ws_raw_end ws_raw_keep ws_raw_release ws_describe. */
 /*
  * What behaviours ask of their connection, in which order and for how long, to the letter; and what
  * they do when something fails. Here the connection does nothing but note the calls.
@@ -153,7 +153,8 @@ static struct ws_peer_close peer;
 static const char *extension, *subprotocol, *head;
 static struct ws_message coming; /* so often, and then nothing comes */
 static int comings;
-static int nothing_more; /* why nothing comes: an error */
+static int nothing_more; /* why nothing comes: an error; 0: it may come yet */
+static bool sleepless;   /* no time passes where the connection sleeps */
 static int kept;         /* messages */
 
 async int __real_aw_sleep(aw_time duration);
@@ -182,6 +183,7 @@ void __wrap_ws_raw_stall(struct ws *ws, bool stall);
 async int64_t __wrap_ws_raw_wait_input(struct ws *ws, aw_time deadline);
 async int __wrap_ws_raw_sleep(struct ws *ws, aw_time until);
 async int __wrap_ws_raw_wait_end(struct ws *ws, aw_time deadline);
+void __wrap_ws_raw_keep_close(struct ws *ws);
 void __wrap_ws_raw_keep_pings(struct ws *ws);
 async int __wrap_ws_raw_ping(struct ws *ws, uint8_t payload[125], aw_time deadline);
 void __wrap_ws_raw_shutdown(struct ws *ws, unsigned code, const char *reason);
@@ -242,6 +244,8 @@ __wrap_ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline)
         *message = coming;
         if (comings-- > 0)
                 return 0;
+        if (nothing_more == 0)
+                return await(__real_aw_sleep(AW_NEVER));
         errno = nothing_more;
         return -1;
 }
@@ -377,8 +381,10 @@ __wrap_ws_raw_wait_input(struct ws *ws, aw_time deadline)
 async int
 __wrap_ws_raw_sleep(struct ws *ws, aw_time until)
 {
+        int result = called("sleep", " %lld", milliseconds_until(until));
+
         (void)ws;
-        return called("sleep", " %lld", milliseconds_until(until));
+        return result == 0 && !sleepless ? await(__real_aw_sleep(AW_NEVER)) : result;
 }
 
 async int
@@ -386,6 +392,13 @@ __wrap_ws_raw_wait_end(struct ws *ws, aw_time deadline)
 {
         (void)ws;
         return called("end", " %lld", milliseconds_until(deadline));
+}
+
+void
+__wrap_ws_raw_keep_close(struct ws *ws)
+{
+        (void)ws;
+        trace("keep-close");
 }
 
 void
@@ -462,6 +475,7 @@ begin(const char *query)
         peer = (struct ws_peer_close){.code = 0};
         comings = 0;
         nothing_more = EPIPE;
+        sleepless = true;
         server = (struct behave_server){.limits = {BEHAVE_LEVEL_ALL, 1 << 20}};
         asked = (struct ws_request){
                 .target = query, .path = "/", .query = query, .method = "GET", .peer = "me"};
@@ -928,6 +942,105 @@ who_keeps_up_in_a_room_hears_all(NOTHING)
         return 0;
 }
 
+/* From the handshake to the end. */
+
+#define OPEN "keep-close write H open "
+
+static struct behave *
+a_connection(void)
+{
+        struct behave *one = calloc(1, sizeof(*one));
+
+        *one = behave;
+        behave.plan = NULL;
+        head = "H";
+        return one;
+}
+
+static async int
+a_connection_ends_as_its_plan_or_its_peer_has_it(NOTHING)
+{
+        static const struct {
+                const char *query;
+                int comings, nothing_more;
+                const char *call; /* that fails */
+                int error;
+                const char *calls;
+        } all[] = {
+                {"protocol=x", 2, EPIPE, NULL, 0,
+                 OPEN "receive  send 0hi receive  send 0hi receive  sent 60000 close 1000 -"},
+                {"protocol=x", 0, ESHUTDOWN, NULL, 0, OPEN "receive  sent 60000 close 1001 -"},
+                {"protocol=x", 0, EMSGSIZE, NULL, 0, OPEN "receive  sent 60000 close 1009 -"},
+                {"protocol=x", 0, ENOMEM, NULL, 0, OPEN "receive  sent 60000 close 1011 -"},
+                {"protocol=x", 1, EPIPE, "send", ENOMEM,
+                 OPEN "receive  send 0hi sent 60000 close 1011 -"},
+                {"protocol=x", 0, EPIPE, "write", EPIPE, "keep-close write H drop"},
+                {"pong=none", 0, EPIPE, NULL, 0,
+                 "keep-close keep-pings write H open receive  sent 60000 close 1000 -"},
+                {"show=request", 0, EPIPE, "open_memstream", ENOMEM, OPEN "close 1011 -"},
+                {"close=4000", 0, 0, NULL, 0, OPEN "receive  close 4000 -"},
+                {"close=4000&after=2", 2, 0, NULL, 0,
+                 OPEN "receive  send 0hi receive  send 0hi receive  close 4000 -"},
+                {"close=4000&after=2", 1, EPIPE, NULL, 0,
+                 OPEN "receive  send 0hi receive  sent 60000 close 1000 -"},
+                {"close=4000&after=2s", 0, 0, NULL, 0, OPEN "sleep 2000 receive  close 4000 -"},
+                {"close=4000&after=2s", 0, 0, "sleep", ESHUTDOWN,
+                 OPEN "sleep 2000 receive  close 1001 -"},
+                {"close=4000&send=1&count=2&type=binary", 0, 0, NULL, 0,
+                 OPEN "receive  send 0A send 0A close 4000 -"},
+                {"drop=fin&after=1", 1, 0, NULL, 0,
+                 OPEN
+                 "receive  send 0hi keep-pings receive  keep-pings sent 60000 fin end 60000 drop"},
+                {"room=x&delay=2s", 1, EPIPE, NULL, 0,
+                 OPEN "receive  receive  sleep 2000 send 0hi sent 60000 close 1000 -"},
+                {"room=x", 1, EPIPE, NULL, 0,
+                 OPEN "receive  send 0hi receive  sent 60000 close 1000 -"},
+        };
+
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+                begin(all[i].query);
+                coming = message_of("hi");
+                comings = all[i].comings;
+                nothing_more = all[i].nothing_more;
+                fail_in(all[i].call, all[i].error, 0);
+                expect_int(await(behave_connection(a_connection())), 0);
+                if (!expect_trace(all[i].calls))
+                        print_error("%s\n", all[i].query);
+                expect(server.rooms.first == NULL);
+                end();
+        }
+        test_log.expected = test_log.count;
+        return 0;
+}
+
+/* Wherever it waits. */
+static async int
+a_connection_that_is_cancelled_is_dropped(NOTHING)
+{
+        static const char *const queries[] = {"protocol=x", "close=4000&after=1",
+                                              "close=4000&after=2s",
+                                              "close=4000&send=3&count=2&every=2s"};
+
+        for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+                struct aw_task *task;
+
+                begin(queries[i]);
+                nothing_more = 0;
+                sleepless = false;
+                task = aw_spawn("connection", behave_connection, a_connection());
+                await(aw_sleep(0));
+                await(aw_sleep(0));
+                test_trace[0] = '\0';
+                aw_cancel(task);
+                expect_int(await(aw_join(task)), 0);
+                if (!expect_trace("drop"))
+                        print_error("%s\n", queries[i]);
+                end();
+        }
+        test_log.expected = test_log.count;
+        return 0;
+}
+
 /* Without memory. */
 
 static async int
@@ -1102,6 +1215,8 @@ main(void)
                 on_loop(the_handshake_is_changed_or_late),
                 on_loop(a_handshake_that_fails_opens_nothing),
                 on_loop(who_keeps_up_in_a_room_hears_all),
+                on_loop(a_connection_ends_as_its_plan_or_its_peer_has_it),
+                on_loop(a_connection_that_is_cancelled_is_dropped),
                 on_loop(a_connection_that_cannot_be_had_is_none),
                 on_loop(what_there_is_no_memory_for_is_not_sent),
                 on_loop(a_text_that_is_turned_can_be_cancelled_in_each_piece),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Once: it needs no loop. */
+/* Wraps: poll. */
 /* Handing over: a new server that asks, and an old one, each with others that are not as they should. */
 #include <fcntl.h>
 #include <poll.h>
@@ -32,6 +33,30 @@ remove_directory(void **state)
         (void)state;
         unlink(pidfile);
         return rmdir(directory);
+}
+
+/* Who reads what was sent, or does not, once the sender waits for room. */
+static int reader = -1;
+static bool reads;
+static size_t waits, lines_read;
+
+int __real_poll(struct pollfd *polled, nfds_t count, int timeout);
+int __wrap_poll(struct pollfd *polled, nfds_t count, int timeout);
+
+int
+__wrap_poll(struct pollfd *polled, nfds_t count, int timeout)
+{
+        char line[1024];
+
+        if (reader == -1)
+                return __real_poll(polled, count, timeout);
+        waits++;
+        assert_int_equal(count, 1);
+        assert_int_equal(polled->events, POLLOUT);
+        assert_int_equal(timeout, 1000);
+        while (reads && recv(reader, line, sizeof(line), MSG_DONTWAIT) > 0)
+                lines_read++;
+        return reads;
 }
 
 static struct inherited
@@ -450,6 +475,40 @@ a_line_has_a_longest_length(void **state)
         close(pair[0]);
 }
 
+/* For a second: it is the other side that does not read. */
+static void
+where_there_is_no_room_for_a_line_it_is_waited_for(void **state)
+{
+        struct inherited inherited;
+        char *lines, line[1024];
+        size_t count = 1000, size;
+        FILE *out;
+        int pair[2];
+
+        (void)state;
+        open_pair(pair, &inherited);
+        out = open_memstream(&lines, &size);
+        assert_non_null(out);
+        for (size_t i = 0; i < count; i++)
+                fprintf(out, "socket %d 0 0 unix:/%0500zu\n", pair[0], i);
+        fclose(out);
+        reader = pair[1];
+        reads = true;
+        assert_int_equal(handover_send(pair[0], lines), 0);
+        while (recv(reader, line, sizeof(line), MSG_DONTWAIT) > 0)
+                lines_read++;
+        assert_true(waits > 0);
+        assert_int_equal(lines_read, count + 1);
+        reads = false;
+        waits = 0;
+        assert_int_equal(handover_send(pair[0], lines), -1);
+        assert_int_equal(waits, 1);
+        reader = -1;
+        free(lines);
+        close(pair[0]);
+        close(pair[1]);
+}
+
 int
 main(void)
 {
@@ -467,6 +526,7 @@ main(void)
                 cmocka_unit_test(who_is_asked_and_goes_leaves_all_to_the_other),
                 cmocka_unit_test(where_nobody_waits_there_is_nobody),
                 cmocka_unit_test(a_line_has_a_longest_length),
+                cmocka_unit_test(where_there_is_no_room_for_a_line_it_is_waited_for),
         };
 
         return cmocka_run_group_tests(tests, make_directory, remove_directory);

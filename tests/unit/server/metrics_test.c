@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Wraps: fopen. */
 /* What the server counts, and how it is printed. */
 #include <ctype.h>
 #include <inttypes.h>
@@ -9,6 +10,18 @@
 #include "unit/support.h"
 
 static struct metrics blocks[3];
+
+/* What /proc/self/statm says in place of the system's. */
+static const char *statm = "/proc/self/statm";
+
+FILE *__real_fopen(const char *path, const char *mode);
+FILE *__wrap_fopen(const char *path, const char *mode);
+
+FILE *
+__wrap_fopen(const char *path, const char *mode)
+{
+        return __real_fopen(strcmp(path, "/proc/self/statm") == 0 ? statm : path, mode);
+}
 
 static char *
 rendered(size_t count)
@@ -400,6 +413,36 @@ each_close_code_has_its_place(void **state)
                                     codes[i].name);
 }
 
+/* A file that is not there, and some with other texts. */
+static async int
+memory_is_what_the_system_says_or_none(NOTHING)
+{
+        static const struct {
+                const char *text;
+                uint64_t pages;
+        } all[] = {{"7 5 3\n", 5}, {"", 0}, {"7\n", 0}, {"7 x\n", 0}};
+        struct metrics *block = fresh();
+        size_t descriptors = test_count_descriptors();
+        char path[] = "/tmp/metrics_test.XXXXXX";
+        int fd = mkstemp(path);
+
+        statm = path;
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+                expect_int(ftruncate(fd, 0), 0);
+                expect_int(pwrite(fd, all[i].text, strlen(all[i].text), 0),
+                           (long long)strlen(all[i].text));
+                metrics_sample();
+                expect(block->resident_memory == all[i].pages * (uint64_t)sysconf(_SC_PAGESIZE));
+        }
+        close(fd);
+        unlink(path);
+        metrics_sample();
+        expect(block->resident_memory == 0);
+        statm = "/proc/self/statm";
+        expect_int((long long)test_count_descriptors(), (long long)descriptors);
+        return 0;
+}
+
 static async int
 what_is_not_counted_is_looked_up(NOTHING)
 {
@@ -492,6 +535,7 @@ main(void)
                 cmocka_unit_test(limits_that_are_exceeded_are_counted_by_name),
                 cmocka_unit_test(of_a_worker_that_is_gone_the_counts_stay),
                 cmocka_unit_test(each_close_code_has_its_place),
+                on_loop(memory_is_what_the_system_says_or_none),
                 on_loop(what_is_not_counted_is_looked_up),
                 on_loop(what_is_looked_up_goes_on_from_what_the_predecessor_had),
         };

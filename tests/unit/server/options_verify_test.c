@@ -240,7 +240,7 @@ options_become_those_of_a_listener(void **state)
         assert_int_equal(listening.drain_time, 3500000);
         assert_null(listening.subprotocol);
         assert_int_equal(listening.deflate.mode, WS_DEFLATE_SHARED);
-        assert_int_equal(listening.deflate.level, 4);
+        assert_int_equal(listening.deflate.level, 3);
         assert_int_equal(listening.deflate.threshold, 256);
         assert_int_equal(listening.max_message, 16 << 20);
         assert_string_equal(listening.trust.forwarded, "x-forwarded-for");

@@ -249,6 +249,64 @@ a_worker_lets_go_of_what_is_the_supervisors(void **state)
         unlink(pidpath);
 }
 
+/* It is how the predecessor knows of the end. */
+static void
+a_predecessors_pipe_ends_with_the_process(void **state)
+{
+        int ends[2];
+
+        (void)state;
+        assert_int_equal(pipe(ends), 0);
+        service.inherited.ready = ends[1];
+        service_close(&service);
+        service.shared = NULL;
+        assert_int_equal(service.inherited.ready, -1);
+        assert_int_equal(fcntl(ends[1], F_GETFD), 0);
+        close(ends[0]);
+        close(ends[1]);
+}
+
+/* Whether there has to be a certificate: as the URLs say, or those of sockets that are there. */
+static void
+a_certificate_is_made_where_tls_is_spoken(void **state)
+{
+        static const struct {
+                const char *listen, *inherited;
+                enum socket_kind kind;
+                bool tls;
+        } all[] = {
+                {NULL, NULL, SOCKET_OWN, true},
+                {"wss://127.0.0.1:0", NULL, SOCKET_OWN, true},
+                {"ws://127.0.0.1:0", NULL, SOCKET_OWN, false},
+                {NULL, "ws://127.0.0.1:7", SOCKET_LENT, false},
+                {NULL, "wss://127.0.0.1:7", SOCKET_LENT, true},
+                {"wss://127.0.0.1:0", "ws://127.0.0.1:7", SOCKET_LENT, true},
+                {"ws://127.0.0.1:0", "ws://127.0.0.1:7", SOCKET_LENT, false},
+                {NULL, "ws://127.0.0.1:7", SOCKET_OWN, true},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+                const char *words[] = {"wsechod", "--check", "--loop", "poll", "-l", all[i].listen};
+                int count = all[i].listen == NULL ? 4 : 6;
+                struct inherited_socket socket = {
+                        .fd = -1, .kind = all[i].kind, .url = (char *)(uintptr_t)all[i].inherited};
+
+                service.options = (struct server_options){.check = false};
+                assert_int_equal(
+                        options_parse(count, (char **)(uintptr_t)words, &service.options, NULL),
+                        AW_OPT_RUN);
+                service.inherited.sockets = &socket;
+                service.inherited.count = all[i].inherited != NULL;
+                assert_int_equal(service_check(&service), 0);
+                expect_log("all that can be checked without starting is right");
+                if ((service.options.tls != NULL) != all[i].tls)
+                        fail_msg("row %zu", i);
+                options_clear(&service.options);
+                service.inherited = (struct inherited){.ready = -1, .pidfile = -1, .tickets = -1};
+        }
+}
+
 static async int
 do_nothing(NOTHING)
 {
@@ -280,6 +338,8 @@ main(void)
                 told(a_predecessor_that_is_gone_is_told_of),
                 told(a_predecessor_that_goes_on_ends_this_one),
                 told(a_worker_lets_go_of_what_is_the_supervisors),
+                told(a_predecessors_pipe_ends_with_the_process),
+                told(a_certificate_is_made_where_tls_is_spoken),
                 told(a_loop_that_there_is_not_is_told_of),
         };
 

@@ -631,6 +631,36 @@ one_that_hangs_shows_where_and_goes(void **state)
 }
 
 static void
+who_takes_the_place_of_one_that_hung_has_all_its_time(void **state)
+{
+        static const struct step steps[] = {
+                SERVING,
+                {.done = "ready 1001", .event = "turn", .number = 1, .passed = 1000},
+                {.done = "alive 1001", .event = "turn", .number = 1, .passed = 1000},
+                {.done = "alive 1001", .event = "turn", .number = 1, .passed = 1000},
+                {.done = "alive 1001", .event = "turn", .number = 1, .passed = 1000},
+                {.done = "alive kill0:6 kill0:18 1001",
+                 .event = "end",
+                 .number = 0,
+                 .status = SIGABRT},
+                {.done = "forget0 status 101", .event = "turn", .number = 1, .passed = 100},
+                {.done = "fork0 1001", .event = "turn", .number = 1, .passed = 900},
+                {.done = "alive 1001", .event = "turn", .number = 1, .passed = 1000},
+                {.done = "alive 1001", .event = "turn", .number = 1, .passed = 1000},
+                {.done = "alive 1001", .event = "turn", .number = 1, .passed = 1000},
+                {.done = "alive kill0:6 kill0:18 1001", .event = "signal", .number = SIGTERM},
+                {.done = STOPPED, .event = "end", .number = 0},
+                {.done = "forget0 status 1001", .event = "end", .number = 1},
+                {.done = NULL},
+        };
+
+        (void)state;
+        service.options.worker_timeout = 4 * AW_SECOND;
+        supervise(steps, "forget1 status", 0);
+        test_log.expected = test_log.count;
+}
+
+static void
 a_reload_is_over_when_all_have_answered(void **state)
 {
         static const struct step steps[] = {
@@ -742,6 +772,7 @@ main(void)
                 with_workers(a_process_that_cannot_be_had_is_tried_again),
                 with_workers(one_that_does_not_listen_is_told_of_where_it_matters),
                 with_workers(one_that_hangs_shows_where_and_goes),
+                with_workers(who_takes_the_place_of_one_that_hung_has_all_its_time),
                 with_workers(a_reload_is_over_when_all_have_answered),
                 with_workers(what_a_reload_cannot_read_changes_nothing),
                 with_workers(a_successor_has_its_time),

@@ -11,7 +11,7 @@
 #include "unit/support.h"
 
 /* What fails, after so many times that it does not. */
-static const char *failing;
+static const char *failing, *reason = "no such luck";
 static int spared;
 
 static bool
@@ -19,7 +19,7 @@ fails(const char *name, struct aw_error *error)
 {
         if (failing == NULL || strcmp(failing, name) != 0 || spared-- > 0)
                 return false;
-        strcpy(error->text, "no such luck");
+        strcpy(error->text, reason);
         return true;
 }
 
@@ -191,6 +191,44 @@ what_tls_cannot_do_is_told(NOTHING)
         return 0;
 }
 
+/* With its line in the configuration. */
+static async int
+of_a_pair_the_half_that_is_wrong_is_named(NOTHING)
+{
+        static const struct {
+                const char *reason;
+                int line;
+        } all[] = {{"cannot read '/a.key': gone", 3},
+                   {"the key in '/a.key' does not belong to '/a.pem'", 3},
+                   {"the certificate in '/a.pem' does not like '/a.key'", 2},
+                   {"/a.key is no good", 2},
+                   {"out of memory", 2}};
+        char path[] = "/tmp/tls_test.XXXXXX", wanted[200];
+        const char *const words[] = {"wsechod", "--config", path, "-l", "wss://127.0.0.1:0", NULL};
+        int fd = mkstemp(path);
+
+        dprintf(fd, "workers 1\ncert /a.pem\nkey /a.key\n");
+        close(fd);
+        failing = "server";
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+                struct server_options options = {.check = false};
+
+                expect_int((int)options_parse(5, (char **)(uintptr_t)words, &options, NULL),
+                           AW_OPT_RUN);
+                reason = all[i].reason;
+                spared = 0;
+                expect_int(tls_load(&options, true), -1);
+                snprintf(wanted, sizeof(wanted), "error: %s:%d: %s", path, all[i].line, reason);
+                expect_log(wanted);
+                expect(options.tls == NULL);
+                options_clear(&options);
+        }
+        failing = NULL;
+        reason = "no such luck";
+        unlink(path);
+        return 0;
+}
+
 /* What is in use is used on, however old it is. */
 static async int
 what_has_expired_is_refused_unless_it_is_in_use(NOTHING)
@@ -232,6 +270,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 on_loop(a_certificate_is_warned_of_each_day_of_its_last_fifth),
                 on_loop(what_tls_cannot_do_is_told),
+                on_loop(of_a_pair_the_half_that_is_wrong_is_named),
                 on_loop(what_has_expired_is_refused_unless_it_is_in_use),
                 on_loop(without_tls_there_is_nothing_to_warn_of),
         };

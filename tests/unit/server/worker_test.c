@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Wraps: ws_listener_wait aw_spawn aw_group_spawn aw_signals_open access_log_start listeners_tell aw_log_say. */
 /* Wraps: ws_accept ws_listen ws_peer ws_drop behave_create behave_free send malloc. */
-/* Wraps: shared_create detach listeners_shut. */
+/* Wraps: shared_create detach listeners_shut echo reconfigure_read aw_dump_print. */
 /* A worker from its beginning to its end, where something cannot be had, and where it is cancelled. */
+#include <semaphore.h>
 #include <sys/socket.h>
 
 #include "access_log.h"
@@ -406,6 +407,46 @@ a_server_that_is_stopped_while_it_starts_ends_well(void **state)
 
 /* One of several, whose supervisor is a thread. */
 
+/* A connection that does not end by itself. */
+async int __wrap_echo(void *ws);
+
+async int
+__wrap_echo(void *ws)
+{
+        expect(ws == &place);
+        while (await(aw_sleep(AW_NEVER)) == 0)
+                continue;
+        trace("end");
+        return 0;
+}
+
+/* Once, while options are read, another reload is asked for; the dump shows that it was heard. */
+static int asking = -1;
+static int reads;
+static sem_t heard;
+
+int __real_reconfigure_read(const struct service *service, struct server_options *fresh);
+int __wrap_reconfigure_read(const struct service *service, struct server_options *fresh);
+void __wrap_aw_dump_print(void);
+
+int
+__wrap_reconfigure_read(const struct service *service, struct server_options *fresh)
+{
+        reads++;
+        if (asking != -1) {
+                expect_int(send(asking, "ru", 2, 0), 2);
+                asking = -1;
+                sem_wait(&heard);
+        }
+        return __real_reconfigure_read(service, fresh);
+}
+
+void
+__wrap_aw_dump_print(void)
+{
+        sem_post(&heard);
+}
+
 struct supervising {
         int channel;
         const char *commands;          /* one for each time that it says it is ready */
@@ -430,12 +471,22 @@ supervise(void *argument)
                 if (supervising->commands[i] == '\0')
                         break;
                 send(supervising->channel, &supervising->commands[i++], 1, MSG_NOSIGNAL);
+                /* One that ends says nothing any more. */
+                if (strchr("dh", supervising->commands[i - 1]) == NULL ||
+                    supervising->commands[i] == '\0')
+                        continue;
+                while (atomic_load(&block->state) != WORKER_DRAINING)
+                        sched_yield();
+                send(supervising->channel, &supervising->commands[i++], 1, MSG_NOSIGNAL);
         }
         /* Without another command it has no supervisor any more. */
         if (supervising->commands[i] == '\0')
                 shutdown(supervising->channel, SHUT_RDWR);
         return NULL;
 }
+
+static aw_time drain_delay;
+static bool asks; /* for a reload during another one */
 
 static struct supervising
 run_worker(const char *commands, int status)
@@ -455,11 +506,14 @@ run_worker(const char *commands, int status)
         assert_int_equal(options_parse(7, service.argv, &service.options, NULL), AW_OPT_RUN);
         service.options.loop = getenv("AW_TEST_LOOP");
         service.options.slow_task = 0;
+        service.options.drain_timeout = 3600 * AW_SECOND;
+        service.options.drain_delay = drain_delay;
         service.inherited = (struct inherited){.ready = -1, .pidfile = -1, .tickets = -1};
         assert_int_equal(service_open(&service), 0);
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
         start.channel = pair[0];
         supervising.channel = pair[1];
+        asking = asks ? pair[1] : -1;
         service.process = 1;
         assert_int_equal(pthread_create(&thread, NULL, supervise, &supervising), 0);
         assert_int_equal(service_loop(&service.options, worker_run, &start), status);
@@ -492,6 +546,48 @@ a_worker_says_when_it_is_ready_and_does_what_it_is_told(void **state)
                 expect_trace("");
                 test_end();
         }
+}
+
+/* With connections that would go on for an hour. */
+static void
+a_worker_that_is_to_end_at_once_does_so(void **state)
+{
+        static const struct {
+                const char *commands;
+                aw_time delay;
+        } all[] = {
+                {"q", 0}, {"dq", 0}, {"dq", 3600 * AW_SECOND}, {"hq", 0}, {"q", 3600 * AW_SECOND}};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+                begin(NULL);
+                coming = COMES_PLAIN;
+                drain_delay = all[i].delay;
+                run_worker(all[i].commands, 0);
+                drain_delay = 0;
+                expect_trace("end");
+                expect_log("dropped the connections that did not close");
+                test_end();
+        }
+}
+
+/* What was read so far may be older. */
+static void
+a_reload_that_is_asked_for_during_another_one_is_not_forgotten(void **state)
+{
+        struct supervising supervising;
+
+        (void)state;
+        begin(NULL);
+        asks = true;
+        reads = 0;
+        assert_int_equal(sem_init(&heard, 0, 0), 0);
+        supervising = run_worker("rd", 0);
+        asks = false;
+        expect_int(reads, 2);
+        expect(strcmp(supervising.answers, "RR") == 0);
+        sem_destroy(&heard);
+        test_end();
 }
 
 static void
@@ -683,6 +779,8 @@ main(void)
                 cmocka_unit_test(a_server_that_is_stopped_while_it_starts_ends_well),
                 cmocka_unit_test(a_worker_that_cannot_say_so_or_be_watched_does_so_too),
                 cmocka_unit_test(a_worker_says_when_it_is_ready_and_does_what_it_is_told),
+                cmocka_unit_test(a_worker_that_is_to_end_at_once_does_so),
+                cmocka_unit_test(a_reload_that_is_asked_for_during_another_one_is_not_forgotten),
                 cmocka_unit_test(a_worker_whose_supervisor_is_gone_ends_and_says_so),
                 cmocka_unit_test(to_the_background_goes_who_is_not_there_yet),
                 cmocka_unit_test(without_a_task_for_signals_nothing_is_opened),
