@@ -146,6 +146,13 @@ a_connection_that_is_lost_after_all_of_it_is_no_failure(void **state)
         closed(WS_ABNORMAL);
         options.ending.forever = true;
         ends_with(CLIENT_CLOSED, lost);
+        begin(1, 0);
+        closed(WS_ABNORMAL);
+        options.ending.wait_time = 50;
+        session.all_sent_at = now - 50;
+        ends_with(CLIENT_OK, "");
+        session.all_sent_at++;
+        ends_with(CLIENT_CLOSED, lost);
 }
 
 static void
