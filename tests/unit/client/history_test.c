@@ -6,6 +6,7 @@
 #include <wchar.h>
 
 #include "history.h"
+#include "unit/client/balance.h"
 #include "unit/client/said.h"
 #include "unit/support.h"
 
@@ -354,9 +355,10 @@ main(void)
         char command[100];
         int failed;
 
+        balance_begin();
         if (setlocale(LC_CTYPE, "C.UTF-8") == NULL || mkdtemp(folder) == NULL)
                 return 1;
-        failed = cmocka_run_group_tests(tests, NULL, NULL);
+        failed = run_balanced(tests, NULL);
         snprintf(command, sizeof(command), "rm -r %s", folder);
         return system(command) != 0 || failed != 0;
 }
