@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Wraps: rename. */
 /* What was typed, and its file. */
 #include <fcntl.h>
 #include <locale.h>
@@ -11,6 +12,17 @@
 #include "unit/support.h"
 
 static char folder[] = "/tmp/wsecho-unit-XXXXXX", file[100];
+static bool no_rename; /* it fails */
+
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+
+int
+__wrap_rename(const char *from, const char *to)
+{
+        errno = EIO;
+        return no_rename ? -1 : __real_rename(from, to);
+}
 
 static void
 begin(void)
@@ -145,13 +157,19 @@ the_file_has_a_line_for_each_and_is_for_its_owner(NOTHING)
         struct history_lines *history;
         struct stat status;
         size_t count;
+        char long_one[HISTORY_LINE_MAX + 2];
 
         begin();
+        memset(long_one, 'x', sizeof(long_one));
+        long_one[sizeof(long_one) - 1] = '\0';
         history = history_open(true);
         count = test_count_descriptors();
         await(history_add(history, "one"));
         await(history_add(history, "a\nb\\n\\"));
         await(history_add(history, "a\nb\\n\\"));
+        await(history_add(history, ""));
+        await(history_add(history, "\xff"));
+        await(history_add(history, long_one));
         await(history_flush(history));
         file_is("one\na\\nb\\\\n\\\\\n");
         /* Another session shares it. */
@@ -263,6 +281,16 @@ a_large_file_that_cannot_be_cut_is_told_and_left(NOTHING)
         expect_int(stat(other, &status), 0);
         expect_int(status.st_size, 0);
         unlink(other);
+        no_rename = true;
+        history = history_open(true);
+        no_rename = false;
+        snprintf(words, sizeof(words),
+                 "wsecho: the history '%s' cannot be kept: Input/output error\n", file);
+        is_said(words);
+        await(end(history));
+        expect_error(stat(other, &status), ENOENT);
+        expect_int(stat(file, &status), 0);
+        expect_int(status.st_size, (4 << 20) + 64);
         expect_int((long long)test_count_descriptors(), (long long)count);
         return 0;
 }
