@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "options.h"
+#include "unit/client/balance.h"
 #include "unit/support.h"
 
 #define WORDS 8
@@ -407,11 +408,24 @@ compression_is_offered_if_either_option_says_so(void **state)
             "--compress-mode=context:8", "a");
 }
 
+static void
+lists_and_copies_are_freed_with_the_options(void **state)
+{
+        (void)state;
+        GOOD("-H", "A: b", "-s", "c", "--cookie=d=e", "-df", "a");
+        GOOD("--resolve=a:1:127.0.0.1", "--connect-to=a:1:b:2", "--expect=g", "--reject=h", "a");
+        options.copies = calloc(2, sizeof(*options.copies));
+        options.copies[0] = strdup("one");
+        options.copies[1] = strdup("two");
+        options.copy_count = 2;
+}
+
 static int
 end(void **state)
 {
         (void)state;
         options_free(&options);
+        options_init(&options);
         return 0;
 }
 
@@ -434,7 +448,8 @@ main(void)
                 with_input(close_ok_is_a_list_of_codes),
                 with_input(cookies_have_names),
                 with_input(compression_is_offered_if_either_option_says_so),
+                with_input(lists_and_copies_are_freed_with_the_options),
         };
 
-        return cmocka_run_group_tests(tests, NULL, end);
+        return run_balanced(tests, end);
 }

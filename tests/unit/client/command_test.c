@@ -148,7 +148,7 @@ close_is(unsigned code, const char *reason, bool leaving)
 static async int
 close_takes_a_code_and_a_reason(NOTHING)
 {
-        static const char *const bad[] = {"999", "1005", "1006", "1000x",
+        static const char *const bad[] = {"999", "1005", "1006", "1000x", "4",
                                           "x",   "5000", "1015", "1000:"};
         char line[300], words[300];
 

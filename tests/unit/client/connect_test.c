@@ -43,6 +43,7 @@ static size_t asked;
 static struct ws_connect_options last;
 static char last_headers[400], urls[600];
 static aw_time last_deadline;
+static struct aw_tls_context *last_proxy;
 static char connection;
 
 async struct ws *
@@ -59,7 +60,7 @@ __wrap_ws_connect(const struct ws_connect_options *to, struct aw_error *error, a
         }
         strcat(urls, urls[0] == '\0' ? "" : " ");
         strcat(urls, to->url);
-        expect(to->network->proxy_tls == NULL);
+        last_proxy = to->network->proxy_tls;
         if (head == NULL)
                 return (struct ws *)&connection;
         aw_error_set(error, AW_ERROR_HANDSHAKE, EPROTO, "redirected");
@@ -138,7 +139,7 @@ the_library_is_told_what_the_options_say(NOTHING)
         expect_int(last.ping_interval, 3 * AW_SECOND);
         expect_int(last.ping_timeout, 4 * AW_SECOND);
         is_text(last.server_name, "n");
-        expect(last.tls == NULL);
+        expect(last.tls == NULL && last_proxy == NULL);
         expect(last_deadline >= now + 10 * AW_SECOND &&
                last_deadline <= aw_loop_now() + 10 * AW_SECOND);
         end();
@@ -157,6 +158,9 @@ the_time_for_it_is_that_of_connect_timeout_or_timeout(NOTHING)
         expect_int(BEGIN("ws://a", "--timeout=1000"), 0);
         expect(await(connects()));
         expect(last_deadline >= now + 1000 * AW_SECOND && last_deadline < now + 1900 * AW_SECOND);
+        options.connection.connect_timeout = 1;
+        expect(await(connects()));
+        expect(last_deadline < now + 900 * AW_SECOND);
         end();
         expect_int(BEGIN("ws://a", "--timeout=0"), 0);
         expect(await(connects()));
@@ -196,6 +200,11 @@ there_is_a_context_where_tls_may_be_needed(NOTHING)
         context_fails = 2;
         expect_int(BEGIN("wss://a", "-L", "-E", "f"), -1);
         is_text(error.text, "no context");
+        end();
+        expect_int(BEGIN("ws://a", "--proxy=https://p"), 0);
+        expect_int((long long)context_count, 1);
+        expect(await(connects()));
+        expect(last.tls == NULL && last_proxy == (struct aw_tls_context *)&contexts[0]);
         end();
         context_fails = 1;
         expect_int(BEGIN("ws://a", "--proxy=https://p"), -1);
@@ -330,6 +339,7 @@ steps_are_kept_said_and_handed_on(NOTHING)
         /* The next attempt has no body yet. */
         expect(await(connects()));
         expect(connector.body == NULL);
+        step(&connector, WS_STEP_BODY, "of the last attempt");
         end();
         return 0;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Wraps: rename. */
 /* What was typed, and its file. */
 #include <fcntl.h>
 #include <locale.h>
@@ -6,10 +7,22 @@
 #include <wchar.h>
 
 #include "history.h"
+#include "unit/client/balance.h"
 #include "unit/client/said.h"
 #include "unit/support.h"
 
 static char folder[] = "/tmp/wsecho-unit-XXXXXX", file[100];
+static bool no_rename; /* it fails */
+
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+
+int
+__wrap_rename(const char *from, const char *to)
+{
+        errno = EIO;
+        return no_rename ? -1 : __real_rename(from, to);
+}
 
 static void
 begin(void)
@@ -144,13 +157,19 @@ the_file_has_a_line_for_each_and_is_for_its_owner(NOTHING)
         struct history_lines *history;
         struct stat status;
         size_t count;
+        char long_one[HISTORY_LINE_MAX + 2];
 
         begin();
+        memset(long_one, 'x', sizeof(long_one));
+        long_one[sizeof(long_one) - 1] = '\0';
         history = history_open(true);
         count = test_count_descriptors();
         await(history_add(history, "one"));
         await(history_add(history, "a\nb\\n\\"));
         await(history_add(history, "a\nb\\n\\"));
+        await(history_add(history, ""));
+        await(history_add(history, "\xff"));
+        await(history_add(history, long_one));
         await(history_flush(history));
         file_is("one\na\\nb\\\\n\\\\\n");
         /* Another session shares it. */
@@ -262,6 +281,16 @@ a_large_file_that_cannot_be_cut_is_told_and_left(NOTHING)
         expect_int(stat(other, &status), 0);
         expect_int(status.st_size, 0);
         unlink(other);
+        no_rename = true;
+        history = history_open(true);
+        no_rename = false;
+        snprintf(words, sizeof(words),
+                 "wsecho: the history '%s' cannot be kept: Input/output error\n", file);
+        is_said(words);
+        await(end(history));
+        expect_error(stat(other, &status), ENOENT);
+        expect_int(stat(file, &status), 0);
+        expect_int(status.st_size, (4 << 20) + 64);
         expect_int((long long)test_count_descriptors(), (long long)count);
         return 0;
 }
@@ -354,9 +383,10 @@ main(void)
         char command[100];
         int failed;
 
+        balance_begin();
         if (setlocale(LC_CTYPE, "C.UTF-8") == NULL || mkdtemp(folder) == NULL)
                 return 1;
-        failed = cmocka_run_group_tests(tests, NULL, NULL);
+        failed = run_balanced(tests, NULL);
         snprintf(command, sizeof(command), "rm -r %s", folder);
         return system(command) != 0 || failed != 0;
 }

@@ -120,7 +120,7 @@ a_file_of_fields_has_one_in_each_line(void **state)
         unlink(path);
         snprintf(words, sizeof(words), "cannot read '%s': No such file or directory", path);
         fails(words);
-        BEGIN("-H", "@/tmp");
+        BEGIN("-H", "@/tmp", "-o", "a");
         fails("cannot read '/tmp': Is a directory");
         assert_int_equal(test_count_descriptors(), count - 1);
 }

@@ -146,6 +146,13 @@ a_connection_that_is_lost_after_all_of_it_is_no_failure(void **state)
         closed(WS_ABNORMAL);
         options.ending.forever = true;
         ends_with(CLIENT_CLOSED, lost);
+        begin(1, 0);
+        closed(WS_ABNORMAL);
+        options.ending.wait_time = 50;
+        session.all_sent_at = now - 50;
+        ends_with(CLIENT_OK, "");
+        session.all_sent_at++;
+        ends_with(CLIENT_CLOSED, lost);
 }
 
 static void
@@ -240,6 +247,9 @@ a_close_that_is_not_answered_is_told(void **state)
         session.unanswered_for = 1500 * AW_MILLISECOND;
         snprintf(line, sizeof(line), "wsecho: %s", words);
         ends_with(CLIENT_CLOSED, line);
+        said_begin();
+        session.unanswered_for = 1;
+        ends_with(CLIENT_CLOSED, "wsecho: 192.0.2.1:7681 did not answer the Close within 1us\n");
         /* What was asked for has come. */
         begin(1, 1);
         session.unanswered_for = 1500 * AW_MILLISECOND;
@@ -285,5 +295,5 @@ main(void)
                 cmocka_unit_test(whoever_is_at_a_terminal_has_been_told_of_the_close),
         };
 
-        return cmocka_run_group_tests(tests, NULL, end);
+        return run_balanced(tests, end);
 }

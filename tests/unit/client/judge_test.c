@@ -250,5 +250,5 @@ main(void)
                 cmocka_unit_test(codes_that_are_all_right),
         };
 
-        return cmocka_run_group_tests(tests, NULL, end);
+        return run_balanced(tests, end);
 }

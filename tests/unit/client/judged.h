@@ -4,6 +4,7 @@
 #define JUDGED_TEST_H
 
 #include "session.h"
+#include "unit/client/balance.h"
 #include "unit/client/peer.h"
 #include "unit/client/said.h"
 #include "unit/support.h"
@@ -60,6 +61,7 @@ end(void **state)
         (void)state;
         client_set_sink(NULL);
         options_free(&options);
+        options_init(&options);
         return 0;
 }
 

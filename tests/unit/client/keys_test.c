@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "keys.h"
+#include "unit/client/balance.h"
 #include "unit/support.h"
 
 #define LINE 40
@@ -140,15 +141,21 @@ tab_completes_or_tells(void **state)
 static void
 a_paste_is_text_whatever_is_in_it(void **state)
 {
+        size_t before;
+
         (void)state;
         make(L"a\033[200~b\x04\x01\t\033[A\033[201~c\r", L"ab\x04\x01\t\033[Ac");
         make(L"\033[200~a\r\nb\rc\nd\033[201~\r", L"a\nb\nc\nd");
         make(L"\033[200~a\r\n\r\r\n\n\033[201~\r", L"a");
         make(L"\033[200~\r\033[201~\r", L"");
+        make(L"\033[200~\r\na\033[201~\r", L"\na");
         make(L"\033[200~\033[201~\r", L"");
         make(L"\033[200~a\0b\033[201~\r", L"ab");
         make(L"\033[200~a\033[201\033[201~\r", L"a\033[201");
         make(L"xy\x02\033[200~a\033[201~\r", L"xay");
+        before = balance_used();
+        make(L"\033[200~a\033[201~\r", L"a");
+        assert_int_equal(balance_used(), before);
         assert_null(keys.complaint);
         /* It has no end. */
         make(L"a\033[200~b", NULL);
@@ -249,9 +256,12 @@ main(void)
                 on_line(keys_fit_if_they_add_nothing_or_there_is_room),
         };
 
-        int host = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), terminal, failed;
-        FILE *nowhere = fopen("/dev/null", "r+");
+        int host, terminal, failed;
+        FILE *nowhere;
 
+        balance_begin();
+        host = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+        nowhere = fopen("/dev/null", "r+");
         if (host == -1 || grantpt(host) == -1 || unlockpt(host) == -1 || nowhere == NULL ||
             setlocale(LC_CTYPE, "C.UTF-8") == NULL)
                 return 1;

@@ -13,6 +13,7 @@
 static char printed[20000];
 static size_t printed_length;
 static int broken; /* errno of the output, or 0 */
+static bool once;  /* it is broken */
 static bool terminal, no_stream;
 static char somewhere;
 
@@ -51,7 +52,9 @@ __wrap_aw_stream_write(struct aw_stream *stream, const void *data, size_t length
         if (broken == 0)
                 put(data, length);
         errno = broken;
-        return broken == 0 ? 0 : -1;
+        if (once)
+                broken = 0;
+        return errno == 0 ? 0 : -1;
 }
 
 async int
@@ -240,6 +243,10 @@ binary_messages_in_hex_and_base64(NOTHING)
         strcat(hex, "\n");
         expect_int(await(receive(WS_BINARY, bytes, sizeof(bytes))), 0);
         is_printed(hex, sizeof(hex) - 1);
+        expect_int((long long)print_taken(printer), 5 + 2 + (long long)sizeof(hex) - 1);
+        expect_int(await(receive(WS_BINARY, bytes, 2999)), 0);
+        hex[(size_t)2 * 2999] = '\n';
+        is_printed(hex, 2 * 2999 + 1);
         end();
         options.format = "base64";
         begin(false, false, NULL);
@@ -327,6 +334,17 @@ each_way_of_printing_tells_that_it_failed(NOTHING)
                         expect_error(await(print_finish(printer)), ENOSPC);
                         end();
                 }
+        /* Nothing is printed behind what is missing. */
+        for (size_t i = 0; i < 4; i++) {
+                options.format = formats[i];
+                begin(true, false, NULL);
+                broken = ENOSPC;
+                once = true;
+                expect_error(await(receive(WS_BINARY, bytes, sizeof(bytes))), ENOSPC);
+                once = false;
+                is("");
+                end();
+        }
         options.timestamps = true;
         begin(false, false, NULL);
         broken = ENOSPC;

@@ -168,14 +168,17 @@ verbose_tells_of_each_step_and_of_no_secret(NOTHING)
         tells("* connected to 1.2.3.4:5\n");
         step(WS_STEP_SECURE, "TLS\ncertificate");
         tells("* TLS\n* certificate\n");
-        step(WS_STEP_REQUEST, "GET / HTTP/1.1\r\nAuthorization: x\r\nProxy-Authorization: y\r\n"
-                              "cookie:z\r\nX-Cookie: a\r\n\r\n");
+        step(WS_STEP_REQUEST,
+             "GET / HTTP/1.1\r\nAuthorization: x\r\nProxy-Authorization: y\r\n"
+             "cookie:z\r\nX-Cookie: a\r\nCookie2: b\r\nAuthorization-Info: c\r\n\r\n");
         tells("> GET / HTTP/1.1\n> Authorization: [not shown]\n> Proxy-Authorization: [not shown]\n"
-              "> cookie: [not shown]\n> X-Cookie: a\n");
+              "> cookie: [not shown]\n> X-Cookie: a\n> Cookie2: b\n> Authorization-Info: c\n");
         step(WS_STEP_RESPONSE, "HTTP/1.1 200\r\n\r\r\n\nlast");
         tells("< HTTP/1.1 200\n< \\x0d\n< last\n");
         step(WS_STEP_BODY, "a");
         tells("< a\n");
+        step(WS_STEP_BODY, "b");
+        tells("< b\n");
         step(WS_STEP_FAULT, "odd");
         tells("");
         begin(true, 0, false);
@@ -225,6 +228,12 @@ times_are_those_of_each_step(NOTHING)
                ",\"url\":\"ws://b\",\"address\":\"\",\"tls\":{\"version\":\"TLSv1.3\","
                "\"cipher\":\"AES\"},\"subprotocol\":\"p\",\"extensions\":[\"e\"],\"headers\":[],"
                "\"faults\":[\"odd\",\"very\"],\"ms\":{\"tls\":0.25}}");
+        report_start(report);
+        protocol = extension = NULL;
+        step(WS_STEP_FAULT, "new");
+        await(report_open(report, printer, peer_ws(), "ws://c"));
+        prints("open", ",\"url\":\"ws://c\",\"address\":\"\",\"tls\":null,\"subprotocol\":null,"
+                       "\"extensions\":[],\"headers\":[],\"faults\":[\"new\"],\"ms\":{}}");
         clock_go_on();
         return 0;
 }
@@ -399,6 +408,10 @@ the_servers_close_is_told_and_printed(NOTHING)
               "* closed by 192.0.2.1:7681: 1006\n");
         prints("lost", ",\"reason\":\"the connection to 192.0.2.1:7681 was lost (1006), in the "
                        "middle of a message\",\"cut_off\":true}");
+        compression.received = compression.sent;
+        peer_close.code = 0;
+        await(report_close(report, printer, peer_ws()));
+        tells("* compressed: 1 sent, 50 to 40 bytes; 1 received, 50 from 40 bytes\n");
         begin(false, 0, false);
         peer_close = (struct ws_peer_close){.code = 4000, .reason = "bye"};
         await(report_close(report, printer, peer_ws()));

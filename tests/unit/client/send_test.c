@@ -182,7 +182,7 @@ static async int
 the_rest_of_a_message_goes_through_no_other_connection(NOTHING)
 {
         begin();
-        options.connection.reconnect = AW_SECOND;
+        options.connection.reconnect = 1;
         expect_int(await(session_send_part(&session, &message, false, "it")), 0);
         outcomes[1] = EPIPE;
         expect_error(await(session_send_part(&session, &message, true, "it")), EPIPE);
@@ -210,7 +210,8 @@ the_rest_of_a_message_goes_through_no_other_connection(NOTHING)
 static async int
 wait_for_reply(NOTHING)
 {
-        return await(session_wait_for_reply(&session)) == 0 ? 0 : errno;
+        errno = 0;
+        return await(session_wait_for_reply(&session)) == 0 ? 0 : errno == 0 ? -1 : errno;
 }
 
 static async int
@@ -267,7 +268,8 @@ a_sender_waits_for_the_reply_if_replies_are_waited_for(NOTHING)
 static async int
 pause_once(NOTHING)
 {
-        return await(session_pause(&session)) == 0 ? 0 : errno;
+        errno = 0;
+        return await(session_pause(&session)) == 0 ? 0 : errno == 0 ? -1 : errno;
 }
 
 static async int

@@ -44,6 +44,54 @@ a_server_that_does_not_answer_the_close_has_five_seconds(NOTHING)
 
 /* It goes on talking all the time. */
 static async int
+the_five_seconds_begin_with_our_close(NOTHING)
+{
+        struct aw_task *task;
+
+        begin(send_one);
+        answers = false;
+        options.ending.wait_time = 1900 * AW_MILLISECOND;
+        task = await(begin_session());
+        await(clock_advance(AW_SECOND));
+        await(clock_advance(900 * AW_MILLISECOND));
+        await(settle_down());
+        await(is_given_up_after(task, 5 * AW_SECOND));
+        await(has_status(task, CLIENT_CLOSED,
+                         "wsecho: 192.0.2.1:7681 did not answer the Close within 5s\n",
+                         "connect shutdown-1000 told close-1000"));
+        return 0;
+}
+
+static async int
+a_server_that_has_closed_may_take_its_time_to_hang_up(NOTHING)
+{
+        struct aw_task *task;
+
+        begin(send_one);
+        lingers = true;
+        task = await(begin_session());
+        await(comes(1));
+        await(clock_advance(1000 * AW_SECOND));
+        await(settle_down());
+        expect(!aw_task_done(task));
+        aw_cancel(task);
+        await(settle_down());
+        await(has_status(task, CLIENT_OK, "",
+                         "connect message-1 finish shutdown-1000 told close-1000"));
+        /* But not if we have no time. */
+        begin(send_one);
+        lingers = true;
+        task = await(begin_session());
+        for (int second = 0; second < 8; second++)
+                await(clock_advance(AW_SECOND));
+        await(settle_down());
+        await(over_after(task, CLIENT_LAST_CLOSE));
+        await(has_status(task, CLIENT_TIMEOUT, "wsecho: time-out: no reply from 192.0.2.1:7681\n",
+                         "connect shutdown-1000 told close-1000"));
+        return 0;
+}
+
+static async int
 a_server_that_goes_on_talking_has_as_long_as_the_time_out(NOTHING)
 {
         struct aw_task *task;
@@ -52,6 +100,7 @@ a_server_that_goes_on_talking_has_as_long_as_the_time_out(NOTHING)
         begin(send_one);
         answers = false;
         options.connection.timeout = 7 * AW_SECOND;
+        session.reader_time = 3 * AW_SECOND; /* before our Close */
         task = await(begin_session());
         await(comes(1));
         begun = aw_loop_now();
@@ -288,6 +337,8 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 on_loop(a_server_that_does_not_answer_the_close_has_five_seconds),
+                on_loop(the_five_seconds_begin_with_our_close),
+                on_loop(a_server_that_has_closed_may_take_its_time_to_hang_up),
                 on_loop(a_server_that_goes_on_talking_has_as_long_as_the_time_out),
                 on_loop(a_silence_ends_it_sooner_if_the_time_out_is_short),
                 on_loop(what_comes_after_our_close_is_printed),

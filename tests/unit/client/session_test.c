@@ -22,6 +22,29 @@ send_forever(void *argument)
 }
 
 static async int
+send_one_after_the_other(void *argument)
+{
+        struct session *it = argument;
+
+        for (int i = 0; i < 2; i++) {
+                trace("send");
+                it->sent++;
+                await(session_wait_for_reply(it));
+        }
+        return 0;
+}
+
+/* Its last message goes out at once, and then there is something else to do. */
+static async int
+send_for_five_seconds(void *argument)
+{
+        struct session *it = argument;
+
+        it->sent++;
+        return await(aw_sleep(5 * AW_SECOND));
+}
+
+static async int
 it_ends_when_all_is_replied_to(NOTHING)
 {
         struct aw_task *task;
@@ -36,6 +59,21 @@ it_ends_when_all_is_replied_to(NOTHING)
                          "connect message-1 finish shutdown-4000! told close-4000!"));
         expect_int((long long)session.received, 1);
         expect(session.closing && session.ended && !session.printing);
+        return 0;
+}
+
+static async int
+each_message_that_comes_is_told_to_the_sender(NOTHING)
+{
+        struct aw_task *task;
+
+        begin(send_one_after_the_other);
+        task = await(begin_session());
+        await(comes(1));
+        await(comes(1));
+        await(has_status(task, CLIENT_OK, "",
+                         "connect send message-1 finish send message-2 finish shutdown-1000 told "
+                         "close-1000"));
         return 0;
 }
 
@@ -97,6 +135,25 @@ a_silence_as_long_as_the_time_out_ends_it(NOTHING)
 }
 
 static async int
+the_time_out_begins_with_the_session_and_when_all_is_sent(NOTHING)
+{
+        struct aw_task *task;
+
+        begin(send_forever);
+        options.ending.count = 1;
+        task = await(begin_session());
+        await(over_after(task, 8 * AW_SECOND));
+        await(has_status(task, CLIENT_TIMEOUT, "wsecho: time-out: 0 of 1 message came\n",
+                         "connect shutdown-1000 told close-1000"));
+        begin(send_for_five_seconds);
+        task = await(begin_session());
+        await(over_after(task, 13 * AW_SECOND));
+        await(has_status(task, CLIENT_TIMEOUT, "wsecho: time-out: no reply from 192.0.2.1:7681\n",
+                         "connect shutdown-1000 told close-1000"));
+        return 0;
+}
+
+static async int
 a_short_time_out_is_kept_to_as_well(NOTHING)
 {
         struct aw_task *task;
@@ -120,13 +177,14 @@ progress_puts_the_time_out_off(NOTHING)
 {
         struct aw_task *task;
 
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < 3; i++) {
                 begin(send_one);
                 task = await(begin_session());
                 for (int second = 0; second < 7; second++)
                         await(clock_advance(AW_SECOND));
                 traffic.received += i == 0;
                 traffic.sent += i == 1;
+                output += i == 2;
                 for (int second = 0; second < 8; second++)
                         await(clock_advance(AW_SECOND));
                 await(settle_down());
@@ -198,7 +256,10 @@ wait_ends_it_so_long_after_the_last_message(NOTHING)
         options.connection.timeout = 0;
         options.ending.wait_time = 20 * AW_SECOND;
         task = await(begin_session());
+        looks = 0;
         await(over_after(task, 20 * AW_SECOND));
+        /* Nothing is looked at before. */
+        expect(looks < 5);
         await(has_status(task, CLIENT_OK, "", "connect shutdown-1000 told close-1000"));
         return 0;
 }
@@ -236,9 +297,11 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 on_loop(it_ends_when_all_is_replied_to),
+                on_loop(each_message_that_comes_is_told_to_the_sender),
                 on_loop(input_is_not_flushed_message_by_message),
                 on_loop(what_comes_after_the_last_one_that_was_wanted_is_not_printed),
                 on_loop(a_silence_as_long_as_the_time_out_ends_it),
+                on_loop(the_time_out_begins_with_the_session_and_when_all_is_sent),
                 on_loop(a_short_time_out_is_kept_to_as_well),
                 on_loop(progress_puts_the_time_out_off),
                 on_loop(the_time_out_says_what_did_not_come),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Wraps: aw_signals_wait command_run history_add input_send_typed screen_begin screen_end screen_flush screen_puts screen_put ws_describe ws_peer ws_peer_close ws_problem. */
+/* Wraps: aw_signals_wait command_run history_add input_send_typed pthread_sigmask raise screen_begin screen_end screen_flush screen_puts screen_put ws_describe ws_peer ws_peer_close ws_problem. */
 /* A session at a terminal on which no line can be edited; and what is said at any terminal. */
 #include <fcntl.h>
+#include <signal.h>
 
 #include "above.h"
 #include "await/log.h"
@@ -13,6 +14,7 @@
 #include "terminal.h"
 #include "unit/client/peer.h"
 #include "unit/client/said.h"
+#include "unit/clock.h"
 #include "unit/support.h"
 
 static char shown[2000], did[400];
@@ -23,6 +25,8 @@ static struct terminal *terminal;
 static int command_error, send_error;
 static aw_time flushed_until, signals_until;
 static unsigned signals_awaited;
+static int coming[2]; /* that come first; or 0 */
+static size_t came;
 
 async int __wrap_command_run(struct session *it, char *line);
 async int __wrap_input_send_typed(struct session *it, char *line);
@@ -34,6 +38,9 @@ void __wrap_screen_put(struct screen *screen, const char *text, size_t length);
 void __wrap_screen_puts(struct screen *screen, const char *text);
 async int __wrap_aw_signals_wait(struct aw_signals *signals, aw_time deadline);
 async int __real_aw_signals_wait(struct aw_signals *signals, aw_time deadline);
+int __wrap_raise(int number);
+int __real_pthread_sigmask(int how, const sigset_t *set, sigset_t *old);
+int __wrap_pthread_sigmask(int how, const sigset_t *set, sigset_t *old);
 void __wrap_ws_describe(const struct ws *ws, char *out, size_t size);
 
 static void
@@ -50,6 +57,8 @@ __wrap_aw_signals_wait(struct aw_signals *signals, aw_time deadline)
 {
         signals_until = deadline;
         signals_awaited++;
+        if (came < 2 && coming[came] != 0)
+                return coming[came++];
         return await(__real_aw_signals_wait(signals, deadline));
 }
 
@@ -112,6 +121,28 @@ __wrap_screen_puts(struct screen *screen, const char *text)
         __wrap_screen_put(screen, text, strlen(text));
 }
 
+int
+__wrap_raise(int number)
+{
+        expect_int(number, SIGTSTP);
+        trace("stop");
+        return 0;
+}
+
+/* Of this signal, and no other one. */
+int
+__wrap_pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+        unsigned count = 0;
+
+        for (int number = 1; set != NULL && number < SIGRTMIN; number++)
+                count += sigismember(set, number) == 1;
+        if (count != 1 || sigismember(set, SIGTSTP) != 1)
+                return __real_pthread_sigmask(how, set, old);
+        trace(how == SIG_BLOCK ? "block" : how == SIG_UNBLOCK ? "unblock" : "set");
+        return 0;
+}
+
 void
 __wrap_ws_describe(const struct ws *ws, char *out, size_t size)
 {
@@ -140,6 +171,8 @@ begin(const char *input, const char *path, int flags)
         peer_close = (struct ws_peer_close){.code = 0};
         command_error = send_error = 0;
         signals_awaited = 0;
+        coming[0] = coming[1] = 0;
+        came = 0;
         shown[0] = did[0] = '\0';
         if (input != NULL) {
                 expect_int(pipe(channel), 0);
@@ -184,6 +217,42 @@ lines_are_sent_kept_or_commands(NOTHING)
         expect_int(signals_awaited, 1);
         await(end());
         expect(flushed_until == 77);
+        return 0;
+}
+
+/* What is on the terminal when these signals have come; in the middle of a line, or not. */
+static async void
+signals_show(int first, int second, bool editing, const char *wanted)
+{
+        begin("", NULL, 0);
+        expect_int(terminal_begin(terminal, &session), 0);
+        terminal_above(terminal)->editing = terminal_above(terminal)->prompted = editing;
+        shown[0] = '\0';
+        flushed_until = 0;
+        coming[0] = first;
+        coming[1] = second;
+        for (int i = 0; i < 4; i++)
+                await(aw_sleep(0));
+        is_text(shown, wanted);
+        expect(terminal_above(terminal)->prompted == editing);
+}
+
+static async int
+who_is_stopped_leaves_the_line_and_shows_it_again(NOTHING)
+{
+        clock_stop();
+        await(signals_show(SIGTSTP, 0, true, "\n> "));
+        expect_trace("stop unblock block");
+        expect_int(flushed_until - aw_loop_now(), 200 * AW_MILLISECOND);
+        await(end());
+        await(signals_show(SIGTSTP, SIGTSTP, false, ""));
+        expect_trace("stop unblock block stop unblock block");
+        expect_int(flushed_until, 0);
+        await(end());
+        await(signals_show(SIGCONT, SIGWINCH, true, "> "));
+        expect_trace("");
+        await(end());
+        clock_go_on();
         return 0;
 }
 
@@ -308,6 +377,7 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 on_loop(lines_are_sent_kept_or_commands),
+                on_loop(who_is_stopped_leaves_the_line_and_shows_it_again),
                 on_loop(with_no_slash_all_are_messages),
                 on_loop(what_is_said_comes_above_the_prompt),
                 on_loop(a_command_may_leave_and_what_fails_ends_it),
