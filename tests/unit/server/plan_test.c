@@ -277,6 +277,7 @@ a_name_may_be_encoded(void **state)
         (void)state;
         assert_asks("/?del%61y=1s&%63lose=1001", "delay=1s close=1001");
         assert_asks("/-/d%65lay/1s", "delay=1s");
+        assert_asks("/?%70ing=1s&de%6Cay=1s", "ping=1s delay=1s");
         assert_asks("/?delay%=1s&delay%0=1s&%zzdelay=1s&delay%00=1s", "");
         assert_asks("/?ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddelay=1s", "");
 }
