@@ -53,11 +53,10 @@ class Bench:
 
     def __init__(self, arguments):
         self.against = arguments.against
-        self.rounds = arguments.rounds or (25 if self.against else 7 if arguments.full else 3)
-        self.times = ["-z3s", "--warm-up=1s"] if arguments.full else ["-z700ms", "--warm-up=200ms"]
-        if self.against:
-            # Servers that take turns quickly meet the same machine.
-            self.times = ["-z250ms", "--warm-up=50ms"]
+        self.rounds = arguments.rounds or (25 if self.against else 9)
+        self.long_times = ["-z3s", "--warm-up=1s"] if arguments.full else ["-z700ms", "--warm-up=200ms"]
+        # Servers that take turns quickly meet the same machine.
+        self.times = self.long_times if arguments.full else ["-z300ms", "--warm-up=60ms"]
         self.peers = peers(arguments.loops, self.against)
         if arguments.only:
             self.peers = {n: p for n, p in self.peers.items() if n == OURS or arguments.only in n}
@@ -144,7 +143,7 @@ class Bench:
         if self.rows[title].half and cost:
             rate = ["--rate", str(max(1, round(RESTING / cost * 1e6)))]
             with self.noting(name, f"half of capacity, {title}: "):
-                result = run_load(server, [*self.rows[title].options, *rate], self.times)
+                result = run_load(server, [*self.rows[title].options, *rate], self.long_times)
                 self.halves[name][title].append(result | {"round": number})
 
     def count_calls(self, server, row):
@@ -161,14 +160,14 @@ class Bench:
         times = range(3 if name == OURS else 1)
         server = Server(self.peers[name].wss)
         try:
-            alone = [run_load(server, ACTIVE, self.times) for _ in times]
+            alone = [run_load(server, ACTIVE, self.long_times) for _ in times]
             idle = ["--idle", "-c", str(self.idle_count), "-z0"]
             with Load(LOAD, server, idle) as load:
                 server.wait_idle(self.idle_count)
-                among = [run_load(server, ACTIVE, self.times) for _ in (*times, *times)]
+                among = [run_load(server, ACTIVE, self.long_times) for _ in (*times, *times)]
                 load.interrupt()
                 each = load.result()["server"]["bytes_per_connection"]
-            alone += [run_load(server, ACTIVE, self.times) for _ in times]
+            alone += [run_load(server, ACTIVE, self.long_times) for _ in times]
             medians = [statistics.median(one["cpu_us"] for one in all_) for all_ in (alone, among)]
             self.idle[name] = (*medians, each)
         finally:
@@ -188,6 +187,11 @@ class Bench:
                       for each in (name, to))
         return [one[n] / other[n] for n in one if one[n] > 0 and other.get(n, 0) > 0]
 
+    def ratio(self, name, to, row):
+        """The median of these, or None."""
+        ratios = self.ratios(name, to, row) if to in self.peers else []
+        return statistics.median(ratios) if ratios else None
+
 
 def progress(text):
     if sys.stderr.isatty():
@@ -202,7 +206,7 @@ def main():
     parser.add_argument("--loops", action="store_true", help="wsechod on each of its loops, too")
     parser.add_argument("--idle", type=int, help="how many idle connections")
     parser.add_argument("--against", metavar="BUILD", help="another build to compare with")
-    parser.add_argument("--rounds", type=int, help="how many (3, in full 7, against another 25)")
+    parser.add_argument("--rounds", type=int, help="how many (9, against another 25)")
     parser.add_argument("--only", metavar="WORD", help="wsechod and servers with this in the name")
     parser.add_argument("--row", metavar="WORD", default="", help="rows with this in their title")
     parser.add_argument("--save", metavar="DIRECTORY", help="write echo.json, echo.md, echo.svg")

@@ -76,8 +76,8 @@ def where(found):
 
 def text(found):
     parts = [
-        "Server CPU in microseconds for each message, over TLS 1.3: median (spread), and as a ratio "
-        f"to `{LIMIT}`:", costs(found, "wss"),
+        "Server CPU in microseconds for each message, over TLS 1.3: median (spread), and the ratio "
+        f"to `{LIMIT}`, which is the median of those within a round:", costs(found, "wss"),
         "The same without TLS:", costs(found, "ws"),
         "With compressed messages of JSON, over TLS, 100 connections; each server has the level of zlib that is "
         "its default (wsechod 3, the others 6):", costs(found, "deflate"),

@@ -55,8 +55,7 @@ def show_row(bench, title):
         results, own = bench.results[name][title], bench.cost(name, title)
         line = [name, f"{own:.2f}"]
         line += [f"{end:.2f}" for end in median_interval(bench.costs(name, title))]
-        line += [ratio(own, bench.cost(to, title) if to in bench.peers else None)
-                 for to in (LIMIT, OURS)]
+        line += [ratio(bench.ratio(name, to, title), 1) for to in (LIMIT, OURS)]
         line += [f"{middle(results, 'rate'):,.0f}"]
         line += [f"{middle(results, key):,.0f}" for key in PERCENTILES]
         line += [f"{middle(results, key):.0%}" for key in ("busy", "own_busy")]
@@ -111,9 +110,7 @@ def show_comparison(bench):
 def aims(bench):
     """(sentence, value or None, at most, format)."""
     def within(one, other, row):
-        values = [bench.cost(name, row) if row in bench.rows and name in bench.peers else None
-                  for name in (one, other)]
-        return values[0] / values[1] if all(values) else None
+        return bench.ratio(one, other, row) if row in bench.rows else None
 
     alone, among, each = bench.idle.get(OURS, (None, None, None))
     return [
@@ -167,11 +164,10 @@ def as_json(bench, where):
 
     rows = {}
     for title, row in bench.rows.items():
-        limit = bench.cost(LIMIT, title) if LIMIT in bench.peers else None
         servers = {}
         for name in measured(bench, title):
             servers[name] = summary(bench.results[name][title])
-            servers[name]["ratio_to_limit"] = bench.cost(name, title) / limit if limit else None
+            servers[name]["ratio_to_limit"] = bench.ratio(name, LIMIT, title)
             servers[name]["system_calls"] = bench.calls[name].get(title)
             if bench.halves[name][title]:
                 servers[name]["half_of_capacity"] = summary(bench.halves[name][title])
