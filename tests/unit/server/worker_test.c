@@ -269,6 +269,7 @@ run_server(const char *first, const char *second, const char *third, const char 
         service.options.loop = getenv("AW_TEST_LOOP");
         service.options.slow_task = 0;
         service.inherited = (struct inherited){.ready = -1, .pidfile = -1, .tickets = -1};
+        service.options.loop = "poll";
         assert_int_equal(service_open(&service), 0);
         status = service_loop(&service.options, worker_run, &alone);
         service_close(&service);
@@ -509,6 +510,7 @@ run_worker(const char *commands, int status)
         service.options.drain_timeout = 3600 * AW_SECOND;
         service.options.drain_delay = drain_delay;
         service.inherited = (struct inherited){.ready = -1, .pidfile = -1, .tickets = -1};
+        service.options.loop = "poll";
         assert_int_equal(service_open(&service), 0);
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
         start.channel = pair[0];
@@ -639,6 +641,7 @@ without_a_task_for_signals_nothing_is_opened(void **state)
         assert_int_equal(options_parse(3, (char **)(uintptr_t)words, &service.options, NULL),
                          AW_OPT_RUN);
         service.options.loop = getenv("AW_TEST_LOOP");
+        service.options.loop = "poll";
         assert_int_equal(service_open(&service), 1);
         expect_log("error: Cannot allocate memory");
         expect_int((long long)service.listeners.count, 0);
@@ -667,6 +670,7 @@ assert_opens(const char *what, int status, const char *calls)
         service.options.loop = getenv("AW_TEST_LOOP");
         if (calls[0] == '\0' && what == NULL)
                 service.inherited.ready = ends[1];
+        service.options.loop = "poll";
         assert_int_equal(service_open(&service), status);
         expect_trace(calls);
         if (service.pidfile.fd != -1)
