@@ -68,6 +68,8 @@ check_conflicts(const struct bench_options *o, const struct aw_opt_program *prog
             (o->csv != NULL || o->hdr != NULL || o->report != NULL || o->fail_if.count > 0))
                 return refuse(program, "--compare prints ratios: --csv, --hdr, --report and "
                                        "--fail-if are for one server");
+        if (o->rounds > 0 && !o->compare)
+                return refuse(program, "--rounds is for --compare, in which servers take turns");
         if (o->resume && !o->churn)
                 return refuse(program, "--resume is for --churn, whose connections come again");
         if (o->idle && o->messages > 0)
@@ -92,6 +94,8 @@ set_defaults(struct bench_options *o)
         /* An open loop is not held up by what has not come back. */
         if (o->in_flight == 0)
                 o->in_flight = o->rate > 0 ? 1024 : 1;
+        if (o->rounds == 0)
+                o->rounds = 10;
 }
 
 /* All of a file, malloc'ed. NULL with errno. */
@@ -286,7 +290,8 @@ prepare_deflate(struct bench_options *o, const struct aw_opt_program *program)
                 mode = o->compress ? "context" : "off";
         /* Each message, however short: who asks for it wants to know what it costs. */
         o->deflate.threshold = 1;
-        if (ws_deflate_parse(mode, &o->deflate) == 0)
+        if (ws_deflate_parse(mode, &o->deflate) == 0 &&
+            (o->compress_mode == NULL || o->deflate.mode != WS_DEFLATE_OFF))
                 return BENCH_OK;
         return (enum bench_status)aw_opt_usage_error(
                 program,
@@ -302,7 +307,7 @@ bench_prepare(struct bench_options *o, const struct aw_opt_program *program, cha
 
         set_defaults(o);
         if (status == BENCH_OK)
-                status = condition_check(&o->fail_if, program);
+                status = condition_check(o, program);
         if (status == BENCH_OK)
                 status = check_pids(o, program);
         if (status == BENCH_OK)

@@ -68,17 +68,26 @@ holds(const struct condition *condition, double value)
 }
 
 enum bench_status
-condition_check(const struct aw_opt_strings *conditions, const struct aw_opt_program *program)
+condition_check(const struct bench_options *options, const struct aw_opt_program *program)
 {
+        const struct aw_opt_strings *conditions = &options->fail_if;
         struct condition condition;
 
-        for (size_t i = 0; i < conditions->count; i++)
-                if (!parse_condition(conditions->items[i], &condition))
+        for (size_t i = 0; i < conditions->count; i++) {
+                const char *text = conditions->items[i], *missing;
+
+                if (!parse_condition(text, &condition))
                         return (enum bench_status)aw_opt_usage_error(
                                 program,
                                 "option '--fail-if' needs a figure, an operator and a value, such "
                                 "as 'p99>10ms', 'lost>0' or 'rate<40000', not '%s'",
-                                conditions->items[i]);
+                                text);
+                missing = figures_missing(condition.name, options);
+                if (missing != NULL)
+                        return (enum bench_status)aw_opt_usage_error(
+                                program, "option '--fail-if' cannot judge '%s': %s %s", text,
+                                condition.name, missing);
+        }
         return BENCH_OK;
 }
 

@@ -7,8 +7,11 @@
 
 struct result;
 
-/* BENCH_OK if all are conditions, or BENCH_USAGE after having said which is not. */
-enum bench_status condition_check(const struct aw_opt_strings *conditions,
+/*
+ * BENCH_OK if all of --fail-if are conditions, of what is measured, or BENCH_USAGE after having said
+ * which is not.
+ */
+enum bench_status condition_check(const struct bench_options *options,
                                   const struct aw_opt_program *program);
 
 /* BENCH_OK if none holds; BENCH_MISSED after having said which do, and what was measured. */

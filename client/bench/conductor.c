@@ -152,11 +152,17 @@ collect_all(struct conductor *conductor, bool measured)
         int64_t now = clock_now();
 
         for (size_t i = 0; i < conductor->count; i++) {
+                struct worker *worker = &conductor->workers[i];
+
                 conductor->intervals[i] = (struct record_interval){.received = 0};
-                if (!is_there(&conductor->workers[i]))
-                        continue;
-                conductor->collecting++;
-                worker_collect(&conductor->workers[i], &conductor->intervals[i]);
+                if (is_there(worker)) {
+                        conductor->collecting++;
+                        worker_collect(worker, &conductor->intervals[i]);
+                } else if (has_reached(worker, WORKER_STARTED)) {
+                        /* It is quiet by now: what happened last is left there. */
+                        conductor->intervals[i] = worker->record.interval;
+                        worker->record.interval = (struct record_interval){.received = 0};
+                }
         }
         while (conductor->collecting > 0) {
                 aw_event_clear(&conductor->changed);

@@ -161,11 +161,13 @@ static async void
 close_one(struct connection *c)
 {
         struct ws *ws = c->ws;
+        struct aw_timeout timeout;
 
         await(traffic_stop(c));
         c->ws = NULL;
         traffic_lose(c);
-        await(ws_close(ws, WS_NORMAL, NULL));
+        aw_timeout_enter(&timeout, worker_closing_limit(c->worker));
+        aw_timeout_exit(&timeout, await(ws_close(ws, WS_NORMAL, NULL)));
 }
 
 /* Churn. */

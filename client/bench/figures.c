@@ -5,6 +5,7 @@
 #include "figures.h"
 
 #include "await/log.h"
+#include "bench.h"
 #include "clock.h"
 #include "conductor.h"
 
@@ -127,28 +128,36 @@ COUNT(refused, refused)
 COUNT(cut, cut)
 COUNT(opened, opened)
 
+/* What a figure is of, where there is not always something. */
+enum {
+        OF_ECHOES = 1,
+        OF_MESSAGES = 2,
+        OF_SERVER = 4,
+};
+
 static const struct figure {
         const char *name;
         bool is_duration;
         double (*value)(const struct result *result);
+        unsigned of;
 } table[] = {
-        {"min", true, min_ms},
-        {"mean", true, mean_ms},
-        {"max", true, max_ms},
-        {"rate", false, figures_rate},
-        {"errors", false, count_errors},
-        {"lost", false, count_lost},
-        {"wrong", false, count_wrong},
-        {"doubled", false, count_doubled},
-        {"late", false, count_late},
-        {"unasked", false, count_unasked},
-        {"unsent", false, count_unsent},
-        {"refused", false, count_refused},
-        {"cut", false, count_cut},
-        {"open", false, count_opened},
-        {"server-cpu", false, figures_server_cpu},
-        {"server-memory", false, figures_server_memory},
-        {NULL, false, NULL},
+        {"min", true, min_ms, OF_ECHOES},
+        {"mean", true, mean_ms, OF_ECHOES},
+        {"max", true, max_ms, OF_ECHOES},
+        {"rate", false, figures_rate, OF_MESSAGES},
+        {"errors", false, count_errors, 0},
+        {"lost", false, count_lost, 0},
+        {"wrong", false, count_wrong, 0},
+        {"doubled", false, count_doubled, 0},
+        {"late", false, count_late, 0},
+        {"unasked", false, count_unasked, 0},
+        {"unsent", false, count_unsent, 0},
+        {"refused", false, count_refused, 0},
+        {"cut", false, count_cut, 0},
+        {"open", false, count_opened, 0},
+        {"server-cpu", false, figures_server_cpu, OF_MESSAGES | OF_SERVER},
+        {"server-memory", false, figures_server_memory, OF_SERVER},
+        {NULL, false, NULL, 0},
 };
 
 static const struct figure *
@@ -185,6 +194,25 @@ figures_known(const char *name, bool *is_duration)
 
         *is_duration = figure == NULL || figure->is_duration;
         return figure != NULL || parse_percentile(name, &handshake, &percent);
+}
+
+const char *
+figures_missing(const char *name, const struct bench_options *options)
+{
+        const struct figure *figure = find_figure(name);
+        double percent;
+        bool handshake = false;
+        unsigned of = figure != NULL ? figure->of : OF_ECHOES;
+
+        if (figure == NULL && parse_percentile(name, &handshake, &percent) && handshake)
+                of = 0;
+        if ((of & OF_SERVER) != 0 && options->server_pids.count == 0)
+                return "needs --server-pid";
+        if ((of & (OF_ECHOES | OF_MESSAGES)) != 0 && options->work == BENCH_IDLE)
+                return "is of messages, and --idle sends none";
+        if ((of & OF_ECHOES) != 0 && options->work == BENCH_NO_ECHO)
+                return "is of echoes, and --no-echo waits for none";
+        return NULL;
 }
 
 double

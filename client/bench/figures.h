@@ -6,10 +6,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct bench_options;
 struct result;
 
 /* Whether there is such a figure, and whether it is a duration (in milliseconds). */
 bool figures_known(const char *name, bool *is_duration);
+
+/* Why these options leave nothing to tell for it ("needs --server-pid"), or NULL. */
+const char *figures_missing(const char *name, const struct bench_options *options);
 
 /* Its value in this result; 0 if nothing was measured. Aborts for one that is not known. */
 double figures_value(const struct result *result, const char *name);

@@ -68,12 +68,16 @@ limits_check(uint64_t connections, size_t threads, uint64_t sources, char *probl
                 return -1;
         }
         if (connections + own > files) {
-                snprintf(problem, size,
-                         "%" PRIu64 " connections need %" PRIu64
-                         " open files, and this process may "
-                         "have %" PRIu64 ": raise the hard limit (ulimit -Hn), or use "
-                         "--connections %" PRIu64,
-                         connections, connections + own, files, files > own ? files - own : 0);
+                int used = snprintf(problem, size,
+                                    "%" PRIu64 " connection%s %" PRIu64
+                                    " open files, and this process may "
+                                    "have %" PRIu64 ": raise the hard limit (ulimit -Hn)",
+                                    connections, connections == 1 ? " needs" : "s need",
+                                    connections + own, files);
+
+                if (files > own)
+                        snprintf(problem + used, size - (size_t)used,
+                                 ", or use --connections %" PRIu64, files - own);
                 return -1;
         }
         return 0;

@@ -309,7 +309,6 @@ main(int argc, char **argv)
                 .duration = -1,
                 .warm_up = -1,
                 .timeout = 10 * AW_SECOND,
-                .rounds = 10,
                 .threads = "auto",
                 .loop = "auto",
         };

@@ -17,6 +17,9 @@
 
 #define LATE_MAX 20 /* such looks that are put off, one after the other */
 
+/* After Ctrl-C: without a message that comes back; and then for connections to be closed. */
+#define HURRY AW_SECOND
+
 /* With --rate: for what was due by the end to be sent after it. */
 #define AFTERWARDS (250 * AW_MILLISECOND)
 
@@ -32,6 +35,12 @@ void
 worker_end(struct worker *worker)
 {
         aw_event_set(&worker->over);
+}
+
+aw_time
+worker_closing_limit(const struct worker *worker)
+{
+        return aw_loop_now() + (worker->interrupted ? HURRY : worker->options->timeout);
 }
 
 void
@@ -169,7 +178,7 @@ let_drain(struct worker *worker)
         aw_time since = aw_loop_now(), limit = since + worker->options->timeout;
         bool churning = worker->options->work == BENCH_CHURN;
 
-        while (worker->busy > 0 && aw_loop_now() < limit) {
+        while (worker->busy > 0 && aw_loop_now() < limit && !worker->hopeless) {
                 /* What --rate has left behind. */
                 if (!worker->given_up && aw_loop_now() >= since + AFTERWARDS) {
                         worker->given_up = true;
@@ -235,11 +244,30 @@ worker_go(struct worker *worker, int64_t begin, int64_t end)
 }
 
 static void
+hurry_now(void *argument)
+{
+        struct worker *worker = argument;
+        uint64_t before = worker->came;
+
+        worker->came = record_total(&worker->record).received;
+        if (worker->came != before) {
+                aw_call_later(&worker->hurrying, HURRY, hurry_now, worker);
+                return;
+        }
+        worker->hopeless = true;
+        if (worker->busy > 0)
+                let_go(worker, true);
+}
+
+static void
 stop_now(void *argument)
 {
         struct worker *worker = argument;
         int64_t now = clock_now();
 
+        worker->interrupted = true;
+        worker->came = record_total(&worker->record).received;
+        aw_call_later(&worker->hurrying, HURRY, hurry_now, worker);
         if (worker->end > now)
                 worker->end = now;
         worker->given_up = true;
@@ -349,6 +377,7 @@ load_server(void *argument)
 {
         struct worker *worker = argument;
         struct aw_task *watch;
+        int result;
 
         worker->loop = aw_loop_get();
         worker->paced = clock_now();
@@ -371,7 +400,9 @@ load_server(void *argument)
         await(join_connections(worker));
         alarm_close(&worker->alarm);
         note_to_conductor(worker, WORKER_DONE);
-        return await(aw_event_wait(&worker->released, AW_NEVER));
+        result = await(aw_event_wait(&worker->released, AW_NEVER));
+        aw_handle_cancel(&worker->hurrying);
+        return result;
 }
 
 static uint32_t

@@ -68,6 +68,9 @@ struct worker {
         uint64_t offered;         /* how many were, */
         uint64_t last;            /* and how many will have been in the end */
         bool given_up;            /* what was due and has not been sent will not be */
+        bool interrupted;         /* it is to end soon, */
+        bool hopeless;            /* and nothing came for a while */
+        uint64_t came;            /* messages by the beginning of that */
         struct alarm alarm;
         struct aw_task *opener;
         bool generating; /* more messages may become due */
@@ -81,7 +84,7 @@ struct worker {
         void (*noted)(struct worker *worker, enum worker_stage stage);
         void *argument;
         struct worker_note notes[WORKER_STAGES];
-        struct aw_handle going, stopping, releasing, collecting;
+        struct aw_handle going, stopping, hurrying, releasing, collecting;
         int64_t going_begin, going_end;
         unsigned reached; /* bits: the stages that the conductor knows of */
         bool stopped;     /* it was told to */
@@ -106,6 +109,9 @@ void worker_collect(struct worker *worker, struct record_interval *interval);
 /* True if nothing more is to be sent. */
 bool worker_is_over(const struct worker *worker, int64_t now);
 void worker_end(struct worker *worker);
+
+/* When a connection that is being closed from now on is dropped. */
+aw_time worker_closing_limit(const struct worker *worker);
 
 /* One connection's task has ended. Without connections it is over. */
 void worker_lacks(struct worker *worker);

@@ -397,6 +397,8 @@ def _():
             (("--churn", "--idle", url), "give one of them"),
             (("-m", "x", "-s", "5", url), "give one of them"),
             (("--resume", url), "is for --churn"),
+            (("--rounds", "5", url), "--rounds is for --compare"),
+            (("--compress-mode", "off", url), "'--compress-mode' must be shared, context, or context:BITS"),
             (("-s", "5%:1", url), "add up to 100%"),
             (("-s", "5x", url), "a size is a number"),
             (("-s", "9-5", url), "begins with the smaller"),
@@ -408,6 +410,9 @@ def _():
             (("--fail-if", "p101>1s", url), "--fail-if"),
             (("--fail-if", "p99>fast", url), "--fail-if"),
             (("--fail-if", "p99=1s", url), "--fail-if"),
+            (("--fail-if", "server-cpu>1", url), "cannot judge 'server-cpu>1': server-cpu needs --server-pid"),
+            (("--idle", "--fail-if", "p99<1s", url), "p99 is of messages, and --idle sends none"),
+            (("--no-echo", "--fail-if", "max>1s", url), "max is of echoes, and --no-echo waits for none"),
             (("--rate", "5", "--churn", url), "--connect-rate"),
             (("http://localhost/", ), "write ws://"),
             (("--cacert", "/no/such/file", "wss://localhost/"), "/no/such/file")):
@@ -424,6 +429,13 @@ def _():
     told = json.loads(wsbench("--json", "-c", fits, "-n", fits, server.ws,
                               preexec_fn=few).expect(0).out)
     equal(told["connections"]["open"], int(fits), "the number of connections")
+
+    def too_few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
+
+    match(r"^1 connection needs \d+ open files, and this process may have 20: raise the hard limit "
+          r"\(ulimit -Hn\)$",
+          sentence(wsbench("-c", 1, server.ws, preexec_fn=too_few).expect(2).err, "wsbench"))
 
 
 @test("more connections than the system has ports for are refused beforehand; a Unix socket and 127.0.0.1 need none")
@@ -460,6 +472,19 @@ def _():
     equal(told["interrupted"], True, "that it was interrupted")
     tells(told["total"])
     equal(told["total"]["sent"] > 0, True, "that messages were sent")
+
+
+@test("Ctrl-C does not wait for an echo that does not come, however long --timeout is")
+def _():
+    # While measuring, and while the last echo is waited for.
+    for words in (("-z", "1h", "--warm-up", 0), ("-n", 1)):
+        with Faulty() as faulty:
+            with started(*command("--json", "-t", "1h", "-c", 1, *words, faulty.url + "?lose=1")) as process:
+                eventually(lambda: faulty.messages == 1, "a message came")
+                process.send_signal(signal.SIGINT)
+                told = json.loads(finish(process).expect(6).out)
+        equal(told["interrupted"], True, "that it was interrupted")
+        tells(told["total"], lost=1)
 
 
 @test("a second Ctrl-C ends it at once")

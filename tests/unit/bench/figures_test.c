@@ -105,6 +105,45 @@ other_names_are_unknown(void **state)
                         fail_msg("'%s' is known", names[i]);
 }
 
+static void
+what_is_not_measured_is_missing(void **state)
+{
+        static const struct {
+                const char *name;
+                enum bench_work work;
+                size_t server_pids;
+                const char *missing;
+        } cases[] = {
+                {"p99", BENCH_ECHO, 0, NULL},
+                {"p99", BENCH_CHURN, 0, NULL},
+                {"p99", BENCH_NO_ECHO, 0, "is of echoes, and --no-echo waits for none"},
+                {"p99", BENCH_IDLE, 0, "is of messages, and --idle sends none"},
+                {"max", BENCH_NO_ECHO, 0, "is of echoes, and --no-echo waits for none"},
+                {"handshake-p99", BENCH_IDLE, 0, NULL},
+                {"handshake-p99", BENCH_NO_ECHO, 0, NULL},
+                {"rate", BENCH_NO_ECHO, 0, NULL},
+                {"rate", BENCH_IDLE, 0, "is of messages, and --idle sends none"},
+                {"cut", BENCH_IDLE, 0, NULL},
+                {"server-cpu", BENCH_ECHO, 0, "needs --server-pid"},
+                {"server-cpu", BENCH_ECHO, 1, NULL},
+                {"server-cpu", BENCH_IDLE, 1, "is of messages, and --idle sends none"},
+                {"server-memory", BENCH_IDLE, 0, "needs --server-pid"},
+                {"server-memory", BENCH_IDLE, 1, NULL},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct bench_options given = {.work = cases[i].work,
+                                              .server_pids = {.count = cases[i].server_pids}};
+                const char *missing = figures_missing(cases[i].name, &given);
+
+                if (cases[i].missing == NULL)
+                        assert_null(missing);
+                else
+                        assert_string_equal(missing, cases[i].missing);
+        }
+}
+
 static async int
 ask_for_nothing(NOTHING)
 {
@@ -193,6 +232,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup(each_has_its_value, begin),
                 cmocka_unit_test(other_names_are_unknown),
+                cmocka_unit_test(what_is_not_measured_is_missing),
                 cmocka_unit_test(whoever_asks_for_an_unknown_one_ends),
                 cmocka_unit_test_setup(what_counts_depends_on_the_work, begin),
                 cmocka_unit_test_setup(memory_is_not_known_without_both_looks, begin),
