@@ -28,14 +28,6 @@ begin(void **state)
         return 0;
 }
 
-static int
-end(void **state)
-{
-        (void)state;
-        client_set_sink(NULL);
-        return 0;
-}
-
 static void
 fails(int error, enum client_status status, const char *words)
 {
@@ -199,7 +191,7 @@ a_broken_pipe_ends_it_without_a_word_unless_that_is_ignored(void **state)
         assert_string_equal(said, "wsecho: standard output: No space left on device\n");
 }
 
-#define with_words(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define with_words(test) cmocka_unit_test_setup_teardown(test, begin, said_end)
 
 int
 main(void)

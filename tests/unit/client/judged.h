@@ -58,8 +58,7 @@ begin_expecting(uint64_t sent, uint64_t received)
 static int
 end(void **state)
 {
-        (void)state;
-        client_set_sink(NULL);
+        said_end(state);
         options_free(&options);
         options_init(&options);
         return 0;

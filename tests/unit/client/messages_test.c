@@ -241,14 +241,6 @@ a_file_that_cannot_be_read_is_told(NOTHING)
         return 0;
 }
 
-static int
-end(void **state)
-{
-        (void)state;
-        client_set_sink(NULL);
-        return 0;
-}
-
 int
 main(void)
 {
@@ -260,5 +252,5 @@ main(void)
                 on_loop(a_file_that_cannot_be_read_is_told),
         };
 
-        return run_balanced(tests, end);
+        return run_balanced(tests, said_end);
 }

@@ -473,8 +473,7 @@ the_end_has_counts_and_an_error_its_stage(NOTHING)
 static int
 end(void **state)
 {
-        (void)state;
-        client_set_sink(NULL);
+        said_end(state);
         report_free(report);
         report = NULL;
         return 0;

@@ -24,4 +24,13 @@ said_begin(void)
         client_set_sink(said_keep);
 }
 
+/* A test's end. */
+static inline int
+said_end(void **state)
+{
+        (void)state;
+        client_set_sink(NULL);
+        return 0;
+}
+
 #endif

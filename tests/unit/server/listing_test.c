@@ -130,6 +130,16 @@ ask(void *argument)
         return await(listing_write(&asking->listing, asking->out));
 }
 
+/* In a task of its own, which has asked and waits. */
+static async struct aw_task *
+ask_meanwhile(struct asking *asking)
+{
+        struct aw_task *task = aw_spawn("ask", ask, asking);
+
+        await(aw_sleep(0));
+        return task;
+}
+
 static async int
 answers_are_put_together(NOTHING)
 {
@@ -137,8 +147,7 @@ answers_are_put_together(NOTHING)
         struct aw_task *task;
 
         begin(&asking);
-        task = aw_spawn("ask", ask, &asking);
-        await(aw_sleep(0));
+        task = await(ask_meanwhile(&asking));
         expect_int(atomic_load(&asking.shared->board->asked), 1);
         answer(&asking, 2, "{\"a\":1},\n{\"a\":2},\n", 5, 1);
         /* One that is for a later question is as good. */
@@ -160,8 +169,7 @@ each_answer_is_waited_for(NOTHING)
 
         begin(&asking);
         clock_stop();
-        task = aw_spawn("ask", ask, &asking);
-        await(aw_sleep(0));
+        task = await(ask_meanwhile(&asking));
         answer(&asking, 2, "{\"a\":1},\n", 0, 1);
         await(clock_advance(LISTING_TIME / 2));
         answer(&asking, 1, "{\"a\":2},\n", 0, 1);
@@ -187,8 +195,7 @@ who_does_not_answer_in_time_is_named_unless_it_is_not_there(NOTHING)
         answer(&asking, 1, "{\"a\":3},\n", 0, 4);
         answer(&asking, 2, "{\"a\":3},\n", 0, 0);
         clock_stop();
-        task = aw_spawn("ask", ask, &asking);
-        await(aw_sleep(0));
+        task = await(ask_meanwhile(&asking));
         await(clock_advance(LISTING_TIME));
         clock_go_on();
         expect_int(await(aw_join(task)), 0);
@@ -206,8 +213,7 @@ who_does_not_answer_keeps_nobody_from_being_listed(NOTHING)
 
         begin(&asking);
         clock_stop();
-        task = aw_spawn("ask", ask, &asking);
-        await(aw_sleep(0));
+        task = await(ask_meanwhile(&asking));
         answer(&asking, 2, "{\"a\":3},\n", 1, 1);
         await(clock_advance(LISTING_TIME));
         clock_go_on();
@@ -225,8 +231,7 @@ who_is_asked_may_be_cancelled(NOTHING)
         struct aw_task *task;
 
         begin(&asking);
-        task = aw_spawn("ask", ask, &asking);
-        await(aw_sleep(0));
+        task = await(ask_meanwhile(&asking));
         aw_cancel(task);
         expect_error(await(aw_join(task)), ECANCELED);
         expect_text(&asking, "");
