@@ -27,7 +27,7 @@ serve_one(struct ws *ws)
 }
 
 static async int
-serve(void *nothing)
+serve_connections(void *nothing)
 {
         struct ws_listen_options options = {.url = "ws://127.0.0.1:0"};
         struct ws_listener *listener = await(ws_listen(&options, NULL));
@@ -45,7 +45,7 @@ serve(void *nothing)
 static void *
 serve_in_thread(void *nothing)
 {
-        test_run(serve, nothing);
+        test_run(serve_connections, nothing);
         return NULL;
 }
 
