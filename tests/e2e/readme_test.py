@@ -21,6 +21,13 @@ def commands():
     return [line for block in blocks for line in block.splitlines()]
 
 
+def command(*words):
+    """The one of them that has all of these words."""
+    found = [line for line in commands() if set(words) <= set(shlex.split(line))]
+    equal(len(found), 1, f"how many commands have {words}")
+    return found[0]
+
+
 def runnable(line):
     """The command as it can be run here: this build, these certificates, a free port."""
     line = re.sub(r"\bbuild/", f"{shlex.quote(str(BUILD))}/", line)
@@ -36,13 +43,13 @@ def outcome(line):
 @test("the README has the commands that are checked here")
 def _():
     equal([line.split()[0] for line in commands()],
-          ["build/wsechod", "curl", "build/wsechod", "curl", "curl", "build/wsecho", "printf",
-           "build/wsbench"], "the list of commands")
+          ["build/wsechod", "curl", "build/wsecho", "build/wsechod", "curl", "curl", "build/wsecho",
+           "printf", "build/wsbench"], "the list of commands")
 
 
 @test("the README's server command serves")
 def _():
-    line = runnable(commands()[0]).replace(":7681", ":0")
+    line = runnable(command("build/wsechod", "--cert")).replace(":7681", ":0")
     loop = f" --loop {LOOP}" if LOOP else ""
     with subprocess.Popen(["sh", "-c", f"exec {line}{loop}"], stderr=subprocess.PIPE) as process:
         try:
@@ -56,12 +63,20 @@ def _():
 
 @test("the README's curl command gets the short answer")
 def _():
-    match("WebSocket echo server", outcome(commands()[1]).decode())
+    match("WebSocket echo server", outcome(command("curl", "--cacert")).decode())
+
+
+@test("the README's command for compression shows what the server agreed to, and what it made of it")
+def _():
+    told = run("sh", "-c", runnable(command("build/wsecho", "--compress")).replace("localhost:7681", f"localhost:{PORT}")).expect(0)
+    match(r"extension permessage-deflate; client_max_window_bits=10\n", told.err)
+    match(r"1 received, \d+ from \d+ bytes", told.err)
+    equal(told.out.endswith(b"\nhello\n"), True, "the reply is printed")
 
 
 @test("the README's commands for watching the server show what it says, and its line is one")
 def _():
-    line = runnable(commands()[2]).replace(":7681", ":0").replace(":9464", ":0")
+    line = runnable(command("build/wsechod", "--admin")).replace(":7681", ":0").replace(":9464", ":0")
     line = line.replace("access.log", shlex.quote(str(scratch() / "access.log")))
     loop = f" --loop {LOOP}" if LOOP else ""
     with subprocess.Popen(["sh", "-c", f"exec {line}{loop}"], stderr=subprocess.PIPE) as process:
@@ -69,8 +84,9 @@ def _():
             log = Log(process.stderr)
             url, admin = log.wait("listening on (.*)")[0][1], log.wait("metrics at (.*)/metrics")[0][1]
             wsecho(f"{url}/chat?delay=50ms", "Hello World!", "a", "b").expect(0)
-            for command, says in zip(commands()[3:5], ("wsechod_connections_open 0", '"left_out": 0')):
-                told = run("sh", "-c", command.replace("http://127.0.0.1:9464", admin)).expect(0).out
+            for path, says in (("metrics", "wsechod_connections_open 0"), ("connections", '"left_out": 0')):
+                asked = command("curl", f"http://127.0.0.1:9464/{path}")
+                told = run("sh", "-c", asked.replace("http://127.0.0.1:9464", admin)).expect(0).out
                 match(says, told.decode())
         finally:
             process.terminate()
@@ -82,12 +98,12 @@ def _():
 
 @test("the README's client command prints the reply")
 def _():
-    equal(outcome(commands()[5]), b"Hello World!\n", "the output")
+    equal(outcome(command("build/wsecho", "Hello World!")), b"Hello World!\n", "the output")
 
 
 @test("the README's client command with standard input prints the replies")
 def _():
-    equal(outcome(commands()[6]), b"one\ntwo\n", "the output")
+    equal(outcome(command("printf")), b"one\ntwo\n", "the output")
 
 
 UNITS = ("us", "ms", "s")
@@ -95,7 +111,7 @@ UNITS = ("us", "ms", "s")
 
 @test("the README's command of the load generator tells what the README shows")
 def _():
-    told = outcome(commands()[7].replace("-z 10s", "-z 100ms --warm-up 0")).decode()
+    told = outcome(command("build/wsbench").replace("-z 10s", "-z 100ms --warm-up 0")).decode()
     shown = README[README.index("    100 connections to wss:"):]
     shown = [line[4:] for line in shown[:shown.index("\n\n")].splitlines()]
     for line in told.splitlines():
