@@ -38,14 +38,15 @@ append_frame(uint8_t *to, uint8_t first, const void *data, size_t length)
 async int
 behave_send_frame(struct behave *behave, uint8_t first, const void *data, size_t length)
 {
-        uint8_t *frame = malloc(BEHAVE_HEADER_MAX + length);
+        size_t room = BEHAVE_HEADER_MAX + length;
+        uint8_t *frame = behave_take(room);
         int result;
 
         if (frame == NULL)
                 return -1;
         length = append_frame(frame, first, data, length);
         result = await(ws_raw_write(behave->ws, frame, length, AW_NEVER));
-        free(frame);
+        behave_give_back(frame, room);
         return result;
 }
 
@@ -89,7 +90,8 @@ behave_send_fragments(struct behave *behave, const struct ws_message *message)
                 .size = (size_t)behave_number(behave->plan, BEHAVE_FRAGMENT, 1),
                 .ping = behave_find(behave->plan, BEHAVE_PING_BETWEEN) != NULL};
         size_t longest = fragments.size < message->length ? fragments.size : message->length;
-        uint8_t *batch = malloc(BATCH + longest + 2 * (size_t)BEHAVE_HEADER_MAX);
+        size_t room = BATCH + longest + 2 * (size_t)BEHAVE_HEADER_MAX;
+        uint8_t *batch = behave_take(room);
         int result = batch == NULL ? -1 : 0;
 
         do {
@@ -99,7 +101,7 @@ behave_send_fragments(struct behave *behave, const struct ws_message *message)
         } while (result == 0 && fragments.done < message->length);
         if (result == 0)
                 ws_raw_count_sent(behave->ws, message->type, message->length);
-        free(batch);
+        behave_give_back(batch, room);
         return result;
 }
 

@@ -68,7 +68,7 @@ fill_pattern(uint8_t *to, size_t length, uint64_t *state, bool text)
 
 /* Each message goes on where the one before ended, a whole number further. */
 static async int
-send_pattern(struct behave *behave, struct ws_message *message, uint8_t *data, uint64_t *state)
+write_pattern(const struct ws_message *message, uint8_t *data, uint64_t *state)
 {
         for (size_t done = 0; done < message->length; done += PIECE) {
                 size_t length = message->length - done < PIECE ? message->length - done : PIECE;
@@ -77,7 +77,24 @@ send_pattern(struct behave *behave, struct ws_message *message, uint8_t *data, u
                 if (length == PIECE && await(aw_sleep(0)) == -1)
                         return -1;
         }
-        return await(ws_send(behave->ws, message, AW_NEVER));
+        return 0;
+}
+
+/* It has memory only while it is made and sent. */
+static async int
+send_pattern(struct behave *behave, struct ws_message *message, uint64_t *state)
+{
+        size_t room = message->length + 1;
+        uint8_t *data = behave_take(room);
+        int result = -1;
+
+        if (data == NULL)
+                return -1;
+        message->data = data;
+        if (await(write_pattern(message, data, state)) == 0)
+                result = await(ws_send(behave->ws, message, AW_NEVER));
+        behave_give_back(data, room);
+        return result;
 }
 
 async int
@@ -85,25 +102,21 @@ behave_send_messages(void *argument)
 {
         struct behave *behave = argument;
         const struct behave_plan *plan = behave->plan;
-        size_t length = (size_t)behave_number(plan, BEHAVE_SEND, 0);
         int64_t count = behave_number(plan, BEHAVE_COUNT, 1);
         aw_time every = behave_number(plan, BEHAVE_EVERY, 0);
         uint64_t state = (uint64_t)behave_number(plan, BEHAVE_SEED, 1);
-        uint8_t *data = malloc(length + 1);
         struct ws_message message = {.type = behave_is(plan, BEHAVE_TYPE, "text") ? WS_TEXT
                                                                                   : WS_BINARY,
-                                     .data = data,
-                                     .length = length};
-        int result = data == NULL ? -1 : 0;
+                                     .length = (size_t)behave_number(plan, BEHAVE_SEND, 0)};
+        int result = 0;
 
         for (int64_t i = 0; i < count && result == 0 && !behave->ending; i++) {
                 if (i > 0 && every > 0)
                         result = await(behave_sleep(behave, every));
                 if (result == 0)
-                        result = await(send_pattern(behave, &message, data, &state));
+                        result = await(send_pattern(behave, &message, &state));
         }
-        free(data);
         behave->sent_all = true;
         aw_wake_all(&behave->replied);
-        return result == -1 && errno == ENOMEM ? -1 : 0;
+        return result == -1 && (errno == ENOMEM || errno == ENOBUFS) ? -1 : 0;
 }

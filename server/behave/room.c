@@ -13,6 +13,14 @@
 #define MEMBERS_MAX 100
 #define MESSAGE_MAX ((size_t)64 << 10)
 
+/* Sending to all who are in the room. It may wait, and meanwhile others leave, and come. */
+struct walk {
+        struct {
+                struct walk *next, *previous;
+        } link;
+        struct behave *member; /* the next one, or NULL */
+};
+
 struct behave_room {
         struct {
                 struct behave_room *next, *previous;
@@ -20,6 +28,9 @@ struct behave_room {
         struct {
                 struct behave *first, *last;
         } members;
+        struct {
+                struct walk *first, *last;
+        } walks;
         size_t count;
         char name[];
 };
@@ -69,10 +80,14 @@ void
 behave_leave_room(struct behave *behave)
 {
         struct behave_room *room = behave->room;
+        struct walk *walk;
 
         if (room == NULL)
                 return;
         behave->room = NULL;
+        for (walk = room->walks.first; walk != NULL; walk = walk->link.next)
+                if (walk->member == behave)
+                        walk->member = behave->neighbours.next;
         aw_list_remove(&room->members, behave, neighbours);
         if (--room->count > 0)
                 return;
@@ -80,18 +95,41 @@ behave_leave_room(struct behave *behave)
         free(room);
 }
 
-/* Nothing here waits: whoever has no room in its queue is passed over. */
+/* 0, or -1 if the sender was cancelled. What becomes of the members is their own business. */
+static async int
+send_to_members(struct walk *walk, const struct ws_message *message)
+{
+        struct ws *ws;
+
+        while (walk->member != NULL) {
+                ws = walk->member->ws;
+                walk->member = walk->member->neighbours.next;
+                if (ws_raw_has_room(ws) && await(ws_send(ws, message, AW_NEVER)) == -1 &&
+                    errno == ECANCELED)
+                        return -1;
+        }
+        return 0;
+}
+
+/*
+ * Nobody is waited for: whoever has no room in its queue is passed over. Where messages are compressed
+ * that takes its time.
+ */
 async int
 behave_send_to_room(struct behave *behave, const struct ws_message *message)
 {
-        struct behave *member;
+        struct behave_room *room = behave->room;
+        struct walk walk = {.member = room->members.first};
+        int result, error;
 
         if (message->length > MESSAGE_MAX) {
                 errno = EMSGSIZE;
                 return -1;
         }
-        for (member = behave->room->members.first; member != NULL; member = member->neighbours.next)
-                if (ws_raw_has_room(member->ws))
-                        await(ws_send(member->ws, message, AW_NEVER));
-        return 0;
+        aw_list_append(&room->walks, &walk, link);
+        result = await(send_to_members(&walk, message));
+        error = errno;
+        aw_list_remove(&room->walks, &walk, link);
+        errno = error;
+        return result;
 }

@@ -10,6 +10,7 @@
 #include "session.h"
 
 #include "await/log.h"
+#include "base/memory.h"
 
 struct behave *
 behave_create(struct behave_server *server, struct ws *ws)
@@ -47,6 +48,33 @@ behave_free(struct behave *behave)
         free(behave->plan);
         free(behave);
         errno = error;
+}
+
+/* Over --max-memory larger ones are refused. */
+#define UNREFUSED ((size_t)64 << 10)
+
+void *
+behave_take(size_t bytes)
+{
+        void *memory;
+
+        if (bytes > UNREFUSED && aw_memory_full()) {
+                errno = ENOBUFS;
+                return NULL;
+        }
+        memory = malloc(bytes);
+        if (memory != NULL)
+                aw_memory_charge((ptrdiff_t)bytes);
+        return memory;
+}
+
+void
+behave_give_back(void *memory, size_t bytes)
+{
+        if (memory == NULL)
+                return;
+        free(memory);
+        aw_memory_charge(-(ptrdiff_t)bytes);
 }
 
 async int
@@ -246,6 +274,22 @@ live(struct behave *behave)
         return await(run(behave));
 }
 
+/* What the peer is told of an end that is neither the plan's nor its own. */
+static unsigned
+code_of(int error)
+{
+        switch (error) {
+        case EMSGSIZE:
+                return WS_TOO_LARGE;
+        case ENOMEM:
+                return WS_INTERNAL_ERROR;
+        case ENOBUFS:
+                return WS_TRY_AGAIN_LATER;
+        default:
+                return WS_NORMAL;
+        }
+}
+
 async int
 behave_connection(void *argument)
 {
@@ -257,6 +301,9 @@ behave_connection(void *argument)
         if (behave_find(behave->plan, BEHAVE_PONG) != NULL)
                 ws_raw_keep_pings(behave->ws);
         error = await(live(behave)) == -1 ? errno : 0;
+        if (error == ENOBUFS)
+                aw_log_limited(AW_LOG_INFO, "%s: closing with %u: no memory for large messages now",
+                               ws_peer(behave->ws), WS_TRY_AGAIN_LATER);
         behave_leave_room(behave);
         /* Nor does a message have to wait for the peer's Close frame. */
         behave_forget_delayed(behave);
@@ -267,9 +314,7 @@ behave_connection(void *argument)
         else if (error == ECANCELED)
                 ws_drop(behave->ws);
         else
-                await(behave_farewell(behave, error == EMSGSIZE ? WS_TOO_LARGE
-                                              : error == ENOMEM ? WS_INTERNAL_ERROR
-                                                                : WS_NORMAL));
+                await(behave_farewell(behave, code_of(error)));
         behave_free(behave);
         return 0;
 }

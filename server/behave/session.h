@@ -49,6 +49,13 @@ async int behave_send_frame(struct behave *behave, uint8_t first, const void *da
 /* Sleeps for so long, or until there is no more reason to: as ws_raw_sleep(). */
 async int behave_sleep(struct behave *behave, aw_time duration);
 
+/*
+ * session.c: memory for what is to be sent, charged as that of messages is. NULL with errno: ENOMEM, or
+ * ENOBUFS if it is more than 64 KiB and the connections have as much as they may.
+ */
+void *behave_take(size_t bytes);
+void behave_give_back(void *memory, size_t bytes);
+
 /* session.c: the next message to reply to. */
 async int behave_receive(struct behave *behave, struct ws_message *message);
 

@@ -3,7 +3,8 @@
 
 import contextlib
 
-from peer import BINARY, TEXT, Peer, frame, header, masked, request, stuff
+from guest import Guest
+from peer import BINARY, TEXT, Peer, close_payload, frame, header, masked, request, stuff
 from support import Server, equal, eventually, main, memory_counts, test
 
 MIB = 1 << 20
@@ -52,6 +53,19 @@ def _():
                 equal(server.memory() - before > 200 * 1024, True, "that the burst took much")
             eventually(lambda: server.memory() - before < 20 * 1024, "the memory is given back")
             other.echoes(b"still here")
+
+
+@test("what a behaviour makes to send counts for --max-memory, and over it is refused with 1013")
+def _():
+    with Server("--max-memory", "10M") as server, contextlib.ExitStack() as stack:
+        small, large = [stack.enter_context(Guest(f"/?send={size}&count=1000&every=20ms", url=server.ws))
+                        for size in ("60K", "100K")]
+        equal(len(large.read_frame().payload), 100 << 10, "the bytes of one while there is memory")
+        for _ in range(2):  # each of them does not read, so its messages wait
+            stack.enter_context(Guest("/?send=8M", url=server.ws))
+        equal(large.until_close().payload, close_payload(1013), "the Close")
+        server.log.wait("closing with 1013: no memory for large messages now")
+        equal(len(small.read_frame().payload), 60 << 10, "the bytes of a small one")
 
 
 @test("over --max-memory large messages get 1013, new connections 503, and others are served")

@@ -12,6 +12,7 @@
  */
 #include <openssl/evp.h>
 
+#include "base/memory.h"
 #include "behave/answer.h"
 #include "behave/digest.h"
 #include "behave/session.h"
@@ -250,10 +251,29 @@ __wrap_ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline)
         return -1;
 }
 
+/* Who leave a room while one of its members is sent to, and then are gone. */
+static struct {
+        const struct ws *while_sent_to;
+        struct behave *all[2];
+} leaving;
+
+static void
+leave(const struct ws *sent_to)
+{
+        if (leaving.while_sent_to != sent_to)
+                return;
+        for (size_t i = 0; i < 2 && leaving.all[i] != NULL; i++) {
+                behave_leave_room(leaving.all[i]);
+                memset(leaving.all[i], 0xff, sizeof(*leaving.all[i]));
+        }
+        leaving.all[0] = NULL;
+}
+
 async int
 __wrap_ws_send(struct ws *ws, const struct ws_message *message, aw_time deadline)
 {
         expect(deadline == AW_NEVER);
+        leave(ws);
         return called("send", " %c%.*s", ws == NULL ? '0' : (char)(uintptr_t)ws,
                       (int)message->length, (const char *)message->data);
 }
@@ -942,6 +962,80 @@ who_keeps_up_in_a_room_hears_all(NOTHING)
         return 0;
 }
 
+/* A member of that name. */
+static async void
+enter_as(struct behave *member, char name, const struct behave_value *value)
+{
+        *member = (struct behave){.server = &server, .ws = (struct ws *)(intptr_t)name};
+        expect_int(await(behave_enter_room(member, value)), 0);
+}
+
+static async int
+who_leaves_a_room_while_others_are_sent_to_is_passed_over(NOTHING)
+{
+        static const struct {
+                char at;         /* while this one is sent to, */
+                const char *who; /* these leave */
+                const char *calls;
+        } all[] = {
+                {'b', "b", "send ahi send bhi send chi send dhi"},
+                {'b', "c", "send ahi send bhi send dhi"},
+                {'b', "bc", "send ahi send bhi send dhi"},
+                {'b', "cd", "send ahi send bhi"},
+                {'b', "dc", "send ahi send bhi"},
+                {'d', "d", "send ahi send bhi send chi send dhi"},
+                {'d', "bc", "send ahi send bhi send chi send dhi"},
+        };
+        struct ws_message message = message_of("hi");
+        const struct behave_value *value;
+        struct behave members[4];
+
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+                begin("room=x");
+                value = behave_find(behave.plan, BEHAVE_ROOM);
+                for (size_t k = 0; k < 4; k++)
+                        await(enter_as(&members[k], "abcd"[k], value));
+                leaving.while_sent_to = (const struct ws *)(intptr_t)all[i].at;
+                leaving.all[1] = NULL;
+                for (size_t k = 0; all[i].who[k] != '\0'; k++)
+                        leaving.all[k] = &members[all[i].who[k] - 'a'];
+                expect_int(await(behave_send_to_room(&members[0], &message)), 0);
+                if (!expect_trace(all[i].calls))
+                        print_error("%s leave\n", all[i].who);
+                for (size_t k = 0; k < 4; k++)
+                        if (strchr(all[i].who, "abcd"[k]) == NULL)
+                                behave_leave_room(&members[k]);
+                expect(server.rooms.first == NULL);
+                end();
+        }
+        return 0;
+}
+
+/* What becomes of a member is its own business, but who is cancelled sends to no more of them. */
+static async int
+sending_to_a_room_ends_only_if_it_is_cancelled(NOTHING)
+{
+        struct ws_message message = message_of("hi");
+        const struct behave_value *value;
+        struct behave members[3];
+
+        begin("room=x");
+        value = behave_find(behave.plan, BEHAVE_ROOM);
+        for (size_t i = 0; i < 3; i++)
+                await(enter_as(&members[i], "abc"[i], value));
+        fail_in("send", EPIPE, 1);
+        expect_int(await(behave_send_to_room(&members[0], &message)), 0);
+        expect_trace("send ahi send bhi send chi");
+        fail_in("send", ECANCELED, 1);
+        expect_error(await(behave_send_to_room(&members[0], &message)), ECANCELED);
+        expect_trace("send ahi send bhi");
+        for (size_t i = 0; i < 3; i++)
+                behave_leave_room(&members[i]);
+        expect(server.rooms.first == NULL);
+        end();
+        return 0;
+}
+
 /* From the handshake to the end. */
 
 #define OPEN "keep-close write H open "
@@ -1164,6 +1258,41 @@ a_text_that_is_turned_can_be_cancelled_in_each_piece(NOTHING)
         return 0;
 }
 
+/* While it is sent, and no longer; and over the limit more than 64 KiB of it are refused. */
+static async int
+what_is_made_to_be_sent_is_charged(NOTHING)
+{
+        uint64_t before = ws_memory();
+        uint8_t *memory = behave_take(100000);
+
+        expect_int((long long)(ws_memory() - before), 100000);
+        behave_give_back(memory, 100000);
+        behave_give_back(NULL, 100000);
+        expect_int((long long)(ws_memory() - before), 0);
+        ws_set_max_memory(1);
+        aw_memory_charge(2);
+        expect_error(behave_take((64 << 10) + 1) == NULL ? -1 : 0, ENOBUFS);
+        memory = behave_take(64 << 10);
+        expect(memory != NULL);
+        behave_give_back(memory, 64 << 10);
+        begin("send=70000&count=2");
+        expect_error(await(behave_send_messages(&behave)), ENOBUFS);
+        expect(behave.sent_all);
+        expect_trace("");
+        end();
+        begin("send=70000&count=2");
+        nothing_more = 0;
+        expect_int(await(behave_connection(a_connection())), 0);
+        expect(strstr(test_trace, " close 1013 -") != NULL);
+        test_log.expected = test_log.count;
+        test_trace[0] = '\0';
+        end();
+        ws_set_max_memory(0);
+        aw_memory_charge(-2);
+        expect_int((long long)(ws_memory() - before), 0);
+        return 0;
+}
+
 static async int
 messages_of_a_pattern_are_sent_with_pauses(NOTHING)
 {
@@ -1215,6 +1344,9 @@ main(void)
                 on_loop(the_handshake_is_changed_or_late),
                 on_loop(a_handshake_that_fails_opens_nothing),
                 on_loop(who_keeps_up_in_a_room_hears_all),
+                on_loop(who_leaves_a_room_while_others_are_sent_to_is_passed_over),
+                on_loop(sending_to_a_room_ends_only_if_it_is_cancelled),
+                on_loop(what_is_made_to_be_sent_is_charged),
                 on_loop(a_connection_ends_as_its_plan_or_its_peer_has_it),
                 on_loop(a_connection_that_is_cancelled_is_dropped),
                 on_loop(a_connection_that_cannot_be_had_is_none),
