@@ -196,7 +196,9 @@ open_slot(struct worker *worker, const struct listener *listener, const struct l
                 listeners[worker->count] = await(ws_listen(&options, &error));
         }
         if (listeners == NULL || listeners[worker->count] == NULL) {
-                aw_log(AW_LOG_ERROR, "%s", error.text);
+                /* Whoever stops us knows why. */
+                if (error.kind != AW_ERROR_CANCELLED)
+                        aw_log(AW_LOG_ERROR, "%s", error.text);
                 return -1;
         }
         worker->count++;
