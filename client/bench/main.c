@@ -201,7 +201,8 @@ static const struct aw_opt options_table[] = {
 
 static const struct aw_opt_program program = {
         .name = "wsbench",
-        .synopsis = "[options] URL",
+        .synopsis = "[options] URL\n"
+                    "       wsbench --compare [options] URL1 URL2",
         .summary = "Loads a WebSocket echo server, checks every echo, and tells how fast it is.",
         .options = options_table,
         .epilogue = "URL is wss://HOST[:PORT][/PATH], ws://HOST[:PORT][/PATH] or\n"
