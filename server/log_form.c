@@ -24,8 +24,9 @@ log_form_is_journal(const char *journal_stream)
         return strcmp(journal_stream, own) == 0;
 }
 
+/* The line, without its newline. Returns the bytes that it takes, also where there is no room for it. */
 static size_t
-log_form_json(enum aw_log_level level, const char *message, char *out, size_t size)
+write_json(enum aw_log_level level, const char *message, char *out, size_t size)
 {
         static const char *const levels[] = {"error", "warning", "info", "debug"};
         char time[AW_LOG_TIME_SIZE];
@@ -34,9 +35,40 @@ log_form_json(enum aw_log_level level, const char *message, char *out, size_t si
 
         aw_log_time(time);
         object = json_pack("{ssssss}", "time", time, "level", levels[level], "message", message);
-        length = json_dumpb(object, out, size - 1, JSON_COMPACT);
+        length = json_dumpb(object, out, size, JSON_COMPACT);
         json_decref(object);
-        if (length == 0 || length > size - 1)
+        return length;
+}
+
+/* The message without what takes so many bytes at its end; "..." is there instead. */
+static void
+cut_message(const char *message, size_t less, char out[AW_LOG_LINE_MAX])
+{
+        static const char end[] = "...";
+        size_t length = strlen(message), freed = 0;
+
+        while (length > 0 && freed < less + strlen(end)) {
+                length--;
+                freed += message[length] == '"' || message[length] == '\\' ? 2 : 1;
+        }
+        while (length > 0 && ((unsigned char)message[length] & 0xc0) == 0x80)
+                length--;
+        memcpy(out, message, length);
+        memcpy(out + length, end, sizeof(end));
+}
+
+/* Quotation marks take two bytes, so a long message may have to be cut. */
+static size_t
+log_form_json(enum aw_log_level level, const char *message, char *out, size_t size)
+{
+        char cut[AW_LOG_LINE_MAX];
+        size_t length = write_json(level, message, out, size - 1);
+
+        if (length > size - 1) {
+                cut_message(message, length - (size - 1), cut);
+                length = write_json(level, cut, out, size - 1);
+        }
+        if (length == 0)
                 return 0;
         out[length] = '\n';
         return length + 1;

@@ -157,7 +157,12 @@ take_flag(const struct aw_opt_program *placed, struct aw_opt_config *config,
 
         if (truth == -1)
                 return aw_opt_usage_error(placed, "this is a switch: 1 or 0, not '%s'", text);
-        return truth == 0 ? AW_OPT_RUN : keep_value(placed, config, option, NULL, values);
+        aw_opt_unset(option, values);
+        if (truth == 1)
+                return keep_value(placed, config, option, NULL, values);
+        return aw_opt_note_origin(config, option, NULL, AW_OPT_ENVIRONMENT) == -1
+                       ? lacks_memory(placed)
+                       : AW_OPT_RUN;
 }
 
 const char *

@@ -57,4 +57,7 @@ enum aw_opt_status aw_opt_take_environment(const struct aw_opt_program *program,
 enum aw_opt_status aw_opt_store(const struct aw_opt_program *program, const struct aw_opt *option,
                                 const char *text, void *values);
 
+/* value.c: a switch, or one that is counted, is as if it had not been given. */
+void aw_opt_unset(const struct aw_opt *option, void *values);
+
 #endif

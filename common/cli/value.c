@@ -265,6 +265,17 @@ store_string(const struct aw_opt_program *program, struct aw_opt_strings *string
         return AW_OPT_RUN;
 }
 
+void
+aw_opt_unset(const struct aw_opt *option, void *values)
+{
+        void *field = (char *)values + option->offset;
+
+        if (option->kind == AW_OPT_COUNT)
+                *(unsigned *)field = 0;
+        else
+                *(bool *)field = false;
+}
+
 enum aw_opt_status
 aw_opt_store(const struct aw_opt_program *program, const struct aw_opt *option, const char *text,
              void *values)

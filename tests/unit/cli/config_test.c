@@ -317,6 +317,31 @@ the_environment_wins_over_the_file_and_the_command_line_over_both(void **state)
 }
 
 static void
+a_switch_that_is_off_in_the_environment_is_off(void **state)
+{
+        static const struct {
+                const char *said;
+                bool insecure;
+        } all[] = {{"0", false}, {"no", false}, {"off", false}, {"1", true}, {"", true}};
+        struct file_values r;
+        char in_file[200];
+
+        (void)state;
+        snprintf(in_file, sizeof(in_file), "%s:1: ", path);
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+                set_variables("", "", all[i].said, "");
+                assert_int_equal(PARSE("insecure\n", &r), AW_OPT_RUN);
+                assert_int_equal(r.values.insecure, all[i].insecure);
+                assert_place(&r, "insecure", NULL, i < 4 ? "CONFIG_TEST_INSECURE: " : in_file);
+                forget(&r);
+                assert_int_equal(PARSE("insecure\n", &r, "-k"), AW_OPT_RUN);
+                assert_true(r.values.insecure);
+                forget(&r);
+        }
+        unset_variables();
+}
+
+static void
 the_environment_may_name_the_file(void **state)
 {
         struct file_values r;
@@ -460,6 +485,7 @@ main(void)
                 cmocka_unit_test(a_byte_order_mark_is_no_part_of_the_first_option),
                 cmocka_unit_test(who_finds_a_value_wrong_later_can_say_where_it_came_from),
                 cmocka_unit_test(the_environment_wins_over_the_file_and_the_command_line_over_both),
+                cmocka_unit_test(a_switch_that_is_off_in_the_environment_is_off),
                 cmocka_unit_test(the_environment_may_name_the_file),
                 cmocka_unit_test(what_is_wrong_in_the_environment_is_named_with_its_variable),
                 cmocka_unit_test(a_variable_of_no_option_is_told_of),

@@ -25,49 +25,72 @@ the_journal_is_known_by_its_socket(void **state)
         assert_false(log_form_is_journal(own));
 }
 
-/* A line as long as there is room for is one of JSON; one byte more, and it is as without. */
-static void
-a_line_of_json_is_whole_or_is_none(void **state)
+/* What a line that is written to the log says, as JSON. */
+static json_t *
+logged(const char *message, char line[AW_LOG_LINE_MAX + 100])
 {
-        char message[AW_LOG_LINE_MAX + 1] = "", line[AW_LOG_LINE_MAX + 100];
         int out = dup(STDERR_FILENO), fd = memfd_create("log", MFD_CLOEXEC);
-        size_t length, longest = 0, plain = 0;
-        const char *time;
+        json_t *object;
+        ssize_t length;
+
+        dup2(fd, STDERR_FILENO);
+        aw_log(AW_LOG_WARNING, "%s", message);
+        dup2(out, STDERR_FILENO);
+        length = pread(fd, line, AW_LOG_LINE_MAX + 99, 0);
+        assert_true(length > 0);
+        line[length] = '\0';
+        assert_int_equal(line[length - 1], '\n');
+        object = json_loads(line, 0, NULL);
+        close(fd);
+        close(out);
+        return object;
+}
+
+/* A message of the bytes of `text`, over and over. */
+static void
+repeat(const char *text, size_t length, char out[AW_LOG_LINE_MAX])
+{
+        for (size_t i = 0; i < length; i++)
+                out[i] = text[i % strlen(text)];
+        out[length] = '\0';
+}
+
+/* Each quotation mark takes two bytes in JSON. A message that has no room is cut, between characters. */
+static void
+a_line_of_json_is_always_one(void **state)
+{
+        static const char *const texts[] = {"\"", "\"\xc3\xa4", "\"\\\"\xe2\x82\xac", "x"};
+        char message[AW_LOG_LINE_MAX] = "", line[AW_LOG_LINE_MAX + 100];
+        size_t longest = 0, cut = 0, length;
+        const char *time, *said;
         json_t *object;
 
         (void)state;
         log_form_set("json");
-        /* Each quotation mark takes two bytes in JSON. */
-        for (size_t i = AW_LOG_LINE_MAX - 150; i < AW_LOG_LINE_MAX; i++) {
-                memset(message, '"', i / 2);
-                strcpy(message + i / 2, i % 2 == 0 ? "" : "m");
-                assert_int_equal(ftruncate(fd, 0), 0);
-                lseek(fd, 0, SEEK_SET);
-                dup2(fd, STDERR_FILENO);
-                aw_log(AW_LOG_WARNING, "%s", message);
-                dup2(out, STDERR_FILENO);
-                memset(line, 0, sizeof(line));
-                assert_true(pread(fd, line, sizeof(line) - 1, 0) > 0);
-                length = strlen(line);
-                assert_int_equal(line[length - 1], '\n');
-                object = json_loads(line, 0, NULL);
-                if (object == NULL) {
-                        plain++;
-                        continue;
-                }
-                assert_int_equal(plain, 0);
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) * 1000; i++) {
+                /* Only whole characters. */
+                length = 1000 + i / 4;
+                length -= length % strlen(texts[i % 4]);
+                repeat(texts[i % 4], length, message);
+                object = logged(message, line);
+                assert_non_null(object);
                 time = json_string_value(json_object_get(object, "time"));
                 assert_true(strlen(time) == 24 && time[4] == '-' && time[10] == 'T');
                 assert_string_equal(json_string_value(json_object_get(object, "level")), "warning");
-                assert_string_equal(json_string_value(json_object_get(object, "message")), message);
-                longest = length > longest ? length : longest;
+                said = json_string_value(json_object_get(object, "message"));
+                length = strlen(said);
+                if (strcmp(said, message) != 0) {
+                        cut++;
+                        assert_string_equal(said + length - 3, "...");
+                        assert_memory_equal(said, message, length - 3);
+                        assert_true(strlen(line) > AW_LOG_LINE_MAX - 20);
+                }
+                longest = strlen(line) > longest ? strlen(line) : longest;
                 json_decref(object);
         }
         aw_log_set_form(NULL);
         assert_int_equal(longest, AW_LOG_LINE_MAX);
-        assert_true(plain > 0);
-        close(fd);
-        close(out);
+        assert_true(cut > 1000);
 }
 
 int
@@ -75,7 +98,7 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_journal_is_known_by_its_socket),
-                cmocka_unit_test(a_line_of_json_is_whole_or_is_none),
+                cmocka_unit_test(a_line_of_json_is_always_one),
                 cmocka_unit_test(nothing_is_left_of_any_line),
         };
 
