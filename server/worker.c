@@ -99,7 +99,9 @@ limits_of(const struct server_options *options)
                                   : strcmp(options->test, "safe") == 0 ? BEHAVE_LEVEL_SAFE
                                                                        : BEHAVE_LEVEL_ALL;
 
-        return (struct behave_limits){.level = level, .max_message = options->max_message};
+        return (struct behave_limits){.level = level,
+                                      .max_message = options->max_message,
+                                      .passwords = options->access.passwords != NULL};
 }
 
 static struct ws_listen_options

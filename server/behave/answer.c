@@ -142,6 +142,10 @@ behave_redirect(struct behave_answering *answering, const struct behave_value *v
                                         : target_with(answering->request, value));
         if (target == NULL)
                 return behave_settle(answering, 500, "500: out of memory\n");
+        /* The path may be one of a request that begins with two slashes. */
+        if (behave_check_url(target) != NULL)
+                return behave_settle(answering, 400, "400 Bad Request: redirect: %s\n",
+                                     behave_check_url(target));
         behave_add_field(answering, "Location: %s", target);
         return behave_settle(answering, 302, "302: %s\n", target);
 }
@@ -267,7 +271,7 @@ answer_plain(struct behave_answering *answering)
                 answering->answer->content_type = "application/json";
                 answering->answer->status = 200;
                 answering->answer->body =
-                        own(answering, behave_show(answering->request,
+                        own(answering, behave_show(answering->request, answering->limits,
                                                    behave_find(answering->plan, BEHAVE_SHOW)));
                 return true;
         }

@@ -39,6 +39,7 @@ bool behave_settle(struct behave_answering *answering, int status, const char *f
 char *behave_list(const struct ws_request *request, const char **content_type);
 
 /* show.c: what the server knows of the request, as JSON; to be freed. NULL: no memory. */
-char *behave_show(const struct ws_request *request, const struct behave_value *what);
+char *behave_show(const struct ws_request *request, const struct behave_limits *limits,
+                  const struct behave_value *what);
 
 #endif

@@ -60,6 +60,22 @@ behave_check_field(const char *text)
         return NULL;
 }
 
+/*
+ * Fields that are nobody's but who asks: with any other one a link to this server could lead elsewhere, or
+ * let a foreign page read what a visitor may. Proxies take orders from some of them, too.
+ */
+const char *
+behave_check_own_field(const char *text)
+{
+        static const char *const orders[] = {"X-Accel-", "X-Sendfile", "X-LIGHTTPD-"};
+
+        for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
+                if (strncasecmp(text, orders[i], strlen(orders[i])) == 0)
+                        return "this field is one that proxies obey";
+        return strncasecmp(text, "X-", 2) == 0 ? NULL
+                                               : "the name of this field does not begin with X-";
+}
+
 const char *
 behave_check_cookie(const char *text)
 {

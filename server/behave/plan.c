@@ -131,6 +131,12 @@ add_item(struct parser *parser, enum behave_id id, struct behave_piece given, bo
         wrong = value.kind == BEHAVE_TEXT && row->check != NULL ? row->check(value.text) : NULL;
         if (wrong != NULL)
                 return turn_down(parser, 400, "%s: %s", row->name, wrong);
+        if (row->check_safe != NULL && parser->limits->level < BEHAVE_LEVEL_ALL)
+                wrong = row->check_safe(value.text);
+        if (wrong != NULL)
+                return turn_down(parser, 403,
+                                 "%s: %s, and this server was not started with --test all",
+                                 row->name, wrong);
         plan->items[plan->count++] = (struct behave_item){.id = id, .value = value};
         confirm(plan, id, given);
         return 0;

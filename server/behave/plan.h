@@ -94,11 +94,12 @@ struct behave_row {
         const char *example;  /* a value that makes sense */
         const char *heading;  /* of the group that begins with this row, or NULL */
         unsigned kinds;
-        const char *words;                      /* separated by '|' */
-        int64_t minimum, maximum;               /* of a number or size; 0: --max-message */
-        int64_t shortest;                       /* of a time, in microseconds */
-        bool code;                              /* a number is the code of a Close frame */
-        const char *(*check)(const char *text); /* what is wrong with a text, or NULL */
+        const char *words;                           /* separated by '|' */
+        int64_t minimum, maximum;                    /* of a number or size; 0: --max-message */
+        int64_t shortest;                            /* of a time, in microseconds */
+        bool code;                                   /* a number is the code of a Close frame */
+        const char *(*check)(const char *text);      /* what is wrong with a text, or NULL */
+        const char *(*check_safe)(const char *text); /* likewise, but for --test all */
         const char *of;   /* a detail: of these behaviours, separated by '|' */
         bool repeats;     /* may be given several times */
         bool all;         /* only with --test all */
@@ -128,6 +129,7 @@ enum behave_level { BEHAVE_LEVEL_OFF, BEHAVE_LEVEL_SAFE, BEHAVE_LEVEL_ALL };
 struct behave_limits {
         enum behave_level level;
         uint64_t max_message;
+        bool passwords; /* the server asks for them itself, so nobody is shown one */
 };
 
 /* What a request asks for, in its order. */
@@ -192,6 +194,7 @@ void behave_words_list(const char *words, char *out, size_t size);
 /* check.c: what may stand in texts of the table. */
 const char *behave_check_reason(const char *text);
 const char *behave_check_field(const char *text);
+const char *behave_check_own_field(const char *text);
 const char *behave_check_cookie(const char *text);
 const char *behave_check_credentials(const char *text);
 const char *behave_check_token(const char *text);

@@ -2,6 +2,7 @@
 /* show=request: the request as the server saw it, in JSON. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "answer.h"
 #include "await/watch.h"
@@ -38,22 +39,33 @@ write_member(FILE *out, const char *name, const char *value)
         fputs(",\n", out);
 }
 
+/*
+ * A browser sends the password that it knows for this server along with what a foreign page asks for, and
+ * that page may read a WebSocket.
+ */
+static const char *
+shown_value(const struct ws_field *field, const struct behave_limits *limits)
+{
+        return limits->passwords && strcasecmp(field->name, "Authorization") == 0 ? "..."
+                                                                                  : field->value;
+}
+
 static void
-write_field_list(FILE *out, const struct ws_request *request)
+write_field_list(FILE *out, const struct ws_request *request, const struct behave_limits *limits)
 {
         fputs(" \"fields\": [", out);
         for (size_t i = 0; i < request->field_count; i++) {
                 fputs(i == 0 ? "\n  [" : ",\n  [", out);
                 write_string(out, request->fields[i].name);
                 fputs(", ", out);
-                write_string(out, request->fields[i].value);
+                write_string(out, shown_value(&request->fields[i], limits));
                 fputc(']', out);
         }
         fputs("]\n}\n", out);
 }
 
 static void
-write_request(FILE *out, const struct ws_request *request)
+write_request(FILE *out, const struct ws_request *request, const struct behave_limits *limits)
 {
         char tls[256];
 
@@ -64,7 +76,7 @@ write_request(FILE *out, const struct ws_request *request)
         ws_describe(request->ws, tls, sizeof(tls));
         write_member(out, "tls", tls);
         fprintf(out, " \"secure\": %s,\n", request->secure ? "true" : "false");
-        write_field_list(out, request);
+        write_field_list(out, request, limits);
 }
 
 /* A member that may be unknown. */
@@ -92,7 +104,8 @@ write_tls(FILE *out, const struct ws_request *request)
 }
 
 char *
-behave_show(const struct ws_request *request, const struct behave_value *what)
+behave_show(const struct ws_request *request, const struct behave_limits *limits,
+            const struct behave_value *what)
 {
         size_t size = 0;
         char *text = NULL;
@@ -104,7 +117,7 @@ behave_show(const struct ws_request *request, const struct behave_value *what)
         if (behave_value_is(what, "tls"))
                 write_tls(out, request);
         else
-                write_request(out, request);
+                write_request(out, request, limits);
         if (fclose(out) == 0)
                 return text;
         free(text);
@@ -114,7 +127,7 @@ behave_show(const struct ws_request *request, const struct behave_value *what)
 async int
 behave_show_request(struct behave *behave, const struct behave_value *value)
 {
-        char *text = behave_show(ws_request(behave->ws), value);
+        char *text = behave_show(ws_request(behave->ws), &behave->server->limits, value);
         int result;
 
         if (text == NULL)

@@ -5,6 +5,7 @@ import base64
 import contextlib
 import ctypes
 import json
+import re
 import select
 import signal
 import socket
@@ -153,6 +154,17 @@ def _():
                 equal(status, 401, "the status of nobody")
                 match("this server wants a user and a password", body)
             server.log.wait("wrong user or password")
+
+
+@test("--basic-auth: show=request shows nobody's password, on a page and a WebSocket")
+def _():
+    path = save("shown", alice=("secret", CHEAP))
+    for options, shown in (((), "Basic YWxpY2U6c2VjcmV0"), (("--basic-auth", path), "...")):
+        with Server(*options, listen=PLAIN, cert=False) as server:
+            told = (curl(http(server.ws) + "?show=request", "-u", "alice:secret")[1],
+                    wsecho("-u", "alice:secret", f"{server.ws}?show=request", "hello").expect(0).out.decode())
+            for text in told:
+                match(rf'\["Authorization", "{re.escape(shown)}"\]', text)
 
 
 @test("--basic-auth: the challenge names the realm; what is no such field is a wrong password")

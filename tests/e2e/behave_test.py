@@ -138,6 +138,17 @@ def _():
     for path in ("/?fault=rsv", "/-/handshake/lf"):
         refuses(403, "this server was not started with --test all", path, url=safe.ws)
     refuses(403, "the client does not offer this one", "/?protocol=x", url=safe.ws)
+    for field in ("Access-Control-Allow-Origin:*", "Location:https://elsewhere/&status=302", "Refresh:0;url=/",
+                  "Set-Cookie:a=b", "Strict-Transport-Security:max-age=1", "X:1"):
+        refuses(403, "header: the name of this field does not begin with X-, .* --test all",
+                f"/?header={field}", url=safe.ws)
+        with Guest(f"/?header={field}") as peer:
+            equal(field.split(":")[0].lower() in peer.fields, True, f"that {field} is there with all")
+    for field in ("X-Accel-Redirect:/x", "x-sendfile:/etc/passwd", "X-LIGHTTPD-send-file:/x"):
+        refuses(403, "header: this field is one that proxies obey, .* --test all", f"/?header={field}",
+                url=safe.ws)
+    with Guest("/?header=X-A:1&header=x-b:2", url=safe.ws) as peer:
+        equal([peer.fields.get(name) for name in ("x-a", "x-b")], ["1", "2"], "the fields")
     with Server("--test", "off") as off:
         for path in ("/?close=4000", "/-/close/4000", "/-/nothing", "/?close=x"):
             with Guest(path, url=off.ws) as peer:
@@ -198,6 +209,10 @@ def _():
     for to, wanted in (("/a%20b/%C3%A9?x=%22", "/a%20b/%C3%A9?x=%22"), ("/%252F%3C", "/%2F%3C")):
         with Guest(f"/?redirect=1&to={to}") as peer:
             equal(peer.fields["location"], wanted)
+    # Nor does it lead to another host, whatever a client takes the request's path for.
+    for path in ("//elsewhere/?redirect=1", "/%5celsewhere/?redirect=1".replace("%5c", "\\"),
+                 "//elsewhere/?redirect=2&to=/chat"):
+        refuses(400, "redirect: this is not a path, which begins with one '/'", path)
 
 
 @test("basic and bearer refuse with 401 until the credentials are right")

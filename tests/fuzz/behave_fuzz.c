@@ -16,8 +16,8 @@ enum { TARGET_MAX = 6000 };
 
 const unsigned fuzz_inputs = 20000;
 
-static const struct behave_limits all = {BEHAVE_LEVEL_ALL, 1 << 20};
-static const struct behave_limits safe = {BEHAVE_LEVEL_SAFE, 1 << 20};
+static const struct behave_limits all = {.level = BEHAVE_LEVEL_ALL, .max_message = 1 << 20};
+static const struct behave_limits safe = {.level = BEHAVE_LEVEL_SAFE, .max_message = 1 << 20};
 
 static bool
 is_text(const char *text)
@@ -171,7 +171,7 @@ check_shown(const char *target)
                 return;
         request->peer = "peer";
         request->ws = &nobody;
-        text = behave_show(request, &request_itself);
+        text = behave_show(request, &safe, &request_itself);
         CHECK(text != NULL);
         shown = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
         CHECK(shown != NULL);

@@ -143,7 +143,7 @@ check_line(json_t *object, bool json)
 static void
 check_access(struct fuzz_input input)
 {
-        static const struct behave_limits all = {BEHAVE_LEVEL_ALL, 1 << 20};
+        static const struct behave_limits all = {.level = BEHAVE_LEVEL_ALL, .max_message = 1 << 20};
         static char text[TARGET_SIZE];
         static struct aw_http_head head;
         struct ws_info info = {.peer = "[2001:db8::1]:65535", .status = 101, .why = "it closed"};

@@ -36,8 +36,9 @@ static char path[600];
 static void
 begin(void)
 {
-        server = (struct behave_server){.limits = {BEHAVE_LEVEL_ALL, 1 << 20},
-                                        .deflate = {.mode = WS_DEFLATE_SHARED, .level = 3}};
+        server = (struct behave_server){
+                .limits = {.level = BEHAVE_LEVEL_ALL, .max_message = 1 << 20},
+                .deflate = {.mode = WS_DEFLATE_SHARED, .level = 3}};
         request = (struct ws_request){.method = "GET", .peer = "me", .fields = fields};
         memset(fields, 0, sizeof(fields));
 }

@@ -496,7 +496,8 @@ begin(const char *query)
         comings = 0;
         nothing_more = EPIPE;
         sleepless = true;
-        server = (struct behave_server){.limits = {BEHAVE_LEVEL_ALL, 1 << 20}};
+        server = (struct behave_server){
+                .limits = {.level = BEHAVE_LEVEL_ALL, .max_message = 1 << 20}};
         asked = (struct ws_request){
                 .target = query, .path = "/", .query = query, .method = "GET", .peer = "me"};
         behave = (struct behave){.server = &server};

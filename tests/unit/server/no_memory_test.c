@@ -93,8 +93,9 @@ complain(const char *sentence)
 static void
 assert_answers(const char *target, bool upgrade, const char *accept, int status)
 {
-        static const struct behave_server model = {.limits = {BEHAVE_LEVEL_ALL, 1 << 20},
-                                                   .deflate = {.mode = WS_DEFLATE_SHARED}};
+        static const struct behave_server model = {
+                .limits = {.level = BEHAVE_LEVEL_ALL, .max_message = 1 << 20},
+                .deflate = {.mode = WS_DEFLATE_SHARED}};
         struct ws_field field = {"Accept", accept};
         char path[60];
         struct ws_request request = {.method = "GET",
@@ -348,8 +349,9 @@ what_was_read_is_given_back(void **state)
                                             "self",    "--allow",     "10.0.0.0/8", "--deny",
                                             "unix",    "--trusted",   "10.0.0.1",   NULL};
         const struct ws_field field = {"User-Agent", "me"};
-        static const struct behave_limits limits = {BEHAVE_LEVEL_ALL, 1 << 20};
-        static const struct behave_limits off = {BEHAVE_LEVEL_OFF, 1 << 20};
+        static const struct behave_limits limits = {.level = BEHAVE_LEVEL_ALL,
+                                                    .max_message = 1 << 20};
+        static const struct behave_limits off = {.level = BEHAVE_LEVEL_OFF, .max_message = 1 << 20};
         struct ws_request request = {.method = "GET",
                                      .target = "/?delay=1s&close=4000",
                                      .path = "/",

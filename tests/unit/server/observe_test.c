@@ -68,7 +68,8 @@ assert_described(const struct ws_info *info, const char *wanted)
 static void
 a_connection_is_told_of_in_all_it_was(void **state)
 {
-        static const struct behave_limits limits = {BEHAVE_LEVEL_SAFE, 1 << 20};
+        static const struct behave_limits limits = {.level = BEHAVE_LEVEL_SAFE,
+                                                    .max_message = 1 << 20};
         static const struct ws_field fields[] = {{"User-Agent", "test/1"}};
         struct ws_request request = {.method = "GET",
                                      .target = "/a?basic=u:p&delay=1s",
@@ -173,7 +174,8 @@ one_that_goes_on_is_told_of_until_now(void **state)
 static void
 what_happens_is_counted(void **state)
 {
-        static const struct behave_limits limits = {BEHAVE_LEVEL_SAFE, 1 << 20};
+        static const struct behave_limits limits = {.level = BEHAVE_LEVEL_SAFE,
+                                                    .max_message = 1 << 20};
         static struct metrics block;
         const struct ws_watch *watch = observe_connections(&limits);
         const struct ws *some = (const struct ws *)(const void *)&block;

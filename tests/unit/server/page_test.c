@@ -89,7 +89,8 @@ __wrap_ws_listener_count(const struct ws_listener *listener, struct ws_counters 
         counters->sent.messages[0] += 1000;
 }
 
-static const struct behave_server behave = {.limits = {BEHAVE_LEVEL_SAFE, 1 << 20}};
+static const struct behave_server behave = {
+        .limits = {.level = BEHAVE_LEVEL_SAFE, .max_message = 1 << 20}};
 static const struct ws_field html[] = {{"Host", "me.example:81"}, {"Accept", "text/html,*/*"}};
 static const struct ws_field any[] = {{"Host", "me.example:81"}, {"Accept", "*/*"}};
 
@@ -248,7 +249,8 @@ assert_text(struct asking asking, const char *shell, const char *note, const cha
 static void
 the_text_says_what_to_type(void **state)
 {
-        static const struct behave_server off = {.limits = {BEHAVE_LEVEL_OFF, 1 << 20}};
+        static const struct behave_server off = {
+                .limits = {.level = BEHAVE_LEVEL_OFF, .max_message = 1 << 20}};
         struct asking asking = asking_of("GET", "/");
 
         (void)state;

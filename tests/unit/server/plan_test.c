@@ -13,8 +13,8 @@
 #include "behave/plan.h"
 #include "behave/target.h"
 
-static const struct behave_limits all = {BEHAVE_LEVEL_ALL, 1 << 20};
-static const struct behave_limits safe = {BEHAVE_LEVEL_SAFE, 1 << 20};
+static const struct behave_limits all = {.level = BEHAVE_LEVEL_ALL, .max_message = 1 << 20};
+static const struct behave_limits safe = {.level = BEHAVE_LEVEL_SAFE, .max_message = 1 << 20};
 
 /* The plan for a target, or NULL; *refusal has status 0 if there is none. */
 static struct behave_plan *
@@ -200,7 +200,7 @@ long_requests_are_confirmed_as_far_as_there_is_room(void **state)
 static void
 nothing_is_understood_if_behaviours_are_off(void **state)
 {
-        static const struct behave_limits off = {BEHAVE_LEVEL_OFF, 1 << 20};
+        static const struct behave_limits off = {.level = BEHAVE_LEVEL_OFF, .max_message = 1 << 20};
         struct behave_refusal refusal;
 
         (void)state;

@@ -10,7 +10,8 @@
 static struct behave
 with_plan(const char *query)
 {
-        static const struct behave_limits limits = {BEHAVE_LEVEL_ALL, 1 << 20};
+        static const struct behave_limits limits = {.level = BEHAVE_LEVEL_ALL,
+                                                    .max_message = 1 << 20};
         struct ws_request request = {.target = query, .path = "/", .query = query};
         struct behave_refusal refusal;
         struct behave behave = {.ws = NULL};

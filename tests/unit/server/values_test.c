@@ -99,7 +99,8 @@ cookies_credentials_and_paths_have_their_forms(void **state)
 static void
 assert_takes(enum behave_id id, const char *with_limits, const char *without)
 {
-        static const struct behave_limits limits = {BEHAVE_LEVEL_ALL, 3 << 10};
+        static const struct behave_limits limits = {.level = BEHAVE_LEVEL_ALL,
+                                                    .max_message = 3 << 10};
         char takes[BEHAVE_TAKES_MAX];
 
         behave_value_describe(&behave_table[id], &limits, takes);
@@ -159,7 +160,7 @@ sizes_are_said_in_the_largest_unit_that_fits(void **state)
 static void
 assert_value(enum behave_id id, const char *text, enum behave_kind kind, int64_t number)
 {
-        static const struct behave_limits limits = {BEHAVE_LEVEL_ALL, 1000};
+        static const struct behave_limits limits = {.level = BEHAVE_LEVEL_ALL, .max_message = 1000};
         struct behave_value value = {.text = text};
         bool read = behave_value_read(&behave_table[id], &limits, &value);
 
