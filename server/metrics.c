@@ -194,6 +194,12 @@ now_since_1970(void)
         return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+const struct ws_counters *
+metrics_found_traffic(void)
+{
+        return &found.traffic;
+}
+
 void
 metrics_set_listeners(struct ws_listener *const *listeners, const size_t *count)
 {

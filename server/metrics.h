@@ -58,6 +58,9 @@ void metrics_use(struct metrics *block);
 void metrics_forget(struct metrics *block); /* what is there now, alone */
 struct metrics *metrics_block(void);
 
+/* What messages there were in the block when it became ours: they count, too. */
+const struct ws_counters *metrics_found_traffic(void);
+
 /* Something happened to a connection; NULL for one that was turned away. */
 void metrics_event(enum ws_event event, const struct ws_info *info);
 

@@ -261,7 +261,9 @@ count_messages(struct page *page)
 
         if (page->counted != 0 && now - page->counted < AW_SECOND / 2)
                 return page->messages;
-        counters = calloc(1, sizeof(*counters));
+        counters = malloc(sizeof(*counters));
+        if (counters != NULL)
+                *counters = *metrics_found_traffic();
         for (size_t i = 0; counters != NULL && i < page->count; i++)
                 ws_listener_count(page->listeners[i], counters);
         if (counters != NULL)
