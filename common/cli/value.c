@@ -21,8 +21,8 @@ static const struct unit duration_units[] = {
         {"h", 3600000000}, {"m", 60000000}, {"s", 1000000}, {"ms", 1000}, {"us", 1},
 };
 
-/* The time now and this together are still a time. */
-#define DURATION_MAX (INT64_MAX / 2)
+/* The time now and several of these together are still a time. It is 18,000 years. */
+#define DURATION_MAX (INT64_MAX / 16)
 
 #define UNIT_COUNT 5
 _Static_assert(sizeof(size_units) / sizeof(size_units[0]) == UNIT_COUNT, "sizes");

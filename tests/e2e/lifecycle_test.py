@@ -20,6 +20,7 @@ from support import (DEADLINE, LOOP, Log, Server, Skip, certificates, equal, eve
                      scratch, started, test)
 
 COUNTS = ("1", "2")
+LONGEST = "160127986h"
 
 
 # In the background.
@@ -369,11 +370,12 @@ def _():
 @test("a second signal ends the delay as well, at once")
 def _():
     for count in COUNTS:
-        with Server("--workers", count, "--drain-delay", "1h", "--drain-timeout", "1h", listen=PLAIN,
+        with Server("--workers", count, "--drain-delay", LONGEST, "--drain-timeout", LONGEST, listen=PLAIN,
                     cert=False) as server, Peer(server.ws) as peer:
             peer.echoes()
             server.signal(signal.SIGTERM)
             server.log.wait("stopping")
+            peer.echoes()
             server.signal(signal.SIGINT)
             equal(server.wait(), 0, "the status")
             # Nobody waited for the peer, which does not answer. One of several workers may be killed.

@@ -61,8 +61,8 @@ durations_have_units_and_fractions(void **state)
         assert_duration("0.0000019", 1);
         assert_duration("1.999999999999us", 1);
         assert_duration("0.99999999h", 3599999964);
-        assert_duration("4611686018427.387903", INT64_MAX / 2);
-        assert_duration("4611686018427387903us", INT64_MAX / 2);
+        assert_duration("576460752303.423487", INT64_MAX / 16);
+        assert_duration("576460752303423487us", INT64_MAX / 16);
 }
 
 static void
@@ -112,7 +112,7 @@ what_does_not_fit_is_ERANGE(void **state)
 {
         static const char *const sizes[] = {"18446744073709551616", "16777216T",
                                             "99999999999999999999999999K"};
-        static const char *const durations[] = {"4611686018427.387904", "4611686018427387904us",
+        static const char *const durations[] = {"576460752303.423488",  "576460752303423488us",
                                                 "2562047788h",          "9223372036854775807us",
                                                 "18446744073709.9",     "18446744073709551615.9us",
                                                 "9999999999999999999h", "99999999999999999999"};
@@ -161,7 +161,7 @@ a_duration_is_written_as_people_do(void **state)
                 {90000000, "90s"},
                 {3600000000, "1h"},
                 {5400000000, "90m"},
-                {INT64_MAX / 2, "4611686018427387.903ms"},
+                {INT64_MAX / 16, "576460752303423.487ms"},
         };
         char text[AW_OPT_DURATION_SIZE];
         int64_t duration;
