@@ -37,7 +37,7 @@ static struct access_log {
         struct lines *waiting; /* these three under the lock */
         bool reopen, ending;
 
-        /* The thread's. */
+        /* The thread's, as soon as there is one. */
         struct lines *taken;
         int fd;
         bool torn;       /* the last line is there in part */
@@ -203,8 +203,6 @@ access_log_open(const char *path, const char *place, bool json)
         return 0;
 }
 
-/* The thread. */
-
 static void
 reopen_file(void)
 {
@@ -221,6 +219,8 @@ reopen_file(void)
         aw_log(access_log.tells ? AW_LOG_INFO : AW_LOG_DEBUG, "reopened the access log %s",
                access_log.path);
 }
+
+/* The thread. */
 
 /* 0, or -1 with errno; then *length is how much of it was written. */
 static int
@@ -392,8 +392,12 @@ access_log_start(bool tells)
 bool
 access_log_reopen(void)
 {
-        if (!access_log.started || strcmp(access_log.path, "-") == 0)
+        if (access_log.path == NULL || strcmp(access_log.path, "-") == 0)
                 return false;
+        if (!access_log.started) {
+                reopen_file();
+                return true;
+        }
         pthread_mutex_lock(&access_log.lock);
         access_log.reopen = true;
         pthread_cond_signal(&access_log.changed);
