@@ -336,6 +336,8 @@ finish_handshakes(struct worker *worker)
 
         for (size_t i = 0; i < worker->count; i++)
                 ws_listener_stop(worker->listeners[i]);
+        if (worker->admin.listener != NULL)
+                ws_listener_stop(worker->admin.listener);
         aw_timeout_enter(&timeout, aw_loop_now() + WORKER_HANDSHAKE_TIME);
         return aw_timeout_exit(&timeout, await(aw_group_join(&worker->accepting)));
 }
