@@ -28,7 +28,7 @@ struct lines {
 
 static struct access_log {
         char *path; /* NULL: not open */
-        bool json, tells;
+        bool tells;
         pthread_t thread;
         bool started;
 
@@ -46,6 +46,7 @@ static struct access_log {
         time_t warn_at;  /* when it may be told again; 0: it never was */
         int error;       /* of the last one */
 
+        _Atomic(bool) json;
         _Atomic(uint64_t) lost;
 } access_log = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .fd = -1};
 
@@ -59,6 +60,12 @@ uint64_t
 access_log_lost(void)
 {
         return atomic_load(&access_log.lost);
+}
+
+void
+access_log_use_json(bool json)
+{
+        atomic_store(&access_log.json, json);
 }
 
 /* Lines. */
@@ -108,7 +115,8 @@ compose_line(json_t *object, char out[ACCESS_LOG_LINE])
         if (whole != NULL && object != NULL &&
             json_object_set_new(whole, "time", json_string(time)) == 0 &&
             json_object_update(whole, object) == 0)
-                length = access_log.json ? dump(whole, out, most) : compose_pairs(whole, out, most);
+                length = atomic_load(&access_log.json) ? dump(whole, out, most)
+                                                       : compose_pairs(whole, out, most);
         json_decref(whole);
         if (length == 0 || length > most)
                 return 0;
@@ -176,7 +184,7 @@ access_log_check(const char *path, const char *place)
 }
 
 int
-access_log_open(const char *path, const char *place, bool json)
+access_log_open(const char *path, const char *place)
 {
         /* The option's text may go with a reload. */
         access_log.path = strdup(path);
@@ -199,7 +207,6 @@ access_log_open(const char *path, const char *place, bool json)
         access_log.untold = atomic_load(&access_log.lost);
         access_log.more = 0;
         access_log.warn_at = 0;
-        access_log.json = json;
         return 0;
 }
 

@@ -152,6 +152,19 @@ worker_show_life(void *argument)
                               worker_show_life, worker);
 }
 
+void
+worker_rotate_tickets(void *argument)
+{
+        struct worker *worker = argument;
+        struct service *service = worker->service;
+
+        if (worker->channel == -1 && service->options.tls != NULL)
+                aw_call_at(&worker->rotate,
+                           tickets_rotate_due(&service->shared->tickets,
+                                              service->options.ticket_rotation),
+                           worker_rotate_tickets, worker);
+}
+
 /* Once it is ready for more: the supervisor waits for this, or else the service manager. */
 void
 worker_say_ready(struct worker *worker)
@@ -168,17 +181,6 @@ worker_say_ready(struct worker *worker)
 }
 
 /* Starting. Each step says why it failed. */
-
-static void
-rotate_tickets(void *argument)
-{
-        struct worker *worker = argument;
-        struct service *service = worker->service;
-
-        aw_call_at(&worker->rotate,
-                   tickets_rotate_due(&service->shared->tickets, service->options.ticket_rotation),
-                   rotate_tickets, worker);
-}
 
 static async int
 open_slot(struct worker *worker, const struct listener *listener, const struct listener_slot *slot)
@@ -313,8 +315,7 @@ start_serving(struct worker *worker)
         /* Nobody else has them to wait in. */
         if (worker->channel != -1)
                 listeners_close(&worker->service->listeners);
-        else if (worker->service->options.tls != NULL)
-                rotate_tickets(worker);
+        worker_rotate_tickets(worker);
         if (worker->number == 0)
                 tls_watch_begin(&worker->dates, &worker->service->options);
         atomic_store(&worker->block->state, WORKER_SERVING);
