@@ -40,6 +40,7 @@ static struct access_log {
         /* The thread's, as soon as there is one. */
         struct lines *taken;
         int fd;
+        bool made;       /* the file, by us */
         bool torn;       /* the last line is there in part */
         uint64_t untold; /* lines that were lost, since that was written */
         uint64_t more;   /* and since the log was told of some */
@@ -153,17 +154,28 @@ access_log_write(json_t *object)
  * wait.
  */
 static int
-open_log_file(const char *path)
+open_by_name(const char *path, int more)
 {
-        int fd = strcmp(path, "-") == 0
-                         ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-                         : open(path,
-                                O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-                                0640);
+        int fd =
+                open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | more,
+                     0640);
 
-        if (fd != -1 && strcmp(path, "-") != 0)
+        if (fd != -1)
                 fcntl(fd, F_SETFL, O_APPEND);
         return fd;
+}
+
+static int
+open_log_file(const char *path)
+{
+        int fd;
+
+        access_log.made = false;
+        if (strcmp(path, "-") == 0)
+                return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        fd = open_by_name(path, O_EXCL);
+        access_log.made = fd != -1;
+        return fd == -1 && errno == EEXIST ? open_by_name(path, 0) : fd;
 }
 
 /* errno says why. */
@@ -208,6 +220,14 @@ access_log_open(const char *path, const char *place)
         access_log.more = 0;
         access_log.warn_at = 0;
         return 0;
+}
+
+void
+access_log_give(uid_t user, gid_t group)
+{
+        if (access_log.path != NULL && access_log.made && fchown(access_log.fd, user, group) == -1)
+                aw_log(AW_LOG_DEBUG, "the access log %s keeps its owner: %s", access_log.path,
+                       strerror(errno));
 }
 
 static void

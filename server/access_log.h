@@ -19,6 +19,9 @@
  */
 int access_log_open(const char *path, const char *place);
 
+/* The file, if access_log_open() has made it, is theirs from now on. */
+void access_log_give(uid_t user, gid_t group);
+
 /*
  * Whether each line from now on is an object, or else NAME=VALUE, where texts are written as in JSON:
  * the default.
