@@ -28,7 +28,7 @@ struct lines {
 
 static struct access_log {
         char *path; /* NULL: not open */
-        bool json, tells;
+        bool tells;
         pthread_t thread;
         bool started;
 
@@ -37,15 +37,17 @@ static struct access_log {
         struct lines *waiting; /* these three under the lock */
         bool reopen, ending;
 
-        /* The thread's. */
+        /* The thread's, as soon as there is one. */
         struct lines *taken;
         int fd;
+        bool made;       /* the file, by us */
         bool torn;       /* the last line is there in part */
         uint64_t untold; /* lines that were lost, since that was written */
         uint64_t more;   /* and since the log was told of some */
         time_t warn_at;  /* when it may be told again; 0: it never was */
         int error;       /* of the last one */
 
+        _Atomic(bool) json;
         _Atomic(uint64_t) lost;
 } access_log = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .fd = -1};
 
@@ -59,6 +61,12 @@ uint64_t
 access_log_lost(void)
 {
         return atomic_load(&access_log.lost);
+}
+
+void
+access_log_use_json(bool json)
+{
+        atomic_store(&access_log.json, json);
 }
 
 /* Lines. */
@@ -108,7 +116,8 @@ compose_line(json_t *object, char out[ACCESS_LOG_LINE])
         if (whole != NULL && object != NULL &&
             json_object_set_new(whole, "time", json_string(time)) == 0 &&
             json_object_update(whole, object) == 0)
-                length = access_log.json ? dump(whole, out, most) : compose_pairs(whole, out, most);
+                length = atomic_load(&access_log.json) ? dump(whole, out, most)
+                                                       : compose_pairs(whole, out, most);
         json_decref(whole);
         if (length == 0 || length > most)
                 return 0;
@@ -145,17 +154,28 @@ access_log_write(json_t *object)
  * wait.
  */
 static int
-open_log_file(const char *path)
+open_by_name(const char *path, int more)
 {
-        int fd = strcmp(path, "-") == 0
-                         ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-                         : open(path,
-                                O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-                                0640);
+        int fd =
+                open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | more,
+                     0640);
 
-        if (fd != -1 && strcmp(path, "-") != 0)
+        if (fd != -1)
                 fcntl(fd, F_SETFL, O_APPEND);
         return fd;
+}
+
+static int
+open_log_file(const char *path)
+{
+        int fd;
+
+        access_log.made = false;
+        if (strcmp(path, "-") == 0)
+                return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        fd = open_by_name(path, O_EXCL);
+        access_log.made = fd != -1;
+        return fd == -1 && errno == EEXIST ? open_by_name(path, 0) : fd;
 }
 
 /* errno says why. */
@@ -176,7 +196,7 @@ access_log_check(const char *path, const char *place)
 }
 
 int
-access_log_open(const char *path, const char *place, bool json)
+access_log_open(const char *path, const char *place)
 {
         /* The option's text may go with a reload. */
         access_log.path = strdup(path);
@@ -199,11 +219,16 @@ access_log_open(const char *path, const char *place, bool json)
         access_log.untold = atomic_load(&access_log.lost);
         access_log.more = 0;
         access_log.warn_at = 0;
-        access_log.json = json;
         return 0;
 }
 
-/* The thread. */
+void
+access_log_give(uid_t user, gid_t group)
+{
+        if (access_log.path != NULL && access_log.made && fchown(access_log.fd, user, group) == -1)
+                aw_log(AW_LOG_DEBUG, "the access log %s keeps its owner: %s", access_log.path,
+                       strerror(errno));
+}
 
 static void
 reopen_file(void)
@@ -221,6 +246,8 @@ reopen_file(void)
         aw_log(access_log.tells ? AW_LOG_INFO : AW_LOG_DEBUG, "reopened the access log %s",
                access_log.path);
 }
+
+/* The thread. */
 
 /* 0, or -1 with errno; then *length is how much of it was written. */
 static int
@@ -392,8 +419,12 @@ access_log_start(bool tells)
 bool
 access_log_reopen(void)
 {
-        if (!access_log.started || strcmp(access_log.path, "-") == 0)
+        if (access_log.path == NULL || strcmp(access_log.path, "-") == 0)
                 return false;
+        if (!access_log.started) {
+                reopen_file();
+                return true;
+        }
         pthread_mutex_lock(&access_log.lock);
         access_log.reopen = true;
         pthread_cond_signal(&access_log.changed);

@@ -14,11 +14,19 @@
 #define ACCESS_LOG_LINE  4096 /* bytes, which a pipe takes whole or not at all */
 
 /*
- * Opens the file to append to it, or standard output for "-". 0, or -1 after having logged why. With
- * `json` each line is an object, else NAME=VALUE, where texts are written as in JSON. `place` is that
- * of the option, or "".
+ * Opens the file to append to it, or standard output for "-". 0, or -1 after having logged why. `place`
+ * is that of the option, or "".
  */
-int access_log_open(const char *path, const char *place, bool json);
+int access_log_open(const char *path, const char *place);
+
+/* The file, if access_log_open() has made it, is theirs from now on. */
+void access_log_give(uid_t user, gid_t group);
+
+/*
+ * Whether each line from now on is an object, or else NAME=VALUE, where texts are written as in JSON:
+ * the default.
+ */
+void access_log_use_json(bool json);
 
 /* Whether that may go well, as far as can be seen without making the file. The same results. */
 int access_log_check(const char *path, const char *place);

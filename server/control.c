@@ -67,6 +67,7 @@ reload(struct worker *worker)
         reconfigure_apply(worker->service, &reload->fresh);
         worker_use_options(worker);
         worker_show_life(worker);
+        worker_rotate_tickets(worker);
         drop_reload(reload);
 }
 

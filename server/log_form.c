@@ -77,9 +77,7 @@ log_form_json(enum aw_log_level level, const char *message, char *out, size_t si
 void
 log_form_set(const char *form)
 {
-        if (strcmp(form, "json") == 0)
-                aw_log_set_form(log_form_json);
-        else
-                aw_log_set_time(isatty(STDERR_FILENO) == 0 &&
-                                !log_form_is_journal(getenv("JOURNAL_STREAM")));
+        aw_log_set_form(strcmp(form, "json") == 0 ? log_form_json : NULL);
+        aw_log_set_time(isatty(STDERR_FILENO) == 0 &&
+                        !log_form_is_journal(getenv("JOURNAL_STREAM")));
 }

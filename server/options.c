@@ -326,14 +326,23 @@ options_clear(struct server_options *options)
 }
 
 static bool
-is_same_text(const char *one, const char *other)
+is_same_text(const void *now, const void *fresh)
 {
+        const char *one = *(const char *const *)now, *other = *(const char *const *)fresh;
+
         return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
 }
 
 static bool
-is_same_list(const struct aw_opt_strings *one, const struct aw_opt_strings *other)
+is_same_time(const void *now, const void *fresh)
 {
+        return *(const int64_t *)now == *(const int64_t *)fresh;
+}
+
+static bool
+is_same_list(const void *now, const void *fresh)
+{
+        const struct aw_opt_strings *one = now, *other = fresh;
         size_t i = 0;
 
         while (i < one->count && i < other->count && strcmp(one->items[i], other->items[i]) == 0)
@@ -347,20 +356,21 @@ options_warn_fixed(const struct server_options *now, const struct server_options
         static const struct {
                 const char *name;
                 size_t offset;
-        } fixed[] = {{"workers", FIELD(workers)},
-                     {"socket-mode", FIELD(socket_mode)},
-                     {"socket-group", FIELD(socket_group)},
-                     {"loop", FIELD(loop)},
-                     {"pidfile", FIELD(pidfile)},
-                     {"user", FIELD(user)},
-                     {"admin", FIELD(admin)},
-                     {"access-log", FIELD(access_log)}};
-        static const char format[] = "--%s has changed: that takes a restart, or SIGUSR2";
+                bool (*is_same)(const void *now, const void *fresh);
+        } fixed[] = {{"listen", FIELD(listen), is_same_list},
+                     {"workers", FIELD(workers), is_same_text},
+                     {"socket-mode", FIELD(socket_mode), is_same_text},
+                     {"socket-group", FIELD(socket_group), is_same_text},
+                     {"loop", FIELD(loop), is_same_text},
+                     {"slow-task", FIELD(slow_task), is_same_time},
+                     {"pidfile", FIELD(pidfile), is_same_text},
+                     {"user", FIELD(user), is_same_text},
+                     {"admin", FIELD(admin), is_same_text},
+                     {"access-log", FIELD(access_log), is_same_text}};
 
-        if (!is_same_list(&now->listen, &fresh->listen))
-                aw_log(AW_LOG_WARNING, format, "listen");
         for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
-                if (!is_same_text(*(const char *const *)((const char *)now + fixed[i].offset),
-                                  *(const char *const *)((const char *)fresh + fixed[i].offset)))
-                        aw_log(AW_LOG_WARNING, format, fixed[i].name);
+                if (!fixed[i].is_same((const char *)now + fixed[i].offset,
+                                      (const char *)fresh + fixed[i].offset))
+                        aw_log(AW_LOG_WARNING, "--%s has changed: that takes a restart, or SIGUSR2",
+                               fixed[i].name);
 }

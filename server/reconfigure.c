@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
 #include <unistd.h>
 
 #include "reconfigure.h"
 
+#include "access_log.h"
 #include "await/log.h"
 #include "log_form.h"
 
@@ -32,6 +34,7 @@ reconfigure_process(const struct service *service)
         const struct server_options *options = &service->options;
 
         log_form_set(options->log_format);
+        access_log_use_json(strcmp(options->log_format, "json") == 0);
         aw_log_set_level((enum aw_log_level)aw_log_level_parse(options->log_level));
         ws_set_max_memory(options->limits.max_memory);
 }

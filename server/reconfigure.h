@@ -18,7 +18,7 @@ int reconfigure_read(const struct service *service, struct server_options *fresh
  */
 void reconfigure_apply(struct service *service, struct server_options *fresh);
 
-/* What of the options is the process's matter: the log's level, the bound for memory. */
+/* What of the options is the process's matter: the logs' form and level, the bound for memory. */
 void reconfigure_process(const struct service *service);
 
 #endif

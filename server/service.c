@@ -162,10 +162,7 @@ open_access_log(const struct server_options *options)
         char place[AW_OPT_PLACE_SIZE];
 
         aw_opt_place(&options->config, "access-log", NULL, place);
-        return options->access_log == NULL
-                       ? 0
-                       : access_log_open(options->access_log, place,
-                                         strcmp(options->log_format, "json") == 0);
+        return options->access_log == NULL ? 0 : access_log_open(options->access_log, place);
 }
 
 static int

@@ -17,6 +17,7 @@
 #include "notify.h"
 #include "outside.h"
 #include "reconfigure.h"
+#include "reload.h"
 #include "takeover.h"
 #include "worker.h"
 
@@ -323,10 +324,12 @@ reload_all_workers(struct supervisor *supervisor)
         struct service *service = supervisor->service;
         struct server_options fresh;
 
+        /* First here: a worker that comes later begins with what the supervisor has. */
+        reload_all();
+        tell_all(supervisor, WORKER_REOPEN);
         if (supervisor->stopping || !service->serving)
                 return;
         notify_reloading();
-        tell_all(supervisor, WORKER_REOPEN);
         if (reconfigure_read(service, &fresh) == -1) {
                 service_ready(service);
                 return;

@@ -154,6 +154,19 @@ worker_show_life(void *argument)
                               worker_show_life, worker);
 }
 
+void
+worker_rotate_tickets(void *argument)
+{
+        struct worker *worker = argument;
+        struct service *service = worker->service;
+
+        if (worker->channel == -1 && service->options.tls != NULL)
+                aw_call_at(&worker->rotate,
+                           tickets_rotate_due(&service->shared->tickets,
+                                              service->options.ticket_rotation),
+                           worker_rotate_tickets, worker);
+}
+
 /* Once it is ready for more: the supervisor waits for this, or else the service manager. */
 void
 worker_say_ready(struct worker *worker)
@@ -170,17 +183,6 @@ worker_say_ready(struct worker *worker)
 }
 
 /* Starting. Each step says why it failed. */
-
-static void
-rotate_tickets(void *argument)
-{
-        struct worker *worker = argument;
-        struct service *service = worker->service;
-
-        aw_call_at(&worker->rotate,
-                   tickets_rotate_due(&service->shared->tickets, service->options.ticket_rotation),
-                   rotate_tickets, worker);
-}
 
 static async int
 open_slot(struct worker *worker, const struct listener *listener, const struct listener_slot *slot)
@@ -317,8 +319,7 @@ start_serving(struct worker *worker)
         /* Nobody else has them to wait in. */
         if (worker->channel != -1)
                 listeners_close(&worker->service->listeners);
-        else if (worker->service->options.tls != NULL)
-                rotate_tickets(worker);
+        worker_rotate_tickets(worker);
         if (worker->number == 0)
                 tls_watch_begin(&worker->dates, &worker->service->options);
         atomic_store(&worker->block->state, WORKER_SERVING);
@@ -340,6 +341,8 @@ finish_handshakes(struct worker *worker)
 
         for (size_t i = 0; i < worker->count; i++)
                 ws_listener_stop(worker->listeners[i]);
+        if (worker->admin.listener != NULL)
+                ws_listener_stop(worker->admin.listener);
         aw_timeout_enter(&timeout, aw_loop_now() + WORKER_HANDSHAKE_TIME);
         return aw_timeout_exit(&timeout, await(aw_group_join(&worker->accepting)));
 }

@@ -43,6 +43,12 @@ void worker_say_ready(struct worker *worker);
 void worker_show_life(void *worker);
 
 /*
+ * A new key for tickets when it is due by the options: now, and from now on. The supervisor does it
+ * where there is one. The argument is the worker.
+ */
+void worker_rotate_tickets(void *worker);
+
+/*
  * control.c: from now on it is told what to do, until the other. 0, or -1 after having logged why;
  * to be closed in any case.
  */

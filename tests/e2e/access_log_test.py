@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The access log, the times in the log, and what SIGHUP opens anew."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ import subprocess
 import tempfile
 
 from peer import CLOSE, TEXT, Peer, close_payload, frame, request
+from service import PLAIN, Workers
 from support import (DEADLINE, LOOP, WSECHOD, Log, Server, equal, eventually, main, match, run,
                      scratch, started, test, wsecho, wsechod)
 
@@ -179,6 +181,48 @@ def _():
             peer.echoes()
         server.line(1)
         equal((len(server.lines()), len(server.lines(old))), (1, 1), "the lines in each")
+
+
+class LoggedWorkers(Logged, Workers):
+    """The same with several workers, of whose log of errors each line is shown."""
+
+    def __init__(self, *options):
+        super().__init__("--log-level", "debug", *options, listen=PLAIN, cert=False)
+
+    def rotate(self):
+        """Renames the file and waits until the supervisor and both workers have another one."""
+        old = self.path.with_suffix(".old")
+        self.path.rename(old)
+        self.signal(signal.SIGHUP)
+        self.log.wait("reopened the access log", 3)
+        return old
+
+
+@test("SIGHUP opens the file anew for workers that come later, too")
+def _():
+    with LoggedWorkers() as server:
+        old = server.rotate()
+        for pid in server.pids():
+            server.kill(pid)
+            server.replaced(pid)
+        with Peer(server.ws) as peer:
+            peer.echoes()
+        eventually(lambda: server.lines() + server.lines(old), "a line")
+        equal((len(server.lines()), len(server.lines(old))), (1, 0), "the lines in each")
+
+
+@test("SIGHUP opens the file anew while workers drain, too")
+def _():
+    with LoggedWorkers("--drain-timeout", "1h") as server, contextlib.ExitStack() as stack:
+        peers = [server.peer_of(pid, stack) for pid in server.pids()]
+        server.signal(signal.SIGTERM)
+        for peer in peers:
+            peer.expect_close(1001)
+        old = server.rotate()
+        seen = len(server.lines(old))
+        stack.close()
+        equal(server.wait(), 0, "the status")
+        equal((len(server.lines()) >= 2, len(server.lines(old))), (True, seen), "the lines in each")
 
 
 @test("with - the lines go to standard output")

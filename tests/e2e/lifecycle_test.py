@@ -8,9 +8,11 @@ import os
 import pathlib
 import pwd
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 from peer import BINARY, Peer, header
@@ -241,6 +243,80 @@ def _():
         server.log.wait(f"cannot read '{key}': Permission denied")
         with Peer(server.wss) as peer:
             peer.echoes()
+
+
+@contextlib.contextmanager
+def users_folder():
+    """One of nobody's, with a copy of the server that it can start."""
+    as_root()
+    user = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = pathlib.Path(name)
+        shutil.copy(command()[0], folder / "wsechod")
+        os.chown(folder, user.pw_uid, user.pw_gid)
+        yield folder
+
+
+@contextlib.contextmanager
+def as_nobody(folder, *options):
+    """A server that root starts and that becomes nobody; it, its log and where it listens."""
+    words = command("--user", "nobody", "--pidfile", folder / "pid", "--drain-timeout", "2s",
+                    *options)[1:]
+    with started(folder / "wsechod", *words, "-l", *PLAIN, cwd="/") as process:
+        log = Log(process.stderr)
+        yield process, log, log.wait("listening on (.*)")[0][1]
+
+
+@test("--user: SIGUSR2 starts a server that is the user already")
+def _():
+    for count in COUNTS:
+        with users_folder() as folder, as_nobody(folder, "--workers", count) as (process, log, url):
+            groups = status_of(process.pid, "Groups")
+            process.send_signal(signal.SIGUSR2)
+            log.wait(r"process (\d+) serves from now on")
+            equal(process.wait(DEADLINE), 0, "the status")
+            pid = int((folder / "pid").read_text())
+            for each in [pid, *children(pid)]:
+                equal(status_of(each, "Uid"), [str(pwd.getpwnam("nobody").pw_uid)] * 4, "the user")
+                equal(status_of(each, "Groups"), groups, "the groups")
+            with Peer(url) as peer:
+                peer.echoes()
+            stop_by_pid(pid)
+            log.text()
+
+
+@test("--user: an access log that root makes is the user's, and SIGHUP reopens it")
+def _():
+    for count in COUNTS:
+        with users_folder() as folder:
+            path = folder / "access.log"
+            with as_nobody(folder, "--workers", count, "--access-log", path) as (process, log, url):
+                equal((path.owner(), path.stat().st_mode & 0o777), ("nobody", 0o640), "the file's owner")
+                process.send_signal(signal.SIGHUP)
+                log.wait("reopened the access log|cannot open the access log")
+                path.rename(folder / "old")
+                process.send_signal(signal.SIGHUP)
+                log.wait("reopened the access log", 2)
+                with Peer(url) as peer:
+                    peer.echoes()
+                eventually(path.read_text, "a line in the new file")
+                process.terminate()
+                equal(process.wait(DEADLINE), 0, "the status")
+                equal((log.text().count("cannot open"), len(log.find("warning"))), (0, 0), "complaints")
+
+
+@test("--user: an access log that is another's stays so, and that is warned of at once")
+def _():
+    with users_folder() as folder:
+        path = folder / "access.log"
+        path.touch(0o644)
+        with as_nobody(folder, "--access-log", path) as (process, log, _):
+            log.wait(f"warning: SIGHUP will not reopen '{path}': user 'nobody' cannot write to it: "
+                     "Permission denied")
+            equal(path.owner(), "root", "the file's owner")
+            process.terminate()
+            equal(process.wait(DEADLINE), 0, "the status")
+            log.text()
 
 
 # --check.

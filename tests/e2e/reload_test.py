@@ -8,7 +8,7 @@ import signal
 import ssl
 
 from peer import BINARY, Peer
-from service import PLAIN, Manager, Workers, command, make_certificate
+from service import PLAIN, Manager, Workers, command, make_certificate, openssl
 from support import (DEADLINE, Log, Server, certificates, equal, eventually, main, match, run,
                      scratch, started, test)
 from wire import any_certificate
@@ -197,6 +197,45 @@ def _():
             equal(len(server.log.find("--workers has changed")), 1, "the number of warnings")
             with Peer(server.ws) as peer:
                 peer.echoes()
+
+
+@test("SIGHUP: the form of both logs is the new one, there and back")
+def _():
+    for count in COUNTS:
+        path = scratch() / f"formed-{count}.log"
+        with reloadable("--access-log", path, "--workers", count, name=f"formed-{count}",
+                        listen=PLAIN) as (server, folder):
+
+            def last_line():
+                seen = len(path.read_text().splitlines())
+                with Peer(server.ws) as peer:
+                    peer.echoes()
+                eventually(lambda: len(path.read_text().splitlines()) > seen, "a line")
+                return path.read_text().splitlines()[-1]
+
+            for number, (form, begin) in enumerate((("json", "{"), ("text", "2"), ("json", "{")), 1):
+                (folder / "config").write_text(f"log-format {form}\n")
+                server.signal(signal.SIGHUP)
+                server.log.wait("reloaded: new connections", number)
+                eventually(lambda wanted=begin: all(last_line()[0] == wanted for _ in range(10)),
+                           f"lines of the access log in {form}")
+            server.signal(signal.SIGHUP)
+            server.log.wait("reloaded: new connections", 4)
+            # What is reloaded holds from the line after this one.
+            lines = [line for line in server.log.raw if "reloaded: new connections" in line]
+            equal([line[0] for line in lines], ["2", "{", "2", "{"], "how the log's lines begin")
+
+
+@test("SIGHUP: keys of tickets change as often as the new options say")
+def _():
+    for count in COUNTS:
+        with reloadable("--workers", count, name=f"rotated-{count}") as (server, folder):
+            session = scratch() / f"rotated-{count}.session"
+            openssl(server, "-tls1_2", "-sess_out", session)
+            (folder / "config").write_text("ticket-rotation 1s\n")
+            server.signal(signal.SIGHUP)
+            eventually(lambda: "New, TLS" in openssl(server, "-tls1_2", "-sess_in", session),
+                       "a ticket that is too old")
 
 
 @test("SIGHUP: a certificate made at the start stays")

@@ -16,6 +16,7 @@ from service import (CERTIFICATE, PLAIN, Manager, Workers, children, command, go
 from support import (BUILD, DEADLINE, Log, Server, equal, eventually, main, match, scratch, started,
                      test)
 from takeover import Connecting
+from watched import Watched
 
 BOTH = ("ws://127.0.0.1:0", "wss://127.0.0.1:0")
 
@@ -117,6 +118,26 @@ def _():
             with Peer(server.ws) as peer:
                 peer.echoes()
             equal(is_there(new), True)
+
+
+class Shown(Upgradable, Watched):
+    """One that shows its metrics."""
+
+
+@test("while the old server drains, the new one alone answers at --admin")
+def _():
+    for workers in ("1", "2"):
+        with Shown("--workers", workers, listen=PLAIN, cert=False) as server, \
+                contextlib.ExitStack() as stack:
+            # Each worker gets some, and none of them ends before its time is up.
+            peers = [stack.enter_context(Peer(server.ws)) for _ in range(20)]
+            for peer in peers:
+                peer.echoes()
+            server.take_over()
+            for peer in peers:
+                peer.expect_close(1001)
+            for _ in range(100):
+                equal(server.ask("/-/readyz")[0].status, 200, "the status")
 
 
 @test("a handshake that is under way comes to its end")

@@ -92,7 +92,8 @@ remove_directory(void **state)
 static void
 begin(const char *name, bool json)
 {
-        assert_int_equal(access_log_open(name, "", json), 0);
+        access_log_use_json(json);
+        assert_int_equal(access_log_open(name, ""), 0);
         assert_true(access_log_is_open());
         assert_int_equal(access_log_start(true), 0);
 }
@@ -290,7 +291,7 @@ standard_output_is_no_other_standard_file(void **state)
                 int kept = dup(fd);
 
                 close(fd);
-                assert_int_equal(access_log_open("-", "", false), 0);
+                assert_int_equal(access_log_open("-", ""), 0);
                 assert_int_equal(fcntl(fd, F_GETFD), -1);
                 access_log_close();
                 assert_int_equal(dup2(kept, fd), fd);
@@ -303,10 +304,10 @@ what_cannot_be_written_to_is_refused_at_once(void **state)
 {
         (void)state;
         test_begin();
-        assert_int_equal(access_log_open(directory, "", false), -1);
+        assert_int_equal(access_log_open(directory, ""), -1);
         expect_log("--access-log: cannot write to ");
         assert_int_equal(mkfifo(path, 0600), 0);
-        assert_int_equal(access_log_open(path, "", false), -1);
+        assert_int_equal(access_log_open(path, ""), -1);
         expect_log(": nobody reads it");
         unlink(path);
         test_end();
@@ -435,7 +436,8 @@ a_write_that_is_cut_short_between_lines_tears_none(void **state)
         test_begin();
         unlink(path);
         script = full;
-        assert_int_equal(access_log_open(path, "", false), 0);
+        access_log_use_json(false);
+        assert_int_equal(access_log_open(path, ""), 0);
         access_log_write(json_pack("{si}", "n", 1));
         access_log_write(json_pack("{si}", "n", 2));
         assert_int_equal(access_log_start(true), 0);
@@ -461,7 +463,8 @@ what_waits_has_a_bound_and_goes_out_in_writes_that_a_pipe_takes_whole(void **sta
         (void)state;
         unlink(path);
         memset(value, 'v', 256 - 24 - strlen(" v=\"\"\n"));
-        assert_int_equal(access_log_open(path, "", false), 0);
+        access_log_use_json(false);
+        assert_int_equal(access_log_open(path, ""), 0);
         for (size_t i = 0; i <= ACCESS_LOG_QUEUE / 256; i++)
                 access_log_write(json_pack("{ss}", "v", value));
         assert_int_equal(access_log_lost() - before, 1);

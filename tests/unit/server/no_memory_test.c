@@ -179,7 +179,7 @@ logs_and_files_of_numbers(void **state)
         no_memory_begin();
         do {
                 next_run();
-                opened = access_log_open(path, "PLACE: ", false);
+                opened = access_log_open(path, "PLACE: ");
                 expect(opened == 0 ||
                        strstr(test_log.lines[0], "error: PLACE: --access-log: cannot write to ") !=
                                NULL);

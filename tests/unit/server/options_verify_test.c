@@ -261,9 +261,9 @@ options_become_those_of_a_listener(void **state)
 static void
 a_reload_warns_of_what_it_cannot_change(void **state)
 {
-        static const char *const names[] = {"workers", "loop",  "pidfile",
-                                            "user",    "admin", "access-log"};
-        static const char *const values[] = {"2", "poll", "/p", "u", "http://h:1", "/l"};
+        static const char *const names[] = {"workers", "loop",       "pidfile",  "user",
+                                            "admin",   "access-log", "slow-task"};
+        static const char *const values[] = {"2", "poll", "/p", "u", "http://h:1", "/l", "1s"};
         struct server_options plain, other;
         char option[40], wanted[100];
 

@@ -99,11 +99,11 @@ __wrap_getegid(void)
         return group + (step("getegid") == -1);
 }
 
-/* Who cannot read: all files that begin with an x. */
+/* Which nobody can read: all files that begin with an x. Nor write to a log of such a name. */
 int
 __wrap_access(const char *name, int mode)
 {
-        expect_int(mode, R_OK);
+        expect_int(mode, strstr(name, "log") != NULL ? W_OK : R_OK);
         errno = EACCES;
         return name[0] == 'x' ? -1 : 0;
 }
@@ -174,6 +174,34 @@ root_may_become_root(void **state)
         expect_trace(CHANGES "prctl");
 }
 
+/* One that SIGUSR2 has started has the groups, and may not ask for them. */
+static void
+who_is_the_user_already_need_not_be_root(void **state)
+{
+        (void)state;
+        failing.call = "initgroups";
+        failing.error = EPERM;
+        user = effective = USER;
+        group = GROUP;
+        assert_int_equal(privilege_drop(&echo), 0);
+        expect_trace("getpwnam initgroups getuid geteuid getegid setgid setuid getuid geteuid "
+                     "getegid root? prctl");
+        for (int i = 0; i < 3; i++) {
+                user = i == 0 ? 0 : USER;
+                effective = i == 1 ? 0 : USER;
+                group = i == 2 ? 0 : GROUP;
+                assert_int_equal(privilege_drop(&echo), -1);
+                expect_log("error: --user: cannot become 'echo': Operation not permitted: only "
+                           "root can become another user");
+        }
+        user = effective = USER;
+        group = GROUP;
+        failing.error = ENOMEM;
+        assert_int_equal(privilege_drop(&echo), -1);
+        expect_log("error: --user: cannot become 'echo': Cannot allocate memory");
+        test_trace[0] = '\0';
+}
+
 static void
 a_step_that_fails_ends_it(void **state)
 {
@@ -186,7 +214,7 @@ a_step_that_fails_ends_it(void **state)
                 assert_int_equal(privilege_drop(&echo), -1);
                 expect_log("error: --user: cannot become 'echo': Operation not permitted: only "
                            "root can become another user");
-                expect_trace(i == 0   ? "getpwnam initgroups"
+                expect_trace(i == 0   ? "getpwnam initgroups getuid"
                              : i == 1 ? "getpwnam initgroups setgid"
                                       : "getpwnam initgroups setgid setuid");
                 failing.error = EAGAIN;
@@ -261,9 +289,16 @@ files_that_a_reload_could_not_read_are_told_of(void **state)
         options = echo;
         user = effective = 0;
         options.config.path = "xconfig";
+        options.access_log = "xlog";
         assert_int_equal(privilege_drop(&options), 0);
         expect_log("warning: SIGHUP will not reload 'xconfig': user 'echo' cannot read it: "
                    "Permission denied");
+        expect_log("warning: SIGHUP will not reopen 'xlog': user 'echo' cannot write to it: "
+                   "Permission denied");
+        options = echo;
+        user = effective = 0;
+        options.access_log = "-";
+        assert_int_equal(privilege_drop(&options), 0);
         test_trace[0] = '\0';
 }
 
@@ -287,6 +322,7 @@ main(void)
                 as_root(groups_go_before_the_user),
                 as_root(nobody_is_looked_up_without_the_option),
                 as_root(root_may_become_root),
+                as_root(who_is_the_user_already_need_not_be_root),
                 as_root(a_step_that_fails_ends_it),
                 as_root(who_is_still_root_gives_up),
                 as_root(a_user_must_be_known),

@@ -447,7 +447,7 @@ all_workers_end_gently(void **state)
                 {.done = "alive 1001", .event = "signal", .number = SIGUSR1},
                 {.done = "0:u 1:u 1001", .event = "signal", .number = SIGTERM},
                 {.done = STOPPED, .event = "signal", .number = SIGHUP},
-                {.done = "1001", .event = "end", .number = 0},
+                {.done = "0:o 1:o 1001", .event = "end", .number = 0},
                 /* There is nothing to start any more, and no hurry. */
                 {.done = "forget0 status 1001", .event = "gone", .number = 1},
                 {.done = "1001", .event = "end", .number = 1},
@@ -689,7 +689,7 @@ what_a_reload_cannot_read_changes_nothing(void **state)
                 STARTING,
                 /* It does not serve yet. */
                 {.done = "1001", .event = "signal", .number = SIGHUP},
-                {.done = "1001", .event = "ready", .number = 1},
+                {.done = "0:o 1:o 1001", .event = "ready", .number = 1},
                 {.done = "ready 1001", .event = "signal", .number = SIGHUP},
                 {.done = "reloading read ready 0:o 1:o 1001", .event = "signal", .number = SIGTERM},
                 {.done = STOPPED, .event = "end", .number = 0},
