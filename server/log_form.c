@@ -26,7 +26,7 @@ log_form_is_journal(const char *journal_stream)
 
 /* The line, without its newline. Returns the bytes that it takes, also where there is no room for it. */
 static size_t
-write_json(enum aw_log_level level, const char *message, char *out, size_t size)
+compose_json(enum aw_log_level level, const char *message, char *out, size_t size)
 {
         static const char *const levels[] = {"error", "warning", "info", "debug"};
         char time[AW_LOG_TIME_SIZE];
@@ -62,11 +62,11 @@ static size_t
 log_form_json(enum aw_log_level level, const char *message, char *out, size_t size)
 {
         char cut[AW_LOG_LINE_MAX];
-        size_t length = write_json(level, message, out, size - 1);
+        size_t length = compose_json(level, message, out, size - 1);
 
         if (length > size - 1) {
                 cut_message(message, length - (size - 1), cut);
-                length = write_json(level, cut, out, size - 1);
+                length = compose_json(level, cut, out, size - 1);
         }
         if (length == 0)
                 return 0;
