@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "inherit.h"
@@ -55,6 +52,8 @@ add_socket(struct inherited *inherited, struct inherited_socket socket)
                 close(socket.fd);
                 return refuse_descriptor(socket.fd, strerror(ENOMEM));
         }
+        if (ws_place_of(socket.fd, socket.place) == 0 && socket_file_path(socket.place) != NULL)
+                socket.file = socket_file_note(socket_file_path(socket.place));
         sockets[inherited->count++] = socket;
         return 0;
 }
@@ -68,31 +67,13 @@ add_socket(struct inherited *inherited, struct inherited_socket socket)
 static char *
 url_of(int fd, const char *name)
 {
-        struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
-        const struct sockaddr_un *local = (const struct sockaddr_un *)&address;
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;
-        const char *scheme = strcmp(name, "ws") == 0 ? "ws" : "wss";
-        socklen_t size = sizeof(address);
-        char host[INET6_ADDRSTRLEN], *url = NULL;
-        int length = -1;
+        const char *scheme = strcmp(name, "ws") == 0 ? "ws://" : "wss://";
+        char place[WS_PLACE_SIZE], *url;
 
-        getsockname(fd, (struct sockaddr *)&address, &size);
-        if (address.ss_family == AF_UNIX && local->sun_path[0] == '\0')
-                length = asprintf(&url, "unix:@%.*s",
-                                  (int)(size - offsetof(struct sockaddr_un, sun_path)) - 1,
-                                  local->sun_path + 1);
-        else if (address.ss_family == AF_UNIX)
-                length = asprintf(&url, "unix:%s", local->sun_path);
-        else if (address.ss_family == AF_INET)
-                length = asprintf(&url, "%s://%s:%u", scheme,
-                                  inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host)),
-                                  ntohs(v4->sin_port));
-        else if (address.ss_family == AF_INET6)
-                length = asprintf(&url, "%s://[%s]:%u", scheme,
-                                  inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host)),
-                                  ntohs(v6->sin6_port));
-        return length == -1 ? NULL : url;
+        if (ws_place_of(fd, place) == -1 ||
+            asprintf(&url, "%s%s", strncmp(place, "unix:", 5) == 0 ? "" : scheme, place) == -1)
+                return NULL;
+        return url;
 }
 
 static bool
@@ -204,14 +185,14 @@ inherit(struct inherited *inherited)
 }
 
 void
-inherit_remove_files(const struct inherited *inherited)
+inherit_remove_files(struct inherited *inherited)
 {
         for (size_t i = 0; i < inherited->count; i++) {
-                const struct inherited_socket *socket = &inherited->sockets[i];
+                struct inherited_socket *socket = &inherited->sockets[i];
+                const char *path = socket_file_path(socket->place);
 
-                if (socket->fd != -1 && socket->kind != SOCKET_LENT &&
-                    strncmp(socket->url, "unix:/", 6) == 0)
-                        unlink(socket->url + strlen("unix:"));
+                if (path != NULL && socket->fd != -1 && socket->kind != SOCKET_LENT)
+                        socket_file_remove(path, &socket->file);
         }
 }
 

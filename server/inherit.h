@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "socket_file.h"
+#include "ws/places.h"
+
 /* Whose a listening socket is, and what for. */
 enum socket_kind {
         SOCKET_OWN,
@@ -20,7 +23,9 @@ struct inherited_socket {
         int fd; /* -1: somebody took it */
         unsigned slot;
         enum socket_kind kind;
-        char *url; /* what is spoken, and where: "wss://127.0.0.1:7681" */
+        char *url;                 /* what is spoken, and where: "wss://127.0.0.1:7681" */
+        char place[WS_PLACE_SIZE]; /* where it is bound */
+        struct socket_file file;
 };
 
 struct inherited {
@@ -51,7 +56,7 @@ int inherit(struct inherited *inherited);
 int inherit_entry(struct inherited *inherited, const char *line, int fd);
 
 /* Removes the files of the sockets that nobody took, once the predecessor is done with them. */
-void inherit_remove_files(const struct inherited *inherited);
+void inherit_remove_files(struct inherited *inherited);
 
 /* Closes the sockets that nobody took. */
 void inherit_drop_sockets(struct inherited *inherited);

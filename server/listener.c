@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "listener.h"
 
 #include "admin.h"
+#include "adopt.h"
 #include "await/log.h"
 #include "base/say.h"
 
@@ -62,13 +62,11 @@ listener_options(const struct server_options *options)
         return listening;
 }
 
-/* The file of "unix:/PATH" or "ws+unix:/PATH"; NULL: the URL is another one. */
+/* The file of a Unix socket; NULL: there is none. */
 static const char *
 file_of(const struct listener *listener)
 {
-        const char *address = listener->addresses[0];
-
-        return address != NULL && strncmp(address, "unix:/", 6) == 0 ? address + 5 : NULL;
+        return listener->addresses[0] == NULL ? NULL : socket_file_path(listener->addresses[0]);
 }
 
 /* With a file or without: all workers share it. */
@@ -120,7 +118,6 @@ static int
 keep_opened(struct listener *listener, struct listener_slot *slot, struct ws_listener *opened)
 {
         const char *url;
-        struct stat status;
         size_t i;
         int count;
 
@@ -137,17 +134,29 @@ keep_opened(struct listener *listener, struct listener_slot *slot, struct ws_lis
         if (slot->count == 0 || url != NULL)
                 return no_memory();
         listener->shared = listener->kind != SOCKET_OWN || is_unix(listener);
-        if (file_of(listener) != NULL && listener->kind != SOCKET_LENT &&
-            lstat(file_of(listener), &status) == 0) {
-                listener->device = status.st_dev;
-                listener->inode = status.st_ino;
-        }
+        if (file_of(listener) != NULL && listener->kind != SOCKET_LENT)
+                listener->file = socket_file_note(file_of(listener));
         return 0;
+}
+
+/* What it has, and this server has no use for, it keeps until this one serves. */
+static async void
+blame_predecessor(const char *url, const struct inherited *inherited, struct aw_error *error)
+{
+        const char *obstacle = await(adopt_find_obstacle(inherited, url));
+        size_t length = strlen(error->text);
+
+        if (obstacle != NULL)
+                snprintf(error->text + length, sizeof(error->text) - length,
+                         "; the server before this one listens there, as '%s': that takes a "
+                         "restart",
+                         obstacle);
 }
 
 /* The first slot, whose sockets may be there already. */
 static async int
-open_first(struct listener *listener, const struct server_options *options)
+open_first(struct listener *listener, const struct server_options *options,
+           const struct inherited *inherited)
 {
         struct ws_listen_options wanted = listener_options(options);
         struct listener_slot *slot = slot_at(listener, 0);
@@ -165,8 +174,11 @@ open_first(struct listener *listener, const struct server_options *options)
         wanted.descriptors = slot->fds;
         wanted.descriptor_count = (size_t)slot->count;
         opened = await(ws_listen(&wanted, &error));
-        return opened == NULL ? failed(listener->kind, listener->url, options, &error)
-                              : keep_opened(listener, slot, opened);
+        if (opened != NULL)
+                return keep_opened(listener, slot, opened);
+        if (error.number == EADDRINUSE)
+                await(blame_predecessor(listener->url, inherited, &error));
+        return failed(listener->kind, listener->url, options, &error);
 }
 
 /* Another worker's sockets, with the same ports. */
@@ -193,16 +205,16 @@ open_next(struct listener *listener, const struct server_options *options)
         return slot == NULL ? no_memory() : 0;
 }
 
-/* What a predecessor had for this URL. */
+/* What was inherited for a URL. */
 static int
-take_inherited(struct listener *listener, struct inherited *inherited)
+take_inherited(struct listener *listener, struct inherited *inherited, const char *url)
 {
         for (size_t i = 0; i < inherited->count; i++) {
                 struct inherited_socket *socket = &inherited->sockets[i];
                 struct listener_slot *slot;
 
                 if (socket->fd == -1 || socket->kind != listener->kind ||
-                    strcmp(socket->url, listener->url) != 0)
+                    strcmp(socket->url, url) != 0)
                         continue;
                 slot = slot_at(listener, socket->slot);
                 if (slot == NULL)
@@ -222,7 +234,8 @@ open_url(struct listeners *listeners, const char *url, enum socket_kind kind,
 {
         struct listener *items = realloc(listeners->items, (listeners->count + 1) * sizeof(*items)),
                         *listener;
-        int status;
+        const char *found;
+        int status = 0;
 
         if (items == NULL)
                 return no_memory();
@@ -231,9 +244,11 @@ open_url(struct listeners *listeners, const char *url, enum socket_kind kind,
         *listener = (struct listener){.url = strdup(url), .kind = kind};
         if (listener->url == NULL)
                 return no_memory();
-        status = take_inherited(listener, inherited);
+        found = await(adopt_find(inherited, url, kind));
+        if (found != NULL)
+                status = take_inherited(listener, inherited, found);
         if (status == 0)
-                status = await(open_first(listener, options));
+                status = await(open_first(listener, options, inherited));
         while (status == 0 && !listener->shared && listener->slot_count < workers)
                 status = await(open_next(listener, options));
         return status;
@@ -341,23 +356,19 @@ listeners_tell(const struct listeners *listeners)
 }
 
 void
-listeners_remove_files(const struct listeners *listeners)
+listeners_remove_files(struct listeners *listeners)
 {
-        struct stat status;
-        const char *path;
-
         for (size_t i = 0; i < listeners->count; i++) {
-                const struct listener *listener = &listeners->items[i];
+                struct listener *listener = &listeners->items[i];
+                const char *path = file_of(listener);
 
-                path = file_of(listener);
-                if (path != NULL && listener->inode != 0 && lstat(path, &status) == 0 &&
-                    status.st_dev == listener->device && status.st_ino == listener->inode)
-                        unlink(path);
+                if (path != NULL)
+                        socket_file_remove(path, &listener->file);
         }
 }
 
 void
-listeners_shut(const struct listeners *listeners)
+listeners_shut(struct listeners *listeners)
 {
         listeners_remove_files(listeners);
         for (size_t i = 0; i < listeners->count; i++) {

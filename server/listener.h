@@ -6,8 +6,6 @@
 #ifndef LISTENER_H
 #define LISTENER_H
 
-#include <sys/types.h>
-
 #include "await/ws.h"
 #include "inherit.h"
 #include "options.h"
@@ -26,8 +24,7 @@ struct listener {
         struct listener_slot *slots;
         unsigned slot_count;
         char *addresses[WS_ADDRESSES_MAX + 1]; /* with real ports; ends with NULL */
-        dev_t device;                          /* of a Unix socket's file */
-        ino_t inode;
+        struct socket_file file;               /* of a Unix socket */
 };
 
 struct listeners {
@@ -56,10 +53,10 @@ struct ws_listen_options listener_options(const struct server_options *options);
 void listeners_tell(const struct listeners *listeners);
 
 /* Nobody listens any more, but on what is lent: also no worker. The files of Unix sockets go. */
-void listeners_shut(const struct listeners *listeners);
+void listeners_shut(struct listeners *listeners);
 
 /* Removes the files of Unix sockets, unless another process has put its own there since. */
-void listeners_remove_files(const struct listeners *listeners);
+void listeners_remove_files(struct listeners *listeners);
 
 /* Closes this process's descriptors, but not those of the workers. */
 void listeners_close(struct listeners *listeners);

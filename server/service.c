@@ -130,7 +130,9 @@ speaks_tls(const struct service *service)
         bool lent = false;
 
         for (size_t i = 0; i < service->inherited.count; i++) {
-                lent |= service->inherited.sockets[i].kind == SOCKET_LENT;
+                if (service->inherited.sockets[i].kind != SOCKET_LENT)
+                        continue;
+                lent = true;
                 if (strncmp(service->inherited.sockets[i].url, "wss:", 4) == 0)
                         return true;
         }

@@ -236,17 +236,68 @@ def _():
     equal(path.exists(), False, "that the file is left behind")
 
 
-@test("a Unix socket that the successor does not want is removed")
-def _():
-    config, path = scratch() / "unwanted.conf", scratch() / "unwanted.sock"
-    config.write_text(f"listen unix:{path}\nlisten ws://127.0.0.1:0\n")
+def without_its_unix_socket(name, scheme, before=lambda path: None):
+    """Whether the file is left, after this was done, when the successor does not listen there."""
+    config, path = scratch() / f"{name}.conf", scratch() / f"{name}.sock"
+    config.write_text(f"listen {scheme}{path}\nlisten ws://127.0.0.1:0\n")
     with Upgradable("--config", config, listen=(), cert=False) as server:
         server.log.wait("listening on ws:")
+        before(path)
         config.write_text("listen ws://127.0.0.1:0\n")
         old = server.pid()
         server.take_over()
         gone(old)
+        return path.exists()
+
+
+@test("a Unix socket that the successor does not want is removed, however its URL is written")
+def _():
+    for scheme in ("unix:", "unix://", "ws+unix:"):
+        equal((scheme, without_its_unix_socket("unwanted", scheme)), (scheme, False), "that the file is left")
+
+
+@test("what somebody else has put in the place of a Unix socket that nobody wants is left alone")
+def _():
+    def replace(path):
+        path.unlink()
+        path.write_text("another's\n")
+
+    equal(without_its_unix_socket("replaced", "unix:", replace), True, "that the file is there")
+
+
+@test("another scheme at the same address takes the sockets over")
+def _():
+    config, path = scratch() / "scheme.conf", scratch() / "scheme.sock"
+    for workers in ("1", "2"):
+        config.write_text(f"listen ws://127.0.0.1:0\nlisten unix:{path}\n")
+        with Upgradable("--config", config, "--workers", workers, listen=()) as server:
+            first = server.log.wait("listening on (ws:.*)")[0][1]
+            place = first.partition(":")[2]
+            for scheme, local in (("wss:", "ws+unix:"), ("ws:", "unix://")):
+                config.write_text(f"listen {scheme}{place}\nlisten {local}{path}\n")
+                old = server.pid()
+                server.take_over()
+                gone(old)
+                for url in (scheme + place, f"unix:{path}"):
+                    for _ in range(5):
+                        with Peer(url) as peer:
+                            peer.echoes()
         equal(path.exists(), False, "that the file is left behind")
+
+
+@test("an address that the old server has in part is refused with words of that, and it goes on")
+def _():
+    config = scratch() / "overlap.conf"
+    config.write_text("listen ws://127.0.0.1:0\n")
+    with Upgradable("--config", config, listen=(), cert=False) as server:
+        url = server.log.wait("listening on (.*)")[0][1]
+        config.write_text(f"listen ws://*:{url.rpartition(':')[2]}\n")
+        server.signal(signal.SIGUSR2)
+        server.log.wait("cannot listen on 0.0.0.0:.*: Address already in use.*; the server before "
+                        "this one listens there, as 'ws://127.0.0.1:0': that takes a restart$")
+        server.log.wait("ended with status 1: this one goes on")
+        with Peer(url) as peer:
+            peer.echoes()
 
 
 @test("a program that is gone, or that cannot be run, changes nothing")

@@ -126,6 +126,18 @@ what_cannot_be_used_is_named_with_its_number(void **state)
         test_end();
 }
 
+/* A line of a predecessor's for a socket in a file. */
+static struct inherited
+inherited_file(int fd, enum socket_kind kind, const char *scheme)
+{
+        struct inherited inherited = nothing_yet();
+        char line[120];
+
+        snprintf(line, sizeof(line), "socket %d 0 %d %s%s", fd, (int)kind, scheme, path);
+        assert_int_equal(inherit_entry(&inherited, line, -1), 0);
+        return inherited;
+}
+
 /* Those that nobody took, of a server's own: others need the files of the others. */
 static void
 files_of_sockets_that_nobody_took_are_removed(void **state)
@@ -135,32 +147,47 @@ files_of_sockets_that_nobody_took_are_removed(void **state)
                 bool taken;
                 const char *scheme;
                 bool stays;
-        } all[] = {{SOCKET_OWN, false, "unix:", false},
-                   {SOCKET_ADMIN, false, "unix:", false},
-                   {SOCKET_OWN, true, "unix:", true},
-                   {SOCKET_LENT, false, "unix:", true},
-                   {SOCKET_OWN, false, "wss:/", true}};
-        char url[80];
+        } all[] = {{SOCKET_OWN, false, "unix:", false},    {SOCKET_OWN, false, "unix://", false},
+                   {SOCKET_OWN, false, "ws+unix:", false}, {SOCKET_ADMIN, false, "unix:", false},
+                   {SOCKET_OWN, true, "unix:", true},      {SOCKET_LENT, false, "unix:", true}};
 
         (void)state;
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-                struct inherited_socket one = {.kind = all[i].kind, .url = url};
-                struct inherited inherited = {.sockets = &one, .count = 1};
+                int fd = listening_unix(path);
+                struct inherited inherited = inherited_file(fd, all[i].kind, all[i].scheme);
 
-                snprintf(url, sizeof(url), "%s%s", all[i].scheme, path);
-                close(creat(path, 0600));
-                one.fd = all[i].taken ? -1 : 0;
+                if (all[i].taken)
+                        inherited.sockets[0].fd = -1;
                 inherit_remove_files(&inherited);
                 assert_int_equal(access(path, F_OK), all[i].stays ? 0 : -1);
                 unlink(path);
+                if (all[i].taken)
+                        close(fd);
+                inherit_free(&inherited);
         }
-        /* A name that is no file's. */
+}
+
+/* A name that is no file's, and a file that came later. */
+static void
+files_of_others_stay(void **state)
+{
+        struct inherited inherited;
+        int fd;
+
+        (void)state;
         assert_int_equal(chdir("/tmp"), 0);
         close(creat(abstract, 0600));
-        snprintf(url, sizeof(url), "unix:%s", abstract);
-        inherit_remove_files(
-                &(struct inherited){.sockets = &(struct inherited_socket){.url = url}, .count = 1});
+        inherited = inherited_file(listening_unix(abstract), SOCKET_OWN, "unix:");
+        inherit_remove_files(&inherited);
+        inherit_free(&inherited);
         assert_int_equal(unlink(abstract), 0);
+        inherited = inherited_file(listening_unix(path), SOCKET_OWN, "unix:");
+        unlink(path);
+        fd = listening_unix(path);
+        inherit_remove_files(&inherited);
+        inherit_free(&inherited);
+        assert_int_equal(unlink(path), 0);
+        close(fd);
 }
 
 /* The environment: in a child, whose descriptors begin with 3. */
@@ -336,6 +363,7 @@ main(void)
                 cmocka_unit_test(each_line_names_a_descriptor_which_is_not_passed_on),
                 cmocka_unit_test(what_cannot_be_used_is_named_with_its_number),
                 cmocka_unit_test(files_of_sockets_that_nobody_took_are_removed),
+                cmocka_unit_test(files_of_others_stay),
                 cmocka_unit_test(sockets_of_a_manager_have_urls_by_their_names),
                 cmocka_unit_test(what_is_meant_for_others_is_left_alone_and_not_passed_on),
                 cmocka_unit_test(a_predecessor_says_line_by_line_what_it_hands_over),

@@ -147,16 +147,17 @@ a_predecessor_gets_its_byte_and_what_nobody_took_goes(void **state)
 {
         struct inherited *inherited = &service.inherited;
         size_t descriptors = test_count_descriptors();
-        char byte = 'x', url[80];
-        int ends[2];
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        char byte = 'x', line[120];
+        int ends[2], fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
         (void)state;
         assert_int_equal(pipe(ends), 0);
-        close(creat(pidpath, 0600));
-        snprintf(url, sizeof(url), "unix:%s", pidpath);
-        inherited->sockets = calloc(1, sizeof(*inherited->sockets));
-        inherited->sockets[0] = (struct inherited_socket){.fd = dup(0), .url = strdup(url)};
-        inherited->count = 1;
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", pidpath);
+        assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        assert_int_equal(listen(fd, 1), 0);
+        snprintf(line, sizeof(line), "socket %d 0 0 unix:%s", fd, pidpath);
+        assert_int_equal(inherit_entry(inherited, line, -1), 0);
         inherited->ready = ends[1];
         workers_serve(2);
         service_ready(&service);

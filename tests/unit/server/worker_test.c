@@ -190,12 +190,12 @@ __wrap_malloc(size_t size)
 struct shared *__real_shared_create(size_t workers);
 struct shared *__wrap_shared_create(size_t workers);
 int __wrap_detach(int *ready);
-void __real_listeners_shut(const struct listeners *listeners);
-void __wrap_listeners_shut(const struct listeners *listeners);
+void __real_listeners_shut(struct listeners *listeners);
+void __wrap_listeners_shut(struct listeners *listeners);
 
 /* For all of them: not by one of several workers. */
 void
-__wrap_listeners_shut(const struct listeners *listeners)
+__wrap_listeners_shut(struct listeners *listeners)
 {
         trace("shut");
         __real_listeners_shut(listeners);
