@@ -138,7 +138,8 @@ def _():
         for peer in peers:
             peer.send_close()
             for _ in range(100):
-                equal(peer.read_frame().opcode, BINARY, "what comes")
+                came = peer.read_frame()
+                equal(came.opcode, BINARY, f"what comes, {came.payload[:125]}")
             peer.close()
         memory_counts()
         equal(server.memory() - before < 150 << 10, True,
