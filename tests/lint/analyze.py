@@ -44,7 +44,6 @@ KNOWN = {
         "what has been sent was the first of the outbox",
     ("gcc", "common/ws/raw.c", "null-dereference"): "as many are queued as are counted",
     ("gcc", "server/auth.c", "null-argument"): "whoever asks has found the field",
-    ("gcc", "server/inherit.c", "malloc-leak"): REALLOC,
     ("gcc", "server/listener.c", "malloc-leak"): REALLOC,
     ("gcc", "server/listing.c", "malloc-leak"): KEPT,
     ("gcc", "server/passwords.c", "malloc-leak"): REALLOC,
