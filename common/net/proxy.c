@@ -63,7 +63,8 @@ take_place(struct aw_proxy *proxy, const char *text, const char *port, struct aw
         char url[AW_URL_HOST_MAX + 32];
         struct aw_error why;
 
-        if (length > AW_URL_HOST_MAX + 8 || strcmp(text + length, "/") > 0 || host_end == NULL)
+        if (length > AW_URL_HOST_MAX + 8 ||
+            (text[length] != '\0' && strcmp(text + length, "/") != 0) || host_end == NULL)
                 return aw_error_set(error, AW_ERROR_USAGE, EINVAL,
                                     "the proxy is not of the form [KIND://][USER:PASSWORD@]HOST[:"
                                     "PORT]");

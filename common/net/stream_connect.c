@@ -133,8 +133,11 @@ aw_stream_connect(const struct aw_stream_connect_options *options, struct aw_err
         struct aw_url *url = calloc(1, sizeof(*url));
         struct aw_dial *dial = calloc(1, sizeof(*dial));
         struct aw_stream *stream = NULL;
+        struct aw_error own;
         int number;
 
+        if (error == NULL)
+                error = &own;
         if (url == NULL || dial == NULL)
                 aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
         else

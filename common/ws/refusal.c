@@ -158,6 +158,30 @@ ws_refusal_explain_head(const char *data, size_t length, enum aw_http_result res
 
 /* The body. */
 
+/* The value of a digit of that base, or -1. */
+static int
+digit_value(char byte, int base)
+{
+        static const char digits[] = "0123456789abcdef";
+        const char *found = byte == '\0' ? NULL : strchr(digits, byte | (byte > '9' ? 0x20 : 0));
+
+        return found == NULL || found - digits >= base ? -1 : (int)(found - digits);
+}
+
+/* The number that is there, with nothing in front of it; 0: none. One that is too large is the largest. */
+static size_t
+number_at(const char *data, const char *end, int base)
+{
+        size_t number = 0;
+        int digit;
+
+        for (; data < end && (digit = digit_value(*data, base)) != -1; data++)
+                if (__builtin_mul_overflow(number, (size_t)base, &number) ||
+                    __builtin_add_overflow(number, (size_t)digit, &number))
+                        return SIZE_MAX;
+        return number;
+}
+
 /* Takes the chunks apart (RFC 9112 section 7.1); true at the last one. */
 static bool
 take_chunks(const char *data, size_t length, char *out, size_t *taken)
@@ -166,7 +190,7 @@ take_chunks(const char *data, size_t length, char *out, size_t *taken)
         size_t room, size;
 
         while ((line = memchr(data, '\n', (size_t)(end - data))) != NULL) {
-                size = strtoul(data, NULL, 16);
+                size = number_at(data, line, 16);
                 if (size == 0 || size > SIZE_MAX / 2)
                         return true;
                 data = line + 1;
@@ -199,7 +223,9 @@ ws_refusal_body(const char *data, size_t length, size_t head_length, char out[WS
         } else {
                 /* A number too large is no less than what there is. */
                 over = head.status == 204 || head.status == 304 ||
-                       (announced != NULL && there >= strtoul(announced->data, NULL, 10));
+                       (announced != NULL &&
+                        there >= number_at(announced->data, announced->data + announced->length,
+                                           10));
                 taken = there < WS_REFUSAL_BODY ? there : WS_REFUSAL_BODY;
                 memcpy(out, data + head_length, taken);
         }

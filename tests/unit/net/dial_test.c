@@ -320,6 +320,10 @@ what_is_no_proxy_is_refused(NOTHING)
                 {"http://u%zz@h", "in the user or the password"},
                 {"http://", "names no host"},
                 {"http://[::1", "is not of the form"},
+                {"http://h:1#x", "is not of the form"},
+                {"http://h:1/x", "is not of the form"},
+                {"http://h:1?x", "is not of the form"},
+                {"http://h:1//", "is not of the form"},
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

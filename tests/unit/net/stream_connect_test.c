@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "await/wait_fd.h"
 #include "unit/net/stream_pair.h"
 
 /* Connecting */
@@ -101,6 +102,43 @@ connect_task(void *argument)
         aw_stream_drop(stream);
         errno = error;
         return stream == NULL ? -1 : 0;
+}
+
+/* Answers all that asks there, without a look at it. */
+static async int
+refuse_all(void *argument)
+{
+        static const char answer[] = "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n";
+        const int *listening = argument;
+        char asked[500];
+        int fd;
+
+        while (await(aw_wait_fd(*listening, POLLIN, AW_NEVER)) != -1) {
+                fd = accept4(*listening, NULL, NULL, SOCK_CLOEXEC);
+                expect(await(aw_wait_fd(fd, POLLIN, AW_NEVER)) != -1);
+                expect(read(fd, asked, sizeof(asked)) > 0);
+                expect_int(write(fd, answer, strlen(answer)), (int)strlen(answer));
+                close(fd);
+        }
+        return 0;
+}
+
+static async int
+a_proxy_refuses(NOTHING)
+{
+        char address[64], proxy[80];
+        struct aw_connect_options network = {.proxy = proxy};
+        struct aw_stream_connect_options options = {.address = "127.0.0.1:1", .network = &network};
+        int fd = open_silent(address, sizeof(address));
+        struct aw_task *task = aw_spawn("proxy", refuse_all, &fd);
+
+        snprintf(proxy, sizeof(proxy), "http://%s", address);
+        await(expect_no_connection(&options, AW_NEVER, AW_ERROR_CONNECTION, ECONNREFUSED,
+                                   "it answered 403"));
+        aw_cancel(task);
+        await(aw_join(task));
+        close(fd);
+        return 0;
 }
 
 static async int
@@ -232,6 +270,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 on_loop(addresses_that_cannot_be),
                 on_loop(a_connection_fails),
+                on_loop(a_proxy_refuses),
                 on_loop(connecting_times_out_and_is_cancelled),
                 on_loop(a_crowded_unix_socket_is_tried_again),
                 on_loop(certificates_are_checked),
