@@ -92,7 +92,8 @@ struct ws_out {
         uint64_t messages_end; /* what was written to the transport with the last one of them */
         bool asked;            /* the transport will say that it is writable */
         uint8_t held;          /* messages are not queued as they come: see above */
-        bool compressed_parts; /* the message in parts is compressed */
+        bool compressed_parts; /* the message in parts is compressed, */
+        bool text_parts;       /* and is text */
         uint8_t type;          /* of what was sent last: messages or parts */
         struct aw_utf8 utf8;   /* of it */
 };

@@ -160,7 +160,7 @@ ws_refusal_explain_head(const char *data, size_t length, enum aw_http_result res
 
 /* The value of a digit of that base, or -1. */
 static int
-digit_value(char byte, int base)
+value_of_digit(char byte, int base)
 {
         static const char digits[] = "0123456789abcdef";
         const char *found = byte == '\0' ? NULL : strchr(digits, byte | (byte > '9' ? 0x20 : 0));
@@ -175,7 +175,7 @@ number_at(const char *data, const char *end, int base)
         size_t number = 0;
         int digit;
 
-        for (; data < end && (digit = digit_value(*data, base)) != -1; data++)
+        for (; data < end && (digit = value_of_digit(*data, base)) != -1; data++)
                 if (__builtin_mul_overflow(number, (size_t)base, &number) ||
                     __builtin_add_overflow(number, (size_t)digit, &number))
                         return SIZE_MAX;

@@ -304,14 +304,16 @@ queue_part(struct ws *ws, const struct ws_message *part, bool final, aw_time dea
         struct ws_out *out = &ws->out;
         struct aw_utf8 utf8 = {0};
         struct ws_buffer *buffer;
-        bool compressed = out->compressed_parts;
+        bool compressed = out->compressed_parts, text = out->text_parts;
 
-        if (in_parts(ws))
+        if (in_parts(ws)) {
                 utf8 = out->utf8;
-        else
+        } else {
                 compressed = ws->deflate != NULL && part->length >= ws->deflate->threshold;
-        if (part->type == WS_TEXT && (!aw_utf8_feed(&utf8, part->data, part->length) ||
-                                      (final && !aw_utf8_complete(&utf8)))) {
+                text = part->type == WS_TEXT;
+        }
+        if (text && (!aw_utf8_feed(&utf8, part->data, part->length) ||
+                     (final && !aw_utf8_complete(&utf8)))) {
                 errno = EILSEQ;
                 return -1;
         }
@@ -328,6 +330,7 @@ queue_part(struct ws *ws, const struct ws_message *part, bool final, aw_time dea
         else
                 out->held |= WS_HELD_PARTS;
         out->compressed_parts = compressed;
+        out->text_parts = text;
         ws_output_queue(ws, buffer);
         if (final)
                 aw_wake_all(&ws->senders);

@@ -23,6 +23,7 @@ what_people_write_is_a_url_of_ours(void **state)
                 {"ftp://joe:x@a", "ftp://joe:x@a", NULL, NULL},
                 {"UNIX:/a", "UNIX:/a", NULL, NULL},
                 {"a?b@c", "ws://a?b@c", NULL, NULL},
+                {"a:1/?b=http://c", "ws://a:1/?b=http://c", NULL, NULL},
                 {"a#b@c", "ws://a#b@c", NULL, NULL},
                 {"ws://joe@a?b://c", "ws://a?b://c", "joe", NULL},
         };
@@ -97,6 +98,8 @@ a_reference_is_resolved(void **state)
                 {"ws://a/b/c?d", "//e:1/f", "ws://e:1/f"},
                 {"wss://a/b/c?d", "//e", "wss://e"},
                 {"ws://a:1/b/c?d", "/e?f", "ws://a:1/e?f"},
+                {"ws://a:1/b", "/e?f=https://g/", "ws://a:1/e?f=https://g/"},
+                {"ws://a:1/b", "?f=ftp://g/", "ws://a:1/b?f=ftp://g/"},
                 {"ws://a/b/c?d", "?e", "ws://a/b/c?e"},
                 {"ws://a/b/c?d/e", "f", "ws://a/b/f"},
                 {"ws://a", "f", "ws://a/f"},

@@ -82,6 +82,29 @@ parts_are_utf8_as_a_whole(struct pair *pair)
         return 0;
 }
 
+/* By the type of the first one, whatever the others say. */
+static async int
+parts_are_of_the_type_of_the_first_one(struct pair *pair)
+{
+        struct ws_message first = text_of("a"),
+                          later = {.data = (const uint8_t *)"\xff\xfe", .length = 2};
+        struct ws_message received;
+
+        expect_int(await(ws_send_part(pair->client, &first, false, SOON)), 0);
+        expect_error(await(ws_send_part(pair->client, &later, true, SOON)), EILSEQ);
+        later = text_of("b");
+        expect_int(await(ws_send_part(pair->client, &later, true, SOON)), 0);
+        expect_int(await(ws_receive(pair->server, &received, SOON)), 0);
+        expect(received.type == WS_TEXT && received.length == 2);
+        first.type = WS_BINARY;
+        later = text_of("\xff");
+        expect_int(await(ws_send_part(pair->client, &first, false, SOON)), 0);
+        expect_int(await(ws_send_part(pair->client, &later, true, SOON)), 0);
+        expect_int(await(ws_receive(pair->server, &received, SOON)), 0);
+        expect(received.type == WS_BINARY && received.length == 2);
+        return 0;
+}
+
 static async int
 send_parts(void *argument)
 {
@@ -290,6 +313,7 @@ main(void)
                 on_pair(messages_wait_for_the_last_part),
                 on_pair(a_message_that_waits_for_a_part_has_a_deadline),
                 on_pair(parts_are_utf8_as_a_whole),
+                on_pair(parts_are_of_the_type_of_the_first_one),
                 on_pair(parts_wait_for_room_until_they_are_cancelled_or_late),
                 on_pair(nothing_is_sent_in_parts_after_the_end),
                 on_both_pairs(what_comes_before_the_answer_to_our_close_is_received),
