@@ -63,8 +63,7 @@ __wrap_ws_listen(const struct ws_listen_options *options, struct aw_error *error
         joined = options->sharing == WS_SHARING_JOIN;
         if (!fails("ws_listen"))
                 return (struct ws_listener *)&place;
-        error->kind = kind;
-        strcpy(error->text, "no such luck");
+        aw_error_set(error, kind, EIO, "no such luck");
         return NULL;
 }
 
@@ -74,8 +73,7 @@ __wrap_ws_listen_check(const struct ws_listen_options *options, struct aw_error 
         trace(options->url);
         if (!fails("ws_listen_check"))
                 return 0;
-        error->kind = kind;
-        strcpy(error->text, "no such luck");
+        aw_error_set(error, kind, EIO, "no such luck");
         return -1;
 }
 

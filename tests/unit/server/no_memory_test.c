@@ -58,8 +58,7 @@ __wrap_ws_listen(const struct ws_listen_options *options, struct aw_error *error
         if (!admin_opens)
                 return await(__real_ws_listen(options, error));
         admin_options = *options;
-        error->kind = AW_ERROR_SYSTEM;
-        strcpy(error->text, "that is enough");
+        aw_error_set(error, AW_ERROR_SYSTEM, EIO, "that is enough");
         return NULL;
 }
 
