@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,18 @@ parse_value(const char *text, struct condition *condition)
                 return true;
         }
         condition->value = strtod(text, &end);
-        return end != text && *end == '\0';
+        return end != text && *end == '\0' && isfinite(condition->value);
+}
+
+static bool
+is_operator(const char *text)
+{
+        static const char *const operators[] = {"<", "<=", ">", ">=", "==", "!="};
+        size_t i = 0;
+
+        while (i < sizeof(operators) / sizeof(operators[0]) && strcmp(text, operators[i]) != 0)
+                i++;
+        return i < sizeof(operators) / sizeof(operators[0]);
 }
 
 /* NAME, OPERATOR, VALUE; spaces around the operator do not matter. */
@@ -44,8 +56,7 @@ parse_condition(const char *text, struct condition *condition)
         condition->name[name] = '\0';
         memcpy(condition->operator, rest, operator);
         condition->operator[operator] = '\0';
-        if (strstr("< > <= >= == !=", condition->operator) == NULL ||
-            strcmp(condition->operator, "=") == 0 ||
+        if (!is_operator(condition->operator) ||
             !figures_known(condition->name, &condition->is_duration))
                 return false;
         rest += operator;

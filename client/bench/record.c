@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdio.h>
+#include <string.h>
 
 #include "record.h"
+
+#include "await/log.h"
 
 static void
 merge_counts(struct record_counts *into, const struct record_counts *from)
@@ -124,10 +126,13 @@ record_lost(struct record *record, bool measured)
 void
 record_failure(struct record *record, enum aw_error_kind failure, const char *reason)
 {
+        size_t used;
+
         if (record->failure != 0 || failure == 0)
                 return;
         record->failure = failure;
-        snprintf(record->reason, sizeof(record->reason), "%s", reason);
+        /* Servers say part of it, and it goes to a terminal. */
+        aw_log_escape(reason, strlen(reason), "", record->reason, sizeof(record->reason), &used);
 }
 
 uint64_t

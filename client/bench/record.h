@@ -53,7 +53,7 @@ void record_echo(struct record *record, enum window_verdict verdict, const struc
 /* A message was given up. */
 void record_lost(struct record *record, bool measured);
 
-/* A connection was refused, or cut. The first reason is kept. */
+/* A connection was refused, or cut. The first reason is kept, as the log would show it. */
 void record_failure(struct record *record, enum aw_error_kind failure, const char *reason);
 
 /* Measured and others. */

@@ -9,6 +9,7 @@ the server's connections together:
     retype=N      it comes back binary if it was text, and the other way round
     stale=N       it comes back as the one before it did, but for its first 12 bytes
     cut=N         its connection is dropped       close=N    its connection is closed with 1011
+    reason=TEXT   with close: what it says of that
     stall=N:S     the whole server sleeps for S seconds before it goes on
     delay=MS      each message comes back after this time
     greet=TEXT    a message that nobody asked for comes first
@@ -147,7 +148,7 @@ class Connection(asyncio.Protocol):
                 transport.abort()
             return
         elif self.at("close", number):
-            self.transport.write(frame(8, struct.pack(">H", 1011) + b"told to"))
+            self.transport.write(frame(8, struct.pack(">H", 1011) + self.faults.get("reason", "told to").encode()))
             self.transport.close()
             return
         elif self.at("retype", number):

@@ -11,6 +11,7 @@ import resource
 import signal
 import threading
 import time
+import urllib.parse
 
 from bench import command, result, wsbench
 from faulty import Faulty
@@ -299,6 +300,22 @@ def _():
             match(re.escape(says), told["first_failure"])
 
 
+@test("what a server says of a close does nothing to the terminal, the page or the JSON")
+def _():
+    said = urllib.parse.quote("\x1b]0;title\x07\x1b[31mred\u202e<b>")
+    shown = r"closed with 1011: \x1b]0;title\x07\x1b[31mred\xe2\x80\xae<b>"
+    page = scratch() / "said.html"
+    with Faulty() as faulty:
+        words = ("-c", 1, "-n", 30, "--warm-up", 0, faulty.url + f"?close=10&reason={said}")
+        told = wsbench("--report", page, *words).expect(6)
+        match(re.escape(shown) + "\n", told.out.decode())
+        equal([text for text in (told.out.decode(), page.read_text()) if re.search("[\x1b\x07\u202e]", text)], [],
+              "what has control characters in it")
+    with Faulty() as faulty:
+        told = result(*words[:-1], faulty.url + f"?close=10&reason={said}", status=6)
+        match(re.escape(shown), told["first_failure"])
+
+
 @test("when all connections are cut it ends, before its time")
 def _():
     for words in (("-n", 100000), ("-z", "1h"), ("-R", 1000, "-z", "1h")):
@@ -409,7 +426,8 @@ def _():
             (("-T", "0", url), "--threads"),
             (("--fail-if", "p101>1s", url), "--fail-if"),
             (("--fail-if", "p99>fast", url), "--fail-if"),
-            (("--fail-if", "p99=1s", url), "--fail-if"),
+            *((("--fail-if", wrong, url), "--fail-if") for wrong in
+              ("p99=1s", "p99!1s", "p99=>1s", "p99<<1s", "p99><1s", "p99=!1s", "lost>nan", "lost<inf", "lost>1x")),
             (("--fail-if", "server-cpu>1", url), "cannot judge 'server-cpu>1': server-cpu needs --server-pid"),
             (("--idle", "--fail-if", "p99<1s", url), "p99 is of messages, and --idle sends none"),
             (("--no-echo", "--fail-if", "max>1s", url), "max is of echoes, and --no-echo waits for none"),
