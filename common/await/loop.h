@@ -88,8 +88,8 @@ AW_API uint64_t aw_loop_slow_count(const struct aw_loop *loop);
 
 /*
  * Sets what aw_loop_options.backend NULL means from now on, for the process
- * (asyncio.set_event_loop_policy, uvloop.install). The name is borrowed. 0, or -1 with errno
- * EINVAL.
+ * (asyncio.set_event_loop_policy, uvloop.install). The name is borrowed; NULL is "auto", as
+ * at the beginning. 0, or -1 with errno EINVAL.
  */
 AW_API int aw_loop_set_policy(const char *backend);
 

@@ -109,6 +109,8 @@ find_backend(const char *name)
 int
 aw_loop_set_policy(const char *backend)
 {
+        if (backend == NULL)
+                backend = "auto";
         if (!is_auto(backend) && find_backend(backend) == NULL)
                 return -1;
         policy = backend;

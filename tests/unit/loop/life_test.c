@@ -74,10 +74,13 @@ each_back_end_can_be_chosen_by_option_and_by_policy(void **state)
                 assert_string_equal(aw_loop_backend(loop), names[i]);
                 aw_loop_destroy(loop);
         }
-        assert_int_equal(aw_loop_set_policy("auto"), 0);
-        loop = aw_loop_create(NULL);
-        assert_string_equal(aw_loop_backend(loop), "ev");
-        aw_loop_destroy(loop);
+        for (i = 0; i < 2; i++) {
+                assert_int_equal(aw_loop_set_policy(names[2]), 0);
+                assert_int_equal(aw_loop_set_policy(i == 0 ? "auto" : NULL), 0);
+                loop = aw_loop_create(NULL);
+                assert_string_equal(aw_loop_backend(loop), "ev");
+                aw_loop_destroy(loop);
+        }
 }
 
 static const char *
