@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,28 +159,15 @@ ws_refusal_explain_head(const char *data, size_t length, enum aw_http_result res
 
 /* The body. */
 
-/* The value of a digit of that base, or -1. */
-static int
-value_of_digit(char byte, int base)
-{
-        static const char digits[] = "0123456789abcdef";
-        const char *found = byte == '\0' ? NULL : strchr(digits, byte | (byte > '9' ? 0x20 : 0));
-
-        return found == NULL || found - digits >= base ? -1 : (int)(found - digits);
-}
-
 /* The number that is there, with nothing in front of it; 0: none. One that is too large is the largest. */
 static size_t
-number_at(const char *data, const char *end, int base)
+number_at(const char *data, size_t length, int base)
 {
-        size_t number = 0;
-        int digit;
+        char digits[24]; /* the largest has 20 */
 
-        for (; data < end && (digit = value_of_digit(*data, base)) != -1; data++)
-                if (__builtin_mul_overflow(number, (size_t)base, &number) ||
-                    __builtin_add_overflow(number, (size_t)digit, &number))
-                        return SIZE_MAX;
-        return number;
+        snprintf(digits, sizeof(digits), "%.*s",
+                 (int)(length < sizeof(digits) ? length : sizeof(digits)), data);
+        return isxdigit((unsigned char)digits[0]) ? strtoul(digits, NULL, base) : 0;
 }
 
 /* Takes the chunks apart (RFC 9112 section 7.1); true at the last one. */
@@ -190,7 +178,7 @@ take_chunks(const char *data, size_t length, char *out, size_t *taken)
         size_t room, size;
 
         while ((line = memchr(data, '\n', (size_t)(end - data))) != NULL) {
-                size = number_at(data, line, 16);
+                size = number_at(data, (size_t)(line - data), 16);
                 if (size == 0 || size > SIZE_MAX / 2)
                         return true;
                 data = line + 1;
@@ -224,8 +212,7 @@ ws_refusal_body(const char *data, size_t length, size_t head_length, char out[WS
                 /* A number too large is no less than what there is. */
                 over = head.status == 204 || head.status == 304 ||
                        (announced != NULL &&
-                        there >= number_at(announced->data, announced->data + announced->length,
-                                           10));
+                        there >= number_at(announced->data, announced->length, 10));
                 taken = there < WS_REFUSAL_BODY ? there : WS_REFUSAL_BODY;
                 memcpy(out, data + head_length, taken);
         }
