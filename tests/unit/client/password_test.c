@@ -80,6 +80,9 @@ ask_at_terminal(void (*prepare)(void))
         sigaddset(&mask, SIGINT);
         sigaddset(&mask, SIGCHLD);
         sigprocmask(SIG_SETMASK, &mask, NULL);
+        /* Under nohup(1) one is ignored. */
+        for (size_t i = 0; i < sizeof(watched) / sizeof(watched[0]); i++)
+                signal(watched[i], SIG_DFL);
         prepare();
         descriptors = test_count_descriptors();
         password = password_ask("joe", &error);
