@@ -37,9 +37,8 @@ aw_executor_ended(struct aw_executor *executor)
         executor->kind->free(executor);
 }
 
-/* One that is not in the list may be freed: then there is nothing to look at. */
-static void
-check_alive(const struct aw_executor *executor, const char *name)
+void
+aw_executor_check_alive(const struct aw_executor *executor, const char *name)
 {
         const struct aw_executor *other;
 
@@ -52,7 +51,7 @@ check_alive(const struct aw_executor *executor, const char *name)
 void
 aw_executor_check(const struct aw_executor *executor, const struct aw_executor_kind *kind)
 {
-        check_alive(executor, kind->name);
+        aw_executor_check_alive(executor, kind->name);
         if (executor->kind != kind)
                 aw_log_abort("a job for a %s was given to a %s", kind->name, executor->kind->name);
 }
@@ -78,7 +77,7 @@ executor_close(struct aw_executor *executor, bool cancel_futures)
 async int
 aw_executor_shutdown(struct aw_executor *executor, bool cancel_futures)
 {
-        check_alive(executor, "executor");
+        aw_executor_check_alive(executor, "executor");
         executor_close(executor, cancel_futures);
         return aw_wait_in(&executor->ended, AW_NEVER, NULL);
 }
@@ -88,7 +87,7 @@ aw_executor_release(struct aw_executor *executor)
 {
         if (executor == NULL)
                 return;
-        check_alive(executor, "executor");
+        aw_executor_check_alive(executor, "executor");
         executor_close(executor, false);
 }
 

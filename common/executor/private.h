@@ -37,6 +37,12 @@ void aw_executor_init(struct aw_executor *executor, const struct aw_executor_kin
 /* Wakes those who wait for its end, and frees it. */
 void aw_executor_ended(struct aw_executor *executor);
 
+/*
+ * Aborts if it is none of this thread, or has ended; `name` is what the sentence calls it. One that has
+ * ended may be freed: nothing is looked at.
+ */
+void aw_executor_check_alive(const struct aw_executor *executor, const char *name);
+
 /* Aborts if the executor is not of this kind or not of this thread. */
 void aw_executor_check(const struct aw_executor *executor, const struct aw_executor_kind *kind);
 

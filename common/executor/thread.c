@@ -435,6 +435,8 @@ aw_set_default_executor(struct aw_executor *executor)
 {
         struct aw_executor *old = default_executor;
 
+        if (executor != NULL)
+                aw_executor_check_alive(executor, "executor");
         if (executor == NULL || executor->kind != &aw_executor_threads) {
                 errno = EINVAL;
                 return -1;

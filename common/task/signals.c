@@ -20,7 +20,7 @@ struct aw_signals {
         } link;
         int fd;
         struct aw_watch *watch;
-        sigset_t blocked; /* those of them that were not before */
+        sigset_t set;
         struct aw_waiters waiters;
         size_t waiting;
         bool closed; /* the last of the tasks that wait frees it */
@@ -29,6 +29,8 @@ struct aw_signals {
 static _Thread_local struct {
         struct aw_signals *first, *last;
 } opened;
+static _Thread_local unsigned users[NSIG]; /* of each signal, among those that are open */
+static _Thread_local sigset_t blocked;     /* by us: they were not before */
 static _Thread_local struct aw_at_exit exit_hook;
 
 /* A program that leaves aw_run() with them open would find its signals blocked for good. */
@@ -41,20 +43,35 @@ close_left(void)
         }
 }
 
-/*
- * Those of the set that are not blocked yet; others may have been opened before, and be closed
- * later.
- */
 static void
-block(const sigset_t *set, sigset_t *blocked)
+block(const sigset_t *set)
 {
         sigset_t before;
 
         pthread_sigmask(SIG_BLOCK, set, &before);
-        *blocked = *set;
         for (int number = 1; number < NSIG; number++)
-                if (sigismember(&before, number) == 1)
-                        sigdelset(blocked, number);
+                if (sigismember(set, number) == 1 && users[number]++ == 0 &&
+                    sigismember(&before, number) == 0)
+                        sigaddset(&blocked, number);
+}
+
+/* Those that nobody else has open act again. */
+static void
+unblock(const sigset_t *set)
+{
+        sigset_t left;
+
+        sigemptyset(&left);
+        for (int number = 1; number < NSIG; number++)
+                if (sigismember(set, number) == 1 && --users[number] == 0 &&
+                    sigismember(&blocked, number) == 1) {
+                        sigaddset(&left, number);
+                        sigdelset(&blocked, number);
+                }
+        /* What has come and was not read was meant for us: it must not act now. */
+        while (sigtimedwait(&left, NULL, &(struct timespec){0, 0}) > 0 || errno == EINTR)
+                continue;
+        pthread_sigmask(SIG_UNBLOCK, &left, NULL);
 }
 
 /* Nobody reads while nobody waits: the kernel keeps what arrives meanwhile. */
@@ -92,13 +109,14 @@ aw_signals_open(const int numbers[], size_t count)
         signals = calloc(1, sizeof(*signals));
         if (signals == NULL)
                 return NULL;
+        signals->set = set;
         signals->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
         if (signals->fd == -1)
                 goto fail;
         signals->watch = aw_watch_open(signals->fd, signals_readable, signals);
         if (signals->watch == NULL)
                 goto fail_fd;
-        block(&set, &signals->blocked);
+        block(&set);
         aw_list_append(&opened, signals, link);
         exit_hook.leave = close_left;
         aw_at_exit(&exit_hook);
@@ -179,11 +197,7 @@ aw_signals_close(struct aw_signals *signals)
                 return;
         aw_watch_close(signals->watch);
         aw_list_remove(&opened, signals, link);
-        /* What has come and was not read was meant for us: it must not act now. */
-        while (sigtimedwait(&signals->blocked, NULL, &(struct timespec){0, 0}) > 0 ||
-               errno == EINTR)
-                continue;
-        pthread_sigmask(SIG_UNBLOCK, &signals->blocked, NULL);
+        unblock(&signals->set);
         signals->closed = true;
         if (signals->waiting == 0)
                 free(signals);

@@ -24,7 +24,12 @@ aw_timeout_enter(struct aw_timeout *timeout, aw_time when)
          */
         *timeout = (struct aw_timeout){.task = task, .cancels = task->cancels - task->cancel};
         aw_scope_open(task, &timeout->open, AW_SCOPE_TIMEOUT);
-        if (when != AW_NEVER)
+        if (when == AW_NEVER)
+                return;
+        /* What is over already is so for the first wait, even one of a single turn. */
+        if (when <= aw_loop_now())
+                aw_call_soon(&timeout->handle, timeout_fired, timeout);
+        else
                 aw_call_at(&timeout->handle, when, timeout_fired, timeout);
 }
 

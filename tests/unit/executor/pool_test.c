@@ -415,6 +415,14 @@ shut_down_after_the_end(NOTHING)
         return await(aw_executor_shutdown(pool, false));
 }
 
+static async int
+make_default_after_the_end(NOTHING)
+{
+        make_threads(1);
+        expect_int(await(aw_executor_shutdown(pool, false)), 0);
+        return aw_set_default_executor(pool);
+}
+
 static void
 a_pool_belongs_to_its_loops_thread(void **state)
 {
@@ -422,6 +430,7 @@ a_pool_belongs_to_its_loops_thread(void **state)
         test_aborts(release_on_another_thread, "another thread");
         test_aborts(use_after_the_end, "this thread pool was used after its end");
         test_aborts(shut_down_after_the_end, "this executor was used after its end");
+        test_aborts(make_default_after_the_end, "this executor was used after its end");
 }
 
 int

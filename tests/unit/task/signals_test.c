@@ -221,6 +221,25 @@ closing_one_leaves_the_signals_of_another_alone(NOTHING)
         return 0;
 }
 
+/* They have one signal in common: it is the last one's to give back. */
+static async int
+a_signal_of_two_acts_when_both_are_closed(NOTHING)
+{
+        for (int last = 0; last < 2; last++) {
+                struct aw_signals *opened[] = {aw_signals_open(usr1, 1), aw_signals_open(both, 2)};
+
+                aw_signals_close(opened[1 - last]);
+                expect(is_blocked(SIGUSR1));
+                expect_int(is_blocked(SIGUSR2), last == 1);
+                raise_it(SIGUSR1);
+                expect_int(await(aw_signals_wait(opened[last], AW_NEVER)), SIGUSR1);
+                raise_it(SIGUSR1);
+                aw_signals_close(opened[last]);
+                expect(!is_blocked(SIGUSR1) && !is_blocked(SIGUSR2));
+        }
+        return 0;
+}
+
 static async int
 a_signal_that_was_blocked_stays_so(NOTHING)
 {
@@ -385,6 +404,7 @@ main(void)
                 on_loop(each_of_two_signals_goes_to_one_of_two_waiters),
                 on_loop(signals_act_as_before_once_all_is_closed),
                 on_loop(closing_one_leaves_the_signals_of_another_alone),
+                on_loop(a_signal_of_two_acts_when_both_are_closed),
                 on_loop(a_signal_that_was_blocked_stays_so),
                 on_loop(without_descriptors_nothing_is_opened_nor_blocked),
                 on_loop(closing_ends_the_tasks_that_wait),

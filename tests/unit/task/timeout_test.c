@@ -21,6 +21,8 @@ a_timeout_ends_what_takes_longer(NOTHING)
 
         expect_error(await(sleep_under(&timeout, aw_loop_now() + 500, AW_NEVER)), ETIMEDOUT);
         expect_error(await(sleep_under(&timeout, PASSED, AW_NEVER)), ETIMEDOUT);
+        /* One turn of the others would be enough for this. */
+        expect_error(await(sleep_under(&timeout, PASSED, 0)), ETIMEDOUT);
         expect_int(await(aw_sleep(0)), 0);
         return 0;
 }
@@ -306,7 +308,8 @@ a_timeout_does_not_swallow_a_cancellation_that_is_pending(NOTHING)
         await(yield(5));
         aw_event_set(&event);
         expect_int(await(aw_join(joiner)), 7);
-        expect_trace("ignored ignored");
+        /* It was cancelled twice before it could run, and hears of it once, as in asyncio. */
+        expect_trace("ignored");
         return 0;
 }
 
