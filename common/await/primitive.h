@@ -19,7 +19,8 @@
  * somebody else may have been faster. One task runs at a time and is left alone until it awaits, so
  * nothing here needs a lock. A structure must stay in place while tasks wait in it, and must not be
  * freed before those that were woken have run: aw_wait_in() does not touch it after that, but they
- * will. From another thread, or a signal handler's, use aw_call_soon_threadsafe() and wake there.
+ * will. From another thread use aw_call_soon_threadsafe() and wake there; for
+ * signals there is aw_signals_wait().
  */
 #ifndef AW_PRIMITIVE_H
 #define AW_PRIMITIVE_H

@@ -27,14 +27,23 @@ aw_group_cancel(struct aw_group *group)
                 aw_cancel(task);
 }
 
+/* From now on it takes no task, and those that it has are told to stop: once, for their clean-up's sake. */
+static void
+group_stop(struct aw_group *group)
+{
+        if (group->aborted)
+                return;
+        group->aborted = true;
+        aw_group_cancel(group);
+}
+
 /* After the first failure the rest, and the parent wherever it waits, are told to stop. */
 static void
 group_abort(void *argument)
 {
         struct aw_group *group = argument;
 
-        group->aborted = true;
-        aw_group_cancel(group);
+        group_stop(group);
         if (!group->joining) {
                 group->interrupted = true;
                 aw_cancel(group->parent);
@@ -80,7 +89,7 @@ aw_group_spawn(struct aw_group *group, const char *name, aw_task_function *funct
                 errno = EINVAL;
                 return -1;
         }
-        if (group->failed > 0) {
+        if (group->failed > 0 || group->aborted) {
                 errno = ECANCELED;
                 return -1;
         }
@@ -133,12 +142,7 @@ aw_group_join(struct aw_group *group)
         group_forgive_parent(group);
         if (group->tasks.first != NULL && aw_wait_in(&group->ended, AW_NEVER, NULL) == -1) {
                 cancelled = true;
-                /*
-                 * If one has failed they were told to stop, and are not disturbed in their
-                 * clean-up.
-                 */
-                if (group->failed == 0)
-                        aw_group_cancel(group);
+                group_stop(group);
         }
         while (group->tasks.first != NULL)
                 aw_suspend_in(&group->ended, AW_NEVER);

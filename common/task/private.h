@@ -104,6 +104,7 @@ struct aw_task {
         bool mute;   /* it returned -1 and set no errno */
         bool listed; /* among those whose results are being taken */
         bool seen;   /* somebody looked at its result */
+        bool last;   /* it was cancelled at the end of aw_run() */
 };
 
 /* aw_task_done(). */
@@ -120,6 +121,7 @@ struct aw_scheduler {
         struct aw_tasks roots;   /* tasks without a parent */
         struct aw_task *main;    /* the one that aw_run() waits for */
         size_t count;            /* tasks that are not done */
+        size_t last;             /* those of them that were cancelled at the end of aw_run() */
         uint64_t ended;          /* tasks that are */
 };
 extern _Thread_local struct aw_scheduler aw_scheduler;

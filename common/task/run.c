@@ -39,12 +39,21 @@ leave_all(void)
 }
 
 static void
+cancel_one_last(struct aw_task *task)
+{
+        if (task->last || !aw_cancel(task))
+                return;
+        task->last = true;
+        aw_scheduler.last++;
+}
+
+static void
 cancel_all(void)
 {
         struct aw_task *task = NULL;
 
         while ((task = aw_task_next(task)) != NULL)
-                aw_cancel(task);
+                cancel_one_last(task);
 }
 
 /* The program should have joined these tasks: logs that, and frees them. */
@@ -68,10 +77,10 @@ tell_who_goes_on(void *argument)
         int left = TOLD_AT_THE_END;
 
         while ((task = aw_task_next(task)) != NULL && left > 0) {
-                if (task->state == AW_TASK_DONE)
+                if (task->state == AW_TASK_DONE || !task->last)
                         continue;
                 aw_log(AW_LOG_WARNING,
-                       "task '%s' was cancelled %d seconds ago, when main ended, and has not "
+                       "task '%s' was cancelled %d seconds ago, after main ended, and has not "
                        "ended: "
                        "it awaits at %s; an await that fails with ECANCELED should end its task",
                        task->name, PATIENCE, aw_task_site(task));
@@ -80,22 +89,22 @@ tell_who_goes_on(void *argument)
         (void)argument;
 }
 
-static void
-run_until_done(struct aw_loop *loop, const struct aw_task *task)
-{
-        while (task != NULL ? task->state != AW_TASK_DONE : aw_scheduler.count > 0)
-                aw_loop_turn(loop, true);
-}
-
-/* Waits for them however long it takes, as asyncio does: nobody else could free what they own. */
+/*
+ * Waits for them however long it takes, as asyncio does: nobody else could free what they own. Those
+ * that they spawn for their clean-up are left alone meanwhile. Whoever is still there then is cancelled
+ * in turn.
+ */
 static void
 end_all(struct aw_loop *loop)
 {
         struct aw_handle late = {.callback = NULL};
 
-        cancel_all();
-        aw_call_later(&late, PATIENCE * AW_SECOND, tell_who_goes_on, NULL);
-        run_until_done(loop, NULL);
+        while (aw_scheduler.count > 0) {
+                cancel_all();
+                aw_call_later(&late, PATIENCE * AW_SECOND, tell_who_goes_on, NULL);
+                while (aw_scheduler.last > 0)
+                        aw_loop_turn(loop, true);
+        }
         aw_handle_cancel(&late);
         free_all();
 }
@@ -113,7 +122,8 @@ aw_run(const struct aw_loop_options *options, aw_task_function *function, void *
         if (aw_scheduler.pool != NULL && aw_coro_pool_watch(aw_scheduler.pool) == 0)
                 task = aw_scheduler.main = aw_spawn("main", function, argument);
         if (task != NULL) {
-                run_until_done(loop, task);
+                while (task->state != AW_TASK_DONE)
+                        aw_loop_turn(loop, true);
                 result = aw_task_take(task);
         }
         if (aw_loop_is_abandoned(loop))

@@ -25,7 +25,7 @@ task_ended(struct aw_task *task)
         aw_scheduler.count--;
         if (task == aw_scheduler.main && aw_loop_is_parents(aw_loop_need()))
                 aw_loop_abandon(aw_loop_need());
-        if (task == aw_scheduler.main || aw_scheduler.count == 0)
+        if (task == aw_scheduler.main || (task->last && --aw_scheduler.last == 0))
                 aw_loop_wake(aw_loop_need());
         if (task->watcher != NULL)
                 task->watcher->ended(task->watcher, task);

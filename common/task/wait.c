@@ -97,16 +97,25 @@ aw_wait(struct aw_task *tasks[], size_t count, enum aw_wait_when when, aw_time d
         return result == -1 && errno == ECANCELED ? -1 : (int)watcher.done;
 }
 
-/* What they do about it counts as well. */
+static void
+cancel_each(struct aw_task *tasks[], size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                aw_cancel(tasks[i]);
+}
+
+/* What they do about it counts as well. Who is cancelled once more passes that on. */
 static void
 cancel_and_wait(struct aw_watcher *watcher, struct aw_task *tasks[], size_t count)
 {
         watcher->when = AW_ALL_COMPLETED;
         watch_all(watcher, tasks, count);
-        for (size_t i = 0; i < count; i++)
-                aw_cancel(tasks[i]);
-        while (!aw_watcher_enough(watcher))
+        cancel_each(tasks, count);
+        while (!aw_watcher_enough(watcher)) {
                 aw_suspend_in(&watcher->waiters, AW_NEVER);
+                if (aw_task_take_cancel())
+                        cancel_each(tasks, count);
+        }
         unwatch_all(tasks, count);
 }
 

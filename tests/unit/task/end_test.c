@@ -35,7 +35,7 @@ a_task_that_does_not_let_itself_be_cancelled_is_told_of(void **state)
         test_begin();
         expect_int(test_run(leave_a_stubborn_task, NUMBER(12)), 3);
         expect_trace("ignored cancelled");
-        expect_log("task 'stubborn' was cancelled 10 seconds ago, when main ended, and has "
+        expect_log("task 'stubborn' was cancelled 10 seconds ago, after main ended, and has "
                    "not ended: it awaits at tests/unit/task/task_test.h:");
         test_end();
         (void)state;
@@ -90,6 +90,42 @@ not_all_of_many_are_told_of(void **state)
         (void)state;
 }
 
+static async int
+sleep_shortly(NOTHING)
+{
+        trace(await(aw_sleep(1000)) == 0 ? "slept" : "cancelled");
+        return 0;
+}
+
+/* Its clean-up needs a task, and another is left behind. */
+static async int
+spawn_at_the_end(NOTHING)
+{
+        await(sleep_long(NULL));
+        aw_task_detach(aw_spawn("left", sleep_long, NULL));
+        await(aw_join(aw_spawn("helper", sleep_shortly, NULL)));
+        trace("cleaned");
+        return 0;
+}
+
+static async int
+leave_one_that_spawns(NOTHING)
+{
+        aw_task_detach(aw_spawn("spawner", spawn_at_the_end, NULL));
+        await(yield(2));
+        return 3;
+}
+
+static void
+those_that_are_spawned_at_the_end_come_to_theirs(void **state)
+{
+        test_begin();
+        expect_int(test_run(leave_one_that_spawns, NULL), 3);
+        expect_trace("cancelled slept cleaned cancelled");
+        test_end();
+        (void)state;
+}
+
 static pid_t child;
 
 static async int
@@ -130,6 +166,7 @@ main(void)
                 cmocka_unit_test(one_that_is_done_does_not_hide_it),
                 cmocka_unit_test(one_that_takes_its_time_is_not),
                 cmocka_unit_test(not_all_of_many_are_told_of),
+                cmocka_unit_test(those_that_are_spawned_at_the_end_come_to_theirs),
                 cmocka_unit_test(a_forked_process_comes_to_the_end_of_its_main),
         };
 

@@ -272,6 +272,46 @@ a_group_waits_for_tasks_that_its_tasks_add(NOTHING)
 }
 
 /* It is the join that sees the failure then: its callback has not had its turn. */
+static struct aw_group ending;
+
+/* It learns that its group ends, fails a moment later, and finds that nobody else can begin. */
+static async int
+spawn_when_cancelled(NOTHING)
+{
+        expect_int(await(sleep_long(NULL)), -1);
+        expect_error(aw_group_spawn(&ending, "late", sleep_long, NULL), ECANCELED);
+        await(yield(2));
+        errno = EIO;
+        return -1;
+}
+
+static async int
+join_the_ending(NOTHING)
+{
+        struct aw_event event = {.set = false};
+        struct aw_handle set = {.state = 0};
+
+        aw_group_init(&ending);
+        expect_int(aw_group_spawn(&ending, "stubborn", be_stubborn, &event), 0);
+        expect_int(aw_group_spawn(&ending, "spawner", spawn_when_cancelled, NULL), 0);
+        aw_call_later(&set, AW_MILLISECOND, set_event, &event);
+        expect_error(await(aw_group_join(&ending)), EIO);
+        expect_error(await(aw_sleep(0)), ECANCELED);
+        return 0;
+}
+
+static async int
+a_group_whose_join_is_cancelled_takes_no_more_and_cancels_once(NOTHING)
+{
+        struct aw_task *parent = aw_spawn("parent", join_the_ending, NULL);
+
+        await(yield(3));
+        aw_cancel(parent);
+        expect_int(await(aw_join(parent)), 0);
+        expect_trace("ignored cancelled");
+        return 0;
+}
+
 static async int
 a_join_in_the_turn_of_the_failure_cancels_the_others(NOTHING)
 {
@@ -304,6 +344,7 @@ main(void)
                 on_loop(a_failure_in_the_outer_group_ends_the_inner_one),
                 on_loop(a_timeout_ends_a_group),
                 on_loop(a_group_waits_for_tasks_that_its_tasks_add),
+                on_loop(a_group_whose_join_is_cancelled_takes_no_more_and_cancels_once),
                 on_loop(a_join_in_the_turn_of_the_failure_cancels_the_others),
         };
 

@@ -131,6 +131,37 @@ a_cancelled_gather_cancels_all_and_waits_for_them(NOTHING)
 }
 
 static async int
+gather_stubborn_ones(void *event)
+{
+        struct aw_task *tasks[] = {aw_spawn("one", be_stubborn, event),
+                                   aw_spawn("other", be_stubborn, event)};
+        int results[2];
+
+        expect_error(await(aw_gather(tasks, 2, results)), ECANCELED);
+        expect_int(results[0], 7);
+        expect_int(results[1], 7);
+        expect_int(await(aw_sleep(0)), 0);
+        return 0;
+}
+
+static async int
+each_cancellation_of_a_gather_reaches_its_tasks(NOTHING)
+{
+        struct aw_event event = {.set = false};
+        struct aw_task *caller = aw_spawn("caller", gather_stubborn_ones, &event);
+
+        for (int i = 0; i < 3; i++) {
+                await(yield(3));
+                aw_cancel(caller);
+        }
+        await(yield(3));
+        expect_trace("ignored ignored ignored ignored ignored ignored");
+        aw_event_set(&event);
+        expect_int(await(aw_join(caller)), 0);
+        return 0;
+}
+
+static async int
 gather_what_fails_when_cancelled(NOTHING)
 {
         struct aw_task *tasks[] = {aw_spawn("sleeper", sleep_long, NULL),
@@ -383,6 +414,7 @@ main(void)
                 on_loop(the_order_of_the_list_is_not_the_order_of_the_errors),
                 on_loop(to_gather_a_cancelled_task_is_an_error),
                 on_loop(a_cancelled_gather_cancels_all_and_waits_for_them),
+                on_loop(each_cancellation_of_a_gather_reaches_its_tasks),
                 on_loop(a_failure_of_a_gather_that_is_cancelled_goes_before_the_cancellation),
                 on_loop(after_a_gather_that_failed_the_rest_can_be_waited_for),
                 on_loop(gather_all_tells_what_came_of_each),
