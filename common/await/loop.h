@@ -96,7 +96,7 @@ AW_API int aw_loop_set_policy(const char *backend);
 /* The time now (loop.time). Any thread. */
 AW_API aw_time aw_loop_now(void);
 
-/* One turn; with `wait` false its poll does not wait. */
+/* One turn, not within another one; with `wait` false its poll does not wait. */
 AW_API void aw_loop_turn(struct aw_loop *loop, bool wait);
 
 /*

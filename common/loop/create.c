@@ -61,6 +61,18 @@ close_backend(struct aw_loop *loop)
         aw_wakeup_close(&wakeup);
 }
 
+/*
+ * libwebsockets says no more than that it could not. If the system had no descriptor left, errno still
+ * tells that; else a plug-in that is not there is the likely cause, and poll needs none.
+ */
+static int
+why_no_context(const struct aw_loop *loop, int error)
+{
+        if (error == EMFILE || error == ENFILE)
+                return error;
+        return loop->backend == &aw_loop_poll ? ENOMEM : ENOENT;
+}
+
 static int
 create_context(struct aw_loop *loop)
 {
@@ -71,6 +83,7 @@ create_context(struct aw_loop *loop)
                 .gid = (gid_t)-1,
                 .uid = (uid_t)-1,
         };
+        int error;
 
         /* Without it libwebsockets frees what it has not set, and the process dies of that. */
         if (access("/dev/urandom", R_OK) == -1) {
@@ -79,14 +92,15 @@ create_context(struct aw_loop *loop)
         }
         if (loop->backend->open(loop, &info, &loop->foreign) == -1)
                 return -1;
+        errno = 0;
         loop->context = lws_create_context(&info);
         if (loop->context != NULL)
                 loop->vhost = lws_create_vhost(loop->context, &info);
         if (loop->vhost != NULL && aw_socket_open_set(loop) == 0)
                 return 0;
-        /* A plug-in that is not there is the likely cause; poll needs none. */
+        error = why_no_context(loop, errno);
         close_backend(loop);
-        errno = loop->backend == &aw_loop_poll ? ENOMEM : ENOENT;
+        errno = error;
         return -1;
 }
 
@@ -182,6 +196,8 @@ aw_loop_destroy(struct aw_loop *loop)
                 return;
         if (loop != aw_loop_current)
                 aw_log_abort("aw_loop_destroy(): the loop of another thread");
+        if (loop->turning)
+                aw_log_abort("aw_loop_destroy(): this event loop is running");
         aw_socket_close_all();
         close_backend(loop);
         pthread_mutex_destroy(&loop->remote_lock);

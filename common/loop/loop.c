@@ -432,8 +432,8 @@ poll_once(struct aw_loop *loop, bool wait)
         loop->woken = false;
 }
 
-void
-aw_loop_turn(struct aw_loop *loop, bool wait)
+static void
+turn(struct aw_loop *loop, bool wait)
 {
         run_ready(loop);
         if (loop->abandoned)
@@ -446,4 +446,14 @@ aw_loop_turn(struct aw_loop *loop, bool wait)
                 loop->checked = aw_loop_clock(loop->watch);
         if (loop->slow >= 0 && loop->began == 0)
                 loop->began = loop->checked;
+}
+
+void
+aw_loop_turn(struct aw_loop *loop, bool wait)
+{
+        if (loop->turning)
+                aw_log_abort("aw_loop_turn(): this event loop is running already");
+        loop->turning = true;
+        turn(loop, wait);
+        loop->turning = false;
 }

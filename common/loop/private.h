@@ -90,6 +90,7 @@ struct aw_loop {
 
         pid_t process;     /* whose it is */
         bool abandoned;    /* it is not the running one's */
+        bool turning;      /* a turn is in progress */
         bool woken;        /* this turn does not wait */
         bool flushed;      /* something was served in this turn's flush */
         unsigned unpolled; /* turns since the last poll */

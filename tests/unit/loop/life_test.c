@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <ctype.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "loop/library.h"
 #include "unit/loop/loop_test.h"
@@ -197,6 +199,31 @@ call_without_a_loop(NOTHING)
         return NULL;
 }
 
+/* In a process of its own, whose limit never rises again. */
+static void
+without_descriptors_there_is_no_loop(void **state)
+{
+        static const char *const names[] = {"ev", "uv", "poll", "auto"};
+        struct rlimit few = {.rlim_cur = 4, .rlim_max = 4};
+        pid_t child = fork();
+        int status = 0;
+
+        (void)state;
+        if (child == 0) {
+                setrlimit(RLIMIT_NOFILE, &few);
+                for (size_t i = 0; i < 4; i++) {
+                        errno = 0;
+                        if (aw_loop_create(&(struct aw_loop_options){.backend = names[i]}) !=
+                                    NULL ||
+                            errno != EMFILE)
+                                _exit((int)i + 1);
+                }
+                _exit(0);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+}
+
 static int
 use_no_loop(NOTHING)
 {
@@ -245,6 +272,38 @@ destroy_the_loop_of_another_thread(NOTHING)
 }
 
 static void
+turn_again(NOTHING)
+{
+        aw_loop_turn(aw_loop_get(), false);
+}
+
+static void
+destroy_the_running_one(NOTHING)
+{
+        aw_loop_destroy(aw_loop_get());
+}
+
+static int
+turn_within_a_turn(NOTHING)
+{
+        struct aw_handle handle = {.state = 0};
+
+        aw_call_soon(&handle, turn_again, NULL);
+        aw_loop_turn(aw_loop_get(), false);
+        return 0;
+}
+
+static int
+destroy_within_a_turn(NOTHING)
+{
+        struct aw_handle handle = {.state = 0};
+
+        aw_call_soon(&handle, destroy_the_running_one, NULL);
+        aw_loop_turn(aw_loop_get(), false);
+        return 0;
+}
+
+static void
 misuse_aborts(void **state)
 {
         (void)state;
@@ -252,6 +311,8 @@ misuse_aborts(void **state)
         test_aborts(cancel_a_threadsafe_call, "cannot be cancelled");
         test_aborts(use_a_handle_that_is_in_use, "the handle is in use");
         test_aborts(destroy_the_loop_of_another_thread, "the loop of another thread");
+        test_aborts(turn_within_a_turn, "this event loop is running already");
+        test_aborts(destroy_within_a_turn, "this event loop is running");
 }
 
 int
@@ -267,6 +328,7 @@ main(void)
                 with_loop(the_limit_of_open_files_is_raised),
                 cmocka_unit_test(a_slow_callback_is_reported),
                 cmocka_unit_test(a_slow_callback_is_not_reported_when_the_watch_is_off),
+                cmocka_unit_test(without_descriptors_there_is_no_loop),
                 cmocka_unit_test(misuse_aborts),
         };
 
