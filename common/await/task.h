@@ -18,7 +18,8 @@
  *   ECONNREFUSED and the like, ENOMEM, EINVAL     as usual
  *
  * -1 is a failure always: a task's function that returns it without having set errno has failed with
- * EIO. A task has its own errno, which is 0 when it begins and which no await that succeeds changes.
+ * EIO. A task has its own errno, which is 0 when it begins and which other tasks leave alone. As
+ * everywhere in C it says something after a failure only: what succeeds may have changed it.
  * No failure is lost: it is returned to whoever waits for the task, or kept for him, or logged.
  *
  * Cancellation: aw_cancel() makes the await in which the task waits, or its next one, fail with

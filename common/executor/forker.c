@@ -161,8 +161,9 @@ work(const struct aw_process_request *request)
         question = need_memory(request->length);
         answer = need_memory(request->reply_size);
         receive_all(question, request->length);
+        errno = 0;
         reply.result = request->function(question, request->length, answer, request->reply_size);
-        reply.error = errno;
+        reply.error = aw_executor_errno();
         if (reply.result > 0 && (size_t)reply.result > request->reply_size) {
                 reply.result = -1;
                 reply.error = EMSGSIZE;

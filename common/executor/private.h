@@ -3,6 +3,8 @@
 #ifndef AW_EXECUTOR_PRIVATE_H
 #define AW_EXECUTOR_PRIVATE_H
 
+#include <errno.h>
+
 #include "await/executor.h"
 
 struct aw_executor_kind {
@@ -45,6 +47,13 @@ void aw_executor_check_alive(const struct aw_executor *executor, const char *nam
 
 /* Aborts if the executor is not of this kind or not of this thread. */
 void aw_executor_check(const struct aw_executor *executor, const struct aw_executor_kind *kind);
+
+/* What a job that has returned -1 failed with: as a task's function, with EIO if it has set no errno. */
+static inline int
+aw_executor_errno(void)
+{
+        return errno == 0 ? EIO : errno;
+}
 
 /* How many processors there are. Keeps errno. */
 size_t aw_executor_cores(void);

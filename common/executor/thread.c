@@ -103,8 +103,9 @@ thread_job_finished(void *argument)
 static void
 thread_job_run(struct thread_job *job)
 {
+        errno = 0;
         job->value = job->what.run(job->what.argument, &job->result);
-        job->error = errno;
+        job->error = aw_executor_errno();
 }
 
 static struct thread_job *
@@ -295,8 +296,10 @@ thread_job_abandon(struct thread_job *job)
 static int
 thread_job_result(struct thread_job *job, bool cancelled, void **result)
 {
-        int value = cancelled ? -1 : job->value, error = cancelled ? ECANCELED : job->error;
+        int value = cancelled ? -1 : job->value, error = errno;
 
+        if (value == -1)
+                error = cancelled ? ECANCELED : job->error;
         if (value != -1 && result != NULL)
                 *result = job->result;
         else

@@ -432,9 +432,22 @@ poll_once(struct aw_loop *loop, bool wait)
         loop->woken = false;
 }
 
+/* What the program did since the last turn, if it is the one that turns the loop, kept nobody. */
+static void
+leave_out_the_pause(struct aw_loop *loop)
+{
+        aw_time pause = aw_loop_clock(loop->watch) - loop->checked;
+
+        loop->checked += pause;
+        if (loop->began != 0)
+                loop->began += pause;
+}
+
 static void
 turn(struct aw_loop *loop, bool wait)
 {
+        if (loop->slow >= 0)
+                leave_out_the_pause(loop);
         run_ready(loop);
         if (loop->abandoned)
                 return;

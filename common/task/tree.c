@@ -56,6 +56,25 @@ depth_of(const struct aw_task *task)
         return depth;
 }
 
+/* A task may have the smallest of stacks, on which fprintf(3) to stderr has no room. */
+static void
+dump_task(const struct aw_task *task, aw_time now, FILE *out)
+{
+        char line[AW_TASK_NAME_SIZE + 80];
+
+        snprintf(line, sizeof(line), "%s (%s, stack %zu KiB, %.1f s)", task->name,
+                 states[task->state], aw_coro_depth(task->coro) >> 10,
+                 (double)(now - task->born) / AW_SECOND);
+        for (int depth = depth_of(task); depth > 0; depth--)
+                fputs("  ", out);
+        fputs(line, out);
+        if (task->here.site != NULL) {
+                fputs(" at ", out);
+                fputs(task->here.site, out);
+        }
+        fputc('\n', out);
+}
+
 void
 aw_task_dump(FILE *out)
 {
@@ -63,11 +82,7 @@ aw_task_dump(FILE *out)
         aw_time now = aw_loop_now();
 
         while ((task = aw_task_next(task)) != NULL)
-                fprintf(out, "%*s%s (%s, stack %zu KiB, %.1f s)%s%s\n", 2 * depth_of(task), "",
-                        task->name, states[task->state], aw_coro_depth(task->coro) >> 10,
-                        (double)(now - task->born) / AW_SECOND,
-                        task->here.site == NULL ? "" : " at ",
-                        task->here.site == NULL ? "" : task->here.site);
+                dump_task(task, now, out);
 }
 
 void

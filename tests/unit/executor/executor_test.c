@@ -38,6 +38,13 @@ fail_with_enoent(NOTHING, void **result)
         return -1;
 }
 
+static int
+fail_with_nothing(NOTHING, void **result)
+{
+        (void)result;
+        return -1;
+}
+
 static void
 must_not_drop(NOTHING)
 {
@@ -52,6 +59,8 @@ an_error_arrives_with_its_errno_and_no_result(NOTHING)
 
         expect_error(await(aw_run_in_executor(NULL, &job, &result)), ENOENT);
         expect(result == &job);
+        job.run = fail_with_nothing;
+        expect_error(await(aw_run_in_executor(NULL, &job, &result)), EIO);
         return 0;
 }
 

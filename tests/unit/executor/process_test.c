@@ -21,11 +21,12 @@ a_request_gets_its_reply_from_another_process(NOTHING)
 static async int
 an_error_arrives_with_its_errno(NOTHING)
 {
-        int error = ENOTDIR;
+        int error = ENOTDIR, none = 0;
 
         await(make_pool(1));
         expect_error(await(aw_run_in_process(pool, refuse, &error, sizeof(error), NULL, 0)),
                      ENOTDIR);
+        expect_error(await(aw_run_in_process(pool, refuse, &none, sizeof(none), NULL, 0)), EIO);
         return await(end_pool());
 }
 

@@ -289,6 +289,29 @@ a_turn_that_is_slow_is_reported_though_no_callback_is(void **state)
         test_end();
 }
 
+/* A program that turns the loop itself does other things meanwhile. */
+static void
+what_happens_between_turns_is_not_the_loops(void **state)
+{
+        struct aw_loop_options options = {.backend = getenv("AW_TEST_LOOP"),
+                                          .slow = 100 * AW_MILLISECOND};
+        struct aw_handle handles[2] = {{.state = 0}};
+        aw_time nothing = 0, duration = 60 * AW_MILLISECOND;
+        struct aw_loop *loop;
+
+        (void)state;
+        test_begin();
+        loop = aw_loop_create(&options);
+        for (int i = 0; i < 3; i++) {
+                clock_now += AW_SECOND;
+                aw_call_soon(&handles[0], be_busy, i == 1 ? &duration : &nothing);
+                aw_loop_turn(loop, false);
+        }
+        expect_int((long long)aw_loop_slow_count(loop), 0);
+        aw_loop_destroy(loop);
+        test_end();
+}
+
 static void
 busy_reader(void *argument)
 {
@@ -336,6 +359,7 @@ main(void)
                 with_loop(each_turn_asks_the_kernel_while_somebody_waits),
                 cmocka_unit_test(a_loop_may_end_while_somebody_waits),
                 cmocka_unit_test(a_turn_that_is_slow_is_reported_though_no_callback_is),
+                cmocka_unit_test(what_happens_between_turns_is_not_the_loops),
                 cmocka_unit_test(what_comes_is_part_of_the_turn_and_waiting_for_it_is_not),
         };
 

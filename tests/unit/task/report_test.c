@@ -280,6 +280,35 @@ stacks_have_the_size_that_was_asked_for(void **state)
         test_end();
 }
 
+/* As to stderr: without a buffer, for which the C library takes one from the stack. */
+static async int
+dump_unbuffered(NOTHING)
+{
+        FILE *out = tmpfile();
+        char text[400] = "";
+
+        expect(out != NULL);
+        setvbuf(out, NULL, _IONBF, 0);
+        aw_task_dump(out);
+        rewind(out);
+        expect(fgets(text, sizeof(text), out) != NULL);
+        expect_in(text, "main (running, stack ");
+        fclose(out);
+        return 0;
+}
+
+static void
+the_smallest_stack_has_room_for_the_dump(void **state)
+{
+        struct aw_loop_options options = {
+                .backend = getenv("AW_TEST_LOOP"), .slow = -1, .stack_size = (size_t)16 << 10};
+
+        (void)state;
+        test_begin();
+        expect_int(aw_run(&options, dump_unbuffered, NULL), 0);
+        test_end();
+}
+
 static void
 a_task_that_overflows_its_stack_is_named(void **state)
 {
@@ -355,6 +384,7 @@ main(void)
                 on_loop(so_is_the_outer_one),
                 on_loop(the_dump_tells_how_deep_each_stack_went),
                 cmocka_unit_test(stacks_have_the_size_that_was_asked_for),
+                cmocka_unit_test(the_smallest_stack_has_room_for_the_dump),
                 cmocka_unit_test(a_task_that_overflows_its_stack_is_named),
                 on_loop(the_usage_tells_of_tasks_and_stacks),
                 cmocka_unit_test(without_a_loop_nothing_is_used),
