@@ -46,15 +46,18 @@ retire(struct ws *ws, enum ws_limit limit, const char *reason)
         ws_connection_wake(ws);
 }
 
-/* What has gone by of messages, as a number that changes when more does. */
+/*
+ * What has gone by of messages, as a number that changes when more does. What goes out counts when the
+ * peer takes it: that of a large message can take long.
+ */
 static uint64_t
 moved(const struct ws *ws)
 {
-        const struct ws_count *received = &ws->seen.received, *sent = &ws->seen.sent;
+        const struct ws_count *received = &ws->seen.received;
+        struct ws_traffic traffic;
 
-        return received->messages[0] + received->messages[1] + received->bytes[0] +
-               received->bytes[1] + sent->messages[0] + sent->messages[1] + sent->bytes[0] +
-               sent->bytes[1];
+        ws_traffic(ws, &traffic);
+        return received->messages[0] + received->messages[1] + traffic.received + traffic.sent;
 }
 
 /* When to look again; 0: the connection has been retired. */

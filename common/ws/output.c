@@ -307,6 +307,7 @@ void
 ws_output_send_part(struct ws *ws, size_t *most)
 {
         struct ws_buffer *buffer;
+        bool messages = ws->out.messages > 0;
         size_t left;
         ssize_t taken;
 
@@ -324,6 +325,8 @@ ws_output_send_part(struct ws *ws, size_t *most)
                 ws->out.offset = 0;
                 output_done(ws);
         }
+        if (messages)
+                ws->out.messages_end = aw_transport_written(ws->transport);
         if (ws->out.outbox.bytes <= ws_queue_low(ws))
                 aw_wake_all(&ws->senders);
 }

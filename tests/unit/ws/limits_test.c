@@ -3,6 +3,7 @@
 #include "await/watch.h"
 #include "unit/clock.h"
 #include "unit/ws/raw.h"
+#include "ws/raw.h"
 
 #define IDLE (80 * AW_SECOND)
 #define LIFE (300 * AW_SECOND)
@@ -140,6 +141,55 @@ messages_either_way_are_no_idleness_and_pings_are(NOTHING)
         expect_error(await(ws_receive(ws, &message, SOON)), ESHUTDOWN);
         expect_log("closing with 1001: no message for too long");
         raw_end(listener, ws, fd);
+        return 0;
+}
+
+/* Reads so many bytes, of a message that is not there whole. */
+static async void
+take_some(int fd, size_t size)
+{
+        uint8_t *data = malloc(size);
+
+        if (expect(data != NULL))
+                await(raw_read_all(fd, data, size));
+        free(data);
+}
+
+/*
+ * For longer than it may be idle it takes one message, slowly: a whole one as it is queued, or one that
+ * a test behaviour lets out piece by piece. Then it stops.
+ */
+static async int
+a_peer_that_still_takes_a_message_is_not_idle(NOTHING)
+{
+        const size_t size = 8 << 20, step = 128 << 10;
+        uint8_t *data = calloc(1, size);
+        struct ws_message message = message_of(WS_BINARY, data, size);
+
+        for (int kind = 0; kind < 2 && expect(data != NULL); kind++) {
+                struct ws_listener *listener =
+                        await(listen_with((struct ws_listen_options){.idle_timeout = IDLE}));
+                struct ws *ws;
+                int fd = await(raw_client(listener, &ws, 4096));
+
+                if (kind == 1) {
+                        expect_int(ws_raw_begin(ws), 0);
+                        ws_raw_allow(ws, size / 2);
+                }
+                expect_int(await(ws_send(ws, &message, SOON)), 0);
+                for (int i = 0; i < 24; i++) {
+                        await(take_some(fd, step));
+                        await(clock_advance(IDLE / 8));
+                }
+                expect(!ws->draining);
+                /* What the kernels still move counts as progress once. */
+                for (int i = 0; i < 18; i++)
+                        await(clock_advance(IDLE / 8));
+                expect(ws->draining);
+                expect_log("closing with 1001: no message for too long");
+                raw_end(listener, ws, fd);
+        }
+        free(data);
         return 0;
 }
 
@@ -682,6 +732,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 on_loop(an_idle_connection_is_closed_with_1001_and_a_reason),
                 on_loop(messages_either_way_are_no_idleness_and_pings_are),
+                on_loop(a_peer_that_still_takes_a_message_is_not_idle),
                 on_loop(a_connection_has_a_lifetime_however_busy_it_is),
                 on_loop(who_does_not_come_to_its_end_is_closed_and_gone),
                 on_loop(a_peer_that_reads_nothing_does_not_outlive_its_time),
