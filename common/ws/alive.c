@@ -93,11 +93,11 @@ alive_look(void *argument)
         bool taking;
 
         /* A connection that ends has times of its own. */
-        if (ws->transport == NULL || !ws_output_open(ws))
+        if (ws->transport == NULL || !ws_output_lasts(ws))
                 return;
         taking = is_taking(ws);
         /* We do not hear a peer that we do not read from; but one for whom nothing waits owes us nothing. */
-        if (taking || (ws->in.paused && !is_owing(ws)))
+        if (taking || (ws->in.paused && !is_owing(ws)) || ws->out.state == WS_OUT_HEAD)
                 alive->heard = now;
         if (alive->heard >= alive->asked)
                 alive->asked = 0;

@@ -67,7 +67,8 @@ look_at_time(struct ws *ws, aw_time now)
         struct ws_limits *limits = &ws->limits;
         aw_time next = AW_NEVER, end = ws->seen.opened + limits->lifetime;
 
-        if (limits->moved != moved(ws)) {
+        /* A peer that has no answer to its request yet can only wait. */
+        if (limits->moved != moved(ws) || ws->out.state == WS_OUT_HEAD) {
                 limits->moved = moved(ws);
                 limits->active = now;
         }
@@ -105,7 +106,7 @@ look_at_open(struct ws *ws, aw_time now)
         if (now >= limits->rests_until)
                 ws_limits_lift(ws);
         /* One that ends already has times of its own, and so has a listener that drains. */
-        if (ws_output_open(ws) && !ws->draining)
+        if (ws_output_lasts(ws) && !ws->draining)
                 next = look_at_time(ws, now);
         if (next == 0) {
                 limits->step = STEP_RETIRED;

@@ -67,6 +67,7 @@ struct ws_in {
         bool paused;  /* too much waits */
         bool woken;   /* the receiver was, and has sent nothing since */
         bool watched; /* each frame is: there is an observer, or messages are compressed */
+        bool ended;   /* the peer has ended the stream, while a task decides */
         int error;    /* what ws_receive() fails with once the inbox is empty */
         struct ws_reader reader;
         struct ws_queue inbox;
@@ -278,6 +279,13 @@ void ws_output_queue_pong(struct ws *ws, const struct ws_buffer *ping);
 void ws_output_send(struct ws *ws);
 void ws_output_alone(struct ws *ws, struct ws_buffer *buffer); /* a received one is echoed */
 void ws_output_send_part(struct ws *ws, size_t *most);         /* counts down what went out */
+
+/* Nobody has begun to end it. */
+static inline bool
+ws_output_lasts(const struct ws *ws)
+{
+        return ws->out.state <= WS_OUT_OPEN && !ws->closing.begun;
+}
 
 /* Messages can be sent. */
 static inline bool

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "loop/turn.h"
 #include "ws/raw_private.h"
 
 #define PINGS_MAX 64
@@ -90,8 +91,12 @@ ws_raw_head(const struct ws *ws)
 void
 ws_raw_open(struct ws *ws)
 {
-        if (ws->out.state == WS_OUT_HEAD)
-                ws->out.state = WS_OUT_OPEN;
+        if (ws->out.state != WS_OUT_HEAD)
+                return;
+        ws->out.state = WS_OUT_OPEN;
+        /* From now on its silence counts. */
+        ws->alive.heard = aw_loop_now_about();
+        ws->limits.active = aw_loop_now();
 }
 
 /* Output. */
@@ -99,7 +104,7 @@ ws_raw_open(struct ws *ws)
 static bool
 raw_writable(const struct ws *ws)
 {
-        return ws->transport != NULL && !ws->closing.begun && ws->out.state <= WS_OUT_OPEN;
+        return ws->transport != NULL && ws_output_lasts(ws);
 }
 
 bool

@@ -2,20 +2,29 @@
 /* Pings that look whether a silent peer is still there. */
 #include "unit/clock.h"
 #include "unit/ws/raw.h"
+#include "ws/raw.h"
 
 #define INTERVAL (20 * AW_SECOND)
 #define TIMEOUT  (7 * AW_SECOND)
 
 static async struct ws_listener *
-listen_with_pings(void)
+listen_with_pings_and(void (*handler)(const struct ws_request *, struct ws_answer *, void *))
 {
-        struct ws_listen_options options = {
-                .url = ANY_PORT, .ping_interval = INTERVAL, .ping_timeout = TIMEOUT};
+        struct ws_listen_options options = {.url = ANY_PORT,
+                                            .ping_interval = INTERVAL,
+                                            .ping_timeout = TIMEOUT,
+                                            .handler = handler};
         struct aw_error error;
         struct ws_listener *listener = await(ws_listen(&options, &error));
 
         test_expect(listener != NULL, __FILE__, __LINE__, "listening: %s", error.text);
         return listener;
+}
+
+static async struct ws_listener *
+listen_with_pings(void)
+{
+        return await(listen_with_pings_and(NULL));
 }
 
 static async int
@@ -199,6 +208,42 @@ who_has_answered_is_not_dropped(NOTHING)
         return 0;
 }
 
+static void
+hold(const struct ws_request *request, struct ws_answer *answer, void *argument)
+{
+        (void)request;
+        (void)argument;
+        ws_raw_hold(answer);
+}
+
+/* Its silence counts from when it has the response. */
+static async int
+who_waits_for_the_response_is_asked_behind_it(NOTHING)
+{
+        struct ws_listener *listener = await(listen_with_pings_and(hold));
+        int fd = raw_connect(ws_listener_url(listener, 0), 0);
+        char head[4096];
+        struct ws *ws;
+
+        raw_send(fd, RAW_REQUEST, strlen(RAW_REQUEST));
+        ws = await(ws_accept(listener, SOON));
+        for (int i = 0; i < 3; i++)
+                await(clock_advance(INTERVAL + AW_SECOND));
+        await(clock_advance(INTERVAL / 2));
+        snprintf(head, sizeof(head), "%s", ws_raw_head(ws));
+        expect_int(await(ws_raw_write(ws, head, strlen(head), SOON)), 0);
+        ws_raw_open(ws);
+        await(raw_read_head(fd, head));
+        await(clock_advance(INTERVAL - AW_SECOND));
+        expect_int((long long)ws->out.ping_sent, 0);
+        await(clock_advance(2 * AW_SECOND));
+        raw_expect_frame(fd, 0x89, "1", 1);
+        await(clock_advance(TIMEOUT + AW_SECOND));
+        expect_log("dropped, for it does not answer pings");
+        raw_end(listener, ws, fd);
+        return 0;
+}
+
 /* A server that hangs. */
 static async int
 a_client_asks_too(NOTHING)
@@ -252,6 +297,7 @@ main(void)
                 on_loop(a_peer_that_is_not_read_from_is_not_dropped),
                 on_loop(a_peer_that_takes_nothing_of_what_waits_for_it_is_dropped),
                 on_loop(who_has_answered_is_not_dropped),
+                on_loop(who_waits_for_the_response_is_asked_behind_it),
                 on_loop(a_client_asks_too),
                 on_loop(two_peers_that_are_there_stay_connected),
         };
