@@ -272,12 +272,25 @@ connection_ended(void *owner, bool truncated)
 {
         struct ws *ws = owner;
 
+        if (ws->decision != NULL) {
+                ws->in.ended = true;
+                return;
+        }
         if (ws_deflate_keeps_end(ws, truncated))
                 return;
         ws_watch_end(ws, WS_SIDE_CLIENT, "it ended the stream");
         if (ws->in.state == WS_IN_HEAD)
                 aw_transport_close(ws->transport);
         connection_end_input(ws, EPIPE);
+}
+
+/* A task may have decided about the handshake; then what came meanwhile counts, the end as well. */
+static __attribute__((noinline)) void
+take_decision(struct ws *ws)
+{
+        ws_decision_send(ws);
+        if (ws->decision == NULL && ws->in.ended)
+                connection_ended(ws, false);
 }
 
 /* All is sent. A client leaves it to the server to end the TCP connection (section 7.1.1). */
@@ -298,7 +311,7 @@ connection_writable(void *owner)
 
         ws->out.asked = false;
         if (ws->decision != NULL)
-                ws_decision_send(ws);
+                take_decision(ws);
         if (ws->raw == NULL)
                 ws_output_send(ws);
         else

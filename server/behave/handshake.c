@@ -84,13 +84,11 @@ make_head(const struct behave *behave)
         return head;
 }
 
-/* 0, or -1 if there is no reason to go on, such as a client that has gone. */
+/* 0, or -1 if there is no reason to go on. A client that has ended its direction may still read. */
 static async int
 pause_handshake(struct behave *behave, aw_time time)
 {
-        return await(ws_raw_wait_end(behave->ws, aw_loop_now() + time)) == -1 && errno == ETIMEDOUT
-                       ? 0
-                       : -1;
+        return await(ws_raw_sleep(behave->ws, aw_loop_now() + time));
 }
 
 /* One byte each time. */

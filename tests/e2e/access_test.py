@@ -10,7 +10,7 @@ import select
 import signal
 import socket
 
-from peer import Peer, request
+from peer import TEXT, Peer, frame, request
 from service import PLAIN, command
 from support import DEADLINE, Server, equal, eventually, main, match, run, scratch, test, wsecho
 
@@ -154,6 +154,19 @@ def _():
                 equal(status, 401, "the status of nobody")
                 match("this server wants a user and a password", body)
             server.log.wait("wrong user or password")
+
+
+@test("--basic-auth: who ends its direction behind the request gets its answer")
+def _():
+    path = save("ending", alice=("secret", CHEAP))
+    with Server("--basic-auth", path) as server:
+        for url in (server.ws, server.wss):
+            for password, status in ((b"alice:secret", 101), (b"alice:wrong", 401)):
+                field = "Authorization: Basic " + base64.b64encode(password).decode()
+                with Peer(url, upgrade=False) as peer:
+                    equal(peer.ask_and_end(request(field), frame(TEXT, b"early")), status)
+                    if status == 101:
+                        peer.expect((TEXT, b"early"))
 
 
 @test("--basic-auth: show=request shows nobody's password, on a page and a WebSocket")

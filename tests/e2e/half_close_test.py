@@ -3,7 +3,7 @@
 
 import itertools
 
-from peer import BINARY, CLOSE, Peer, close_payload, frame
+from peer import BINARY, CLOSE, TEXT, Peer, close_payload, frame, request
 from support import Server, equal, main, test
 
 server = Server()
@@ -65,6 +65,16 @@ def _():
                 peer.expect((BINARY, message))
             peer.expect_close(1000)
             peer.expect_end()
+
+
+@test("a response that is slow reaches who has ended its direction, and so does the echo")
+def _():
+    for url in (server.ws, server.wss):
+        for behaviour in ("handshake-delay=300ms", "handshake-drip=1ms"):
+            with Peer(url, upgrade=False) as peer:
+                asked = request(line=f"GET /?{behaviour} HTTP/1.1")
+                equal(peer.ask_and_end(asked, frame(TEXT, b"early")), 101, "the status")
+                peer.expect((TEXT, b"early"))
 
 
 main(threads=2)

@@ -171,6 +171,12 @@ class Peer(Wire):
         else:
             equal(came.payload[:2], struct.pack(">H", code), "the code of the Close")
 
+    def ask_and_end(self, data, *frames):
+        """Sends a request and these, and the end of the stream right behind; returns the status."""
+        self.sock.sendall(self.encrypt(data, *frames))
+        self.half_close()
+        return self.read_head()[0]
+
     def expect_end(self):
         """Fails unless the stream ends here, over TLS with a close_notify."""
         rest = self.buffer + self.receive()

@@ -159,16 +159,45 @@ expect_cancelled(struct ws_listener *listener, struct deciding *deciding)
 static async int
 a_connection_that_is_lost_cancels(NOTHING)
 {
-        for (int reset = 0; reset < 2; reset++) {
-                struct deciding deciding = {.answer = {.status = 200, .body = "late"}};
+        struct deciding deciding = {.answer = {.status = 200, .body = "late"}};
+        struct ws_listener *listener = await(listen_and_leave(&deciding));
+
+        raw_reset(await(ask(listener, &deciding, RAW_REQUEST)));
+        await(expect_cancelled(listener, &deciding));
+        ws_listener_close(listener);
+        return 0;
+}
+
+/* It may still read. */
+static async int
+who_has_ended_its_direction_gets_its_answer(NOTHING)
+{
+        static const int statuses[] = {101, 401};
+
+        for (size_t i = 0; i < 2; i++) {
+                struct deciding deciding = {.answer = {.status = i == 0 ? 0 : statuses[i]}};
                 struct ws_listener *listener = await(listen_and_leave(&deciding));
                 int fd = await(ask(listener, &deciding, RAW_REQUEST));
-                struct linger linger = {.l_onoff = reset};
+                struct ws *server;
 
-                setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-                close(fd);
-                await(expect_cancelled(listener, &deciding));
+                raw_text(fd, "early");
+                shutdown(fd, SHUT_WR);
+                await(idle_turns());
+                expect_int(deciding.ends, 0);
+                aw_event_set(&deciding.go);
+                await(expect_status(fd, statuses[i]));
+                if (i == 0) {
+                        server = await(ws_accept(listener, SOON));
+                        expect_received(server, "early");
+                        expect_int(await(ws_send_text(server, "late", SOON)), 0);
+                        raw_expect_frame(fd, 0x81, "late", 4);
+                        expect_closed(server, WS_ABNORMAL, "");
+                        ws_drop(server);
+                }
+                wait_until(ws_connection_count() == 0);
+                test_log.expected = test_log.count;
                 ws_listener_close(listener);
+                close(fd);
         }
         return 0;
 }
@@ -280,7 +309,7 @@ waiting_for_a_task_that_goes_on_times_out_and_can_be_cancelled(NOTHING)
         struct ws_listener *listener = await(ws_listen(&options, NULL));
         int fd = await(ask(listener, &deciding, RAW_REQUEST));
 
-        close(fd);
+        raw_reset(fd);
         expect_int(await(aw_event_wait(&deciding.ended, SOON)), 0);
         expect_error(await(ws_listener_wait(listener, NOW_OR_NOT)), ETIMEDOUT);
         aw_cancel(aw_task_current());
@@ -317,6 +346,7 @@ main(void)
                 on_loop(a_task_refuses_plain_requests_and_handshakes),
                 on_loop(an_answer_that_cannot_be_sent_is_500),
                 on_loop(a_connection_that_is_lost_cancels),
+                on_loop(who_has_ended_its_direction_gets_its_answer),
                 on_loop(who_sends_without_end_meanwhile_is_not_read),
                 on_loop(a_task_that_takes_too_long_is_cancelled_and_the_client_told),
                 on_loop(a_listener_that_drains_cancels),
