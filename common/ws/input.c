@@ -344,15 +344,16 @@ find_answer(const struct ws *ws, const uint8_t *data, size_t length)
         return length;
 }
 
-/* What comes after a failure. Returns how many bytes are of no interest. */
+/* What comes after a failure, which alone has a reason. Returns how many bytes are of no interest. */
 static size_t
 skip_to_answer(struct ws *ws, const uint8_t *data, size_t length)
 {
         struct ws_reader *reader = &ws->in.reader;
+        bool skips = ws->in.state == WS_IN_SKIP && ws->order.reason != NULL && reader->in_payload &&
+                     reader->target == NULL;
         size_t before;
 
-        if (ws->in.state != WS_IN_LOST &&
-            (ws->in.state != WS_IN_SKIP || !reader->in_payload || reader->target != NULL))
+        if (ws->in.state != WS_IN_LOST && !skips)
                 return 0;
         before = find_answer(ws, data, length);
         if (before == length)

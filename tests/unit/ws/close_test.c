@@ -319,6 +319,34 @@ a_message_cut_short_by_our_close_is_dropped(struct pair *pair)
         return 0;
 }
 
+/* Nothing has failed, so the peer ends its frame before it answers. */
+static async int
+what_looks_like_an_answer_within_a_frame_is_none(struct pair *pair)
+{
+        static const char begin[] = "\x82\xfe\x01\x00\0\0\0\0begun",
+                          part[] = "a Close frame: \x88\x82\0\0\0\0\x0f\xa0",
+                          rest[256 - (sizeof("begun") - 1) - (sizeof(part) - 1)];
+        struct ws *server;
+        int fd = await(raw_client(pair->listener, &server, 0));
+        struct aw_task *task;
+
+        raw_send(fd, begin, sizeof(begin) - 1);
+        wait_until(half_a_message(server) != NULL);
+        task = close_start(&(struct closing){server, WS_NORMAL, NULL});
+        raw_expect_close(fd, 1000);
+        raw_send(fd, part, sizeof(part) - 1);
+        await(idle_turns());
+        expect_int(ws_peer_close(server)->code, 0);
+        raw_send(fd, rest, sizeof(rest));
+        await(idle_turns());
+        expect(!has_peers_close(server));
+        raw_frame(fd, 0x88, RAW_MASK, "\x03\xe9", 2);
+        await(raw_expect_end(fd));
+        close(fd);
+        expect_int(await(aw_join(task)), 0);
+        return 0;
+}
+
 /* Only frames of messages count, and all of one must have come. */
 static async int
 it_is_told_whether_a_lost_connection_was_within_a_message(struct pair *pair)
@@ -374,6 +402,7 @@ main(void)
                 on_pair(who_closes_when_the_peers_close_is_due_answers_it),
                 on_pair(a_close_frame_is_answered_while_nobody_receives),
                 on_pair(a_message_cut_short_by_our_close_is_dropped),
+                on_pair(what_looks_like_an_answer_within_a_frame_is_none),
                 on_pair(it_is_told_whether_a_lost_connection_was_within_a_message),
         };
 
