@@ -29,6 +29,14 @@ ws_alive_ping(struct ws *ws)
         return 0;
 }
 
+/* It has its time from now on. */
+void
+ws_alive_asked(struct ws *ws)
+{
+        if (ws->alive.asked != 0)
+                ws->alive.asked = aw_loop_now_about();
+}
+
 static void alive_look(void *argument);
 
 /* An answer may come long before the time for it is over, and then the peer be silent again. */
@@ -71,6 +79,13 @@ has_answered(const struct ws *ws)
         return !ws->in.paused && aw_transport_has_input(ws->transport);
 }
 
+/* It is we who hold the Ping back, as a test behaviour does: more could be sent. */
+static bool
+is_held_back(const struct ws *ws)
+{
+        return ws->out.ping != NULL && !aw_transport_full(ws->transport);
+}
+
 static void
 give_up(struct ws *ws)
 {
@@ -102,7 +117,7 @@ alive_look(void *argument)
         if (alive->heard >= alive->asked)
                 alive->asked = 0;
         if (alive->asked != 0 && now >= alive->asked + alive->timeout) {
-                if (!has_answered(ws)) {
+                if (!has_answered(ws) && !is_held_back(ws)) {
                         give_up(ws);
                         return;
                 }

@@ -99,8 +99,10 @@ static void __attribute__((noinline)) other_done(struct ws *ws, struct ws_buffer
                 out->pongs -= ws_buffer_cost(buffer);
         if (buffer == out->pong)
                 out->pong = NULL;
-        if (buffer == out->ping)
+        if (buffer == out->ping) {
                 out->ping = NULL;
+                ws_alive_asked(ws);
+        }
         ws_buffer_unref(buffer);
 }
 

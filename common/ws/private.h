@@ -122,7 +122,7 @@ struct ws_alive {
         struct aw_handle timer;
         aw_time interval, timeout; /* 0: no pings */
         aw_time heard;             /* when something came, or a look found another sign of life */
-        aw_time asked;             /* when a Ping was sent since, or 0 */
+        aw_time asked;             /* when a Ping was queued since, or went out; or 0 */
         uint64_t delivered;        /* what the peer had taken at the last look */
 };
 
@@ -396,6 +396,7 @@ ws_order_next(struct ws *ws)
  * many wait to be sent, the last of them will do.
  */
 int ws_alive_ping(struct ws *ws);
+void ws_alive_asked(struct ws *ws); /* the last of them has gone out */
 void ws_alive_begin(struct ws *ws);
 
 /*

@@ -244,6 +244,34 @@ who_waits_for_the_response_is_asked_behind_it(NOTHING)
         return 0;
 }
 
+/* A test behaviour lets nothing out for a while. */
+static async int
+a_ping_that_is_held_back_is_no_question_yet(NOTHING)
+{
+        struct ws_listener *listener = await(listen_with_pings());
+        struct ws *ws;
+        int fd = await(raw_client(listener, &ws, 0));
+        struct aw_task *task = aw_spawn("receive", receive_in_task, ws);
+
+        expect_int(ws_raw_begin(ws), 0);
+        ws_raw_allow(ws, 0);
+        await(clock_advance(INTERVAL + AW_SECOND));
+        expect_int((long long)ws->out.ping_sent, 1);
+        for (int i = 0; i < 4; i++)
+                await(clock_advance(TIMEOUT - AW_SECOND));
+        await(clock_advance(TIMEOUT / 2));
+        expect(!aw_task_done(task));
+        ws_raw_allow(ws, WS_RAW_NO_LIMIT);
+        raw_expect_frame(fd, 0x89, "1", 1);
+        await(clock_advance(TIMEOUT - AW_SECOND));
+        expect(!aw_task_done(task));
+        await(clock_advance(2 * AW_SECOND));
+        expect_error(await(aw_join(task)), EPIPE);
+        expect_log("dropped, for it does not answer pings");
+        raw_end(listener, ws, fd);
+        return 0;
+}
+
 /* A server that hangs. */
 static async int
 a_client_asks_too(NOTHING)
@@ -298,6 +326,7 @@ main(void)
                 on_loop(a_peer_that_takes_nothing_of_what_waits_for_it_is_dropped),
                 on_loop(who_has_answered_is_not_dropped),
                 on_loop(who_waits_for_the_response_is_asked_behind_it),
+                on_loop(a_ping_that_is_held_back_is_no_question_yet),
                 on_loop(a_client_asks_too),
                 on_loop(two_peers_that_are_there_stay_connected),
         };
