@@ -46,6 +46,31 @@ refuse_form(struct aw_error *error, const char *text, const char *form)
                             form);
 }
 
+/* Puts so many bytes there, as text. 0, or -1: they are too many. */
+static int
+put_text(char *to, size_t size, const char *text, size_t length)
+{
+        if (length >= size)
+                return -1;
+        memcpy(to, text, length);
+        to[length] = '\0';
+        return 0;
+}
+
+/* Another host, which may be an IPv6 address with a zone. 0, or -1: it is too long. */
+static int
+put_host(struct aw_url *url, const char *host, size_t length)
+{
+        const char *zone = memchr(host, '%', length);
+        size_t address = zone == NULL ? length : (size_t)(zone - host);
+        size_t mark = zone == NULL ? 0 : strncmp(zone, "%25", 3) == 0 ? 3 : 1;
+
+        if (put_text(url->host, sizeof(url->host), host, address) == -1)
+                return -1;
+        return put_text(url->zone, sizeof(url->zone), host + address + mark,
+                        length - address - mark);
+}
+
 /* Adds one address, in digits, of so many bytes, to those of the URL's host. */
 static async int
 add_digits(const struct aw_url *url, const char *digits, size_t length,
@@ -61,10 +86,9 @@ add_digits(const struct aw_url *url, const char *digits, size_t length,
                 digits++;
                 length -= 2;
         }
-        if (one != NULL && length < sizeof(one->host)) {
+        if (one != NULL && put_host(one, digits, length) == 0) {
                 one->scheme = url->scheme;
                 one->port = url->port;
-                memcpy(one->host, digits, length);
                 errno = EINVAL;
                 /* Digits need no thread and no waiting. */
                 if (aw_is_number(one->host))
@@ -136,6 +160,7 @@ aw_override_target(const struct aw_connect_options *options, struct aw_url *url,
         static const char form[] = "HOST1:PORT1:HOST2:PORT2";
         struct part parts[4];
         char own_port[8];
+        bool ipv6;
 
         snprintf(own_port, sizeof(own_port), "%u", (unsigned)url->port);
         for (size_t i = 0; i < options->connect_to_count; i++) {
@@ -148,12 +173,14 @@ aw_override_target(const struct aw_connect_options *options, struct aw_url *url,
                         return refuse_form(error, text, form);
                 if (!part_fits(parts[0].text, url->host) || !part_fits(parts[1].text, own_port))
                         continue;
-                if (parts[2].text[0] != '\0')
-                        strcpy(url->host, parts[2].text);
+                if (parts[2].text[0] != '\0' &&
+                    put_host(url, parts[2].text, strlen(parts[2].text)) == -1)
+                        return refuse_form(error, text, form);
                 if (parts[3].text[0] != '\0')
                         url->port = (uint16_t)port_of(parts[3].text);
-                snprintf(url->host_header, sizeof(url->host_header), "%s:%u", url->host,
-                         (unsigned)url->port);
+                ipv6 = strchr(url->host, ':') != NULL;
+                snprintf(url->host_header, sizeof(url->host_header), "%s%s%s:%u", ipv6 ? "[" : "",
+                         url->host, ipv6 ? "]" : "", (unsigned)url->port);
                 return 0;
         }
         return 0;
