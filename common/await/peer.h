@@ -26,7 +26,8 @@ struct ws_trust {
          * "X-Forwarded-For", or "Forwarded" (RFC 7239). The other may be the client's own words. The
          * last entry that is not itself trusted is the peer; one that is "unknown", hidden or wrong
          * ends the search, and so does the 32nd: the peer is then the entry behind it, or who
-         * connected. NULL: in none. Borrowed likewise.
+         * connected. NULL: in none. Borrowed likewise. Behind a header (see below) it is read only if
+         * that names one who is trusted himself.
          */
         const char *forwarded;
 

@@ -88,8 +88,11 @@ refuse_peer(struct ws *ws, enum ws_proxy_fault fault, const char *why)
 static ssize_t
 end_preface(struct ws *ws, const struct aw_proxy_header *header, size_t before)
 {
-        if (header->source.ss_family != AF_UNSPEC)
+        sa_family_t family = header->source.ss_family;
+
+        if (family != AF_UNSPEC)
                 ws_peer_set(ws, &header->source);
+        ws->names_nobody = family != AF_INET && family != AF_INET6;
         ws->awaits_header = false;
         ws_peer_forget(ws);
         return (ssize_t)(header->length - before);
@@ -172,7 +175,10 @@ ws_peer_forget(struct ws *ws)
         ws->preface = NULL;
 }
 
-/* Fields of the request. */
+/*
+ * Fields of the request. Behind a header they are the words of whom it names, and have to be trusted as
+ * his, not as the balancer's, which passes on what comes.
+ */
 
 void
 ws_peer_forwarded(struct ws *ws)
@@ -182,7 +188,7 @@ ws_peer_forwarded(struct ws *ws)
         struct sockaddr_storage address;
         int hops = 0;
 
-        if (name == NULL || !is_trusted(ws))
+        if (name == NULL || ws->names_nobody || !is_trusted(ws))
                 return;
         ws_forwarded_begin(&forwarded, ws->request, name);
         do {

@@ -210,6 +210,7 @@ struct ws {
         struct ws_opening *opening;         /* a client's, until it is open */
         struct ws_request *request;         /* a server's */
         bool awaits_header;                 /* of the PROXY protocol; see peer.c */
+        bool names_nobody;                  /* it came, without an address of the network */
         struct ws_preface *preface;         /* what came of it; or NULL */
         struct ws_decision *decision;       /* a task makes it: see decision.c; or NULL */
         struct ws_raw *raw;                 /* see raw.h; most have none */

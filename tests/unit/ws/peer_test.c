@@ -370,22 +370,41 @@ the_field_that_nobody_asked_for_is_a_clients(NOTHING)
         return 0;
 }
 
-/* Whom the header names is not trusted, so its field says nothing. */
+/* Behind a header the field is that of whom the header names, if that is one who is trusted. */
 static async int
-a_client_that_a_header_names_is_not_believed(NOTHING)
+a_field_behind_a_header_is_believed_of_whom_the_header_names(NOTHING)
 {
-        struct ws_listener *listener =
-                await(listen_for((struct ws_listen_options){.trust.proxy_protocol = true,
-                                                            .trust.forwarded = "X-Forwarded-For"},
-                                 "127.0.0.0/8", NULL));
-        int fd = raw_connect(ws_listener_url(listener, 0), 0);
+        static const char unix_header[12 + 4 + 216] = "\r\n\r\n\0\r\nQUIT\n\x21\x31\x00\xd8";
+        static const struct {
+                const char *header;
+                size_t length;
+                const char *trusted, *peer;
+        } all[] = {
+                {HEADER, sizeof(HEADER) - 1, "10.0.0.0/8", "192.0.2.7:40328"},
+                {HEADER, sizeof(HEADER) - 1, "192.0.2.0/24", "203.0.113.9"},
+                {v2_local, sizeof(v2_local) - 1, "10.0.0.0/8", "127.0.0.1:"},
+                {"PROXY UNKNOWN\r\n", 15, "10.0.0.0/8", "127.0.0.1:"},
+                {unix_header, sizeof(unix_header), "unix", "unix"},
+        };
         char request[1024];
 
-        snprintf(request, sizeof(request), HEADER "%.*sX-Forwarded-For: 203.0.113.9\r\n\r\n",
+        snprintf(request, sizeof(request), "%.*sX-Forwarded-For: 203.0.113.9\r\n\r\n",
                  (int)strlen(RAW_REQUEST) - 2, RAW_REQUEST);
-        send_text(fd, request);
-        expect_peer(listener, fd, "192.0.2.7:40328");
-        ws_listener_close(listener);
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+                struct ws_listener *listener = await(
+                        listen_for((struct ws_listen_options){.trust.proxy_protocol = true,
+                                                              .trust.forwarded = "X-Forwarded-For"},
+                                   "127.0.0.0/8", all[i].trusted));
+                int fd = raw_connect(ws_listener_url(listener, 0), 0);
+                struct ws *ws;
+
+                raw_send(fd, all[i].header, all[i].length);
+                send_text(fd, request);
+                ws = await(ws_accept(listener, SOON));
+                test_expect(strncmp(ws_peer(ws), all[i].peer, strlen(all[i].peer)) == 0, __FILE__,
+                            __LINE__, "the peer is %s (it is %s)", all[i].peer, ws_peer(ws));
+                raw_end(listener, ws, fd);
+        }
         return 0;
 }
 
@@ -433,7 +452,7 @@ main(void)
                 on_loop(tls_begins_behind_the_header),
                 on_loop(the_last_entry_that_is_not_trusted_is_the_peer),
                 on_loop(the_field_that_nobody_asked_for_is_a_clients),
-                on_loop(a_client_that_a_header_names_is_not_believed),
+                on_loop(a_field_behind_a_header_is_believed_of_whom_the_header_names),
                 on_loop(a_handler_knows_the_peer_and_may_say_why_it_refuses),
         };
 
