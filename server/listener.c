@@ -299,6 +299,21 @@ listeners_open(struct listeners *listeners, const struct server_options *options
         return status;
 }
 
+void
+listeners_settle_files(const struct listeners *listeners, const struct server_options *options)
+{
+        struct ws_listen_options wanted = listener_options(options);
+
+        for (size_t i = 0; i < listeners->count; i++) {
+                const struct listener *listener = &listeners->items[i];
+                const char *path = file_of(listener);
+
+                if (path != NULL && listener->kind == SOCKET_OWN)
+                        socket_file_settle(path, &listener->file, wanted.socket_mode,
+                                           wanted.socket_group);
+        }
+}
+
 static async int
 check_admin(const struct server_options *options)
 {

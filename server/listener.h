@@ -39,6 +39,10 @@ struct listeners {
 async int listeners_open(struct listeners *listeners, const struct server_options *options,
                          struct inherited *inherited, unsigned workers);
 
+/* The files of Unix sockets that were inherited are as the options say, too. */
+void listeners_settle_files(const struct listeners *listeners,
+                            const struct server_options *options);
+
 /* Looks at the URLs and names alone. The exit status, as above. */
 async int listeners_check(const struct server_options *options);
 

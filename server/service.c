@@ -206,10 +206,10 @@ service_open(struct service *service)
         status = service_loop(options, open_sockets, service);
         if (status != 0)
                 return status;
-        if (go_to_background(service) == -1 || write_pid(service) == -1 ||
-            privilege_drop(options) == -1)
+        if (go_to_background(service) == -1 || write_pid(service) == -1)
                 return 1;
-        return 0;
+        listeners_settle_files(&service->listeners, options);
+        return privilege_drop(options) == -1 ? 1 : 0;
 }
 
 static async int

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +25,25 @@ socket_file_note(const char *path)
                        : (struct socket_file){.inode = 0};
 }
 
+static bool
+is_same(const struct socket_file *file, const struct stat *status)
+{
+        return status->st_dev == file->device && status->st_ino == file->inode;
+}
+
+void
+socket_file_settle(const char *path, const struct socket_file *file, unsigned mode, gid_t group)
+{
+        struct stat status;
+
+        if (lstat(path, &status) == -1 || !is_same(file, &status))
+                return;
+        if ((group != 0 && status.st_gid != group && lchown(path, (uid_t)-1, group) == -1) ||
+            (mode != 0 && (status.st_mode & 0777) != mode && chmod(path, (mode_t)mode) == -1))
+                aw_log(AW_LOG_WARNING, "the mode or the group of the Unix socket %s stays: %s",
+                       path, strerror(errno));
+}
+
 void
 socket_file_remove(const char *path, struct socket_file *file)
 {
@@ -33,7 +53,7 @@ socket_file_remove(const char *path, struct socket_file *file)
         if (file->inode == 0)
                 return;
         result = lstat(path, &status);
-        if (result == 0 && status.st_dev == file->device && status.st_ino == file->inode)
+        if (result == 0 && is_same(file, &status))
                 result = unlink(path);
         if (result == -1 && errno != ENOENT)
                 aw_log(AW_LOG_WARNING, "the file of the Unix socket %s stays: %s", path,

@@ -16,6 +16,10 @@ const char *socket_file_path(const char *url);
 /* The one of this name now. */
 struct socket_file socket_file_note(const char *path);
 
+/* Gives it this mode and group, unless it has them; 0: whichever it has. Logs why it cannot. */
+void socket_file_settle(const char *path, const struct socket_file *file, unsigned mode,
+                        gid_t group);
+
 /* Removes it, unless another process has put its own there since; logs why it stays. Once. */
 void socket_file_remove(const char *path, struct socket_file *file);
 

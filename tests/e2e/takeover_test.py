@@ -183,6 +183,25 @@ def _():
     equal(path.exists(), False, "that the file is left behind")
 
 
+@test("the file of a Unix socket that is handed over gets the mode and group of the successor's options")
+def _():
+    config, path = scratch() / "mode.conf", scratch() / "mode.sock"
+    own, other = os.getgid(), os.getgid() + 1 if os.geteuid() == 0 else os.getgid()
+    config.write_text(f"listen unix:{path}\nsocket-mode 600\n")
+    with Upgradable("--config", config, listen=(), cert=False) as server:
+        server.log.wait("listening on")
+        equal((path.stat().st_mode & 0o777, path.stat().st_gid), (0o600, own), "the first server's")
+        for more, mode, group in ((f"socket-mode 666\nsocket-group {other}\n", 0o666, other),
+                                  ("socket-mode 660\n", 0o660, other), ("", 0o660, other)):
+            config.write_text(f"listen unix:{path}\n{more}")
+            old = server.pid()
+            server.take_over()
+            gone(old)
+            equal((path.stat().st_mode & 0o777, path.stat().st_gid), (mode, group), f"with '{more}'")
+            with Peer(f"unix:{path}") as peer:
+                peer.echoes()
+
+
 @test("the successor listens where its options say: one address less, another one more")
 def _():
     config = scratch() / "where.conf"
