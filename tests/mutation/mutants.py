@@ -142,7 +142,7 @@ class Reader:
         return end + 1
 
     def declares(self, i):
-        j = i + 1
+        j = self.closing(i + 1) + 1 if self.text(i) == "STACK_OF" else i + 1
         while self.text(j) == "*":
             j += 1
         return is_name(self.text(i)) and is_name(self.text(j))

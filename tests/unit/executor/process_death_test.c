@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <poll.h>
 #include <sys/prctl.h>
 
 #include "unit/executor/process_support.h"
@@ -33,6 +34,48 @@ a_worker_that_exits_fails_its_job(NOTHING)
         expect_log("ended with status 7");
         after = await(ask());
         expect(before.pid != after.pid && before.parent == after.parent);
+        return await(end_pool());
+}
+
+static async int
+await_last_answer(NOTHING)
+{
+        char reply[4] = "";
+        ssize_t length =
+                await(aw_run_in_process(pool, answer_last, NULL, 0, reply, sizeof(reply)));
+
+        expect(memcmp(reply, "xxxx", 4) == 0);
+        return (int)length;
+}
+
+/* The report of its end is read first, for another one was there before the reply came. */
+static async int
+the_last_reply_of_a_worker_counts(NOTHING)
+{
+        const struct aw_process_pool *inside;
+        struct pollfd control = {.events = POLLIN};
+        struct aw_task *last;
+        pid_t idle, answering = 0;
+
+        await(make_pool(2));
+        inside = (const struct aw_process_pool *)pool;
+        control.fd = inside->control;
+        last = aw_spawn("last", await_last_answer, NULL);
+        await(wait_begun(1));
+        idle = await(ask()).pid;
+        for (size_t i = 0; i < 2; i++)
+                if (inside->workers[i].pid != idle)
+                        answering = inside->workers[i].pid;
+        /* Meanwhile the loop stands still. */
+        kill(idle, SIGKILL);
+        expect_int(poll(&control, 1, -1), 1);
+        sem_post(&shared->open);
+        while (kill(answering, 0) == 0)
+                usleep(1000);
+        expect_int(await(aw_join(last)), 4);
+        await(wait_logged(2));
+        expect_log("was killed by signal 9");
+        expect_log("ended with status 0");
         return await(end_pool());
 }
 
@@ -314,6 +357,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 on_loop(a_worker_that_is_killed_fails_its_job_and_no_other),
                 on_loop(a_worker_that_exits_fails_its_job),
+                on_loop(the_last_reply_of_a_worker_counts),
                 on_loop(a_worker_that_dies_idle_is_replaced),
                 on_loop(a_worker_that_loses_its_socket_is_killed),
                 on_loop(a_worker_that_talks_nonsense_is_killed),

@@ -40,6 +40,15 @@ __open_2(const char *path, int flags)
         return refused_open(path, flags, 0);
 }
 
+/* What is left there after a call that was good says nothing. */
+static inline ssize_t
+leave_errno(ssize_t result)
+{
+        if (result >= 0)
+                errno = EOPNOTSUPP;
+        return result;
+}
+
 ssize_t
 preadv2(int fd, const struct iovec *pieces, int count, off_t offset, int flags)
 {
@@ -47,7 +56,7 @@ preadv2(int fd, const struct iovec *pieces, int count, off_t offset, int flags)
                 errno = EOPNOTSUPP;
                 return -1;
         }
-        return syscall(SYS_preadv2, fd, pieces, count, offset, 0, flags);
+        return leave_errno(syscall(SYS_preadv2, fd, pieces, count, offset, 0, flags));
 }
 
 ssize_t
@@ -57,7 +66,7 @@ pwritev2(int fd, const struct iovec *pieces, int count, off_t offset, int flags)
                 errno = EOPNOTSUPP;
                 return -1;
         }
-        return syscall(SYS_pwritev2, fd, pieces, count, offset, 0, flags);
+        return leave_errno(syscall(SYS_pwritev2, fd, pieces, count, offset, 0, flags));
 }
 
 static inline void

@@ -292,6 +292,32 @@ pieces_for_a_peer_that_is_gone_close_it(void **state)
         send_to_a_peer_that_is_gone(*state, true);
 }
 
+/* Though the peer may still say why. */
+static void
+what_is_held_is_forgotten_when_it_breaks(void **state)
+{
+        uint8_t *data = make_big();
+        struct end end;
+        int fd = connect_end(&end);
+        uint64_t used = aw_memory_used();
+
+        send_all(&end, data, BIG);
+        some_turns(*state);
+        assert_int_equal(aw_transport_write(end.transport, data, 1000), 1000);
+        assert_int_equal(aw_memory_used(), used + 1000);
+        aw_transport_break(end.transport, EPIPE);
+        assert_int_equal(aw_transport_held(end.transport), 0);
+        assert_int_equal(aw_memory_used(), used);
+        put(fd, "sorry");
+        while (end.received < 5)
+                aw_loop_turn(*state, true);
+        assert_int_equal(end.closed, 0);
+        close(fd);
+        turn_until_closed(*state, &end);
+        assert_int_equal(end.error, EPIPE);
+        free(data);
+}
+
 static void
 a_peer_that_goes_while_output_is_held_closes_it(void **state)
 {
@@ -478,6 +504,7 @@ main(void)
                 with_loop(shutdown_ends_one_direction_after_what_is_held),
                 with_loop(shutdown_without_output_is_seen_by_the_peer),
                 with_loop(writing_to_a_peer_that_is_gone_closes_it),
+                with_loop(what_is_held_is_forgotten_when_it_breaks),
                 with_loop(a_peer_that_goes_while_output_is_held_closes_it),
                 with_loop(the_peers_end_leaves_our_direction_open),
                 with_loop(what_came_before_both_ends_is_read_when_it_is_resumed),

@@ -264,14 +264,84 @@ ciphers_go_to_the_list_that_knows_them(void **state)
         assert_no_client(&options, "a cipher that OpenSSL does not know");
 }
 
+/* Of each kind several, with nothing between some of them. */
+static void
+ciphers_may_be_many(void **state)
+{
+        struct aw_tls_client_options options = {
+                .insecure = true,
+                .ciphers = ":AES128-SHA:TLS_AES_128_CCM_SHA256::ECDHE-ECDSA-AES256-GCM-SHA384:"
+                           "TLS_AES_256_GCM_SHA384:"};
+        static const char *const agreed[][2] = {{"1.2", "ECDHE-ECDSA-AES256-GCM-SHA384"},
+                                                {"1.3", "TLS_AES_256_GCM_SHA384"}};
+        char names[1025];
+
+        (void)state;
+        for (size_t i = 0; i < 2; i++) {
+                struct pair pair;
+
+                options.max_version = agreed[i][0];
+                begin(&pair, any_server(), client(&options), "localhost");
+                shake_hands(&pair, SIZE_MAX);
+                assert_established(&pair);
+                assert_string_equal(aw_tls_cipher(pair.client.tls), agreed[i][1]);
+                end(&pair);
+        }
+        memset(names, ':', 1024);
+        memcpy(names, "AES128-SHA", 10);
+        names[1023] = '\0';
+        options.ciphers = names;
+        aw_tls_context_unref(client(&options));
+        memcpy(names + 1023, ":", 2);
+        assert_no_client(&options, "the list of ciphers is too long");
+}
+
+#define BYTES_31 "00112233445566778899aabbccddeeff00112233445566778899aabbccddee"
+#define PIN      "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define PINS_8   PIN ";" PIN ";" PIN ";" PIN ";" PIN ";" PIN ";" PIN ";" PIN
+
 static void
 what_cannot_be_read_is_refused(void **state)
 {
+        static const char *const fingerprints[] = {"",
+                                                   "AB:CD",
+                                                   BYTES_31,
+                                                   BYTES_31 ":",
+                                                   BYTES_31 "f",
+                                                   BYTES_31 "fg",
+                                                   BYTES_31 "gf",
+                                                   BYTES_31 "ff:",
+                                                   BYTES_31 "ff0",
+                                                   BYTES_31 "ff00",
+                                                   BYTES_31 "::ff"},
+                                 *const pins[] = {"sha256//AAAA",
+                                                  "",
+                                                  "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+                                                  "AAAAAAA.",
+                                                  "sha265//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+                                                  "AAAAAAA=",
+                                                  "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+                                                  "AAAAAAAA="};
+        char sentence[200];
+
         (void)state;
-        assert_no_client(&(struct aw_tls_client_options){.fingerprint = "AB:CD"},
-                         "'AB:CD' is no SHA-256 fingerprint");
-        assert_no_client(&(struct aw_tls_client_options){.pinned_key = "sha256//AAAA"},
-                         "'sha256//AAAA' is no pin of a key");
+        for (size_t i = 0; i < sizeof(fingerprints) / sizeof(fingerprints[0]); i++) {
+                snprintf(sentence, sizeof(sentence), "'%s' is no SHA-256 fingerprint: 32 bytes",
+                         fingerprints[i]);
+                assert_no_client(
+                        &(struct aw_tls_client_options){.fingerprint = fingerprints[i]}, sentence);
+        }
+        for (size_t i = 0; i < sizeof(pins) / sizeof(pins[0]); i++) {
+                snprintf(sentence, sizeof(sentence), "'%s' is no pin of a key", pins[i]);
+                assert_no_client(&(struct aw_tls_client_options){.pinned_key = pins[i]}, sentence);
+        }
+        assert_no_client(&(struct aw_tls_client_options){.pinned_key = PIN ";"},
+                         "'' is no pin of a key");
+        assert_no_client(&(struct aw_tls_client_options){.pinned_key = PINS_8 ";" PIN},
+                         "more than 8 keys are pinned");
+        aw_tls_context_unref(client(&(struct aw_tls_client_options){.pinned_key = PINS_8}));
+        aw_tls_context_unref(
+                client(&(struct aw_tls_client_options){.fingerprint = BYTES_31 "ff"}));
         assert_no_client(&(struct aw_tls_client_options){.ca_file = "/no/such/file"},
                          "cannot read '/no/such/file'");
 }
@@ -287,6 +357,7 @@ main(void)
                 cmocka_unit_test(an_encrypted_key_needs_its_passphrase),
                 cmocka_unit_test(versions_are_bounded_on_both_sides),
                 cmocka_unit_test(ciphers_go_to_the_list_that_knows_them),
+                cmocka_unit_test(ciphers_may_be_many),
                 cmocka_unit_test(what_cannot_be_read_is_refused),
         };
 

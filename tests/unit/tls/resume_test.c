@@ -2,6 +2,22 @@
 /* Once: TLS does no input or output of its own. */
 #include "unit/tls/tls_test.h"
 
+static int live; /* sessions of OpenSSL's */
+
+static void
+note_made(void *parent, void *own, CRYPTO_EX_DATA *data, int number, long word, void *argument)
+{
+        (void)parent, (void)own, (void)data, (void)number, (void)word, (void)argument;
+        live++;
+}
+
+static void
+note_freed(void *parent, void *own, CRYPTO_EX_DATA *data, int number, long word, void *argument)
+{
+        (void)parent, (void)own, (void)data, (void)number, (void)word, (void)argument;
+        live--;
+}
+
 /* A session of the client's context; a server's message brings the ticket along. */
 static void
 talk(struct aw_tls_context *server, struct aw_tls_context *client, const char *host, long version)
@@ -33,8 +49,11 @@ sessions_resume_after_the_first(void **state)
                         assert_int_equal(aw_tls_context_resumed(client), n);
                         assert_int_equal(aw_tls_context_resumed(server), n);
                 }
+                /* The last one, and no other. */
+                assert_int_equal(live, 1);
                 aw_tls_context_unref(client);
                 aw_tls_context_unref(server);
+                assert_int_equal(live, 0);
         }
 }
 
@@ -118,5 +137,6 @@ main(void)
                 cmocka_unit_test(a_server_is_not_told_to),
         };
 
+        assert_int_not_equal(SSL_SESSION_get_ex_new_index(0, NULL, note_made, NULL, note_freed), -1);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

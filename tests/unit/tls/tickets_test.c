@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Once: TLS does no input or output of its own. */
+/* Wraps: RAND_bytes. */
 #include "unit/tls/tls_test.h"
 
 static struct aw_tls_tickets keys;
+static bool no_chance; /* nothing is random */
+
+int __real_RAND_bytes(unsigned char *bytes, int length);
+int __wrap_RAND_bytes(unsigned char *bytes, int length);
+
+int
+__wrap_RAND_bytes(unsigned char *bytes, int length)
+{
+        return no_chance ? 0 : __real_RAND_bytes(bytes, length);
+}
 
 static struct aw_tls_context *
 server_with_keys(const struct aw_tls_tickets *tickets)
@@ -105,6 +116,34 @@ a_key_that_was_never_made_opens_nothing(void **state)
         SSL_SESSION_free(session);
 }
 
+/* The keys stay as they are, and no ticket is made, which ends the session. */
+static void
+without_chance_there_are_no_new_keys(void **state)
+{
+        struct aw_tls_tickets before;
+        SSL_SESSION *session = NULL;
+        struct pair pair;
+
+        (void)state;
+        memset(&keys, 0, sizeof(keys));
+        assert_int_equal(aw_tls_tickets_rotate(&keys), 0);
+        before = keys;
+        begin(&pair, server_with_keys(&keys), insecure_client(), "localhost");
+        SSL_set_max_proto_version(pair.client.tls->ssl, TLS1_2_VERSION);
+        no_chance = true;
+        errno = 0;
+        assert_int_equal(aw_tls_tickets_rotate(&keys), -1);
+        assert_int_equal(errno, EIO);
+        assert_memory_equal(&keys, &before, sizeof(keys));
+        shake_hands(&pair, SIZE_MAX);
+        assert_int_equal(pair.server.handshake, AW_TLS_FAILED);
+        end(&pair);
+        no_chance = false;
+        assert_false(connect_with(&keys, TLS1_2_VERSION, &session));
+        assert_true(connect_with(&keys, TLS1_2_VERSION, &session));
+        SSL_SESSION_free(session);
+}
+
 int
 main(void)
 {
@@ -113,6 +152,7 @@ main(void)
                 cmocka_unit_test(a_key_opens_tickets_until_two_more_have_followed_it),
                 cmocka_unit_test(a_ticket_of_other_keys_begins_a_new_session),
                 cmocka_unit_test(a_key_that_was_never_made_opens_nothing),
+                cmocka_unit_test(without_chance_there_are_no_new_keys),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

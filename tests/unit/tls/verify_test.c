@@ -375,8 +375,71 @@ a_session_describes_itself(void **state)
         aw_tls_describe(pair.client.tls, text, 8);
         assert_string_equal(text, "TLSv1.3");
         assert_no_errors();
+        assert_string_equal(text, "TLSv1.3");
+        assert_no_errors();
         end(&pair);
         free_identity(&identity);
+}
+
+static size_t
+add_date(char *out, const char *word, const ASN1_TIME *time)
+{
+        struct tm tm;
+
+        assert_int_equal(ASN1_TIME_to_tm(time, &tm), 1);
+        return strftime(strcpy(out, word) + strlen(word), 50, "%Y-%m-%d %H:%M:%S UTC", &tm) +
+               strlen(word);
+}
+
+static size_t
+add_fingerprint(char *out, const X509 *certificate)
+{
+        unsigned char digest[32];
+        size_t length = (size_t)sprintf(out, "; SHA-256 ");
+
+        assert_int_equal(X509_digest(certificate, EVP_sha256(), digest, NULL), 1);
+        for (size_t i = 0; i < sizeof(digest); i++)
+                length += (size_t)sprintf(out + length, "%s%02X", i == 0 ? "" : ":", digest[i]);
+        return length;
+}
+
+/* Word for word, with those who signed. */
+static void
+the_peers_certificates_are_described(void **state)
+{
+        struct identity root = make_authority("root", NULL);
+        struct identity first = make_identity(&(struct demand){.issuer = &root});
+        const X509 *const shown[] = {first.certificate, root.certificate};
+        static const char *const words[] = {
+                "\ncertificate 0: CN=test; for localhost, 127.0.0.1, ::1; by CN=root",
+                "\ncertificate 1: CN=root; by CN=root"};
+        char wanted[1000] = "TLSv1.3, TLS_AES_128_GCM_SHA256", *text;
+        size_t end_of = strlen(wanted);
+        struct pair pair;
+
+        (void)state;
+        for (size_t i = 0; i < 2; i++) {
+                strcpy(wanted + end_of, words[i]);
+                end_of += strlen(words[i]);
+                end_of += add_date(wanted + end_of, "\n  valid from ",
+                                   X509_get0_notBefore(shown[i]));
+                end_of += add_date(wanted + end_of, " to ", X509_get0_notAfter(shown[i]));
+                end_of += add_fingerprint(wanted + end_of, shown[i]);
+        }
+        begin(&pair, server_with(&first, root.certificate), insecure_client(), "localhost");
+        shake_hands(&pair, SIZE_MAX);
+        assert_established(&pair);
+        text = aw_tls_describe_peer(pair.client.tls);
+        assert_string_equal(text, wanted);
+        free(text);
+        /* A client that shows none. */
+        text = aw_tls_describe_peer(pair.server.tls);
+        assert_string_equal(text, "TLSv1.3, TLS_AES_128_GCM_SHA256");
+        free(text);
+        assert_no_errors();
+        end(&pair);
+        free_identity(&first);
+        free_identity(&root);
 }
 
 int
@@ -399,6 +462,7 @@ main(void)
                 cmocka_unit_test(names_are_asked_for_and_addresses_are_not),
                 cmocka_unit_test(a_host_that_can_be_no_name_is_refused),
                 cmocka_unit_test(a_session_describes_itself),
+                cmocka_unit_test(the_peers_certificates_are_described),
         };
 
         return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -8,11 +8,11 @@
 #define TIMEOUT  (7 * AW_SECOND)
 
 static async struct ws_listener *
-listen_with_pings_and(void (*handler)(const struct ws_request *, struct ws_answer *, void *))
+listen_with(aw_time timeout, void (*handler)(const struct ws_request *, struct ws_answer *, void *))
 {
         struct ws_listen_options options = {.url = ANY_PORT,
                                             .ping_interval = INTERVAL,
-                                            .ping_timeout = TIMEOUT,
+                                            .ping_timeout = timeout,
                                             .handler = handler};
         struct aw_error error;
         struct ws_listener *listener = await(ws_listen(&options, &error));
@@ -24,7 +24,7 @@ listen_with_pings_and(void (*handler)(const struct ws_request *, struct ws_answe
 static async struct ws_listener *
 listen_with_pings(void)
 {
-        return await(listen_with_pings_and(NULL));
+        return await(listen_with(TIMEOUT, NULL));
 }
 
 static async int
@@ -100,6 +100,29 @@ any_data_counts_as_life(NOTHING)
                 close(fd);
         }
         ws_listener_close(listener);
+        return 0;
+}
+
+/* Though there would be much time for the answer. */
+static async int
+who_has_answered_is_asked_again_after_an_interval(NOTHING)
+{
+        struct ws_listener *listener = await(listen_with(10 * INTERVAL, NULL));
+        struct ws *ws;
+        int fd = await(raw_client(listener, &ws, 0));
+
+        for (int i = 1; i <= 3; i++) {
+                char number[] = {(char)('0' + i), '\0'};
+
+                await(clock_advance(INTERVAL - AW_SECOND));
+                expect_int((long long)ws->out.ping_sent, i - 1);
+                /* One looks once in an interval. */
+                await(clock_advance(INTERVAL));
+                raw_expect_frame(fd, 0x89, number, 1);
+                raw_frame(fd, 0x8a, RAW_MASK, number, 1);
+                wait_until(ws->out.ping_answered == (uint64_t)i);
+        }
+        raw_end(listener, ws, fd);
         return 0;
 }
 
@@ -220,7 +243,7 @@ hold(const struct ws_request *request, struct ws_answer *answer, void *argument)
 static async int
 who_waits_for_the_response_is_asked_behind_it(NOTHING)
 {
-        struct ws_listener *listener = await(listen_with_pings_and(hold));
+        struct ws_listener *listener = await(listen_with(TIMEOUT, hold));
         int fd = raw_connect(ws_listener_url(listener, 0), 0);
         char head[4096];
         struct ws *ws;
@@ -321,6 +344,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 on_loop(a_silent_peer_is_asked_and_then_dropped),
                 on_loop(any_data_counts_as_life),
+                on_loop(who_has_answered_is_asked_again_after_an_interval),
                 on_loop(who_shows_life_is_not_asked),
                 on_loop(a_peer_that_is_not_read_from_is_not_dropped),
                 on_loop(a_peer_that_takes_nothing_of_what_waits_for_it_is_dropped),

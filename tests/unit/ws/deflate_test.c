@@ -116,6 +116,9 @@ a_context_is_kept_and_charged(struct pair *pair)
         uint64_t before = ws_memory();
 
         expect(await(cost_of_the_second(pair)) < 50);
+        /* The window of what was sent, and that of what has come. */
+        expect(ws_deflate_cost(pair->client) > 32 << 10);
+        expect(ws_deflate_cost(pair->server) > 32 << 10);
         expect(ws_deflate_cost(pair->client) + ws_deflate_cost(pair->server) <
                WS_DEFLATE_COST(15) + 1024);
         expect(ws_memory() - before > WS_DEFLATE_COST(15) * 3 / 4);
