@@ -452,6 +452,31 @@ def _():
         copy.unlink()
 
 
+@test("a successor that starts is ended before the connections are drained")
+def _():
+    copy = scratch() / "drained"
+    for workers in ("1", "2"):
+        shutil.copy(BUILD / "wsechod", copy)
+        with started(copy, *command("--workers", workers, "--drain-timeout", "1h")[1:], "-l",
+                     *PLAIN) as process:
+            log = Log(process.stderr)
+            url = log.wait("listening on (.*)")[0][1]
+            copy.unlink()
+            copy.write_text("#!/bin/sh\necho here is $$ >&2\nexec sleep 1000\n")
+            copy.chmod(0o755)
+            with Peer(url) as peer:
+                peer.echoes()
+                process.send_signal(signal.SIGUSR2)
+                pid = int(log.wait(r"^here is (\d+)$")[0][1])
+                process.terminate()
+                peer.expect_close(1001)
+                gone(pid)
+                equal(process.poll(), None, "the status, while a connection is there")
+            equal(process.wait(DEADLINE), 0, "the status")
+            log.text()
+        copy.unlink()
+
+
 @test("the service manager learns which process is the service")
 def _():
     with Manager() as manager:

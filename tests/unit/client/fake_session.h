@@ -260,7 +260,7 @@ begin_session(void)
         return task;
 }
 
-static async void
+static inline async void
 comes(unsigned count)
 {
         messages += count;
@@ -268,7 +268,7 @@ comes(unsigned count)
         await(settle_down());
 }
 
-static async void
+static inline async void
 ends(int error, unsigned code)
 {
         closed = error;
@@ -278,7 +278,7 @@ ends(int error, unsigned code)
 }
 
 /* So long nothing happens, and then it is over. */
-static async void
+static inline async void
 over_after(struct aw_task *task, aw_time time)
 {
         aw_time step = time < AW_SECOND / 10 ? time / 10 + 1 : AW_SECOND / 10;

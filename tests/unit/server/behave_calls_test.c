@@ -1163,6 +1163,44 @@ a_connection_that_cannot_be_had_is_none(NOTHING)
         return 0;
 }
 
+/* Word for word. Bytes that are no UTF-8 are taken for Latin-1. */
+static async int
+a_request_is_shown_as_it_was_seen(NOTHING)
+{
+        const struct ws_field fields[] = {{"Host", "a \"b\" \\ c"},
+                                          {"X-Control", "\x01\x1f\x7f~!"},
+                                          {"X-UTF-8", "\xc3\xa4 \xe2\x82\xac"},
+                                          {"X-Latin-1", "\x80\xe4\xff\xc3"},
+                                          {"authorization", "Basic x"}};
+        static const char *const passwords[] = {"Basic x", "..."};
+        char wanted[600], *text;
+
+        begin("show=request");
+        asked.fields = fields;
+        asked.field_count = sizeof(fields) / sizeof(fields[0]);
+        asked.minor_version = 1;
+        for (int hidden = 0; hidden < 2; hidden++) {
+                asked.secure = hidden == 1;
+                server.limits.passwords = hidden == 1;
+                snprintf(wanted, sizeof(wanted),
+                         "{\n \"method\": \"GET\",\n \"target\": \"show=request\",\n"
+                         " \"version\": \"HTTP/1.1\",\n \"peer\": \"me\",\n"
+                         " \"tls\": \"none\",\n \"secure\": %s,\n \"fields\": [\n"
+                         "  [\"Host\", \"a \\\"b\\\" \\\\ c\"],\n"
+                         "  [\"X-Control\", \"\\u0001\\u001f\\u007f~!\"],\n"
+                         "  [\"X-UTF-8\", \"\xc3\xa4 \xe2\x82\xac\"],\n"
+                         "  [\"X-Latin-1\", \"\\u0080\\u00e4\\u00ff\\u00c3\"],\n"
+                         "  [\"authorization\", \"%s\"]]\n}\n",
+                         hidden == 1 ? "true" : "false", passwords[hidden]);
+                text = behave_show(&asked, &server.limits, behave_find(behave.plan, BEHAVE_SHOW));
+                test_expect(text != NULL && strcmp(text, wanted) == 0, __FILE__, __LINE__, "%s",
+                            text);
+                free(text);
+        }
+        end();
+        return 0;
+}
+
 static async int
 what_there_is_no_memory_for_is_not_sent(NOTHING)
 {
@@ -1350,6 +1388,7 @@ main(void)
                 on_loop(a_connection_ends_as_its_plan_or_its_peer_has_it),
                 on_loop(a_connection_that_is_cancelled_is_dropped),
                 on_loop(a_connection_that_cannot_be_had_is_none),
+                on_loop(a_request_is_shown_as_it_was_seen),
                 on_loop(what_there_is_no_memory_for_is_not_sent),
                 on_loop(a_text_that_is_turned_can_be_cancelled_in_each_piece),
                 on_loop(messages_of_a_pattern_are_sent_with_pauses),
