@@ -306,6 +306,31 @@ a_tls_handshake_that_fails_is_told_of_with_the_reason(NOTHING)
         return 0;
 }
 
+/* It is not told why: it speaks no HTTP yet. */
+static async int
+so_is_one_of_TLS(NOTHING)
+{
+        struct aw_error error;
+        struct aw_tls_context *tls = aw_tls_context_server(NULL, NULL, &error);
+        const char *line;
+        int fd;
+
+        await(watch_open("wss://127.0.0.1:0", tls));
+        fd = raw_connect(ws_listener_url(watcher.listener, 0), 0);
+        wait_until(ws_connection_count() == 1);
+        await(clock_advance(WS_HANDSHAKE_TIME));
+        await(wait_ended());
+        expect(watcher.ended.limit == WS_LIMIT_HANDSHAKE_TIMEOUT && watcher.ended.status == 0);
+        expect_end(WS_SIDE_SERVER, "no complete handshake in time", __LINE__);
+        line = test_log_find(": no complete handshake in time");
+        expect(strncmp(line, "127.0.0.1:", 10) == 0 && strstr(line, "refused") == NULL);
+        await(raw_expect_end(fd));
+        close(fd);
+        await(watch_close());
+        aw_tls_context_unref(tls);
+        return 0;
+}
+
 int
 main(void)
 {
@@ -320,6 +345,7 @@ main(void)
                 on_loop(a_refused_request_is_told_of_with_its_status),
                 on_loop(who_goes_before_the_handshake_is_told_of),
                 on_loop(a_handshake_that_takes_too_long_is_told_of),
+                on_loop(so_is_one_of_TLS),
                 on_loop(a_client_that_answers_no_ping_is_told_of),
                 on_loop(tls_is_told_of_with_its_version),
                 on_loop(a_tls_handshake_that_fails_is_told_of_with_the_reason),
