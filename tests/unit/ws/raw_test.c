@@ -171,6 +171,25 @@ who_writes_waits_for_room(struct pair *pair)
         return 0;
 }
 
+/* Which is found out by writing. */
+static async int
+what_is_allowed_is_lost_if_the_peer_is_gone(struct pair *pair)
+{
+        static const char large[10000];
+        struct ws *ws;
+        int fd = await(raw_pair(pair, &ws));
+
+        ws_raw_allow(ws, 0);
+        for (int i = 0; i < 3; i++)
+                expect_int(await(ws_raw_write(ws, large, sizeof(large), SOON)), 0);
+        await(idle_turns());
+        raw_reset(fd);
+        ws_raw_allow(ws, 25000);
+        wait_until(ws->transport == NULL);
+        ws_drop(ws);
+        return 0;
+}
+
 static async int
 nothing_is_written_behind_a_close_frame(struct pair *pair)
 {
@@ -572,6 +591,7 @@ main(void)
                 on_pair(what_is_sent_without_a_limit_is_traffic),
                 on_pair(output_is_waited_for),
                 on_pair(who_writes_waits_for_room),
+                on_pair(what_is_allowed_is_lost_if_the_peer_is_gone),
                 on_pair(nothing_is_written_behind_a_close_frame),
                 on_pair(who_has_stalled_reads_nothing),
                 on_pair(bytes_that_come_are_counted_once),
