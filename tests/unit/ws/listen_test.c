@@ -162,6 +162,57 @@ a_stale_unix_socket_is_replaced_and_nothing_else_is(NOTHING)
         return 0;
 }
 
+/* What the check says of it: 0, or the errno. */
+static async int
+check(const char *url, enum aw_error_kind failure, const char *text)
+{
+        struct ws_listen_options options = {.url = url};
+        struct aw_error error = {.status = -1};
+        int result = await(ws_listen_check(&options, &error)), number = result == 0 ? 0 : errno;
+
+        test_expect(error.kind == failure && strstr(error.text, text) != NULL, __FILE__, __LINE__,
+                    "the check of %s says '%s' (it is '%s')", url, text, error.text);
+        return number;
+}
+
+static async int
+where_one_may_listen_is_checked_and_left_as_it_is(NOTHING)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        struct stat status;
+        char url[120];
+
+        snprintf(url, sizeof(url), "unix:%s", socket_path());
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path());
+        expect_int(await(check(ANY_PORT, AW_ERROR_NONE, "")), 0);
+        expect_int(await(check("http://127.0.0.1:0", AW_ERROR_USAGE, "'http://127.0.0.1:0': ")),
+                   EINVAL);
+        expect_int(await(check("wss://127.0.0.1:0", AW_ERROR_USAGE, "wss needs a certificate")),
+                   EINVAL);
+        names_error = EAI_NONAME;
+        expect_int(await(check("ws://no.such.name:0", AW_ERROR_RESOLVE,
+                               "cannot listen on no.such.name")),
+                   EADDRNOTAVAIL);
+        expect_int(await(check("unix:@no/such/directory/socket", AW_ERROR_NONE, "")), 0);
+        expect_int(await(check("unix:/no/such/directory/socket", AW_ERROR_LISTEN,
+                               "cannot listen on /no/such/directory/socket: No such file")),
+                   ENOENT);
+        expect_int(await(check(url, AW_ERROR_NONE, "")), 0);
+        expect_error(stat(socket_path(), &status), ENOENT);
+        /* A server that is there may be one that is to be replaced. */
+        expect_int(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        expect_int(await(check(url, AW_ERROR_NONE, "")), 0);
+        expect_int(stat(socket_path(), &status), 0);
+        unlink(socket_path());
+        close(fd);
+        close(open(socket_path(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+        expect_int(await(check(url, AW_ERROR_LISTEN, "in use")), EADDRINUSE);
+        expect_int(stat(socket_path(), &status), 0);
+        unlink(socket_path());
+        return 0;
+}
+
 /* Accepting. */
 
 struct accepting {
@@ -468,6 +519,7 @@ main(void)
                 on_loop(an_address_that_the_machine_lacks_is_left_out),
                 on_loop(a_unix_socket_is_there_as_long_as_its_listener),
                 on_loop(a_stale_unix_socket_is_replaced_and_nothing_else_is),
+                on_loop(where_one_may_listen_is_checked_and_left_as_it_is),
                 on_loop(accepting_in_vain_times_out_or_is_cancelled),
                 on_loop(who_waits_longest_accepts_first),
                 on_loop(connections_wait_to_be_accepted),
