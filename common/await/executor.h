@@ -68,9 +68,9 @@ struct aw_job {
  * value. *result is set if that is not -1; a NULL `result` means that it is not wanted, and is
  * dropped. Jobs begin in the order of the calls.
  *
- * -1 with the errno of run(), or ECANCELED the task was cancelled, or the pool was shut down with
- * cancel_futures before the job began; ESHUTDOWN the pool is shutting down (RuntimeError); EAGAIN
- * not one thread can be had; ENOMEM.
+ * -1 with the errno of run() (EIO if it set none), or ECANCELED the task was cancelled, or the pool
+ * was shut down with cancel_futures before the job began; ESHUTDOWN the pool is shutting down
+ * (RuntimeError); EAGAIN not one thread can be had; ENOMEM.
  *
  * Cancellation is delivered at once. A job that has not begun never begins; one that has goes on,
  * and its result is dropped. For a deadline see aw_timeout_enter().

@@ -71,7 +71,7 @@ struct aw_loop_options {
  */
 AW_API struct aw_loop *aw_loop_create(const struct aw_loop_options *options);
 
-/* Closes every socket and watch that is left. NULL does nothing. */
+/* Closes every socket and watch that is left. NULL does nothing. Aborts within a turn. */
 AW_API void aw_loop_destroy(struct aw_loop *loop);
 
 /* The loop of this thread, or NULL (asyncio.get_event_loop). */
@@ -96,7 +96,7 @@ AW_API int aw_loop_set_policy(const char *backend);
 /* The time now (loop.time). Any thread. */
 AW_API aw_time aw_loop_now(void);
 
-/* One turn, not within another one; with `wait` false its poll does not wait. */
+/* One turn, which may not begin within another one; with `wait` false its poll does not wait. */
 AW_API void aw_loop_turn(struct aw_loop *loop, bool wait);
 
 /*
@@ -136,7 +136,7 @@ AW_API void aw_handle_cancel(struct aw_handle *handle);
 /*
  * loop.call_soon_threadsafe: from any thread, and from no other function here. The handle must not
  * be in use, and is the loop's until the callback begins; it cannot be cancelled before. The loop
- * must outlive the call.
+ * must outlive the call. Not in a signal handler: see signals.h.
  */
 AW_API void aw_call_soon_threadsafe(struct aw_loop *loop, struct aw_handle *handle,
                                     void (*callback)(void *argument), void *argument);
