@@ -28,9 +28,13 @@ enum client_status {
 };
 
 /*
- * At the very beginning: from now on signals wait until there is somebody to take them. Also takes
- * note of whether a broken pipe is to end us.
+ * At the very beginning: SIGUSR1 waits until there is somebody to take it. Those that stop us do so
+ * at once, as long as files are read that may keep us waiting. Also takes note of whether a broken
+ * pipe is to end us.
  */
+void client_mind_signals(void);
+
+/* Before the loop: from now on these wait, too. */
 void client_hold_signals(void);
 
 /* Whether a signal is ignored, as nohup(1) does with SIGHUP: it stays so. */

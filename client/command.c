@@ -129,9 +129,11 @@ send_file(struct session *session, int fd, const char *name)
 static async int
 run_file(struct session *session, char *name)
 {
-        int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+        int fd = await(messages_open_file(name));
         int result;
 
+        if (fd == -1 && errno == ECANCELED)
+                return -1;
         if (fd == -1) {
                 client_say("/file %s: %s", name, strerror(errno));
                 return 0;

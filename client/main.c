@@ -17,6 +17,7 @@ run_loop(struct client_options *options, struct connector *connector)
                                        .slow = options->printing.verbose > 0 ? 0 : -1};
         int status;
 
+        client_hold_signals();
         if (options->terminal.on) {
                 run.terminal = terminal_open(options);
                 if (run.terminal == NULL)
@@ -63,7 +64,7 @@ main(int argc, char **argv)
         struct client_options options;
         int operands = 0, status;
 
-        client_hold_signals();
+        client_mind_signals();
         aw_opt_keep_standard();
         options_init(&options);
         status = (int)aw_opt_parse(&options_program, argc, argv, &options, &operands);

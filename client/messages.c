@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "await/stream.h"
+#include "await/wait_fd.h"
 #include "codec.h"
 #include "progress.h"
 #include "session.h"
@@ -117,11 +119,27 @@ messages_send_file(struct session *session, int fd, const char *name, enum ws_ty
         return result;
 }
 
+/* A FIFO that nobody has opened to write to has no end yet: poll() tells that from one that is over. */
+async int
+messages_open_file(const char *name)
+{
+        int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY), error;
+        struct stat status;
+
+        if (fd == -1 || fstat(fd, &status) == -1 || !S_ISFIFO(status.st_mode) ||
+            await(aw_wait_fd(fd, AW_READ, AW_NEVER)) != -1)
+                return fd;
+        error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+}
+
 static async int
 send_named(struct session *session, const char *name)
 {
         bool standard = strcmp(name, "-") == 0;
-        int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        int fd = standard ? STDIN_FILENO : await(messages_open_file(name));
         const char *shown = standard ? "standard input" : name;
         int result;
 

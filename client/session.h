@@ -75,6 +75,12 @@ async int nothing_send(void *session);  /* we only listen */
  */
 async int input_send_typed(struct session *session, char *line);
 
+/*
+ * A file to be sent; a FIFO, once somebody has opened it to write to. -1 with errno, ECANCELED among
+ * others.
+ */
+async int messages_open_file(const char *name);
+
 /* A file as one message. The descriptor stays the caller's. 0, or -1 if nothing more can be sent. */
 async int messages_send_file(struct session *session, int fd, const char *name, enum ws_type type);
 

@@ -7,6 +7,7 @@
 
 #include "client.h"
 
+/* The first one only asks. */
 static const int stopping[] = {SIGUSR1, SIGINT, SIGTERM, SIGHUP};
 enum { STOPPING = 4 };
 
@@ -20,16 +21,28 @@ client_ignores(int number)
         return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-void
-client_hold_signals(void)
+static void
+hold(const int *numbers, int count)
 {
         sigset_t set;
 
         sigemptyset(&set);
-        for (int i = 0; i < STOPPING; i++)
-                sigaddset(&set, stopping[i]);
+        for (int i = 0; i < count; i++)
+                sigaddset(&set, numbers[i]);
         sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+void
+client_mind_signals(void)
+{
+        hold(stopping, 1);
         dies_of_pipe = !client_ignores(SIGPIPE);
+}
+
+void
+client_hold_signals(void)
+{
+        hold(stopping, STOPPING);
 }
 
 bool

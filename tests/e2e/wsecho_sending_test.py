@@ -2,6 +2,7 @@
 """What wsecho sends: messages, files, lines, records, bytes; as often and as fast as it is told."""
 
 import os
+import pathlib
 import pty
 import select
 import signal
@@ -82,6 +83,47 @@ def _():
     done = wsecho("-f", file_of("divided", text), URL).expect(0)
     equal(done.out == text + b"\n", True, "that it comes back")
     ends(wsecho("-f", file_of("latin", b"caf\xe9"), URL), 2, "latin is not UTF-8.*--binary")
+
+
+def fifo_of(name):
+    path = scratch() / name
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    return path
+
+
+@test("a FIFO is read like a file, once somebody writes to it")
+def _():
+    path = fifo_of("fifo")
+    for words in (("-f", path), ("-d", f"@{path}")):
+        with started(*client_command(*words, URL)) as client:
+            path.write_bytes(b"through a FIFO")
+            equal(finish(client).expect(0).out, b"through a FIFO\n", "the reply")
+    with started(*client_command("-v", "-H", f"@{path}", URL, "x")) as client:
+        path.write_text("X-From: a FIFO\n")
+        match("X-From: a FIFO", finish(client).expect(0, b"x\n").err)
+
+
+@test("a signal ends it at once while nobody writes to a FIFO")
+def _():
+    path = fifo_of("silent")
+    for words in (("-f", path), ("-d", f"@{path}"), ("-H", f"@{path}"), ("--bearer-file", path),
+                  ("--pass-file", path, "--cert", path), ("--cacert", path)):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            url = "wss://127.0.0.1:1" if words[0].startswith(("--pass", "--ca")) else URL
+            with started(*client_command("-d", "first", *words, url)) as client:
+                if words[0] in ("-f", "-d"):
+                    equal(client.stdout.readline(), b"first\n", "the first reply")
+                eventually(lambda: waits(client.pid), "that it waits")
+                client.send_signal(number)
+                finish(client).expect(-number, b"")
+
+
+def waits(pid):
+    """For a file, or in its loop with all that it has to do done."""
+    where = pathlib.Path(f"/proc/{pid}")
+    return ((where / "comm").read_text() == "wsecho\n" and
+            "S (sleeping)" in (where / "status").read_text())
 
 
 @test("a file that is not there, or cannot be read, has status 2 and one sentence")

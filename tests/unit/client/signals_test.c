@@ -52,16 +52,17 @@ static void __attribute__((noinline)) soil_stack(void)
 }
 
 static void
-hold(int number)
+hold(int all)
 {
         sigset_t set;
 
-        (void)number;
         soil_stack();
-        client_hold_signals();
+        client_mind_signals();
+        if (all)
+                client_hold_signals();
         sigprocmask(SIG_SETMASK, NULL, &set);
         for (size_t i = 0; i < sizeof(held) / sizeof(held[0]); i++)
-                if (sigismember(&set, held[i]) != 1)
+                if (sigismember(&set, held[i]) != (all || held[i] == SIGUSR1))
                         _exit(1);
         for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
                 if (sigismember(&set, others[i]) != 0)
@@ -70,10 +71,11 @@ hold(int number)
 }
 
 static void
-the_signals_that_stop_it_wait_and_no_others(void **state)
+the_signals_that_stop_it_wait_once_they_are_held_and_no_others(void **state)
 {
         (void)state;
-        exits(status_of(hold, 0));
+        exits(status_of(hold, false));
+        exits(status_of(hold, true));
 }
 
 static void
@@ -81,6 +83,7 @@ hold_ignoring(int number)
 {
         signal(SIGPIPE, SIG_IGN);
         signal(SIGHUP, SIG_IGN);
+        client_mind_signals();
         client_hold_signals();
         if (client_dies_of_pipe())
                 _exit(1);
@@ -148,7 +151,7 @@ int
 main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(the_signals_that_stop_it_wait_and_no_others),
+                cmocka_unit_test(the_signals_that_stop_it_wait_once_they_are_held_and_no_others),
                 cmocka_unit_test(what_is_ignored_is_known),
                 cmocka_unit_test(a_status_over_128_is_the_end_by_that_signal),
         };
