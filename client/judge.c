@@ -90,8 +90,9 @@ judge_waits(const struct session *session)
                 return true;
         if (!session->all_sent && session->from_input)
                 return false;
+        /* Between two messages nobody is waited for: --interval, and a file that takes its time. */
         if (ending->has_expected || ending->count > 0)
-                return ending->wait_time == -1 && !ending->forever;
+                return session->all_sent && ending->wait_time == -1 && !ending->forever;
         return waits_for_replies(ending) && judge_unanswered(session) > 0;
 }
 

@@ -15,6 +15,9 @@
 /* A reader who takes what we print within this time keeps nobody waiting. */
 #define READER_PAUSE (10 * AW_MILLISECOND)
 
+/* Whoever is woken so much too late did not run meanwhile: it is more than what a busy machine does. */
+#define REST (100 * AW_MILLISECOND)
+
 /* For what the server still says after our Close, up to its own. */
 #define CLOSE_TIME (5 * AW_SECOND)
 
@@ -153,6 +156,19 @@ is_late(struct session *session)
         return timeout > 0 && now - session->active >= timeout;
 }
 
+/*
+ * When a silence began, by a look that was to come at `look`: time in which we did not run, as after
+ * Ctrl-Z, is nobody's silence, for what has come meanwhile waits for us.
+ */
+static aw_time
+without_rest(aw_time since, aw_time look)
+{
+        aw_time now = aw_loop_now();
+        int64_t rest = now - look > REST ? now - look : 0;
+
+        return since < now - rest ? since + rest : now;
+}
+
 static void
 say_late(struct session *session)
 {
@@ -178,13 +194,16 @@ say_late(struct session *session)
 static async void
 wait_for_session(struct session *session)
 {
+        aw_time look;
+
         session->active = aw_loop_now();
         while (!judge_over(session)) {
+                look = next_look(session);
                 aw_event_clear(&session->changed);
-                if (await(aw_event_wait(&session->changed, next_look(session))) == -1 &&
-                    errno == ECANCELED)
+                if (await(aw_event_wait(&session->changed, look)) == -1 && errno == ECANCELED)
                         session->stopped = true;
-                else if (!judge_over(session) && is_late(session))
+                session->active = without_rest(session->active, look);
+                if (!judge_over(session) && is_late(session))
                         say_late(session);
         }
 }
@@ -212,13 +231,16 @@ hear_the_server_out(struct session *session, struct aw_task *printing)
 {
         int64_t timeout = session->options->connection.timeout;
         int64_t silence = timeout > 0 && timeout < CLOSE_TIME ? timeout : CLOSE_TIME;
-        aw_time begin = aw_loop_now(), now = begin;
+        aw_time begin = aw_loop_now(), now = begin, look;
         int64_t readers = waited_for_readers(session);
 
         session->active = begin;
         while (!aw_task_done(printing) && !in_a_hurry(session)) {
-                if (await(aw_wait(&printing, 1, AW_ALL_COMPLETED, now + silence / 8 + 1)) == -1)
+                look = now + silence / 8 + 1;
+                if (await(aw_wait(&printing, 1, AW_ALL_COMPLETED, look)) == -1)
                         session->stopped = true;
+                session->active = without_rest(session->active, look);
+                begin = without_rest(begin, look);
                 now = aw_loop_now();
                 if (has_progress(session) || (session->printing && session->from_input) ||
                     prints_on(session))

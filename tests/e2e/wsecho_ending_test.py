@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 from peer import (CLOSE, PING, TEXT, Script, after_accept, close_payload, header,
                   patient_script, patiently)
@@ -438,6 +439,36 @@ def _():
                 match("^GET", peer.recv(4096).decode())
                 client.send_signal(signal.SIGINT)
                 equal(finish(client).expect(-signal.SIGINT).err, "", "what it says")
+
+
+@test("a reply that came while it was stopped, as by Ctrl-Z, is not late")
+def _():
+    def serve(peer):
+        peer.accept()
+        peer.read_frame()
+        stop.set()
+        stopped.wait(DEADLINE)
+        peer.send_frame(TEXT, b"in time")
+        peer.send_frame(CLOSE, peer.until_close().payload)
+
+    for words in (("--count", "1"), ("--expect", "time"), ()):
+        stop, stopped = threading.Event(), threading.Event()
+        with Script(serve) as script:
+            with started(*client_command("-t", "500ms", *words, script.url, "x")) as client:
+                stop.wait(DEADLINE)
+                client.send_signal(signal.SIGSTOP)
+                os.waitid(os.P_PID, client.pid, os.WSTOPPED | os.WNOWAIT)
+                stopped.set()
+                time.sleep(1)  # twice the time-out: it is this that must not matter
+                client.send_signal(signal.SIGCONT)
+                finish(client).expect(0, b"in time\n")
+
+
+@test("--count and --expect: the time-out does not run between two messages")
+def _():
+    for words in (("--count", "2"), ("--expect", "two")):
+        done = wsecho("-t", "300ms", "--interval", "600ms", *words, URL, "one", "two")
+        done.expect(0, b"one\ntwo\n")
 
 
 @test("a signal that is ignored, as nohup does, stays so")

@@ -150,6 +150,12 @@ what_is_expected_is_waited_for_unless_wait_says_how_long(void **state)
                         begin(0, 0);
                 options.ending.count = expecting ? 0 : 1;
                 assert_true(judge_waits(&session));
+                session.all_sent = false;
+                assert_false(judge_waits(&session));
+                session.sending = true;
+                assert_true(judge_waits(&session));
+                session.all_sent = true;
+                session.sending = false;
                 options.ending.forever = true;
                 assert_false(judge_waits(&session));
                 options.ending.forever = false;

@@ -141,6 +141,7 @@ the_time_out_begins_with_the_session_and_when_all_is_sent(NOTHING)
 
         begin(send_forever);
         options.ending.count = 1;
+        session.sending = true;
         task = await(begin_session());
         await(over_after(task, 8 * AW_SECOND));
         await(has_status(task, CLIENT_TIMEOUT, "wsecho: time-out: 0 of 1 message came\n",
