@@ -158,9 +158,10 @@ send_chunks(struct session *session, struct aw_stream *input)
                 return -2;
         while (result == 0 && (length = await(aw_stream_read(input, piece, size, AW_NEVER))) > 0) {
                 message.length = (size_t)length;
-                result = await(session_send(session, &message, "standard input"));
-                if (result == 0)
+                if (session->sent > 0)
                         result = await(session_pause(session));
+                if (result == 0)
+                        result = await(session_send(session, &message, "standard input"));
         }
         free(piece);
         return result == -1 || length == 0 ? result : -2;
