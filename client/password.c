@@ -101,8 +101,6 @@ read_secretly(FILE *terminal)
         size_t size = 0;
         sigset_t mask;
 
-        if (tcgetattr(asked.fd, &asked.before) == -1)
-                return NULL;
         asked.quiet = asked.before;
         asked.quiet.c_lflag &= ~(tcflag_t)ECHO;
         mind_signals(&mask);
@@ -125,20 +123,22 @@ password_ask(const char *user, struct aw_error *error)
 {
         FILE *terminal;
         char *password = NULL;
+        bool usable;
 
         asked.fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
         terminal = asked.fd == -1 ? NULL : fdopen(asked.fd, "r");
+        usable = terminal != NULL && tcgetattr(asked.fd, &asked.before) == 0;
         snprintf(asked.question, sizeof(asked.question), "wsecho: password for %.80s: ", user);
-        if (terminal != NULL) {
+        if (usable)
                 password = read_secretly(terminal);
+        if (terminal != NULL)
                 fclose(terminal);
-        } else if (asked.fd != -1) {
+        else if (asked.fd != -1)
                 close(asked.fd);
-        }
         if (password == NULL)
-                aw_error_set(error, AW_ERROR_USAGE, EINVAL,
-                             "there is no terminal to ask for the password of '%s': give "
-                             "--user NAME:PASSWORD",
+                aw_error_set(error, AW_ERROR_USAGE, EINVAL, "%s of '%s': give --user NAME:PASSWORD",
+                             usable ? "nobody typed the password"
+                                    : "there is no terminal to ask for the password",
                              user);
         return password;
 }

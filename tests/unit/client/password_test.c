@@ -264,7 +264,7 @@ the_end_of_the_input_is_no_password(void **state)
         begin(nothing);
         shows(QUESTION);
         type("\4");
-        answers("none, as before, 0, 1 22 there is no terminal to ask for the password of 'joe': "
+        answers("none, as before, 0, 1 22 nobody typed the password of 'joe': "
                 "give --user NAME:PASSWORD");
         shows(QUESTION "\r\n");
         end();
