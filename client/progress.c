@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +22,15 @@ show(const char *text)
                 (void)!write(STDERR_FILENO, text, strlen(text));
 }
 
+/* One that cannot go back to the beginning of the line, and shows escape sequences. */
+static bool
+is_dumb(void)
+{
+        const char *kind = getenv("TERM");
+
+        return kind == NULL || strcmp(kind, "dumb") == 0;
+}
+
 void
 progress_begin(struct progress *progress, int fd, const char *name, bool quiet)
 {
@@ -28,7 +38,7 @@ progress_begin(struct progress *progress, int fd, const char *name, bool quiet)
 
         *progress = (struct progress){.name = name,
                                       .begin = aw_loop_now(),
-                                      .silent = quiet || isatty(STDERR_FILENO) == 0};
+                                      .silent = quiet || isatty(STDERR_FILENO) == 0 || is_dumb()};
         if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
                 progress->size = (uint64_t)status.st_size;
 }

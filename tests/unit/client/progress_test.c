@@ -144,6 +144,26 @@ nobody_sees_it_with_quiet_or_elsewhere(void **state)
 }
 
 static void
+a_dumb_terminal_gets_no_line_that_changes(void **state)
+{
+        static const char *const kinds[] = {"dumb", NULL};
+
+        (void)state;
+        at_terminal = true;
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+                if (kinds[i] == NULL)
+                        unsetenv("TERM");
+                else
+                        setenv("TERM", kinds[i], 1);
+                begin(true, "name", false);
+                step_after(2 * AW_SECOND, 5000000, "");
+                progress_end(&progress);
+                shows("");
+        }
+        setenv("TERM", "xterm", 1);
+}
+
+static void
 a_terminal_that_is_stopped_is_not_waited_for(void **state)
 {
         (void)state;
@@ -166,8 +186,10 @@ main(void)
                 cmocka_unit_test(what_has_no_size_is_counted),
                 cmocka_unit_test(what_was_sent_in_less_than_a_second_is_not_seen),
                 cmocka_unit_test(nobody_sees_it_with_quiet_or_elsewhere),
+                cmocka_unit_test(a_dumb_terminal_gets_no_line_that_changes),
                 cmocka_unit_test(a_terminal_that_is_stopped_is_not_waited_for),
         };
 
+        setenv("TERM", "xterm", 1);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
