@@ -72,7 +72,8 @@ connector_open(struct connector *connector, const struct client_options *options
         if (url_read(&connector->url, options->url, error) == -1)
                 return -1;
         connector->asked = strdup(connector->url.text);
-        if (connector->asked == NULL)
+        connector->start = strdup(connector->url.text);
+        if (connector->asked == NULL || connector->start == NULL)
                 return aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
         if (identity_make(&connector->identity, options, connector->url.user,
                           connector->url.password, error) == -1)
@@ -84,6 +85,7 @@ void
 connector_close(struct connector *connector)
 {
         free(connector->asked);
+        free(connector->start);
         url_free(&connector->url);
         identity_free(&connector->identity);
         aw_tls_context_unref(connector->tls);
@@ -150,11 +152,26 @@ connect_once(struct connector *connector, struct aw_error *error, aw_time deadli
         return await(ws_connect(&to, error, deadline));
 }
 
-/* Another place to go to: 0, or -1 with *error. */
+/* A copy takes the place of what is there. 0, or -1 with *error. */
 static int
-go_on(struct connector *connector, struct aw_error *error)
+put_copy(char **place, const char *text, struct aw_error *error)
+{
+        char *copy = strdup(text);
+
+        if (copy == NULL)
+                return aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
+        free(*place);
+        *place = copy;
+        return 0;
+}
+
+/* Another place to go to, this time or *for_good: 0, or -1 with *error. */
+static int
+go_on(struct connector *connector, bool *for_good, struct aw_error *error)
 {
         char *next;
+
+        *for_good = *for_good && (error->status == 301 || error->status == 308);
 
         if (connector->location == NULL)
                 return -1;
@@ -165,7 +182,7 @@ go_on(struct connector *connector, struct aw_error *error)
                 client_tell("* going on to %s", next);
         free(connector->url.text);
         connector->url.text = next;
-        return 0;
+        return *for_good ? put_copy(&connector->start, next, error) : 0;
 }
 
 /* When there is to be a connection. */
@@ -185,8 +202,11 @@ connector_connect(struct connector *connector, struct aw_error *error)
 {
         const struct handshake_options *handshake = &connector->options->handshake;
         aw_time deadline = deadline_of(connector->options);
+        bool for_good = true;
         struct ws *ws;
 
+        if (put_copy(&connector->url.text, connector->start, error) == -1)
+                return NULL;
         for (uint64_t followed = 0;; followed++) {
                 ws = await(connect_once(connector, error, deadline));
                 if (ws != NULL || error->cause != AW_CAUSE_REDIRECTED || !handshake->location)
@@ -197,7 +217,7 @@ connector_connect(struct connector *connector, struct aw_error *error)
                                      (unsigned)followed, client_plural(followed));
                         return NULL;
                 }
-                if (go_on(connector, error) == -1)
+                if (go_on(connector, &for_good, error) == -1)
                         return NULL;
         }
 }

@@ -12,6 +12,7 @@ struct connector {
         const struct client_options *options;
         struct url url; /* where we are going: redirects change its text */
         char *asked;    /* where the user wanted to go */
+        char *start;    /* of the next attempt: that, or where we were sent for good */
         struct identity identity;
         struct aw_tls_context *tls;     /* with our certificate; or NULL: none is needed */
         struct aw_tls_context *strange; /* without it, for another host; or NULL: the same */

@@ -42,6 +42,7 @@ static const char *heads[6];
 static size_t asked;
 static struct ws_connect_options last;
 static char last_headers[400], urls[600];
+static int redirect; /* its status */
 static aw_time last_deadline;
 static struct aw_tls_context *last_proxy;
 static char connection;
@@ -65,7 +66,7 @@ __wrap_ws_connect(const struct ws_connect_options *to, struct aw_error *error, a
                 return (struct ws *)&connection;
         aw_error_set(error, AW_ERROR_HANDSHAKE, EPROTO, "redirected");
         error->cause = AW_CAUSE_REDIRECTED;
-        error->status = 302;
+        error->status = redirect;
         to->observer->step(to->observer->argument, WS_STEP_RESPONSE, head);
         return NULL;
 }
@@ -90,6 +91,7 @@ begin_with(const char *const *words, int count)
         memset(heads, 0, sizeof(heads));
         asked = 0;
         urls[0] = '\0';
+        redirect = 302;
         context_count = 0;
         contexts_left = 0;
         error = (struct aw_error){.kind = AW_ERROR_NONE};
@@ -155,7 +157,7 @@ the_time_for_it_is_that_of_connect_timeout_or_timeout(NOTHING)
         expect(await(connects()));
         expect(last_deadline >= now + 2000 * AW_SECOND && last_deadline < now + 2900 * AW_SECOND);
         end();
-        expect_int(BEGIN("ws://a", "--timeout=1000"), 0);
+        expect_int(BEGIN("ws://a", "--timeout=1000", "--connect-timeout=0"), 0);
         expect(await(connects()));
         expect(last_deadline >= now + 1000 * AW_SECOND && last_deadline < now + 1900 * AW_SECOND);
         options.connection.connect_timeout = 1;
@@ -231,7 +233,7 @@ secrets_and_names_are_for_the_host_that_was_asked_for(NOTHING)
         is_text(connector_url(&connector), "wss://a/2");
         heads[2] = "HTTP/1.1 302 Found\r\nlocation:\t https://b \r\nLocation: /no\r\n\r\n";
         expect(await(connects()));
-        is_text(urls, "wss://a/1 wss://a/2 wss://a/2 wss://b ");
+        is_text(urls, "wss://a/1 wss://a/2 wss://a/1 wss://b ");
         is_text(last_headers, "Origin: o");
         expect(last.server_name == NULL);
         expect(last.tls == (struct aw_tls_context *)&contexts[1]);
@@ -244,6 +246,32 @@ secrets_and_names_are_for_the_host_that_was_asked_for(NOTHING)
         expect(last.tls == (struct aw_tls_context *)&contexts[0]);
         expect(!connector_has_credentials(&connector));
         end();
+        return 0;
+}
+
+static async int
+the_next_attempt_begins_where_it_was_sent_for_good(NOTHING)
+{
+        static const struct {
+                int status;
+                const char *again;
+        } rows[] = {{301, "ws://a/b"},
+                    {308, "ws://a/b"},
+                    {302, "ws://a"},
+                    {303, "ws://a"},
+                    {307, "ws://a"}};
+        char wanted[100];
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                BEGIN("ws://a", "-L");
+                redirect = rows[i].status;
+                heads[0] = "HTTP/1.1 3xx\r\nLocation: /b\r\n\r\n";
+                expect(await(connects()));
+                expect(await(connects()));
+                snprintf(wanted, sizeof(wanted), "ws://a ws://a/b %s", rows[i].again);
+                is_text(urls, wanted);
+                end();
+        }
         return 0;
 }
 
@@ -383,6 +411,7 @@ main(void)
                 on_loop(the_time_for_it_is_that_of_connect_timeout_or_timeout),
                 on_loop(there_is_a_context_where_tls_may_be_needed),
                 on_loop(secrets_and_names_are_for_the_host_that_was_asked_for),
+                on_loop(the_next_attempt_begins_where_it_was_sent_for_good),
                 on_loop(so_many_redirects_are_followed_and_no_more),
                 on_loop(a_redirect_that_leads_nowhere_fails),
                 on_loop(steps_are_kept_said_and_handed_on),
