@@ -2,6 +2,8 @@
 /* What is checked of the options beyond their form. */
 #include <errno.h>
 #include <fcntl.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +13,13 @@
 #include "await/ws.h"
 #include "base/utf8.h"
 #include "options.h"
+
+bool
+options_use_utf8(void)
+{
+        return setlocale(LC_CTYPE, "C.UTF-8") != NULL ||
+               (setlocale(LC_CTYPE, "") != NULL && strcmp(nl_langinfo(CODESET), "UTF-8") == 0);
+}
 
 bool
 options_have_messages(const struct sending_options *sending)
@@ -54,6 +63,8 @@ check_pattern(const char *name, const char *pattern, regex_t *compiled, bool *ha
 
         if (pattern == NULL)
                 return true;
+        /* Without it each byte is a character. */
+        options_use_utf8();
         error = regcomp(compiled, pattern, REG_EXTENDED | REG_NOSUB);
         if (error != 0) {
                 regerror(error, compiled, text, sizeof(text));
@@ -255,16 +266,13 @@ check_cookies(const struct aw_opt_strings *cookies)
 static bool
 check_compress(struct handshake_options *handshake)
 {
-        const char *mode = handshake->compress_mode;
-
-        if (mode == NULL)
-                mode = handshake->compress ? "context" : "off";
-        if (ws_deflate_parse(mode, &handshake->deflate) == 0)
+        if (network_deflate(handshake->compress, handshake->compress_mode, &handshake->deflate) ==
+            0)
                 return true;
         aw_opt_usage_error(&options_program,
                            "option '--compress-mode' must be shared, context, or context:BITS with "
                            "9 to 15, not '%s'",
-                           mode);
+                           handshake->compress_mode);
         return false;
 }
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <histedit.h>
-#include <langinfo.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -15,6 +13,7 @@
 #include "history.h"
 #include "keys.h"
 #include "layout.h"
+#include "options.h"
 #include "screen.h"
 
 #define PROMPT_COLUMNS 2
@@ -334,14 +333,6 @@ editor_restore_modes(struct editor *editor)
 
 /* The beginning. */
 
-/* Text is UTF-8 whatever the locale is, and nothing else of it matters. */
-static bool
-use_utf8(void)
-{
-        return setlocale(LC_CTYPE, "C.UTF-8") != NULL ||
-               (setlocale(LC_CTYPE, "") != NULL && strcmp(nl_langinfo(CODESET), "UTF-8") == 0);
-}
-
 /* One that understands the sequences used here, as all do that are used today. */
 static bool
 is_capable(EditLine *el)
@@ -392,7 +383,8 @@ editor_open(const struct editor_options *options)
         FILE *out = screen_file(options->screen);
         struct editor *editor = calloc(1, sizeof(*editor));
 
-        if (editor == NULL || !use_utf8() || tcgetattr(STDIN_FILENO, &editor->cooked) == -1) {
+        if (editor == NULL || !options_use_utf8() ||
+            tcgetattr(STDIN_FILENO, &editor->cooked) == -1) {
                 free(editor);
                 return NULL;
         }

@@ -11,6 +11,9 @@
 #include "network.h"
 #include "password.h"
 
+/* Of a file of fields: one with more has no end. */
+#define LINES 10000
+
 static int
 out_of_memory(struct aw_error *error)
 {
@@ -59,30 +62,34 @@ add_header(struct identity *identity, const char *text, struct aw_error *error)
         return add_field(identity, strdup(text), error);
 }
 
+static int
+add_header_lines(struct identity *identity, FILE *file, const char *path, struct aw_error *error)
+{
+        char *line = malloc(NETWORK_LINE + 1);
+        size_t count = 0;
+        int result = line == NULL ? out_of_memory(error) : 1;
+
+        while (result == 1 && (result = network_next_line(file, path, line, error)) == 1) {
+                if (++count > LINES)
+                        result = network_fail_read(path, "it has more than 10,000 lines", error);
+                else if (line[0] != '\0' && line[0] != '#' &&
+                         add_header(identity, line, error) == -1)
+                        result = -1;
+        }
+        free(line);
+        return result;
+}
+
 /* Each line of the file is a field; empty ones are none, and neither are those that begin with '#'. */
 static int
 add_header_file(struct identity *identity, const char *path, struct aw_error *error)
 {
         FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-        char *line = NULL;
-        size_t size = 0;
-        ssize_t length;
-        int result = 0;
-        bool text;
+        int result;
 
         if (file == NULL)
                 return network_fail_read(path, strerror(errno), error);
-        while (result == 0 && (length = getline(&line, &size, file)) > 0) {
-                text = strlen(line) == (size_t)length;
-                line[strcspn(line, "\r\n")] = '\0';
-                if (!text)
-                        result = network_fail_read(path, "it is no text", error);
-                else if (line[0] != '\0' && line[0] != '#')
-                        result = add_header(identity, line, error);
-        }
-        if (result == 0 && !feof(file))
-                result = network_fail_read(path, strerror(errno), error);
-        free(line);
+        result = add_header_lines(identity, file, path, error);
         if (file != stdin)
                 fclose(file);
         return result;
@@ -147,9 +154,12 @@ static int
 add_bearer(struct identity *identity, const char *path, struct aw_error *error)
 {
         char *token = network_read_line(path, error);
-        int result =
-                token == NULL ? -1 : add_text(identity, error, "Authorization: Bearer %s", token);
+        int result = -1;
 
+        if (token != NULL && token[0] == '\0')
+                network_fail_read(path, "its first line is to be a token, and is empty", error);
+        else if (token != NULL)
+                result = add_text(identity, error, "Authorization: Bearer %s", token);
         if (token != NULL)
                 explicit_bzero(token, strlen(token));
         free(token);

@@ -15,33 +15,56 @@ network_fail_read(const char *path, const char *why, struct aw_error *error)
         return aw_error_set(error, AW_ERROR_USAGE, EINVAL, "cannot read '%s': %s", path, why);
 }
 
+int
+network_next_line(FILE *file, const char *path, char line[NETWORK_LINE + 1], struct aw_error *error)
+{
+        size_t length = 0;
+        int c;
+
+        while ((c = getc(file)) != EOF && c != '\n' && c != '\0' && length < NETWORK_LINE)
+                line[length++] = (char)c;
+        line[length] = '\0';
+        if (c == EOF && ferror(file))
+                return network_fail_read(path, strerror(errno), error);
+        if (c == '\0')
+                return network_fail_read(path, "it is no text: there is a NUL in it", error);
+        if (c != EOF && c != '\n')
+                return network_fail_read(path, "it has a line longer than 64 KiB", error);
+        line[strcspn(line, "\r")] = '\0';
+        return c != EOF || length > 0;
+}
+
 char *
 network_read_line(const char *path, struct aw_error *error)
 {
         FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-        char *line = NULL;
-        size_t size = 0;
-        ssize_t length;
+        char *line = malloc(NETWORK_LINE + 1);
+        int found = -1;
 
-        if (file == NULL) {
+        if (file == NULL)
                 network_fail_read(path, strerror(errno), error);
-                return NULL;
-        }
-        length = getline(&line, &size, file);
-        if (length <= 0 && !feof(file)) {
-                network_fail_read(path, strerror(errno), error);
-                free(line);
-                line = NULL;
-        } else if (length <= 0) {
+        else if (line == NULL)
+                aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
+        else
+                found = network_next_line(file, path, line, error);
+        if (found == 0)
                 aw_error_set(error, AW_ERROR_USAGE, EINVAL, "'%s' has no line", path);
+        if (found != 1) {
                 free(line);
                 line = NULL;
-        } else {
-                line[strcspn(line, "\r\n")] = '\0';
         }
-        if (file != stdin)
+        if (file != NULL && file != stdin)
                 fclose(file);
         return line;
+}
+
+int
+network_deflate(bool compress, const char *mode, struct ws_deflate_options *deflate)
+{
+        int result = ws_deflate_parse(mode != NULL ? mode : compress ? "context" : "off", deflate);
+
+        /* Whoever names a mode wants one. */
+        return mode != NULL && deflate->mode == WS_DEFLATE_OFF ? -1 : result;
 }
 
 struct aw_tls_context *

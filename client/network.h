@@ -5,9 +5,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "await/connect.h"
 #include "await/error.h"
+#include "await/ws.h"
 #include "cli/opt.h"
 
 struct aw_tls_context;
@@ -165,6 +167,17 @@ int network_fail_read(const char *path, const char *why, struct aw_error *error)
  * The first line of a file, without its end: a password or the like. For free(); NULL with *error.
  */
 char *network_read_line(const char *path, struct aw_error *error);
+
+/*
+ * The next line, without its end, in `line`; of no more than NETWORK_LINE bytes, and without NUL: else
+ * it is no text, and may have no end. 1, 0: there is none, or -1 with *error.
+ */
+#define NETWORK_LINE 65536
+int network_next_line(FILE *file, const char *path, char line[NETWORK_LINE + 1],
+                      struct aw_error *error);
+
+/* --compress and --compress-mode, which is a word or NULL. 0, or -1: there is no such mode. */
+int network_deflate(bool compress, const char *mode, struct ws_deflate_options *deflate);
 
 /*
  * A client's context as the options say; `own`: with a certificate of ours, if one is given. Before the loop:

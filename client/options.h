@@ -127,6 +127,9 @@ unsigned options_read_code(const char *text, char **end);
 /* There is a message on the command line, or in a file. */
 bool options_have_messages(const struct sending_options *sending);
 
+/* Text is UTF-8 whatever the locale is, and nothing else of that matters. False: it cannot be. */
+bool options_use_utf8(void);
+
 /* Frees what parsing and checking allocated. */
 void options_free(struct client_options *options);
 

@@ -284,20 +284,15 @@ check_pids(const struct bench_options *o, const struct aw_opt_program *program)
 static enum bench_status
 prepare_deflate(struct bench_options *o, const struct aw_opt_program *program)
 {
-        const char *mode = o->compress_mode;
-
-        if (mode == NULL)
-                mode = o->compress ? "context" : "off";
         /* Each message, however short: who asks for it wants to know what it costs. */
         o->deflate.threshold = 1;
-        if (ws_deflate_parse(mode, &o->deflate) == 0 &&
-            (o->compress_mode == NULL || o->deflate.mode != WS_DEFLATE_OFF))
+        if (network_deflate(o->compress, o->compress_mode, &o->deflate) == 0)
                 return BENCH_OK;
         return (enum bench_status)aw_opt_usage_error(
                 program,
                 "option '--compress-mode' must be shared, context, or context:BITS with 9 to 15, "
                 "not '%s'",
-                mode);
+                o->compress_mode);
 }
 
 enum bench_status

@@ -307,6 +307,9 @@ patterns_are_regular_expressions(void **state)
         assert_true(options.ending.has_expected);
         assert_false(options.ending.has_rejected);
         assert_int_equal(regexec(&options.ending.expected, "aa", 0, NULL, 0), 0);
+        GOOD("--expect=^.$", "a"); /* a character, and no byte */
+        assert_int_equal(regexec(&options.ending.expected, "\xc3\xa9", 0, NULL, 0), 0);
+        assert_int_equal(regexec(&options.ending.expected, "ab", 0, NULL, 0), REG_NOMATCH);
         GOOD("--reject=b", "a");
         assert_true(options.ending.has_rejected);
         assert_false(options.ending.has_expected);
@@ -406,6 +409,9 @@ compression_is_offered_if_either_option_says_so(void **state)
         BAD("option '--compress-mode' must be shared, context, or context:BITS with 9 to 15, not "
             "'context:8'",
             "--compress-mode=context:8", "a");
+        BAD("option '--compress-mode' must be shared, context, or context:BITS with 9 to 15, not "
+            "'off'",
+            "--compress-mode=off", "a");
 }
 
 static void

@@ -114,8 +114,16 @@ a_file_of_fields_has_one_in_each_line(void **state)
         BEGIN("-H", "first: 0", "-H", word, "-H", "last: 3");
         fields_are(NULL, NULL, "first: 0|A: 1|B:| A: 2|last: 3", 5);
         assert_int_equal(write(fd, "\nC\0D\n", 5), 5);
-        snprintf(words, sizeof(words), "cannot read '%s': it is no text", path);
+        snprintf(words, sizeof(words), "cannot read '%s': it is no text: there is a NUL in it",
+                 path);
         fails(words);
+        assert_int_equal(ftruncate(fd, 0), 0);
+        for (int i = 0; i <= 10000; i++)
+                assert_int_equal(pwrite(fd, "#\n", 2, 2 * i), 2);
+        snprintf(words, sizeof(words), "cannot read '%s': it has more than 10,000 lines", path);
+        fails(words);
+        assert_int_equal(ftruncate(fd, 20000), 0);
+        fields_are(NULL, NULL, "first: 0|last: 3", 2);
         close(fd);
         unlink(path);
         snprintf(words, sizeof(words), "cannot read '%s': No such file or directory", path);
@@ -145,7 +153,7 @@ a_password_that_is_not_given_is_asked_for(void **state)
 static void
 the_urls_user_counts_unless_an_option_says_who_we_are(void **state)
 {
-        char path[] = "/tmp/wsecho-unit-XXXXXX", word[100];
+        char path[] = "/tmp/wsecho-unit-XXXXXX", word[100], words[150];
         int fd = mkstemp(path);
 
         (void)state;
@@ -164,6 +172,16 @@ the_urls_user_counts_unless_an_option_says_who_we_are(void **state)
         fields_are("ann", "y", "Authorization: Bearer token", 1);
         BEGIN(word, "-u", "joe:x");
         fails("'--user' and '--bearer-file' exclude each other");
+        assert_int_equal(truncate(path, 0), 0);
+        BEGIN(word);
+        snprintf(words, sizeof(words), "'%s' has no line", path);
+        fails(words);
+        fd = open(path, O_WRONLY);
+        assert_int_equal(write(fd, "\nx", 2), 2);
+        close(fd);
+        snprintf(words, sizeof(words),
+                 "cannot read '%s': its first line is to be a token, and is empty", path);
+        fails(words);
         unlink(path);
         BEGIN("--bearer-file=/nowhere");
         fails("cannot read '/nowhere': No such file or directory");

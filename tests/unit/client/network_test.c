@@ -293,6 +293,8 @@ the_first_line_of_a_file(void **state)
         char path[] = "/tmp/wsecho-unit-XXXXXX", words[100], *line;
         struct aw_error error = {.kind = AW_ERROR_NONE};
         size_t count = test_count_descriptors();
+        static char longest[NETWORK_LINE + 1];
+        int fd;
 
         (void)state;
         assert_int_not_equal(close(mkstemp(path)), -1);
@@ -308,6 +310,23 @@ the_first_line_of_a_file(void **state)
         assert_int_equal(error.kind, AW_ERROR_USAGE);
         snprintf(words, sizeof(words), "'%s' has no line", path);
         assert_string_equal(error.text, words);
+        fd = open(path, O_WRONLY);
+        assert_int_equal(write(fd, "a\0b\n", 4), 4);
+        assert_null(network_read_line(path, &error));
+        snprintf(words, sizeof(words), "cannot read '%s': it is no text: there is a NUL in it",
+                 path);
+        assert_string_equal(error.text, words);
+        memset(longest, 'a', sizeof(longest));
+        assert_int_equal(pwrite(fd, longest, NETWORK_LINE, 0), NETWORK_LINE);
+        line = network_read_line(path, &error);
+        assert_non_null(line);
+        assert_int_equal(strlen(line), NETWORK_LINE);
+        free(line);
+        assert_int_equal(pwrite(fd, longest, NETWORK_LINE + 1, 0), NETWORK_LINE + 1);
+        assert_null(network_read_line(path, &error));
+        snprintf(words, sizeof(words), "cannot read '%s': it has a line longer than 64 KiB", path);
+        assert_string_equal(error.text, words);
+        close(fd);
         unlink(path);
         assert_null(network_read_line(path, &error));
         snprintf(words, sizeof(words), "cannot read '%s': No such file or directory", path);
