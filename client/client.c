@@ -87,8 +87,9 @@ converse(const struct client_run *run)
                                 terminal_observer(run->terminal, run->connector->looks_on);
                 if (run->connector->looks_on != NULL && run->connector->looks_on->frame != NULL)
                         run->connector->observer.frame = hand_frame;
-                status = options->sending.echo ? await(echo_run(run->connector))
-                                               : await(run_session(&session));
+                status = options->sending.echo
+                                 ? await(echo_run(run->connector, session.report, session.printer))
+                                 : await(run_session(&session));
                 if (run->terminal != NULL)
                         await(terminal_end(run->terminal, session_last_deadline(&session)));
                 status = await(finish_session(&session,

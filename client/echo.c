@@ -4,6 +4,7 @@
 #include "echo.h"
 
 #include "connect.h"
+#include "report.h"
 #include "session.h"
 
 /* Who was stopped has no time for a server that does not answer. */
@@ -17,7 +18,7 @@ end_echo(struct ws *ws, const struct ending_options *ending, bool stopped)
 }
 
 async enum client_status
-echo_run(struct connector *connector)
+echo_run(struct connector *connector, struct report *report, struct printer *printer)
 {
         const struct ending_options *ending = &connector->options->ending;
         enum client_status status = CLIENT_OK;
@@ -28,12 +29,14 @@ echo_run(struct connector *connector)
 
         if (ws == NULL)
                 return client_refused(&why, connector);
+        await(report_open(report, printer, ws, connector_url(connector)));
         while (await(ws_receive(ws, &message, AW_NEVER)) == 0)
                 if (await(ws_send(ws, &message, AW_NEVER)) == -1)
                         break;
         error = errno;
         if (error != ECANCELED && (error != EPIPE || !judge_code(ending, ws_peer_close(ws)->code)))
                 status = client_failed(ws, error);
+        await(report_close(report, printer, ws));
         await(end_echo(ws, ending, error == ECANCELED));
         return status;
 }

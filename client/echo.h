@@ -5,7 +5,11 @@
 
 #include "client.h"
 
+struct printer;
+struct report;
+
 /* The await pattern in one function: connect, receive and send, close. The exit status. */
-async enum client_status echo_run(struct connector *connector);
+async enum client_status echo_run(struct connector *connector, struct report *report,
+                                  struct printer *printer);
 
 #endif

@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 
-from peer import BINARY, CLOSE, CONTINUATION, TEXT, Script
+from peer import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Script, close_payload
 from support import (Server, client_command, ends, equal, eventually, finish, main, match, scratch,
                      started, test, wsecho)
 
@@ -202,6 +202,21 @@ def _():
     wsecho("--interval", "10ms", URL, given=b"a\nb\nc\n").expect(0, b"a\nb\nc\n")
     wsecho("--interval", "1h", URL, "a").expect(0, b"a\n")
     wsecho("--interval", "1h", URL, given=b"a\n").expect(0, b"a\n")
+
+
+@test("--echo tells of Pings and frames")
+def _():
+    def pinging(peer):
+        peer.accept()
+        peer.send_frame(PING, b"ping")
+        equal(peer.read_frame().opcode, PONG, "the reply")
+        peer.send_frame(CLOSE, close_payload(1000))
+        peer.read_frame()
+
+    with Script(pinging) as script:
+        match("ping", wsecho("--echo", "-P", script.url).expect(0, b"").err)
+    with Script(pinging) as script:
+        match("(?s)ping.*pong.*close", wsecho("--echo", "-vv", script.url).expect(0, b"").err.lower())
 
 
 @test("--echo sends back what comes, with its type, until the server closes")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Wraps: client_refused connector_connect ws_receive ws_send ws_close ws_peer ws_peer_close ws_problem. */
+/* Wraps: connector_url report_close report_open client_refused connector_connect ws_receive ws_send ws_close ws_peer ws_peer_close ws_problem. */
 /* What comes goes back, and how that ends. */
 #include "connect.h"
 #include "echo.h"
@@ -21,6 +21,41 @@ enum client_status __wrap_client_refused(const struct aw_error *error, const str
 async int __wrap_ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline);
 async int __wrap_ws_send(struct ws *ws, const struct ws_message *message, aw_time deadline);
 async int __wrap_ws_close(struct ws *ws, unsigned code, const char *reason);
+
+static struct report {
+        bool open, closed;
+} report;
+static struct printer {
+        int unused;
+} printer;
+
+const char *__wrap_connector_url(const struct connector *it);
+async void __wrap_report_open(struct report *it, struct printer *out, const struct ws *ws,
+                              const char *url);
+async void __wrap_report_close(struct report *it, struct printer *out, const struct ws *ws);
+
+const char *
+__wrap_connector_url(const struct connector *it)
+{
+        expect(it == &connector);
+        return "ws://a";
+}
+
+async void
+__wrap_report_open(struct report *it, struct printer *out, const struct ws *ws, const char *url)
+{
+        expect(it == &report && out == &printer && ws == peer_ws());
+        expect(strcmp(url, "ws://a") == 0);
+        it->open = true;
+}
+
+async void
+__wrap_report_close(struct report *it, struct printer *out, const struct ws *ws)
+{
+        expect(it == &report && out == &printer && ws == peer_ws());
+        expect(it->open);
+        it->closed = true;
+}
 
 async struct ws *
 __wrap_connector_connect(struct connector *it, struct aw_error *error)
@@ -109,6 +144,7 @@ begin(void)
         options.ending.reason = "bye";
         connector = (struct connector){.options = &options};
         peer_close = (struct ws_peer_close){.code = 1000};
+        report = (struct report){.open = false};
         refused = silent = false;
         coming = taken = 2;
         receive_error = send_error = EPIPE;
@@ -120,7 +156,8 @@ static async int
 run(void *nothing)
 {
         (void)nothing;
-        status = (int)await(echo_run(&connector));
+        status = (int)await(echo_run(&connector, &report, &printer));
+        expect(report.open == !refused && report.closed == !refused);
         return 0;
 }
 

@@ -29,7 +29,8 @@ static bool report_looks_on;
 static enum client_status ended_with;
 static const char *at_exit, *said_at_exit; /* what is to have happened by then */
 
-async enum client_status __wrap_echo_run(struct connector *connector);
+async enum client_status __wrap_echo_run(struct connector *connector, struct report *to,
+                                         struct printer *out);
 async enum client_status __wrap_session_run(struct session *session);
 aw_time __wrap_session_last_deadline(const struct session *session);
 struct printer *__wrap_print_open(const struct printing_options *options, bool null,
@@ -64,9 +65,10 @@ lasting(void)
 }
 
 async enum client_status
-__wrap_echo_run(struct connector *connector)
+__wrap_echo_run(struct connector *connector, struct report *to, struct printer *out)
 {
         (void)connector;
+        expect(to == report && out == printer);
         trace("echo");
         return await(lasting());
 }

@@ -2,6 +2,8 @@
 /* Once: it needs no loop. */
 /* Wraps: password_ask. */
 /* The fields of the handshake, and what is secret in the words of the command line. */
+#include <fcntl.h>
+
 #include "identity.h"
 #include "password.h"
 #include "secrets.h"
