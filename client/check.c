@@ -203,48 +203,72 @@ count_readings(const struct sending_options *sending)
         return count > 0 && sending->repeat > 1 ? 2 : count;
 }
 
-/* An option that means nothing to one who sends back all that comes, and prints nothing. */
-static const char *
-beside_echo(const struct client_options *options)
+struct pair {
+        bool given; /* both are */
+        const char *one, *other;
+};
+
+/* Two options, one of which would have no effect. */
+static bool
+check_pairs(const struct client_options *options)
 {
+        const struct sending_options *sending = &options->sending;
+        const struct printing_options *printing = &options->printing;
         const struct ending_options *ending = &options->ending;
-        const struct {
-                bool given;
-                const char *name;
-        } others[] = {
-                {options->connection.reconnect > 0, "reconnect"},
-                {ending->count > 0, ending->one ? "one" : "count"},
-                {ending->skip > 0, "skip"},
-                {ending->wait != NULL, "wait"},
-                {ending->expect != NULL, "expect"},
-                {ending->reject != NULL, "reject"},
-                {options->printing.json, "json"},
+        const struct pair pairs[] = {
+                {sending->hex && sending->base64, "hex", "base64"},
+                {ending->one && ending->count > 1, "one", "count"},
+                {printing->timestamps && printing->raw, "timestamps", "raw"},
+                {printing->timestamps && printing->json, "timestamps", "json"},
+                /* One who sends back all that comes prints nothing. */
+                {sending->echo && options->connection.reconnect > 0, "echo", "reconnect"},
+                {sending->echo && ending->one, "echo", "one"},
+                {sending->echo && ending->count > 0, "echo", "count"},
+                {sending->echo && ending->skip > 0, "echo", "skip"},
+                {sending->echo && ending->wait != NULL, "echo", "wait"},
+                {sending->echo && ending->expect != NULL, "echo", "expect"},
+                {sending->echo && ending->reject != NULL, "echo", "reject"},
+                {sending->echo && printing->json, "echo", "json"},
         };
 
-        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-                if (others[i].given)
-                        return others[i].name;
-        return NULL;
+        for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+                if (pairs[i].given) {
+                        aw_opt_usage_error(&options_program, "'--%s' and '--%s' exclude each other",
+                                           pairs[i].one, pairs[i].other);
+                        return false;
+                }
+        return true;
 }
 
 static bool
-check_formats(const struct client_options *options)
+has_files(const struct sending_options *sending)
 {
-        const struct sending_options *sending = &options->sending;
-        const char *beside = sending->echo ? beside_echo(options) : NULL;
+        for (size_t i = 0; i < sending->parts.count; i++)
+                if (sending->parts.letters[i] == 'f' || sending->parts.items[i][0] == '@')
+                        return true;
+        return false;
+}
 
-        if (sending->hex && sending->base64)
-                aw_opt_usage_error(&options_program, "'--hex' and '--base64' exclude each other");
-        else if (sending->echo && options_have_messages(sending))
+static bool
+check_sending(const struct sending_options *sending)
+{
+        const char *code = sending->hex ? "hex" : "base64";
+
+        if (sending->echo && options_have_messages(sending))
                 aw_opt_usage_error(&options_program,
                                    "'--echo' sends what comes, and no messages of its own");
-        else if (beside != NULL)
-                aw_opt_usage_error(&options_program, "'--echo' and '--%s' exclude each other",
-                                   beside);
         else if (count_readings(sending) > 1)
                 aw_opt_usage_error(
                         &options_program,
                         "standard input can be sent as a message once: put it in a file");
+        else if (sending->repeat > 1 && !options_have_messages(sending))
+                aw_opt_usage_error(&options_program,
+                                   "'--repeat' is for messages of the command line: there is none");
+        else if ((sending->hex || sending->base64) && has_files(sending))
+                aw_opt_usage_error(&options_program,
+                                   "'--%s' is not for files, which are sent as they are: use "
+                                   "'--binary --print %s'",
+                                   code, code);
         else
                 return true;
         return false;
@@ -286,9 +310,12 @@ settle_options(struct client_options *options)
         if (options->ending.one)
                 options->ending.count = 1;
         if (sending->hex || sending->base64) {
-                printing->format = sending->hex ? "hex" : "base64";
+                if (printing->format == NULL)
+                        printing->format = sending->hex ? "hex" : "base64";
                 sending->binary = sending->lines = true;
         }
+        if (printing->format == NULL)
+                printing->format = "auto";
         if (printing->raw)
                 printing->format = "raw";
         if (!options_have_messages(sending) && is_dev_null(STDIN_FILENO))
@@ -298,7 +325,8 @@ settle_options(struct client_options *options)
                                isatty(STDERR_FILENO) == 1;
         /* Bytes in, bytes out. */
         if (!options->terminal.on && sending->binary && !sending->lines && !sending->no_stdin &&
-            !options_have_messages(sending) && strcmp(printing->format, "auto") == 0)
+            !options_have_messages(sending) && !printing->timestamps &&
+            strcmp(printing->format, "auto") == 0)
                 printing->raw = true;
 }
 
@@ -318,9 +346,10 @@ options_check(struct client_options *options, char **operands, int count)
         }
         options->sending.messages = operands + !named;
         options->sending.count = count - !named;
+        if (!check_pairs(options) || !check_sending(&options->sending))
+                return false;
         settle_options(options);
-        return check_formats(options) && check_cookies(&options->handshake.cookies) &&
-               check_compress(&options->handshake) &&
+        return check_cookies(&options->handshake.cookies) && check_compress(&options->handshake) &&
                check_pattern("expect", ending->expect, &ending->expected, &ending->has_expected) &&
                check_pattern("reject", ending->reject, &ending->rejected, &ending->has_rejected) &&
                check_wait(ending,

@@ -332,6 +332,5 @@ options_init(struct client_options *options)
                                .loop = "auto"},
                 .handshake = {.max_redirs = 10},
                 .sending = {.repeat = 1},
-                .printing = {.format = "auto"},
         };
 }

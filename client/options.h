@@ -53,7 +53,7 @@ struct sending_options {
 
 /* What is printed. */
 struct printing_options {
-        const char *format; /* of binary messages: auto, hex, base64, raw */
+        const char *format; /* of binary messages: auto, hex, base64, raw; NULL: not given */
         bool raw;
         bool json;
         bool timestamps;

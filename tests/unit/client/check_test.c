@@ -262,6 +262,12 @@ bytes_in_are_bytes_out(void **state)
         assert_string_equal(options.printing.format, "hex");
         assert_true(options.sending.binary && options.sending.lines);
         assert_false(options.printing.raw);
+        GOOD("--hex", "--print=base64", "a"); /* whoever says how is heard */
+        assert_string_equal(options.printing.format, "base64");
+        GOOD("--base64", "--print=auto", "a");
+        assert_string_equal(options.printing.format, "auto");
+        GOOD("-b", "-T", "a");
+        assert_false(options.printing.raw);
         GOOD("--base64", "a");
         assert_string_equal(options.printing.format, "base64");
         assert_true(options.sending.binary && options.sending.lines);
@@ -283,6 +289,18 @@ what_excludes_each_other(void **state)
 
         (void)state;
         BAD("'--hex' and '--base64' exclude each other", "--hex", "--base64", "a");
+        BAD("'--one' and '--count' exclude each other", "-1", "--count=3", "a");
+        GOOD("-1", "--count=1", "a");
+        BAD("'--timestamps' and '--raw' exclude each other", "-T", "--raw", "a");
+        BAD("'--timestamps' and '--json' exclude each other", "-T", "-j", "a");
+        BAD("'--repeat' is for messages of the command line: there is none", "--repeat=2", "a");
+        GOOD("--repeat=2", "a", "b");
+        BAD("'--hex' is not for files, which are sent as they are: use '--binary --print hex'",
+            "--hex", "-d", "@b", "a");
+        BAD("'--base64' is not for files, which are sent as they are: use '--binary --print "
+            "base64'",
+            "--base64", "-f", "b", "a");
+        GOOD("--hex", "-d", "00", "a");
         BAD("'--echo' sends what comes, and no messages of its own", "--echo", "a", "b");
         for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
                 snprintf(words, sizeof(words), "'--echo' and '--%s' exclude each other",
