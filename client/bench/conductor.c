@@ -21,7 +21,7 @@ struct conductor {
         size_t count;
         struct aw_event changed; /* a worker has told something, or it is to end */
         struct live live;
-        int64_t begin, end;
+        int64_t begin, end, over;          /* of measuring, and when all workers were over */
         int64_t collected;                 /* when the last interval ended */
         struct record_interval *intervals; /* one for each worker, and one for all */
         size_t collecting;
@@ -219,9 +219,10 @@ measure_all(struct conductor *conductor)
         await(tick(conductor, conductor->begin, conductor->end, true));
         await(wait_for_all(conductor, WORKER_OVER, AW_NEVER));
         target_look(&result->target, true);
+        conductor->over = clock_now();
         /* All connections may have been lost before. */
-        if (clock_now() > conductor->begin)
-                result->duration = clock_now() - conductor->begin;
+        if (conductor->over > conductor->begin)
+                result->duration = conductor->over - conductor->begin;
 }
 
 static async int
@@ -262,7 +263,7 @@ conduct(void *argument)
         await(wait_for_all(conductor, WORKER_DONE, AW_NEVER));
         for (size_t i = 0; i < conductor->count; i++) {
                 if (!has_reached(&conductor->workers[i], WORKER_ENDED))
-                        worker_release(&conductor->workers[i]);
+                        worker_release(&conductor->workers[i], conductor->over);
         }
         await(wait_for_all(conductor, WORKER_ENDED, AW_NEVER));
         for (size_t i = 0; i < conductor->count; i++)

@@ -80,6 +80,26 @@ figures_server_memory(const struct result *result)
         return (double)(target->occupied - target->empty) / (double)result->record.opened;
 }
 
+const char *
+figures_why_unsent(const struct result *result)
+{
+        const struct bench_options *options = result->options;
+
+        if (record_total(&result->record).unsent == 0)
+                return NULL;
+        if (options->messages > 0 && result->interrupted)
+                return "it was interrupted";
+        if (options->messages > 0 && options->duration > 0 &&
+            result->duration >= options->duration * 1000)
+                return "the time was over";
+        if (options->rate == 0)
+                return "connections were refused or cut";
+        return result->record.refused + result->record.cut > 0
+                       ? "connections were refused or cut, the server did not take them, or this "
+                         "side could not keep up"
+                       : "the server did not take them, or this side could not keep up";
+}
+
 /* Durations that are not percentiles, and counts. */
 
 static double
@@ -123,7 +143,7 @@ MESSAGES(wrong)
 MESSAGES(doubled)
 MESSAGES(late)
 MESSAGES(unasked)
-COUNT(unsent, unsent)
+MESSAGES(unsent)
 COUNT(refused, refused)
 COUNT(cut, cut)
 COUNT(opened, opened)

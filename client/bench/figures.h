@@ -34,6 +34,9 @@ double figures_busy(const struct result *result);
 /* The share of the time that a thread of it had to wait for a core, 0 to 1. */
 double figures_waited(const struct result *result);
 
+/* Why some messages, or cycles, were never sent; NULL if all were. */
+const char *figures_why_unsent(const struct result *result);
+
 /* Bytes of the server's memory for each connection; -1: not known. */
 double figures_server_memory(const struct result *result);
 

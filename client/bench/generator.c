@@ -102,14 +102,35 @@ generate(struct worker *worker)
         return 0;
 }
 
-uint64_t
-generator_unsent(const struct worker *worker)
+/* How many of the worker's messages before this number have not been sent. */
+static uint64_t
+unsent_before(const struct worker *worker, uint64_t number)
 {
-        uint64_t unsent = worker->offered;
+        uint64_t unsent = 0;
 
-        for (size_t i = 0; i < worker->count; i++)
-                unsent -= worker->connections[i].started;
+        for (size_t i = 0; i < worker->count; i++) {
+                uint64_t own = number > i ? (number - i - 1) / worker->count + 1 : 0;
+
+                if (own > worker->connections[i].started)
+                        unsent += own - worker->connections[i].started;
+        }
         return unsent;
+}
+
+void
+generator_count(struct worker *worker, int64_t over)
+{
+        uint64_t due = due_by(worker, over), warming, unsent;
+
+        if (worker->options->messages > 0)
+                due = last_by_quota(worker);
+        if (due > worker->offered)
+                worker->offered = due;
+        warming = schedule_before(&worker->schedule, worker->begin);
+        unsent = unsent_before(worker, worker->offered);
+        worker->record.other.unsent =
+                unsent_before(worker, warming < worker->offered ? warming : worker->offered);
+        worker->record.measured.unsent = unsent - worker->record.other.unsent;
 }
 
 /* Whether a connection still has something to send. */
@@ -127,12 +148,12 @@ static async int
 catch_up(struct worker *worker)
 {
         aw_time limit = aw_loop_now() + worker->options->timeout;
-        uint64_t before = generator_unsent(worker), unsent;
+        uint64_t before = unsent_before(worker, worker->offered), unsent;
 
         while (is_behind(worker) && !aw_event_is_set(&worker->over) && aw_loop_now() < limit) {
                 if (await(aw_sleep(LOOK_EVERY)) == -1)
                         return -1;
-                unsent = generator_unsent(worker);
+                unsent = unsent_before(worker, worker->offered);
                 if (unsent < before)
                         limit = aw_loop_now() + worker->options->timeout;
                 before = unsent;

@@ -28,7 +28,10 @@ async int generator_run(void *argument);
  */
 async void generator_finish(struct worker *worker);
 
-/* How many messages were due, but have not been sent. */
-uint64_t generator_unsent(const struct worker *worker);
+/*
+ * Once all connections are closed: counts what has not been sent of what was due by the end, or before
+ * `over` if that was earlier, and with --messages all that has not.
+ */
+void generator_count(struct worker *worker, int64_t over);
 
 #endif

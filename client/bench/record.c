@@ -18,6 +18,7 @@ merge_counts(struct record_counts *into, const struct record_counts *from)
         into->late += from->late;
         into->unasked += from->unasked;
         into->lost += from->lost;
+        into->unsent += from->unsent;
 }
 
 void
@@ -29,7 +30,6 @@ record_merge(struct record *into, const struct record *from)
         into->in_time_bytes += from->in_time_bytes;
         if (from->last > into->last)
                 into->last = from->last;
-        into->unsent += from->unsent;
         into->opened += from->opened;
         into->refused += from->refused;
         into->cut += from->cut;

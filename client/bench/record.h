@@ -15,6 +15,7 @@ struct record_counts {
         uint64_t sent, sent_bytes;
         uint64_t received, received_bytes;
         uint64_t right, wrong, doubled, late, unasked, lost;
+        uint64_t unsent; /* was to be sent, and never was */
 };
 
 /* What happened since it was last asked for. */
@@ -28,7 +29,6 @@ struct record {
         struct record_counts other;      /* the rest: of the warm-up, and what nobody asked for */
         uint64_t in_time, in_time_bytes; /* what was received while measuring, right or not */
         int64_t last;                    /* when the last of the measured echoes came */
-        uint64_t unsent;                 /* due while measuring, but never sent */
         uint64_t opened, refused, cut;   /* connections */
         uint64_t cycles;                 /* of churn, while measuring */
         struct aw_histogram latency;     /* of right echoes, from when the message was due */

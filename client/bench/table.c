@@ -127,11 +127,14 @@ print_counts(const char *title, const struct record_counts *counts, FILE *out)
                 uint64_t count;
                 const char *name;
                 bool always;
-        } parts[] = {
-                {"", counts->sent, "sent", true},         {": ", counts->right, "echoed", true},
-                {", ", counts->wrong, "wrong", true},     {", ", counts->lost, "lost", true},
-                {"; ", counts->doubled, "doubled", true}, {", ", counts->late, "late", true},
-                {", ", counts->unasked, "unasked", false}};
+        } parts[] = {{"", counts->sent, "sent", true},
+                     {": ", counts->right, "echoed", true},
+                     {", ", counts->wrong, "wrong", true},
+                     {", ", counts->lost, "lost", true},
+                     {"; ", counts->doubled, "doubled", true},
+                     {", ", counts->late, "late", true},
+                     {", ", counts->unasked, "unasked", false},
+                     {", ", counts->unsent, "never sent", false}};
         char number[NUMBER_ROOM];
 
         fprintf(out, "%-14s", title);
@@ -145,6 +148,7 @@ static void
 print_messages(const struct result *result, FILE *out)
 {
         const struct record *record = &result->record;
+        const struct record_counts *other = &record->other;
         char sent[NUMBER_ROOM], received[NUMBER_ROOM];
 
         if (result->options->no_echo)
@@ -153,10 +157,10 @@ print_messages(const struct result *result, FILE *out)
                         number_grouped(record->in_time, received));
         else
                 print_counts("messages", &record->measured, out);
-        if (record->unsent > 0)
-                fprintf(out, ", %s never sent", number_grouped(record->unsent, sent));
+        if (result->options->no_echo && record_total(record).unsent > 0)
+                fprintf(out, ", %s never sent", number_grouped(record_total(record).unsent, sent));
         fputc('\n', out);
-        if (result->options->no_echo || record->other.sent + record->other.received == 0)
+        if (result->options->no_echo || other->sent + other->received + other->unsent == 0)
                 return;
         print_counts("not measured", &record->other, out);
         fputc('\n', out);
@@ -266,6 +270,7 @@ print_server(const struct result *result, FILE *out)
 static void
 print_own(const struct result *result, FILE *out)
 {
+        const char *why = figures_why_unsent(result);
         double busy = figures_busy(result);
         uint64_t lag = aw_histogram_percentile(&result->record.lag, 99);
 
@@ -281,10 +286,10 @@ print_own(const struct result *result, FILE *out)
                         "this "
                         "machine distorts the latencies\n",
                         100 * figures_waited(result));
-        if (result->record.unsent > 0)
-                fprintf(out,
-                        "              messages were never sent: the server did not take them, or "
-                        "this side could not keep up\n");
+        if (why != NULL)
+                fprintf(out, "              %s were never %s: %s\n",
+                        result->options->churn ? "cycles" : "messages",
+                        result->options->churn ? "begun" : "sent", why);
         else if (lag > 1000000)
                 fprintf(out,
                         "              messages went out late (p99 %.2f ms): the server did not "

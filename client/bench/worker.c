@@ -202,8 +202,16 @@ join_connections(struct worker *worker)
         for (size_t i = 0; i < worker->count; i++)
                 if (worker->connections[i].task != NULL)
                         await(aw_join(worker->connections[i].task));
-        if (worker->options->rate > 0)
-                worker->record.unsent = generator_unsent(worker);
+}
+
+/* What it was to send and never did. A thread without connections has its share, too. */
+static void
+count_unsent(struct worker *worker)
+{
+        if (worker->options->rate > 0 && worker->begin != CLOCK_NEVER)
+                generator_count(worker, worker->all_over);
+        else if (worker->options->messages > 0)
+                worker->record.measured.unsent = worker->quota;
 }
 
 /* Talking to the conductor. */
@@ -293,8 +301,9 @@ release_now(void *argument)
 }
 
 void
-worker_release(struct worker *worker)
+worker_release(struct worker *worker, int64_t over)
 {
+        worker->all_over = over;
         aw_call_soon_threadsafe(worker->loop, &worker->releasing, release_now, worker);
 }
 
@@ -392,7 +401,7 @@ load_server(void *argument)
                 worker->error = errno;
         worker->opener = NULL;
         note_to_conductor(worker, WORKER_OPENED);
-        if (await(aw_event_wait(&worker->go, AW_NEVER)) == 0 && !aw_event_is_set(&worker->over))
+        if (await(aw_event_wait(&worker->go, AW_NEVER)) == 0 && !worker->interrupted)
                 await(measure(worker));
         note_to_conductor(worker, WORKER_OVER);
         await(let_drain(worker));
@@ -402,6 +411,7 @@ load_server(void *argument)
         note_to_conductor(worker, WORKER_DONE);
         result = await(aw_event_wait(&worker->released, AW_NEVER));
         aw_handle_cancel(&worker->hurrying);
+        count_unsent(worker);
         return result;
 }
 

@@ -85,7 +85,7 @@ struct worker {
         void *argument;
         struct worker_note notes[WORKER_STAGES];
         struct aw_handle going, stopping, hurrying, releasing, collecting;
-        int64_t going_begin, going_end;
+        int64_t going_begin, going_end, all_over;
         unsigned reached; /* bits: the stages that the conductor knows of */
         bool stopped;     /* it was told to */
 };
@@ -96,7 +96,9 @@ int worker_start(struct worker *worker);
 /* On the conductor's thread, once it has started and before it is released. */
 void worker_go(struct worker *worker, int64_t begin, int64_t end);
 void worker_stop(struct worker *worker); /* once */
-void worker_release(struct worker *worker);
+
+/* `over` is when the last of all workers was over: what was due by then and not sent is counted. */
+void worker_release(struct worker *worker, int64_t over);
 
 /*
  * Moves what happened since the last time into *interval, and then calls noted() with

@@ -144,6 +144,59 @@ def _():
             equal((told["interrupted"], told["unsent"] > 0), (True, True), "interrupted, and unsent")
 
 
+@test("what was asked for is sent or told as never sent, however many --threads there are, and why")
+def _():
+    few = "-c", 3, "--warm-up", 0
+    cut, over = "connections were refused or cut", "the time was over"
+    some = f"{cut}, the server did not take them, or this side could not keep up"
+    for words, query, asked, why in (
+            (("-n", 100), "", 100, None),
+            (("-n", 101), "?refuse=2", 101, cut),
+            (("-n", 101), "?die=50", 101, cut),
+            (("-n", 101, "-R", 1000), "?refuse=2", 101, some),
+            (("-n", 10001, "-R", 1000), "?die=50", 10001, some),
+            (("-n", 7, "-R", 50, "-z", "100ms"), "", 7, over),
+            (("-n", 1000000, "-z", "100ms"), "", 1000000, over),
+            (("-n", 10, "--no-echo"), "?refuse=2", 10, cut),
+            (("-R", 1001, "-z", "300ms"), "?refuse=2", 301, some),
+            (("-R", 1001, "-z", "300ms", "--no-echo"), "?refuse=2", 301, some)):
+        for threads in (1, 2, 3):
+            with Faulty() as faulty:
+                given = *few, *words, "-T", threads, faulty.url + query
+                told = json.loads(wsbench("--json", *given).out)
+                counts = told["measured"]
+                equal((counts["sent"] + counts["unsent"], told["unsent"]), (asked, counts["unsent"]),
+                      f"what was sent and what was not by {given}")
+                equal(told["why_unsent"], why if counts["unsent"] > 0 else None)
+    with Faulty() as faulty:
+        out = wsbench(*few, "-T", 3, "-n", 99, faulty.url + "?refuse=2").expect(6).out.decode()
+        match("\nmessages      33 sent: 33 echoed, 0 wrong, 0 lost; 0 doubled, 0 late, 66 never sent\n", out)
+        match(f"\n              messages were never sent: {cut}\n", out)
+
+
+@test("cycles that were asked for are done, refused, or told as never begun")
+def _():
+    for threads in (1, 2):
+        with Faulty() as faulty:
+            told = result("--churn", "-c", 2, "-n", 100, "-z", "300ms", "-T", threads, faulty.url + "?refuse=20",
+                          status=6)
+            equal(told["cycles"] + told["connections"]["refused"] + told["unsent"], 100, "what was asked for")
+            equal((told["cycles"], told["why_unsent"]), (19, "the time was over"))
+
+
+@test("what was due in the warm-up and had no connection is told apart")
+def _():
+    words = "-c", 2, "-R", 1000, "-z", "300ms", "--warm-up", "200ms", "-T", 2
+    with Faulty() as faulty:
+        told = result(*words, faulty.url + "?refuse=2", status=6)
+        equal([told[name]["sent"] + told[name]["unsent"] for name in ("measured", "total")], [300, 500],
+              "what was due")
+        equal(told["measured"]["unsent"], 150, "what was due of a thread without connections")
+    with Faulty() as faulty:
+        out = wsbench(*words, faulty.url + "?refuse=2").expect(6).out.decode()
+        match(r"\nnot measured  100 sent: 100 echoed, 0 wrong, 0 lost; 0 doubled, 0 late, 100 never sent\n", out)
+
+
 @test("at the end of its time what waits for echoes of others is never sent, but --messages are, all")
 def _():
     words = ("-c", 1, "-p", 4, "-R", 1000, "--warm-up", 0)

@@ -19,11 +19,15 @@ begin(void **state)
         (void)state;
         options = (struct bench_options){.connections = 1};
         result = (struct result){.options = &options, .duration = 4 * (int64_t)CLOCK_SECOND};
-        result.record.measured = (struct record_counts){
-                .sent = 800, .lost = 1, .wrong = 2, .doubled = 4, .late = 8, .unasked = 16};
+        result.record.measured = (struct record_counts){.sent = 800,
+                                                        .lost = 1,
+                                                        .wrong = 2,
+                                                        .doubled = 4,
+                                                        .late = 8,
+                                                        .unasked = 16,
+                                                        .unsent = 7};
         result.record.other = (struct record_counts){
-                .lost = 32, .wrong = 64, .doubled = 128, .late = 256, .unasked = 512};
-        result.record.unsent = 7;
+                .lost = 32, .wrong = 64, .doubled = 128, .late = 256, .unasked = 512, .unsent = 70};
         result.record.refused = 1024;
         result.record.cut = 2048;
         result.record.opened = 9;
@@ -65,7 +69,7 @@ each_has_its_value(void **state)
                 {"doubled", 132, false},
                 {"late", 264, false},
                 {"unasked", 528, false},
-                {"unsent", 7, false},
+                {"unsent", 77, false},
                 {"refused", 1024, false},
                 {"cut", 2048, false},
                 {"open", 9, false},
@@ -201,6 +205,48 @@ memory_is_not_known_without_both_looks(void **state)
 }
 
 static void
+expect_why(const char *wanted)
+{
+        const char *why = figures_why_unsent(&result);
+
+        if (wanted == NULL)
+                assert_null(why);
+        else
+                assert_string_equal(why, wanted);
+}
+
+static void
+why_messages_were_never_sent(void **state)
+{
+        const char *cut = "connections were refused or cut, the server did not take them, or this "
+                          "side could not keep up";
+        const char *slow = "the server did not take them, or this side could not keep up";
+
+        (void)state;
+        expect_why("connections were refused or cut");
+        options.rate = 1;
+        expect_why(cut);
+        result.record.refused = 0;
+        expect_why(cut);
+        result.record.cut = 0;
+        expect_why(slow);
+        result.interrupted = true;
+        expect_why(slow);
+        options.messages = 1;
+        expect_why("it was interrupted");
+        result.interrupted = false;
+        expect_why(slow);
+        options.duration = 4 * AW_SECOND;
+        expect_why("the time was over");
+        options.duration++;
+        expect_why(slow);
+        result.record.measured.unsent = 0;
+        expect_why(slow);
+        result.record.other.unsent = 0;
+        expect_why(NULL);
+}
+
+static void
 conditions_fail_what_they_name(void **state)
 {
         static const struct {
@@ -236,6 +282,7 @@ main(void)
                 cmocka_unit_test(whoever_asks_for_an_unknown_one_ends),
                 cmocka_unit_test_setup(what_counts_depends_on_the_work, begin),
                 cmocka_unit_test_setup(memory_is_not_known_without_both_looks, begin),
+                cmocka_unit_test_setup(why_messages_were_never_sent, begin),
                 cmocka_unit_test_setup(conditions_fail_what_they_name, begin),
         };
 

@@ -200,7 +200,7 @@ no_echo(void)
                                        .max = 4096,
                                        .mean = 323.2};
         result.interrupted = true;
-        result.record.unsent = 7;
+        result.record.measured.unsent = 7;
         result.record.other.sent = 1;
         result.target = (struct target){
                 .count = 2, .ended = 1, .cpu = 500 * MS, .empty = 1024, .occupied = 1025024};
@@ -225,8 +225,8 @@ table_without_echoes(void **state)
                      "server        50.00 us of a core for each message, 25 % of one core, 1.0 KiB "
                      "for each connection, 1 of its processes ended meanwhile\n"
                      "this side     2 % of one core, 5.00 us for each message\n"
-                     "              messages were never sent: the server did not take them, or "
-                     "this side could not keep up\n");
+                     "              messages were never sent: connections were refused or cut, the "
+                     "server did not take them, or this side could not keep up\n");
 }
 
 static void
@@ -411,7 +411,8 @@ static const char whole_object[] = "{\n"
                                    "    'doubled': 3,\n"
                                    "    'late': 4,\n"
                                    "    'unasked': 0,\n"
-                                   "    'lost': 2\n"
+                                   "    'lost': 2,\n"
+                                   "    'unsent': 0\n"
                                    "  },\n"
                                    "  'total': {\n"
                                    "    'sent': 10000,\n"
@@ -423,9 +424,11 @@ static const char whole_object[] = "{\n"
                                    "    'doubled': 3,\n"
                                    "    'late': 4,\n"
                                    "    'unasked': 0,\n"
-                                   "    'lost': 2\n"
+                                   "    'lost': 2,\n"
+                                   "    'unsent': 0\n"
                                    "  },\n"
                                    "  'unsent': 0,\n"
+                                   "  'why_unsent': null,\n"
                                    "  'rate': 4950.0,\n"
                                    "  'bytes_per_second': 633600.0,\n"
                                    "  'latency_ms': {\n"
