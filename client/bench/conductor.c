@@ -25,8 +25,8 @@ struct conductor {
         int64_t collected;                 /* when the last interval ended */
         struct record_interval *intervals; /* one for each worker, and one for all */
         size_t collecting;
-        uint64_t resumed; /* TLS sessions before this run */
-        bool stopping;
+        uint64_t resumed;       /* TLS sessions before this run */
+        bool stopping, ran_out; /* all was sent before the end, or could not be */
 };
 
 /* The workers. */
@@ -157,11 +157,12 @@ collect_all(struct conductor *conductor, bool measured)
                 conductor->intervals[i] = (struct record_interval){.received = 0};
                 if (is_there(worker)) {
                         conductor->collecting++;
-                        worker_collect(worker, &conductor->intervals[i]);
+                        worker_collect(worker, measured, &conductor->intervals[i]);
                 } else if (has_reached(worker, WORKER_STARTED)) {
                         /* It is quiet by now: what happened last is left there. */
-                        conductor->intervals[i] = worker->record.interval;
-                        worker->record.interval = (struct record_interval){.received = 0};
+                        conductor->intervals[i] = *worker_interval(worker, measured);
+                        *worker_interval(worker, measured) =
+                                (struct record_interval){.received = 0};
                 }
         }
         while (conductor->collecting > 0) {
@@ -173,19 +174,40 @@ collect_all(struct conductor *conductor, bool measured)
         conductor->collected = now;
 }
 
-/* Until all are over: a second at a time, from `from` on. */
+/* Once all are over. */
+static void
+end_measuring(struct conductor *conductor)
+{
+        struct result *result = conductor->result;
+
+        if (conductor->over != 0)
+                return;
+        target_look(&result->target, true);
+        conductor->over = clock_now();
+        conductor->ran_out = !conductor->stopping && conductor->over < conductor->end;
+        /* All connections may have been lost before. */
+        if (conductor->over > conductor->begin)
+                result->duration = conductor->over - conductor->begin;
+}
+
+/* A second at a time, until it is time or all are over; what they have measured comes back meanwhile. */
 static async void
 tick(struct conductor *conductor, int64_t from, int64_t until, bool measured)
 {
+        enum worker_stage stage = measured ? WORKER_DONE : WORKER_OVER;
         int64_t next = from;
 
         conductor->collected = from;
-        while (!all_reached(conductor, WORKER_OVER) && next < until) {
+        while (!all_reached(conductor, stage) && next < until) {
                 next = next + CLOCK_SECOND < until ? next + CLOCK_SECOND : until;
                 await(wait_for_all(conductor, WORKER_OVER, next / 1000));
-                await(collect_all(conductor, measured));
-                if (measured)
+                if (measured && all_reached(conductor, WORKER_OVER)) {
+                        end_measuring(conductor);
+                        await(wait_for_all(conductor, WORKER_DONE, next / 1000));
+                } else if (measured) {
                         target_look(&conductor->result->target, false);
+                }
+                await(collect_all(conductor, measured));
         }
 }
 
@@ -216,13 +238,10 @@ measure_all(struct conductor *conductor)
         await(tick(conductor, clock_now(), conductor->begin, false));
         target_begin(&result->target);
         live_phase(&conductor->live, NULL, conductor->options->duration);
-        await(tick(conductor, conductor->begin, conductor->end, true));
+        if (clock_now() >= conductor->begin)
+                await(tick(conductor, conductor->begin, conductor->end, true));
         await(wait_for_all(conductor, WORKER_OVER, AW_NEVER));
-        target_look(&result->target, true);
-        conductor->over = clock_now();
-        /* All connections may have been lost before. */
-        if (conductor->over > conductor->begin)
-                result->duration = conductor->over - conductor->begin;
+        end_measuring(conductor);
 }
 
 static async int
@@ -261,6 +280,8 @@ conduct(void *argument)
                 stop_all(conductor);
         live_phase(&conductor->live, "closing", 0);
         await(wait_for_all(conductor, WORKER_DONE, AW_NEVER));
+        if (result->duration > 0)
+                await(collect_all(conductor, true));
         for (size_t i = 0; i < conductor->count; i++) {
                 if (!has_reached(&conductor->workers[i], WORKER_ENDED))
                         worker_release(&conductor->workers[i], conductor->over);
@@ -317,11 +338,34 @@ prepare_worker_of(struct conductor *conductor, size_t index)
                 worker->to.max_message = WS_MESSAGE_MAX;
 }
 
+/* They end where measuring does. What was found wrong after that counts in the last one. */
+static void
+end_seconds(struct result *result)
+{
+        double left = (double)result->duration / CLOCK_SECOND;
+        size_t kept = 0;
+
+        for (size_t i = 0; i < result->second_count; i++) {
+                struct result_second *second = &result->seconds[i];
+
+                if (left > 0 && second->seconds > left)
+                        second->seconds = left;
+                if (left > 0) {
+                        left -= second->seconds;
+                        kept = i + 1;
+                } else if (kept > 0) {
+                        result->seconds[kept - 1].received += second->received;
+                        result->seconds[kept - 1].received_bytes += second->received_bytes;
+                        result->seconds[kept - 1].errors += second->errors;
+                }
+        }
+        result->second_count = kept;
+}
+
 static void
 sum_up_workers(struct conductor *conductor)
 {
         struct result *result = conductor->result;
-        uint64_t begun;
         int64_t last;
 
         for (size_t i = 0; i < conductor->count; i++) {
@@ -343,14 +387,13 @@ sum_up_workers(struct conductor *conductor)
                 result->resumed =
                         aw_tls_context_resumed(conductor->options->tls) - conductor->resumed;
         last = result->record.last - conductor->begin;
-        begun = conductor->options->work == BENCH_CHURN ? result->record.cycles
-                                                        : result->record.measured.sent;
         /* A number of messages has taken until the last of them was back. */
-        if (conductor->options->messages > 0 && begun >= conductor->options->messages && last > 0)
+        if (conductor->options->messages > 0 && conductor->ran_out && last > 0 &&
+            (result->record.measured.unsent == 0 || last > result->duration))
                 result->duration = last;
-        else if (conductor->end != CLOCK_NEVER &&
-                 result->duration > conductor->end - conductor->begin)
+        if (conductor->end != CLOCK_NEVER && result->duration > conductor->end - conductor->begin)
                 result->duration = conductor->end - conductor->begin;
+        end_seconds(result);
 }
 
 struct result *

@@ -7,7 +7,9 @@
 #include "record.h"
 #include "target.h"
 
-/* A second of measuring; the last one may be shorter. */
+/*
+ * A second of measuring; the last one may be shorter, and has the errors that were found after it.
+ */
 struct result_second {
         double seconds; /* how long it was */
         uint64_t received, received_bytes, errors;

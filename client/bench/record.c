@@ -57,6 +57,12 @@ counts_of(struct record *record, bool measured)
         return measured ? &record->measured : &record->other;
 }
 
+static struct record_interval *
+interval_of(struct record *record, enum record_phase phase)
+{
+        return phase == RECORD_BEFORE ? &record->warming : &record->interval;
+}
+
 void
 record_sent(struct record *record, size_t length, bool measured)
 {
@@ -95,32 +101,39 @@ count_verdict(struct record_counts *counts, enum window_verdict verdict)
 
 void
 record_echo(struct record *record, enum window_verdict verdict, const struct window_echo *echo,
-            size_t length, int64_t now, bool measured)
+            size_t length, int64_t now, enum record_phase phase, bool measured)
 {
         struct record_counts *counts = counts_of(record, measured);
+        struct record_interval *interval = interval_of(record, phase);
         bool is_right = verdict == WINDOW_RIGHT || verdict == WINDOW_REVISED;
         uint64_t latency = (uint64_t)(now - echo->due);
 
         count_verdict(counts, verdict);
         counts->received++;
         counts->received_bytes += length;
-        record->interval.received++;
-        record->interval.received_bytes += length;
+        if (phase == RECORD_DURING) {
+                record->in_time++;
+                record->in_time_bytes += length;
+        }
+        if (phase != RECORD_AFTER) {
+                interval->received++;
+                interval->received_bytes += length;
+        }
         if (measured)
                 record->last = now;
         if (!is_right)
-                record->interval.errors++;
-        else
-                aw_histogram_record(&record->interval.latency, latency);
+                interval->errors++;
+        else if (phase != RECORD_AFTER)
+                aw_histogram_record(&interval->latency, latency);
         if (is_right && measured)
                 aw_histogram_record(&record->latency, latency);
 }
 
 void
-record_lost(struct record *record, bool measured)
+record_lost(struct record *record, enum record_phase phase, bool measured)
 {
         counts_of(record, measured)->lost++;
-        record->interval.errors++;
+        interval_of(record, phase)->errors++;
 }
 
 void

@@ -18,7 +18,10 @@ struct record_counts {
         uint64_t unsent; /* was to be sent, and never was */
 };
 
-/* What happened since it was last asked for. */
+/* When something happens: the warm-up is before measuring. */
+enum record_phase { RECORD_BEFORE, RECORD_DURING, RECORD_AFTER };
+
+/* What happened since it was last asked for: what came, and what was found to be wrong. */
 struct record_interval {
         uint64_t received, received_bytes, errors;
         struct aw_histogram latency;
@@ -35,12 +38,13 @@ struct record {
         struct aw_histogram lag;         /* from when a message was due until it was sent */
         struct aw_histogram connect;     /* until the handshake was done */
         struct aw_histogram cycle;       /* from connecting to closed */
-        struct record_interval interval;
+        struct record_interval warming;  /* before measuring */
+        struct record_interval interval; /* of measuring; and what was found wrong after it */
         enum aw_error_kind failure; /* of the first connection that failed or was cut; 0: none */
         char reason[320];           /* why */
 };
 
-/* Adds all of `from`, but for its interval. */
+/* Adds all of `from`, but for its intervals. */
 void record_merge(struct record *into, const struct record *from);
 
 /* A message went out, by the time that it was due. */
@@ -48,10 +52,10 @@ void record_sent(struct record *record, size_t length, bool measured);
 
 /* A message came. `due` is of the one that it is, or stands for. */
 void record_echo(struct record *record, enum window_verdict verdict, const struct window_echo *echo,
-                 size_t length, int64_t now, bool measured);
+                 size_t length, int64_t now, enum record_phase phase, bool measured);
 
 /* A message was given up. */
-void record_lost(struct record *record, bool measured);
+void record_lost(struct record *record, enum record_phase phase, bool measured);
 
 /* A connection was refused, or cut. The first reason is kept, as the log would show it. */
 void record_failure(struct record *record, enum aw_error_kind failure, const char *reason);

@@ -39,7 +39,8 @@ note_lost(struct connection *c, const struct window_echo *lost, const char *when
                          lost->number + 1, when);
                 tell_first(c, AW_ERROR_CONNECTION, what);
         }
-        record_lost(&c->worker->record, worker_measures(c->worker, lost->due));
+        record_lost(&c->worker->record, worker_phase(c->worker, clock_now()),
+                    worker_measures(c->worker, lost->due));
 }
 
 void
@@ -394,10 +395,6 @@ traffic_receive(struct connection *c, const struct ws_message *message, int64_t 
         /* What has no time of its own counts by when it came. */
         if (echo.due == -1)
                 echo.due = now;
-        if (worker_measures(worker, now)) {
-                worker->record.in_time++;
-                worker->record.in_time_bytes += message->length;
-        }
         record_echo(&worker->record, verdict, &echo, message->length, now,
-                    worker_measures(worker, echo.due));
+                    worker_phase(worker, now), worker_measures(worker, echo.due));
 }

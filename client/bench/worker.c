@@ -311,16 +311,16 @@ static void
 collect_now(void *argument)
 {
         struct worker *worker = argument;
-        struct record_interval *interval = &worker->record.interval;
 
-        *worker->taken = *interval;
-        *interval = (struct record_interval){.received = 0};
+        *worker->taken = *worker->taking;
+        *worker->taking = (struct record_interval){.received = 0};
         note_to_conductor(worker, WORKER_COLLECTED);
 }
 
 void
-worker_collect(struct worker *worker, struct record_interval *interval)
+worker_collect(struct worker *worker, bool measured, struct record_interval *interval)
 {
+        worker->taking = worker_interval(worker, measured);
         worker->taken = interval;
         aw_call_soon_threadsafe(worker->loop, &worker->collecting, collect_now, worker);
 }

@@ -58,7 +58,7 @@ struct worker {
         uint64_t random;
         uint32_t fixed_size; /* of all messages, or WORKER_ANY_SIZE */
         struct record record;
-        struct record_interval *taken; /* what worker_collect() is to fill */
+        struct record_interval *taking, *taken; /* what worker_collect() takes, and fills */
 
         int64_t started;          /* when traffic began */
         int64_t begin, end;       /* of measuring; CLOCK_NEVER: not known */
@@ -100,11 +100,15 @@ void worker_stop(struct worker *worker); /* once */
 /* `over` is when the last of all workers was over: what was due by then and not sent is counted. */
 void worker_release(struct worker *worker, int64_t over);
 
-/*
- * Moves what happened since the last time into *interval, and then calls noted() with
- * WORKER_COLLECTED. One at a time.
- */
-void worker_collect(struct worker *worker, struct record_interval *interval);
+/* What happened since the last time: while measuring, or before. */
+static inline struct record_interval *
+worker_interval(struct worker *worker, bool measured)
+{
+        return measured ? &worker->record.interval : &worker->record.warming;
+}
+
+/* Moves that into *interval, and then calls noted() with WORKER_COLLECTED. One at a time. */
+void worker_collect(struct worker *worker, bool measured, struct record_interval *interval);
 
 /* For its connections, on its own thread. */
 
@@ -123,6 +127,14 @@ static inline bool
 worker_measures(const struct worker *worker, int64_t due)
 {
         return due >= worker->begin && due < worker->end;
+}
+
+static inline enum record_phase
+worker_phase(const struct worker *worker, int64_t now)
+{
+        return now < worker->begin ? RECORD_BEFORE
+               : now < worker->end ? RECORD_DURING
+                                   : RECORD_AFTER;
 }
 
 uint64_t worker_random(struct worker *worker);

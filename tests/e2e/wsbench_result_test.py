@@ -51,6 +51,38 @@ def _():
     match(re.escape(f"{told['measured']['sent']:,} sent"), page)
 
 
+@test("the rows of --csv and of the JSON add up to what there was, and to its time")
+def _():
+    file = scratch() / "rows.csv"
+    for words, query in ((("-n", 10, "-p", 4), "?delay=100"),
+                         (("-n", 100, "-T", 3, "-p", 100), ""),
+                         (("-n", 101, "-R", 1000, "-T", 2), "?delay=50"),
+                         (("-n", 15, "-R", 10), "?delay=100"),
+                         (("-n", 10, "-t", "300ms"), "?lose=10"),
+                         (("-n", 10, "--churn", "-t", "300ms"), "?lose=10"),
+                         (("-n", 100000, "-z", "200ms"), "?delay=30"),
+                         (("-z", "1100ms", "-p", 8), ""),
+                         (("-z", "1h", "-p", 8), "?die=1000"),
+                         (("-z", "300ms", "-t", "300ms"), "?lose=10")):
+        with Faulty() as faulty:
+            words = "-c", 3, *words, "--warm-up", 0
+            told = json.loads(wsbench("--json", "--csv", file, *words, faulty.url + query).out)
+        rows = [{name: sum(second[name] for second in told["by_second"])
+                 for name in ("received", "bytes_received", "errors", "seconds")}]
+        table = list(csv.DictReader(io.StringIO(file.read_text())))
+        rows += [{"received": sum(int(row["messages"]) for row in table),
+                  "bytes_received": sum(int(row["bytes"]) for row in table),
+                  "errors": sum(int(row["errors"]) for row in table),
+                  "seconds": sum(float(row["seconds"]) for row in table)}]
+        total = told["total"]
+        # What comes after the end of a time has no row, and counts in no rate.
+        in_time = total["received"] if "-z" not in words else round(told["bytes_per_second"] * told["seconds"] / 128)
+        for sums in rows:
+            equal((sums["received"], sums["bytes_received"], sums["errors"], abs(sums["seconds"] - told["seconds"]) < 0.01),
+                  (in_time, in_time * 128, sum(total[name] for name in ("wrong", "doubled", "late", "unasked", "lost")), True),
+                  f"messages, bytes, errors and time of {words} in rows of {sums['seconds']} and {told['seconds']} s")
+
+
 @test("the table shows what was done and what came of it")
 def _():
     out = wsbench("-n", 1000, "--server-pid", server.process.pid, server.ws).expect(0).out.decode()
