@@ -114,10 +114,13 @@ condition_judge(const struct aw_opt_strings *conditions, const struct result *re
                 if (!parse_condition(conditions->items[i], &condition))
                         continue;
                 value = figures_value(result, condition.name);
-                if (!holds(&condition, value))
+                if (!isnan(value) && !holds(&condition, value))
                         continue;
-                bench_say("failed: %s: it is %.6g%s", conditions->items[i], value,
-                          condition.is_duration ? " ms" : "");
+                if (isnan(value))
+                        bench_say("failed: %s: it was not measured", conditions->items[i]);
+                else
+                        bench_say("failed: %s: it is %.6g%s", conditions->items[i], value,
+                                  condition.is_duration ? " ms" : "");
                 status = BENCH_MISSED;
         }
         return status;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,8 +76,8 @@ figures_server_memory(const struct result *result)
         const struct target *target = &result->target;
 
         if (target->count == 0 || target->empty < 0 || target->occupied < 0 ||
-            result->record.opened == 0)
-                return -1;
+            result->record.opened == 0 || result->options->work == BENCH_CHURN)
+                return NAN;
         return (double)(target->occupied - target->empty) / (double)result->record.opened;
 }
 
@@ -103,21 +104,44 @@ figures_why_unsent(const struct result *result)
 /* Durations that are not percentiles, and counts. */
 
 static double
+percentile_ms(const struct aw_histogram *histogram, double percent)
+{
+        return aw_histogram_count(histogram) > 0
+                       ? figures_milliseconds(aw_histogram_percentile(histogram, percent))
+                       : NAN;
+}
+
+static double
 min_ms(const struct result *result)
 {
-        return figures_milliseconds(aw_histogram_min(&result->record.latency));
+        return percentile_ms(&result->record.latency, 0);
 }
 
 static double
 mean_ms(const struct result *result)
 {
-        return aw_histogram_mean(&result->record.latency) / 1e6;
+        const struct aw_histogram *latency = &result->record.latency;
+
+        return aw_histogram_count(latency) > 0 ? aw_histogram_mean(latency) / 1e6 : NAN;
 }
 
 static double
 max_ms(const struct result *result)
 {
-        return figures_milliseconds(aw_histogram_max(&result->record.latency));
+        return percentile_ms(&result->record.latency, 100);
+}
+
+static double
+rate(const struct result *result)
+{
+        return result->duration > 0 ? figures_rate(result) : NAN;
+}
+
+static double
+server_cpu(const struct result *result)
+{
+        return result->target.count > 0 && done_in_time(result) > 0 ? figures_server_cpu(result)
+                                                                    : NAN;
 }
 
 static double
@@ -153,6 +177,7 @@ enum {
         OF_ECHOES = 1,
         OF_MESSAGES = 2,
         OF_SERVER = 4,
+        OF_CONNECTIONS = 8,
 };
 
 static const struct figure {
@@ -164,7 +189,7 @@ static const struct figure {
         {"min", true, min_ms, OF_ECHOES},
         {"mean", true, mean_ms, OF_ECHOES},
         {"max", true, max_ms, OF_ECHOES},
-        {"rate", false, figures_rate, OF_MESSAGES},
+        {"rate", false, rate, OF_MESSAGES},
         {"errors", false, count_errors, 0},
         {"lost", false, count_lost, 0},
         {"wrong", false, count_wrong, 0},
@@ -175,8 +200,8 @@ static const struct figure {
         {"refused", false, count_refused, 0},
         {"cut", false, count_cut, 0},
         {"open", false, count_opened, 0},
-        {"server-cpu", false, figures_server_cpu, OF_MESSAGES | OF_SERVER},
-        {"server-memory", false, figures_server_memory, OF_SERVER},
+        {"server-cpu", false, server_cpu, OF_MESSAGES | OF_SERVER},
+        {"server-memory", false, figures_server_memory, OF_SERVER | OF_CONNECTIONS},
         {NULL, false, NULL, 0},
 };
 
@@ -232,6 +257,8 @@ figures_missing(const char *name, const struct bench_options *options)
                 return "is of messages, and --idle sends none";
         if ((of & OF_ECHOES) != 0 && options->work == BENCH_NO_ECHO)
                 return "is of echoes, and --no-echo waits for none";
+        if ((of & OF_CONNECTIONS) != 0 && options->work == BENCH_CHURN)
+                return "is of connections that stay, and --churn closes them";
         return NULL;
 }
 
@@ -246,6 +273,6 @@ figures_value(const struct result *result, const char *name)
                 return figure->value(result);
         if (!parse_percentile(name, &handshake, &percent))
                 aw_log_abort("there is no figure '%s'", name);
-        return figures_milliseconds(aw_histogram_percentile(
-                handshake ? &result->record.connect : &result->record.latency, percent));
+        return percentile_ms(handshake ? &result->record.connect : &result->record.latency,
+                             percent);
 }

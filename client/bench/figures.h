@@ -15,7 +15,7 @@ bool figures_known(const char *name, bool *is_duration);
 /* Why these options leave nothing to tell for it ("needs --server-pid"), or NULL. */
 const char *figures_missing(const char *name, const struct bench_options *options);
 
-/* Its value in this result; 0 if nothing was measured. Aborts for one that is not known. */
+/* Its value in this result; NAN if it was not measured. Aborts for one that is not known. */
 double figures_value(const struct result *result, const char *name);
 
 /* Messages, or with --churn cycles, a second. */
@@ -37,7 +37,7 @@ double figures_waited(const struct result *result);
 /* Why some messages, or cycles, were never sent; NULL if all were. */
 const char *figures_why_unsent(const struct result *result);
 
-/* Bytes of the server's memory for each connection; -1: not known. */
+/* Bytes of the server's memory for each connection; NAN: not known. */
 double figures_server_memory(const struct result *result);
 
 #endif

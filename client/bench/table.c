@@ -260,7 +260,7 @@ print_server(const struct result *result, FILE *out)
         fprintf(out, "%.0f %% of one core",
                 result->duration > 0 ? 100 * (double)result->target.cpu / (double)result->duration
                                      : 0);
-        if (memory >= 0 && !result->options->churn)
+        if (memory >= 0)
                 fprintf(out, ", %.1f KiB for each connection", memory / 1024);
         if (result->target.ended > 0)
                 fprintf(out, ", %zu of its processes ended meanwhile", result->target.ended);

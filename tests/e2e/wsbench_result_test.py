@@ -247,6 +247,14 @@ def _():
         equal((told["seconds"], told["rate"], told["latency_ms"]), (0, 0, None), "what was measured")
 
 
+@test("a condition of what was not measured fails, and says so")
+def _():
+    with Faulty() as faulty:
+        said = wsbench("-c", 1, "--warm-up", "1h", "--fail-if", "p99>10s", "--fail-if", "rate<1", "--fail-if", "lost>1",
+                       faulty.url + "?die=10").expect(8).err
+    equal(said.splitlines(), [f"wsbench: failed: {text}: it was not measured" for text in ("p99>10s", "rate<1")])
+
+
 @test("connections that are only there have no latencies, in each form")
 def _():
     files = {name: scratch() / f"idle.{name}" for name in ("csv", "html")}

@@ -55,6 +55,7 @@ __wrap_conductor_run(const struct bench_options *given, const char *url,
         result->record.opened = 1;
         result->record.in_time = first ? 4000 : 2000;
         result->record.measured.lost = first ? 0 : errors;
+        result->target.count = 1;
         result->target.cpu = first ? 40 * MS : 10 * MS;
         for (int i = 0; i < 1000; i++)
                 aw_histogram_record(&result->record.latency, first ? MS : 3 * MS);

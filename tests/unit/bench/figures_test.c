@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Once: it needs no loop. */
 /* The figures of a result by name, and conditions of them. */
+#include <math.h>
+
 #include "bench/clock.h"
 #include "bench/condition.h"
 #include "bench/conductor.h"
@@ -47,7 +49,7 @@ begin(void **state)
 static void
 is_value(double value, double wanted)
 {
-        if (value < wanted - 1e-9 || value > wanted + 1e-9)
+        if (isnan(value) != isnan(wanted) || value < wanted - 1e-9 || value > wanted + 1e-9)
                 fail_msg("it is %g, not %g", value, wanted);
 }
 
@@ -133,6 +135,8 @@ what_is_not_measured_is_missing(void **state)
                 {"server-cpu", BENCH_IDLE, 1, "is of messages, and --idle sends none"},
                 {"server-memory", BENCH_IDLE, 0, "needs --server-pid"},
                 {"server-memory", BENCH_IDLE, 1, NULL},
+                {"server-memory", BENCH_CHURN, 1,
+                 "is of connections that stay, and --churn closes them"},
         };
 
         (void)state;
@@ -190,8 +194,8 @@ memory_is_not_known_without_both_looks(void **state)
                 uint64_t opened;
                 double value;
         } looks[] = {
-                {1, 0, 0, 1, 0},   {0, 0, 9, 1, -1}, {1, -1, 9, 1, -1},
-                {1, 9, -1, 1, -1}, {1, 0, 9, 0, -1}, {2, 1, 9, 4, 2},
+                {1, 0, 0, 1, 0},    {0, 0, 9, 1, NAN}, {1, -1, 9, 1, NAN},
+                {1, 9, -1, 1, NAN}, {1, 0, 9, 0, NAN}, {2, 1, 9, 4, 2},
         };
 
         (void)state;
@@ -202,6 +206,8 @@ memory_is_not_known_without_both_looks(void **state)
                 result.record.opened = looks[i].opened;
                 is_value(figures_server_memory(&result), looks[i].value);
         }
+        options.work = BENCH_CHURN;
+        is_value(figures_server_memory(&result), NAN);
 }
 
 static void
@@ -246,6 +252,24 @@ why_messages_were_never_sent(void **state)
         expect_why(NULL);
 }
 
+/* The judgement, and what it says on standard error. */
+static enum bench_status
+judges(const struct aw_opt_strings *list, char *said, size_t size)
+{
+        FILE *file = tmpfile();
+        int saved = dup(STDERR_FILENO);
+        enum bench_status status;
+
+        dup2(fileno(file), STDERR_FILENO);
+        status = condition_judge(list, &result);
+        dup2(saved, STDERR_FILENO);
+        close(saved);
+        rewind(file);
+        said[fread(said, 1, size - 1, file)] = '\0';
+        fclose(file);
+        return status;
+}
+
 static void
 conditions_fail_what_they_name(void **state)
 {
@@ -272,6 +296,28 @@ conditions_fail_what_they_name(void **state)
         }
 }
 
+/* Nothing is said of what was not measured, and no condition passes by it. */
+static void
+what_was_not_measured_fails_each_condition(void **state)
+{
+        static const char *const names[] = {"min",           "mean", "max",        "p99",
+                                            "handshake-p50", "rate", "server-cpu", "server-memory"};
+        char text[64], said[128], wanted[128];
+        const char *texts[] = {text};
+        const struct aw_opt_strings list = {.items = texts, .count = 1};
+
+        (void)state;
+        result = (struct result){.options = &options, .target = {.empty = -1, .occupied = -1}};
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                for (int j = 0; j < 2; j++) {
+                        snprintf(text, sizeof(text), "%s%c1", names[i], "<>"[j]);
+                        is_value(figures_value(&result, names[i]), NAN);
+                        assert_int_equal(judges(&list, said, sizeof(said)), BENCH_MISSED);
+                        snprintf(wanted, sizeof(wanted), "failed: %s: it was not measured\n", text);
+                        assert_string_equal(said, wanted);
+                }
+}
+
 int
 main(void)
 {
@@ -284,6 +330,7 @@ main(void)
                 cmocka_unit_test_setup(memory_is_not_known_without_both_looks, begin),
                 cmocka_unit_test_setup(why_messages_were_never_sent, begin),
                 cmocka_unit_test_setup(conditions_fail_what_they_name, begin),
+                cmocka_unit_test_setup(what_was_not_measured_fails_each_condition, begin),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
