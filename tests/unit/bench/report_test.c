@@ -534,7 +534,7 @@ an_object(void **state)
                     "    'ended': 0,\n"
                     "    'cpu_seconds': 0.1,\n"
                     "    'cpu_us_per_message': 200.0,\n"
-                    "    'bytes_per_connection': 1.024\n"
+                    "    'bytes_per_connection': null\n"
                     "  },\n"
                     "  'generator': {\n"
                     "    'cpu_seconds': 0.05,\n"
