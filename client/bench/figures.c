@@ -178,6 +178,7 @@ enum {
         OF_MESSAGES = 2,
         OF_SERVER = 4,
         OF_CONNECTIONS = 8,
+        OF_COMPARING = 16,
 };
 
 static const struct figure {
@@ -191,11 +192,11 @@ static const struct figure {
         {"max", true, max_ms, OF_ECHOES},
         {"rate", false, rate, OF_MESSAGES},
         {"errors", false, count_errors, 0},
-        {"lost", false, count_lost, 0},
-        {"wrong", false, count_wrong, 0},
-        {"doubled", false, count_doubled, 0},
-        {"late", false, count_late, 0},
-        {"unasked", false, count_unasked, 0},
+        {"lost", false, count_lost, OF_COMPARING},
+        {"wrong", false, count_wrong, OF_COMPARING},
+        {"doubled", false, count_doubled, OF_COMPARING},
+        {"late", false, count_late, OF_COMPARING},
+        {"unasked", false, count_unasked, OF_COMPARING},
         {"unsent", false, count_unsent, 0},
         {"refused", false, count_refused, 0},
         {"cut", false, count_cut, 0},
@@ -255,7 +256,7 @@ figures_missing(const char *name, const struct bench_options *options)
                 return "needs --server-pid";
         if ((of & (OF_ECHOES | OF_MESSAGES)) != 0 && options->work == BENCH_IDLE)
                 return "is of messages, and --idle sends none";
-        if ((of & OF_ECHOES) != 0 && options->work == BENCH_NO_ECHO)
+        if ((of & (OF_ECHOES | OF_COMPARING)) != 0 && options->work == BENCH_NO_ECHO)
                 return "is of echoes, and --no-echo waits for none";
         if ((of & OF_CONNECTIONS) != 0 && options->work == BENCH_CHURN)
                 return "is of connections that stay, and --churn closes them";

@@ -58,7 +58,7 @@ counts_of(struct record *record, bool measured)
 }
 
 static struct record_interval *
-interval_of(struct record *record, enum record_phase phase)
+phase_interval(struct record *record, enum record_phase phase)
 {
         return phase == RECORD_BEFORE ? &record->warming : &record->interval;
 }
@@ -96,6 +96,8 @@ count_verdict(struct record_counts *counts, enum window_verdict verdict)
                 counts->wrong--;
                 counts->unasked++;
                 break;
+        case WINDOW_UNJUDGED:
+                break;
         }
 }
 
@@ -104,7 +106,7 @@ record_echo(struct record *record, enum window_verdict verdict, const struct win
             size_t length, int64_t now, enum record_phase phase, bool measured)
 {
         struct record_counts *counts = counts_of(record, measured);
-        struct record_interval *interval = interval_of(record, phase);
+        struct record_interval *interval = phase_interval(record, phase);
         bool is_right = verdict == WINDOW_RIGHT || verdict == WINDOW_REVISED;
         uint64_t latency = (uint64_t)(now - echo->due);
 
@@ -121,9 +123,9 @@ record_echo(struct record *record, enum window_verdict verdict, const struct win
         }
         if (measured)
                 record->last = now;
-        if (!is_right)
+        if (!is_right && verdict != WINDOW_UNJUDGED)
                 interval->errors++;
-        else if (phase != RECORD_AFTER)
+        else if (is_right && phase != RECORD_AFTER)
                 aw_histogram_record(&interval->latency, latency);
         if (is_right && measured)
                 aw_histogram_record(&record->latency, latency);
@@ -133,7 +135,7 @@ void
 record_lost(struct record *record, enum record_phase phase, bool measured)
 {
         counts_of(record, measured)->lost++;
-        interval_of(record, phase)->errors++;
+        phase_interval(record, phase)->errors++;
 }
 
 void

@@ -9,7 +9,7 @@
 
 /*
  * Of messages. Once all connections are closed: sent = right + wrong + lost, and
- * received = right + wrong + doubled + late + unasked.
+ * received = right + wrong + doubled + late + unasked, unless nothing is compared (--no-echo).
  */
 struct record_counts {
         uint64_t sent, sent_bytes;

@@ -384,12 +384,13 @@ traffic_receive(struct connection *c, const struct ws_message *message, int64_t 
 {
         struct worker *worker = c->worker;
         struct window_echo echo = {.due = now};
-        enum window_verdict verdict = WINDOW_UNASKED;
+        enum window_verdict verdict =
+                worker->options->work == BENCH_NO_ECHO ? WINDOW_UNJUDGED : WINDOW_UNASKED;
 
         if (worker->options->work == BENCH_ECHO || worker->options->work == BENCH_CHURN)
                 verdict = window_judge(&c->window, &worker->payload, message->data, message->length,
                                        is_typed(c, message), &echo);
-        if (verdict != WINDOW_RIGHT && worker->options->work != BENCH_NO_ECHO &&
+        if (verdict != WINDOW_RIGHT && verdict != WINDOW_UNJUDGED &&
             (worker->record.failure == 0 || verdict == WINDOW_REVISED))
                 tell_echo(c, verdict, &echo, message);
         /* What has no time of its own counts by when it came. */

@@ -20,10 +20,11 @@ struct window {
 enum window_verdict {
         WINDOW_RIGHT,
         WINDOW_WRONG, /* not what was sent; it stands for the one it resembles, or that was first */
-        WINDOW_UNASKED, /* not what was sent, and nothing is on its way */
-        WINDOW_DOUBLED, /* the echo of a message whose echo has come already */
-        WINDOW_LATE,    /* the echo of one that was given up */
-        WINDOW_REVISED, /* right; what was taken for this echo, and WRONG, was UNASKED */
+        WINDOW_UNASKED,  /* not what was sent, and nothing is on its way */
+        WINDOW_DOUBLED,  /* the echo of a message whose echo has come already */
+        WINDOW_LATE,     /* the echo of one that was given up */
+        WINDOW_REVISED,  /* right; what was taken for this echo, and WRONG, was UNASKED */
+        WINDOW_UNJUDGED, /* nothing is known of it, and nothing is wrong with it */
 };
 
 /* What is known of a message. */
