@@ -68,6 +68,9 @@ check_conflicts(const struct bench_options *o, const struct aw_opt_program *prog
             (o->csv != NULL || o->hdr != NULL || o->report != NULL || o->fail_if.count > 0))
                 return refuse(program, "--compare prints ratios: --csv, --hdr, --report and "
                                        "--fail-if are for one server");
+        if (o->compare && o->server_pids.count > 2)
+                return refuse(program, "--compare takes --server-pid twice at most: for the first "
+                                       "server, and for the second one");
         if (o->rounds > 0 && !o->compare)
                 return refuse(program, "--rounds is for --compare, in which servers take turns");
         if (o->resume && !o->churn)
@@ -157,17 +160,30 @@ prepare_message(struct bench_options *o, const struct aw_opt_program *program)
         return BENCH_USAGE;
 }
 
-/* Whether the server is on this machine, as far as the URL tells. */
+/* Whether that is so of each URL. */
 static bool
-is_near(const char *url)
+all_are(bool (*is)(const struct bench_options *options, const char *url),
+        const struct bench_options *o, char *const *urls)
+{
+        size_t i = 0;
+
+        while (urls[i] != NULL && is(o, urls[i]))
+                i++;
+        return urls[i] == NULL;
+}
+
+/* Whether the server is not on this machine, as far as the URL tells. */
+static bool
+is_far(const struct bench_options *o, const char *url)
 {
         const char *host = strstr(url, "://");
 
+        (void)o;
         if (host == NULL)
-                return true;
+                return false;
         host += 3;
-        return strncasecmp(host, "localhost", 9) == 0 || strncmp(host, "127.", 4) == 0 ||
-               strncmp(host, "[::1]", 5) == 0;
+        return strncasecmp(host, "localhost", 9) != 0 && strncmp(host, "127.", 4) != 0 &&
+               strncmp(host, "[::1]", 5) != 0;
 }
 
 static size_t
@@ -180,12 +196,12 @@ cores(void)
 }
 
 static enum bench_status
-prepare_threads(struct bench_options *o, const struct aw_opt_program *program, const char *url)
+prepare_threads(struct bench_options *o, const struct aw_opt_program *program, char *const *urls)
 {
         uint64_t count = cores();
 
         /* A server on this machine needs cores, too. */
-        if (is_near(url) && count > 1)
+        if (!all_are(is_far, o, urls) && count > 1)
                 count /= 2;
         if (strcmp(o->threads, "auto") != 0 &&
             (aw_opt_number(o->threads, &count) == -1 || count < 1 || count > THREADS_MAX))
@@ -204,12 +220,14 @@ prepare_tls(struct bench_options *o, char *const *urls)
         struct aw_error error;
         bool needed = false;
 
-        if (network_proxy_tls(&o->network, &o->trust, urls[0], &o->proxy_tls, &error) == -1) {
-                bench_say("%s", error.text);
-                return BENCH_USAGE;
-        }
-        for (size_t i = 0; urls[i] != NULL; i++)
+        for (size_t i = 0; urls[i] != NULL; i++) {
+                if (o->proxy_tls == NULL && network_proxy_tls(&o->network, &o->trust, urls[i],
+                                                              &o->proxy_tls, &error) == -1) {
+                        bench_say("%s", error.text);
+                        return BENCH_USAGE;
+                }
                 needed = needed || strncasecmp(urls[i], "wss:", 4) == 0;
+        }
         if (!needed)
                 return BENCH_OK;
         o->tls = network_tls(&o->trust, true, &error);
@@ -229,6 +247,12 @@ is_tcp(const struct bench_options *o, const char *url)
                (strncasecmp(url, "ws:", 3) == 0 || strncasecmp(url, "wss:", 4) == 0);
 }
 
+static bool
+is_not_tcp(const struct bench_options *o, const char *url)
+{
+        return !is_tcp(o, url);
+}
+
 /* Whether the server is reached straight, on an IPv4 address of the loopback interface. */
 static bool
 is_loopback(const struct bench_options *o, const char *url)
@@ -242,13 +266,15 @@ is_loopback(const struct bench_options *o, const char *url)
 }
 
 static enum bench_status
-prepare_sources(struct bench_options *o, const struct aw_opt_program *program, const char *url)
+prepare_sources(struct bench_options *o, const struct aw_opt_program *program, char *const *urls)
 {
-        if (o->sources > 0 && !is_loopback(o, url))
+        bool fits = all_are(is_loopback, o, urls);
+
+        if (o->sources > 0 && !fits)
                 return refuse(program, "--sources are addresses of this machine's loopback "
                                        "interface: the URL must be of 127.0.0.1, and there can be "
                                        "no --interface, --proxy or --connect-to");
-        if (o->sources == 0 && is_loopback(o, url))
+        if (o->sources == 0 && fits)
                 o->sources = limits_sources(o->connections);
         if (o->sources > SOURCES_MAX)
                 o->sources = SOURCES_MAX;
@@ -256,9 +282,9 @@ prepare_sources(struct bench_options *o, const struct aw_opt_program *program, c
 }
 
 static enum bench_status
-check_limits(const struct bench_options *o, const char *url)
+check_limits(const struct bench_options *o, char *const *urls)
 {
-        uint64_t sources = o->sources > 0 ? o->sources : is_tcp(o, url);
+        uint64_t sources = o->sources > 0 ? o->sources : !all_are(is_not_tcp, o, urls);
         char problem[512];
 
         if (limits_check(o->connections, o->thread_count, sources, problem, sizeof(problem)) == 0)
@@ -295,6 +321,28 @@ prepare_deflate(struct bench_options *o, const struct aw_opt_program *program)
                 o->compress_mode);
 }
 
+/* All of them, before the first one is connected to. */
+static enum bench_status
+check_urls(const struct bench_options *o, char *const *urls)
+{
+        struct aw_error error;
+
+        for (size_t i = 0; urls[i] != NULL; i++) {
+                const struct ws_connect_options to = {.url = urls[i],
+                                                      .server_name = o->trust.server_name,
+                                                      .tls = o->tls,
+                                                      .deflate = o->deflate,
+                                                      .headers = o->headers.items,
+                                                      .header_count = o->headers.count};
+
+                if (ws_connect_check(&to, &error) == -1) {
+                        bench_say("%s", error.text);
+                        return BENCH_USAGE;
+                }
+        }
+        return BENCH_OK;
+}
+
 enum bench_status
 bench_prepare(struct bench_options *o, const struct aw_opt_program *program, char *const *urls)
 {
@@ -306,17 +354,19 @@ bench_prepare(struct bench_options *o, const struct aw_opt_program *program, cha
         if (status == BENCH_OK)
                 status = check_pids(o, program);
         if (status == BENCH_OK)
-                status = prepare_threads(o, program, urls[0]);
+                status = prepare_threads(o, program, urls);
         if (status == BENCH_OK)
                 status = prepare_message(o, program);
         if (status == BENCH_OK)
                 status = prepare_deflate(o, program);
         if (status == BENCH_OK)
-                status = prepare_sources(o, program, urls[0]);
+                status = prepare_sources(o, program, urls);
         if (status == BENCH_OK)
-                status = check_limits(o, urls[0]);
+                status = check_limits(o, urls);
         if (status == BENCH_OK)
                 status = prepare_tls(o, urls);
+        if (status == BENCH_OK)
+                status = check_urls(o, urls);
         return status;
 }
 

@@ -105,16 +105,9 @@ take_turn(struct comparison *comparison, size_t server)
                                       .count = server < given->count};
         struct result *result =
                 conductor_run(comparison->options, comparison->urls[server], &pids, false);
-        enum bench_status status = BENCH_OK;
+        enum bench_status status = conductor_failure(result);
 
-        if (result == NULL || result->error != 0) {
-                if (result == NULL || result->error != ESRCH)
-                        bench_say("%s", strerror(result == NULL ? errno : result->error));
-                status = BENCH_LOCAL;
-        } else if (result->record.opened == 0) {
-                bench_say("%s", result->record.reason);
-                status = BENCH_CONNECTION;
-        } else {
+        if (status == BENCH_OK) {
                 for (size_t i = 0; i < FIGURES; i++)
                         if (is_sound(result, figures[i]))
                                 comparison->values[comparison->rounds][server][i] =
@@ -154,12 +147,17 @@ run_rounds(struct comparison *comparison)
 static void
 print_comparison(const struct comparison *comparison)
 {
-        printf("%zu rounds%s, in each both servers in turn\n"
+        char asked[32] = "";
+
+        if (comparison->rounds < comparison->options->rounds)
+                snprintf(asked, sizeof(asked), " of %zu", (size_t)comparison->options->rounds);
+        printf("%zu%s round%s%s, in each both servers in turn\n"
                "1: %s\n"
                "2: %s\n"
                "%-14s %12s %12s   2 / 1, 95 %% confidence\n",
-               comparison->rounds, comparison->interrupted ? " (interrupted)" : "",
-               comparison->urls[0], comparison->urls[1], "", "1", "2");
+               comparison->rounds, asked, comparison->rounds == 1 && asked[0] == '\0' ? "" : "s",
+               comparison->interrupted ? " (interrupted)" : "", comparison->urls[0],
+               comparison->urls[1], "", "1", "2");
         for (size_t i = 0; i < FIGURES; i++) {
                 struct compare_ratio ratio;
                 char means[2][NUMBER_ROOM];
@@ -188,9 +186,11 @@ static json_t *
 json_of(const struct comparison *comparison)
 {
         json_t *root =
-                json_pack("{s:[s,s], s:I, s:[I,I]}", "urls", comparison->urls[0],
-                          comparison->urls[1], "rounds", (json_int_t)comparison->rounds, "errors",
-                          (json_int_t)comparison->errors[0], (json_int_t)comparison->errors[1]);
+                json_pack("{s:[s,s], s:I, s:I, s:b, s:[I,I]}", "urls", comparison->urls[0],
+                          comparison->urls[1], "rounds", (json_int_t)comparison->rounds,
+                          "rounds_asked", (json_int_t)comparison->options->rounds, "interrupted",
+                          (int)comparison->interrupted, "errors", (json_int_t)comparison->errors[0],
+                          (json_int_t)comparison->errors[1]);
         json_t *ratios = json_object();
 
         for (size_t i = 0; i < FIGURES; i++) {
@@ -234,7 +234,7 @@ enum bench_status
 compare_run(const struct bench_options *options, const char *first, const char *second)
 {
         struct comparison comparison = {.options = options, .urls = {first, second}};
-        enum bench_status status;
+        enum bench_status status, told = BENCH_OK;
 
         comparison.values = calloc(options->rounds, sizeof(*comparison.values));
         if (comparison.values == NULL) {
@@ -242,8 +242,9 @@ compare_run(const struct bench_options *options, const char *first, const char *
                 return BENCH_LOCAL;
         }
         status = run_rounds(&comparison);
-        if (status == BENCH_OK)
-                status = tell_comparison(&comparison);
+        /* A turn that fails leaves the rounds before it. */
+        if (status == BENCH_OK || comparison.rounds > 0)
+                told = tell_comparison(&comparison);
         free(comparison.values);
-        return status;
+        return status == BENCH_OK ? told : status;
 }

@@ -433,6 +433,28 @@ conductor_run(const struct bench_options *options, const char *url,
         return result;
 }
 
+enum bench_status
+conductor_failure(const struct result *result)
+{
+        static const enum bench_status none[] = {
+                [AW_ERROR_USAGE] = BENCH_USAGE,         [AW_ERROR_CONNECTION] = BENCH_CONNECTION,
+                [AW_ERROR_RESOLVE] = BENCH_CONNECTION,  [AW_ERROR_CERTIFICATE] = BENCH_TLS,
+                [AW_ERROR_SYSTEM] = BENCH_LOCAL,        [AW_ERROR_TLS] = BENCH_TLS,
+                [AW_ERROR_HANDSHAKE] = BENCH_HANDSHAKE, [AW_ERROR_TIMEOUT] = BENCH_TIMEOUT,
+                [AW_ERROR_CANCELLED] = BENCH_LOCAL,     [AW_ERROR_MEMORY] = BENCH_LOCAL,
+        };
+
+        if (result == NULL || result->error != 0) {
+                if (result == NULL || result->error != ESRCH)
+                        bench_say("%s", strerror(result == NULL ? errno : result->error));
+                return BENCH_LOCAL;
+        }
+        if (result->record.opened > 0 || result->record.failure == 0)
+                return BENCH_OK;
+        bench_say("%s", result->record.reason);
+        return none[result->record.failure];
+}
+
 void
 conductor_free(struct result *result)
 {

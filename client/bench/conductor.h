@@ -41,6 +41,12 @@ struct result {
  */
 struct result *conductor_run(const struct bench_options *options, const char *url,
                              const struct aw_opt_strings *server_pids, bool live);
+
+/*
+ * Why there is nothing to tell, after a sentence on standard error: this side could not go on, or not one
+ * connection came up. BENCH_OK if there is something.
+ */
+enum bench_status conductor_failure(const struct result *result);
 void conductor_free(struct result *result); /* NULL does nothing */
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* wsbench: the command line. */
-#include <errno.h>
 #include <malloc.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -117,7 +116,7 @@ static const struct aw_opt options_table[] = {
          .offset = FIELD(idle)},
         {.name = "no-echo",
          .kind = AW_OPT_FLAG,
-         .help = "do not wait for echoes; count what comes",
+         .help = "for servers that do not echo: send on; what comes is counted, not compared",
          .offset = FIELD(no_echo)},
         {.name = "timeout",
          .letter = 't',
@@ -212,28 +211,16 @@ static const struct aw_opt_program program = {
                     "5 handshake refused, 6 errors, 7 time-out, 8 a --fail-if holds.",
 };
 
-/* How a run ended that was not one connection's luck. */
+/* Whether what was found is as it should be. */
 static enum bench_status
 judge(const struct result *result)
 {
-        static const enum bench_status none[] = {
-                [AW_ERROR_USAGE] = BENCH_USAGE,         [AW_ERROR_CONNECTION] = BENCH_CONNECTION,
-                [AW_ERROR_RESOLVE] = BENCH_CONNECTION,  [AW_ERROR_CERTIFICATE] = BENCH_TLS,
-                [AW_ERROR_SYSTEM] = BENCH_LOCAL,        [AW_ERROR_TLS] = BENCH_TLS,
-                [AW_ERROR_HANDSHAKE] = BENCH_HANDSHAKE, [AW_ERROR_TIMEOUT] = BENCH_TIMEOUT,
-                [AW_ERROR_CANCELLED] = BENCH_LOCAL,     [AW_ERROR_MEMORY] = BENCH_LOCAL,
-        };
         const struct record *record = &result->record;
         struct record_counts total = record_total(record);
 
-        if (record->opened == 0 && record->failure != 0)
-                return none[record->failure];
         if (condition_judge(&result->options->fail_if, result) != BENCH_OK)
                 return BENCH_MISSED;
-        if (record->refused + record->cut > 0 ||
-            (!result->options->no_echo && record_errors(&total) > 0))
-                return BENCH_ERRORS;
-        return BENCH_OK;
+        return record->refused + record->cut + record_errors(&total) > 0 ? BENCH_ERRORS : BENCH_OK;
 }
 
 static enum bench_status
@@ -241,18 +228,9 @@ run_once(const struct bench_options *options, const char *url, struct forms *for
 {
         bool live = isatty(STDERR_FILENO) == 1;
         struct result *result = conductor_run(options, url, &options->server_pids, live);
-        enum bench_status status = BENCH_LOCAL, judgement;
+        enum bench_status status = conductor_failure(result), judgement;
 
-        if (result == NULL || result->error != 0) {
-                if (result == NULL || result->error != ESRCH)
-                        bench_say("%s", strerror(result == NULL ? errno : result->error));
-                conductor_free(result);
-                return BENCH_LOCAL;
-        }
-        if (result->record.opened == 0 && result->record.failure != 0) {
-                bench_say("%s", result->record.reason);
-                status = judge(result);
-        } else {
+        if (status == BENCH_OK) {
                 status = forms_write(forms, result);
                 judgement = judge(result);
                 if (status == BENCH_OK)

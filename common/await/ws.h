@@ -292,7 +292,11 @@ struct ws_connect_options {
  * _RESOLVE, _CONNECTION, _TLS, _CERTIFICATE, _HANDSHAKE with the HTTP status, _TIMEOUT, _CANCELLED,
  * _MEMORY. error->cause tells a program which cure to name. With an observer it waits up to a second
  * for the beginning of a refusal's body.
+ *
+ * ws_connect_check() tells beforehand whether that would be AW_ERROR_USAGE: 0, or -1 with errno and
+ * *error. It does not wait.
  */
+AW_API int ws_connect_check(const struct ws_connect_options *options, struct aw_error *error);
 AW_API aw_async struct ws *ws_connect(const struct ws_connect_options *options,
                                       struct aw_error *error, aw_time deadline);
 

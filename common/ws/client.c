@@ -458,6 +458,15 @@ read_url(struct ws_opening *opening, struct aw_url *url)
         return aw_error_set(opening->error, AW_ERROR_USAGE, EINVAL, "'%s': %s", shown, why.text);
 }
 
+int
+ws_connect_check(const struct ws_connect_options *options, struct aw_error *error)
+{
+        struct ws_opening opening = {.options = options, .error = error};
+        struct aw_url url;
+
+        return read_url(&opening, &url) == -1 ? -1 : check_options(options, &url, error);
+}
+
 static async struct ws *
 connect_url(struct ws_opening *opening, struct aw_url *url, struct aw_dial *dial, aw_time deadline)
 {

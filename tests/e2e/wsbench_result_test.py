@@ -14,6 +14,7 @@ import time
 
 from bench import command, result, wsbench
 from faulty import Faulty
+from peer import Script
 from support import (WSECHOD, Server, equal, eventually, finish, main, match, scratch, sentence,
                      started, test)
 
@@ -278,6 +279,17 @@ def _():
     match(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", begin)
     then = datetime.datetime.fromisoformat(begin.replace("Z", "+00:00")).timestamp()
     equal(abs(time.time() - then) < 60, True, f"that {begin} is now")
+
+
+@test("a server without an echo, or with one, has no errors with --no-echo, alone and in a comparison")
+def _():
+    words = "--no-echo", "-n", 100, "--fail-if", "errors>0"
+    with Faulty() as faulty, Script(lambda peer: [peer.accept(), peer.until_close(), peer.send_close()]) as script:
+        wsbench("-c", 2, *words, faulty.url).expect(0)
+        wsbench("-c", 1, *words, script.url).expect(0)
+    with Faulty() as faulty:
+        told = json.loads(wsbench("--compare", "--rounds", 3, "--json", *words[:3], faulty.url, faulty.url).expect(0).out)
+        equal(told["errors"], [0, 0])
 
 
 @test("--compare takes turns, and a ratio lies within its interval")

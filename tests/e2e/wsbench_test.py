@@ -276,6 +276,9 @@ def _():
     with Faulty() as faulty:
         told = result("--no-echo", "-c", 2, "-n", 3000, faulty.url + "?lose=7&double=9")
         equal(told["measured"]["sent"], 3000, "the number sent")
+        equal(told["total"]["received"] > 0, True, "that some came back")
+        equal([told["total"]["unasked"], *(second["errors"] for second in told["by_second"])],
+              [0] * (1 + len(told["by_second"])), "what is wrong with it")
         equal(faulty.messages, 3000, "the number that the server got")
         equal(told["connections"]["cut"], 0)
 
@@ -456,6 +459,7 @@ def _():
 @test("wrong usage is one sentence that names the argument, and status 2")
 def _():
     url, latin = server.ws, scratch() / "latin-1.txt"
+    local = url.replace("127.0.0.1", "localhost")
     latin.write_bytes("\xe4".encode("latin-1"))
     tells(result("-m", f"@{latin}", "-b", "-n", 5, url)["total"])
     for words, says in (
@@ -464,6 +468,10 @@ def _():
             (("--compare", url), "--compare needs two URLs"),
             (("--compare", "-z", 0, url, url), "give a --duration"),
             (("--compare", "--fail-if", "lost>0", url, url), "for one server"),
+            (("--compare", *("--server-pid", server.process.pid) * 3, url, url), "--server-pid twice at most"),
+            (("--compare", url, "http://localhost/"), "'http://localhost/': write ws://"),
+            (("--compare", "--sources", 2, url, f"ws+unix:{SOCKET}"), "the URL must be of 127.0.0.1"),
+            (("--compare", "-c", 1000000, f"ws+unix:{SOCKET}", local), "connections to one address"),
             (("--churn", "--idle", url), "give one of them"),
             (("-m", "x", "-s", "5", url), "give one of them"),
             (("--resume", url), "is for --churn"),

@@ -10,7 +10,15 @@
 
 static struct bench_options options;
 static unsigned turns, ends_at; /* so far; the one that ends early */
-static enum { EARLY_NO_MEMORY, EARLY_ERROR, EARLY_SAID, EARLY_REFUSED, EARLY_INTERRUPTED } early;
+static enum {
+        EARLY_NO_MEMORY,
+        EARLY_ERROR,
+        EARLY_SAID,
+        EARLY_REFUSED,
+        EARLY_INTERRUPTED,
+        EARLY_UNOPENED
+} early;
+static enum aw_error_kind failure = AW_ERROR_CONNECTION;
 static uint64_t errors;
 static bool live;
 static const char *two_pids[] = {"1", "2"};
@@ -30,9 +38,12 @@ static void
 end_early(struct result *result)
 {
         result->error = early == EARLY_ERROR ? EMFILE : early == EARLY_SAID ? ESRCH : 0;
-        result->record.opened = early != EARLY_REFUSED;
-        result->interrupted = early == EARLY_INTERRUPTED;
-        strcpy(result->record.reason, "nobody is there");
+        result->record.opened = early == EARLY_INTERRUPTED;
+        result->interrupted = early >= EARLY_INTERRUPTED;
+        if (early == EARLY_REFUSED) {
+                result->record.failure = failure;
+                strcpy(result->record.reason, "nobody is there");
+        }
 }
 
 /* The second server has half the rate of the first, and thrice its latencies; a round is like another. */
@@ -138,7 +149,7 @@ errors_are_told_and_are_the_status(void **state)
         options.rounds = 1;
         errors = 4;
         runs(BENCH_ERRORS,
-             "1 rounds, in each both servers in turn\n"
+             "1 round, in each both servers in turn\n"
              "1: ws://one\n"
              "2: ws://two\n"
              "                          1            2   2 / 1, 95 % confidence\n"
@@ -153,6 +164,8 @@ errors_are_told_and_are_the_status(void **state)
              "    \"ws://two\"\n"
              "  ],\n"
              "  \"rounds\": 1,\n"
+             "  \"rounds_asked\": 1,\n"
+             "  \"interrupted\": false,\n"
              "  \"errors\": [\n"
              "    0,\n"
              "    4\n"
@@ -183,17 +196,75 @@ an_end_before_all_rounds(void **state)
                 runs(ends[i].status, "", ends[i].said);
                 expect_trace("one two");
                 ends_at = 3;
-                runs(ends[i].status, "", ends[i].said);
+                runs(ends[i].status,
+                     "1 of 3 rounds, in each both servers in turn\n"
+                     "1: ws://one\n"
+                     "2: ws://two\n"
+                     "                          1            2   2 / 1, 95 % confidence\n",
+                     ends[i].said);
                 expect_trace("one two two");
         }
         test_end();
+}
+
+static void
+a_server_without_a_connection_has_the_status_that_it_has_alone(void **state)
+{
+        static const struct {
+                enum aw_error_kind failure;
+                enum bench_status status;
+        } kinds[] = {
+                {AW_ERROR_USAGE, BENCH_USAGE},
+                {AW_ERROR_CONNECTION, BENCH_CONNECTION},
+                {AW_ERROR_RESOLVE, BENCH_CONNECTION},
+                {AW_ERROR_CERTIFICATE, BENCH_TLS},
+                {AW_ERROR_TLS, BENCH_TLS},
+                {AW_ERROR_SYSTEM, BENCH_LOCAL},
+                {AW_ERROR_HANDSHAKE, BENCH_HANDSHAKE},
+                {AW_ERROR_TIMEOUT, BENCH_TIMEOUT},
+                {AW_ERROR_MEMORY, BENCH_LOCAL},
+        };
+
+        (void)state;
+        ends_at = 1;
+        early = EARLY_REFUSED;
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+                failure = kinds[i].failure;
+                runs(kinds[i].status, "", "nobody is there\n");
+        }
+        failure = AW_ERROR_CONNECTION;
+}
+
+static void
+an_interrupt_while_connections_are_opened_is_no_failure(void **state)
+{
+        (void)state;
+        ends_at = 1;
+        early = EARLY_UNOPENED;
+        options.json = true;
+        runs(BENCH_OK,
+             "{\n"
+             "  \"urls\": [\n"
+             "    \"ws://one\",\n"
+             "    \"ws://two\"\n"
+             "  ],\n"
+             "  \"rounds\": 0,\n"
+             "  \"rounds_asked\": 3,\n"
+             "  \"interrupted\": true,\n"
+             "  \"errors\": [\n"
+             "    0,\n"
+             "    0\n"
+             "  ],\n"
+             "  \"ratios\": {}\n"
+             "}\n",
+             "");
 }
 
 /* What was complete by then counts. */
 static void
 an_interrupted_one_is_told(void **state)
 {
-        const char *words = "2 rounds (interrupted), in each both servers in turn\n"
+        const char *words = "2 of 3 rounds (interrupted), in each both servers in turn\n"
                             "1: ws://one\n"
                             "2: ws://two\n"
                             "                          1            2   2 / 1, 95 % confidence\n"
@@ -223,7 +294,11 @@ a_terminal_sees_the_rounds(void **state)
         options.rounds = 2;
         ends_at = 3;
         early = EARLY_REFUSED;
-        runs(BENCH_CONNECTION, "",
+        runs(BENCH_CONNECTION,
+             "1 of 2 rounds, in each both servers in turn\n"
+             "1: ws://one\n"
+             "2: ws://two\n"
+             "                          1            2   2 / 1, 95 % confidence\n",
              "\r\x1b[Kround 1 of 2 ...\r\x1b[Kround 2 of 2 ...nobody is there\n\r\x1b[K");
 }
 
@@ -248,6 +323,10 @@ main(void)
                 cmocka_unit_test_setup(each_round_begins_with_the_other_server, begin),
                 cmocka_unit_test_setup(errors_are_told_and_are_the_status, begin),
                 cmocka_unit_test_setup(an_end_before_all_rounds, begin),
+                cmocka_unit_test_setup(
+                        a_server_without_a_connection_has_the_status_that_it_has_alone, begin),
+                cmocka_unit_test_setup(an_interrupt_while_connections_are_opened_is_no_failure,
+                                       begin),
                 cmocka_unit_test_setup(an_interrupted_one_is_told, begin),
                 cmocka_unit_test_setup(a_terminal_sees_the_rounds, begin),
                 cmocka_unit_test_setup(an_output_that_is_full_is_told, begin),
