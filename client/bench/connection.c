@@ -215,7 +215,8 @@ static async void
 churn(struct connection *c)
 {
         while (!worker_is_over(c->worker, clock_now())) {
-                if (await(worker_pace(c->worker)) == -1)
+                /* --ramp is for when the first one begins. */
+                if (c->worker->options->connect_rate > 0 && await(worker_pace(c->worker)) == -1)
                         return;
                 /* The others may have begun all while this one waited for its turn. */
                 if (worker_is_over(c->worker, clock_now()))

@@ -94,12 +94,15 @@ static async int
 opener(void *argument)
 {
         struct worker *worker = argument;
+        const struct bench_options *options = worker->options;
+        /* Each cycle of --churn opens a connection: that is when the rate counts. */
+        bool is_paced_later = options->work == BENCH_CHURN && options->connect_rate > 0;
 
         for (size_t i = 0; i < worker->count; i++) {
                 struct connection *c = &worker->connections[i];
 
                 if (await(aw_semaphore_acquire(&worker->opening, AW_NEVER)) == -1 ||
-                    await(worker_pace(worker)) == -1)
+                    (!is_paced_later && await(worker_pace(worker)) == -1))
                         return -1;
                 c->task = aw_spawn("connection", connection_run, c);
                 if (c->task == NULL)
@@ -331,7 +334,7 @@ worker_collect(struct worker *worker, bool measured, struct record_interval *int
 static void
 begin_traffic(struct worker *worker)
 {
-        worker->started = clock_now();
+        worker->started = worker->paced = clock_now();
         aw_event_set(&worker->traffic);
 }
 

@@ -243,6 +243,20 @@ def _():
         equal((told["cycles"], faulty.connections), (5, 5), "cycles and connections")
 
 
+@test("--churn with --ramp begins each connection's cycles in turn, and does not slow them down")
+def _():
+    with Faulty() as faulty:
+        told = result("--churn", "-c", 2, "--ramp", "400ms", "-z", "1s", "--warm-up", 0, faulty.url)
+        equal(told["total"]["sent"] > 10, True, f"that {told['total']['sent']} are more than one in 200 ms")
+
+
+@test("--churn with --connect-rate opens nothing before it begins, and so waits for nothing")
+def _():
+    with Faulty() as faulty:
+        told = result("--churn", "-c", 20, "--connect-rate", 5, "-n", 2, faulty.url)
+        equal((told["cycles"], told["connections"]["opening_seconds"] < 3), (2, True), "cycles, and not 4 s of opening")
+
+
 @test("--messages that the time ends before: the rate is over all of that time")
 def _():
     with Faulty() as faulty:
@@ -473,6 +487,9 @@ def _():
             (("--compare", "--sources", 2, url, f"ws+unix:{SOCKET}"), "the URL must be of 127.0.0.1"),
             (("--compare", "-c", 1000000, f"ws+unix:{SOCKET}", local), "connections to one address"),
             (("--churn", "--idle", url), "give one of them"),
+            *((("--" + one, same, "--" + other, alias, url), "cannot share a file") for one, other, same, alias in
+              (("csv", "hdr", "-", "-"), ("csv", "report", latin, latin), ("hdr", "report", "/no/such", "/no/such"),
+               ("csv", "report", latin, latin.parent / "." / ".." / latin.parent.name / latin.name))),
             (("-m", "x", "-s", "5", url), "give one of them"),
             (("--resume", url), "is for --churn"),
             (("--rounds", "5", url), "--rounds is for --compare"),
