@@ -11,6 +11,7 @@
 
 #include "conductor.h"
 #include "figures.h"
+#include "live.h"
 #include "number.h"
 
 /* What is compared. The last one needs to know the servers' processes. */
@@ -122,7 +123,7 @@ take_turn(struct comparison *comparison, size_t server)
 static enum bench_status
 run_rounds(struct comparison *comparison)
 {
-        bool live = isatty(STDERR_FILENO) == 1;
+        bool live = live_is_wanted();
         enum bench_status status = BENCH_OK;
         uint64_t rounds = comparison->options->rounds;
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "live.h"
 
@@ -9,6 +12,14 @@
 #include "number.h"
 
 #define ERASE "\r\x1b[K"
+
+bool
+live_is_wanted(void)
+{
+        const char *terminal = getenv("TERM");
+
+        return isatty(STDERR_FILENO) == 1 && (terminal == NULL || strcmp(terminal, "dumb") != 0);
+}
 
 void
 live_init(struct live *live, bool shown)

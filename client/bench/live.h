@@ -16,6 +16,9 @@ struct live {
         uint64_t errors;
 };
 
+/* Whether standard error is a terminal that can erase a line. */
+bool live_is_wanted(void);
+
 void live_init(struct live *live, bool shown);
 
 /* A phase begins: a word for it, or NULL for measuring. */

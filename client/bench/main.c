@@ -13,6 +13,7 @@
 #include "condition.h"
 #include "conductor.h"
 #include "forms.h"
+#include "live.h"
 #include "source.h"
 
 #define FIELD(name) offsetof(struct bench_options, name)
@@ -226,7 +227,7 @@ judge(const struct result *result)
 static enum bench_status
 run_once(const struct bench_options *options, const char *url, struct forms *forms)
 {
-        bool live = isatty(STDERR_FILENO) == 1;
+        bool live = live_is_wanted();
         struct result *result = conductor_run(options, url, &options->server_pids, live);
         enum bench_status status = conductor_failure(result), judgement;
 

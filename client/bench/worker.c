@@ -361,6 +361,9 @@ measure(struct worker *worker)
         if (worker->started == CLOCK_NEVER)
                 begin_traffic(worker);
         worker->begin = worker->going_begin;
+        /* What --ramp has sent by now was not measured when it was sent. */
+        if (worker->options->ramp > 0 && worker->options->rate == 0 && clock_now() > worker->begin)
+                worker->begin = clock_now();
         if (worker->going_end < worker->end)
                 worker->end = worker->going_end;
         /* Each worker's clock is the same: their schedules fit together. */

@@ -247,6 +247,7 @@ def _():
 def _():
     with Faulty() as faulty:
         told = result("--churn", "-c", 2, "--ramp", "400ms", "-z", "1s", "--warm-up", 0, faulty.url)
+        tells(told["measured"])
         equal(told["total"]["sent"] > 10, True, f"that {told['total']['sent']} are more than one in 200 ms")
 
 
@@ -600,7 +601,7 @@ def _():
 @test("on a terminal a line shows how it goes, and is gone at the end")
 def _():
     leader, follower = pty.openpty()
-    process = run(*command("-z", "1200ms", "--warm-up", 0, server.ws), stderr=follower)
+    process = run(*command("-z", "1200ms", "--warm-up", 0, server.ws), stderr=follower, env=os.environ | {"TERM": "xterm"})
     os.close(follower)
     process.expect(0)
     shown = b""

@@ -291,6 +291,7 @@ a_terminal_sees_the_rounds(void **state)
 {
         (void)state;
         live = true;
+        setenv("TERM", "xterm", 1);
         options.rounds = 2;
         ends_at = 3;
         early = EARLY_REFUSED;
@@ -300,6 +301,18 @@ a_terminal_sees_the_rounds(void **state)
              "2: ws://two\n"
              "                          1            2   2 / 1, 95 % confidence\n",
              "\r\x1b[Kround 1 of 2 ...\r\x1b[Kround 2 of 2 ...nobody is there\n\r\x1b[K");
+}
+
+static void
+a_terminal_that_cannot_erase_sees_nothing(void **state)
+{
+        (void)state;
+        live = true;
+        setenv("TERM", "dumb", 1);
+        options.rounds = 2;
+        ends_at = 1;
+        early = EARLY_REFUSED;
+        runs(BENCH_CONNECTION, "", "nobody is there\n");
 }
 
 static void
@@ -329,6 +342,7 @@ main(void)
                                        begin),
                 cmocka_unit_test_setup(an_interrupted_one_is_told, begin),
                 cmocka_unit_test_setup(a_terminal_sees_the_rounds, begin),
+                cmocka_unit_test_setup(a_terminal_that_cannot_erase_sees_nothing, begin),
                 cmocka_unit_test_setup(an_output_that_is_full_is_told, begin),
         };
 
