@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "connection.h"
 
@@ -74,6 +75,7 @@ open_one(struct connection *c)
         struct ws_connect_options to = worker->to;
         struct aw_error error;
         char why[400];
+        bool plain;
 
         /* By turns, over all workers. */
         if (worker->sources != NULL)
@@ -90,7 +92,11 @@ open_one(struct connection *c)
         }
         if (error.kind != AW_ERROR_CANCELLED) {
                 worker->record.refused++;
-                snprintf(why, sizeof(why), "%s%s", error.text, bench_cure(&error));
+                /* So a server of TLS answers who does not speak it. */
+                plain = error.status == 400 && !error.of_proxy &&
+                        strncasecmp(worker->to.url, "ws:", 3) == 0;
+                snprintf(why, sizeof(why), "%s%s", error.text,
+                         plain ? ": if this port is for TLS, wss://" : bench_cure(&error));
                 record_failure(&worker->record, error.kind, why);
         }
         return -1;
