@@ -141,8 +141,11 @@ choose_backend(struct aw_loop *loop, const char *name)
         }
         for (size_t i = 0; i < BACKENDS; i++) {
                 loop->backend = backends[i];
+                /* Where there are no descriptors the others do not get any either. */
                 if (create_context(loop) == 0)
                         return 0;
+                if (errno == EMFILE || errno == ENFILE)
+                        return -1;
                 aw_log(AW_LOG_DEBUG, "no back end %s: %s", backends[i]->name, strerror(errno));
         }
         return -1;

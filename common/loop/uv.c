@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The libuv back end: libwebsockets on a uv_loop_t of ours. */
 #include <errno.h>
+#include <fcntl.h>
 #include <libwebsockets.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "loop/private.h"
@@ -34,13 +36,34 @@ uv_state_timer(uv_timer_t *timer)
         uv_stop(&state->loop);
 }
 
+/* libuv aborts the process if there is no descriptor for its pipe of signals, behind one for epoll. */
+static int
+look_for_room(void)
+{
+        int ends[2], third, error;
+
+        if (pipe2(ends, O_CLOEXEC) == -1)
+                return -1;
+        third = fcntl(ends[0], F_DUPFD_CLOEXEC, 0);
+        error = errno;
+        close(ends[0]);
+        close(ends[1]);
+        if (third != -1)
+                close(third);
+        errno = error;
+        return third == -1 ? -1 : 0;
+}
+
 static int
 uv_state_open(struct aw_loop *loop, struct lws_context_creation_info *info, void **foreign)
 {
-        struct uv_state *state = calloc(1, sizeof(*state));
+        struct uv_state *state;
         int error;
 
         (void)loop;
+        if (look_for_room() == -1)
+                return -1;
+        state = calloc(1, sizeof(*state));
         if (state == NULL)
                 return -1;
         error = uv_loop_init(&state->loop);
