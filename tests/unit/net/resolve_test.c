@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Names to addresses: which ones, each once. */
 #include <arpa/inet.h>
+#include <net/if.h>
 
 #include "await/task_wait.h"
 #include "net/resolve.h"
@@ -51,6 +52,49 @@ all_addresses_are_those_of_both_families(NOTHING)
         await(expect_addresses("ws://*:7", true, "0.0.0.0:7 [::]:7 "));
         await(expect_addresses("ws://:7", true, "0.0.0.0:7 [::]:7 "));
         await(expect_addresses("ws://127.0.0.1:7", true, "127.0.0.1:7 "));
+        return 0;
+}
+
+/* What the resolver is asked. */
+static async int
+zones_are_numbers_and_localhost_has_no_dot(NOTHING)
+{
+        char loopback[40];
+
+        names_are("127.0.0.1", NULL, NULL, NULL);
+        await(expect_addresses("ws://localhost.:1", false, "127.0.0.1:1 "));
+        expect(strcmp(names_asked, "localhost") == 0);
+        await(expect_addresses("ws://localhost.test.:1", false, "127.0.0.1:1 "));
+        expect(strcmp(names_asked, "localhost.test.") == 0);
+        snprintf(loopback, sizeof(loopback), "fe80::1%%%u", if_nametoindex("lo"));
+        await(expect_addresses("ws://[fe80::1%25lo]:1", false, "[::]:1 "));
+        expect(strcmp(names_asked, loopback) == 0);
+        await(expect_addresses("ws://[fe80::1%25nowhere]:1", false, "[::]:1 "));
+        expect(strcmp(names_asked, "fe80::1%nowhere") == 0);
+        return 0;
+}
+
+static async int
+what_has_no_address_has_a_reason(NOTHING)
+{
+        static const struct {
+                int code, number;
+                const char *reason;
+        } all[] = {{EAI_MEMORY, ENOMEM, NULL}, {EAI_NONAME, EADDRNOTAVAIL, NULL}};
+        struct aw_url *url = malloc(sizeof(*url));
+        struct aw_addresses addresses;
+        struct aw_error error;
+        const char *reason;
+
+        expect_int(aw_url_parse("ws://some.test", url, &error), 0);
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+                names_error = all[i].code;
+                errno = 0;
+                expect_error(await(aw_resolve(url, false, &addresses, &reason)), all[i].number);
+                expect(strcmp(reason, gai_strerror(all[i].code)) == 0);
+                expect(addresses.items == NULL);
+        }
+        free(url);
         return 0;
 }
 
@@ -110,6 +154,8 @@ main(void)
         const struct CMUnitTest tests[] = {
                 on_loop(a_name_has_each_of_its_addresses_once),
                 on_loop(all_addresses_are_those_of_both_families),
+                on_loop(zones_are_numbers_and_localhost_has_no_dot),
+                on_loop(what_has_no_address_has_a_reason),
                 on_loop(a_name_that_takes_long_can_be_given_up),
         };
 

@@ -123,6 +123,44 @@ plain_text_is_not_smuggled_into_tls(NOTHING)
         return 0;
 }
 
+/* The connection is as it was, but for a peer that is gone. */
+static async int
+before_tls_there_is_the_plain_stream(NOTHING)
+{
+        static const char much[600000];
+        struct aw_stream *streams[2];
+        struct aw_error error;
+        char name[300] = "";
+
+        if (!await(open_way(streams, &ways[0], NULL)))
+                return 0;
+        memset(name, 'a', sizeof(name) - 1);
+        expect_error(await(aw_stream_start_tls(streams[0], client_tls, name, &error, AW_NEVER)),
+                     EINVAL);
+        expect_int(error.kind, AW_ERROR_USAGE);
+        expect(strncmp(error.text, "no TLS session for 'aaaa", 24) == 0);
+        while (await(aw_stream_write(streams[0], much, sizeof(much), SOON)) == 0)
+                continue;
+        expect_int(errno, ETIMEDOUT);
+        expect_error(await(aw_stream_start_tls(streams[0], client_tls, "localhost", &error, SOON)),
+                     ETIMEDOUT);
+        expect_int(error.kind, AW_ERROR_TIMEOUT);
+        expect(strcmp(error.text, "before TLS: Connection timed out") == 0);
+        aw_stream_drop(streams[0]);
+        aw_stream_drop(streams[1]);
+        if (!await(open_way(streams, &ways[0], NULL)))
+                return 0;
+        expect_int(await(aw_stream_close(streams[1], AW_NEVER)), 0);
+        await(yield(30));
+        expect_error(
+                await(aw_stream_start_tls(streams[0], client_tls, "localhost", &error, AW_NEVER)),
+                EPIPE);
+        expect_int(error.kind, AW_ERROR_CONNECTION);
+        expect(strstr(error.text, " closed the connection before TLS") != NULL);
+        aw_stream_drop(streams[0]);
+        return 0;
+}
+
 static async int
 tls_needs_a_connection(NOTHING)
 {
@@ -143,6 +181,7 @@ main(void)
                 on_loop(tls_begins_in_the_middle),
                 on_loop(tls_that_does_not_begin),
                 on_loop(plain_text_is_not_smuggled_into_tls),
+                on_loop(before_tls_there_is_the_plain_stream),
                 on_loop(tls_needs_a_connection),
         };
 

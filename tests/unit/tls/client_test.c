@@ -314,8 +314,7 @@ what_cannot_be_read_is_refused(void **state)
                                                    BYTES_31 "ff0",
                                                    BYTES_31 "ff00",
                                                    BYTES_31 "::ff"},
-                                 *const pins[] = {"sha256//AAAA",
-                                                  "",
+                                 *const pins[] = {"sha256//AAAA", "",
                                                   "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
                                                   "AAAAAAA.",
                                                   "sha265//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -328,8 +327,8 @@ what_cannot_be_read_is_refused(void **state)
         for (size_t i = 0; i < sizeof(fingerprints) / sizeof(fingerprints[0]); i++) {
                 snprintf(sentence, sizeof(sentence), "'%s' is no SHA-256 fingerprint: 32 bytes",
                          fingerprints[i]);
-                assert_no_client(
-                        &(struct aw_tls_client_options){.fingerprint = fingerprints[i]}, sentence);
+                assert_no_client(&(struct aw_tls_client_options){.fingerprint = fingerprints[i]},
+                                 sentence);
         }
         for (size_t i = 0; i < sizeof(pins) / sizeof(pins[0]); i++) {
                 snprintf(sentence, sizeof(sentence), "'%s' is no pin of a key", pins[i]);
@@ -340,10 +339,12 @@ what_cannot_be_read_is_refused(void **state)
         assert_no_client(&(struct aw_tls_client_options){.pinned_key = PINS_8 ";" PIN},
                          "more than 8 keys are pinned");
         aw_tls_context_unref(client(&(struct aw_tls_client_options){.pinned_key = PINS_8}));
-        aw_tls_context_unref(
-                client(&(struct aw_tls_client_options){.fingerprint = BYTES_31 "ff"}));
+        aw_tls_context_unref(client(&(struct aw_tls_client_options){.fingerprint = BYTES_31 "ff"}));
         assert_no_client(&(struct aw_tls_client_options){.ca_file = "/no/such/file"},
                          "cannot read '/no/such/file'");
+        assert_no_client(&(struct aw_tls_client_options){.ca_path = "/no/such/directory"},
+                         "cannot read '/no/such/directory': No such file or directory");
+        aw_tls_context_unref(client(&(struct aw_tls_client_options){.ca_path = test_directory}));
 }
 
 int

@@ -75,7 +75,7 @@ static async int
 nobody_may_be_there(NOTHING)
 {
         struct ws_connect_options options = {.url = "ws+unix:/no/such/socket"};
-        char url[64], named[80];
+        char url[64], named[80], name[300] = "";
 
         await(expect_no_connection(&options, AW_ERROR_CONNECTION, ENOENT,
                                    "cannot connect to /no/such/socket: No such file"));
@@ -83,6 +83,17 @@ nobody_may_be_there(NOTHING)
         options.url = url;
         await(expect_no_connection(&options, AW_ERROR_CONNECTION, ECONNREFUSED,
                                    "cannot connect to 127.0.0.1:"));
+        /* That is not even asked. */
+        options.server_name = "";
+        await(expect_no_connection(&options, AW_ERROR_USAGE, EINVAL,
+                                   "the server's name for TLS is empty or too long"));
+        memset(name, 'a', 254);
+        options.server_name = name;
+        await(expect_no_connection(&options, AW_ERROR_USAGE, EINVAL,
+                                   "the server's name for TLS is empty or too long"));
+        options.server_name = NULL;
+        options.url = "wss://localhost";
+        await(expect_no_connection(&options, AW_ERROR_USAGE, EINVAL, "wss needs a TLS context"));
         names_error = EAI_NONAME;
         options.url = "ws://no.such.name/";
         await(expect_no_connection(&options, AW_ERROR_RESOLVE, EADDRNOTAVAIL,
@@ -261,6 +272,8 @@ a_server_may_refuse_the_handshake(NOTHING)
                 {"HTTP/1.0 301 Moved\r\nLocation: /\r\n\r\n", 301,
                  "answered 301 Moved, Location: /"},
                 {"HTTP/1.1 200 OK\r\n\r\n", 200, "answered 200 OK"},
+                {"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\nLocation: /\r\n\r\n", 401,
+                 "answered 401 No, WWW-Authenticate: Basic realm=x"},
                 {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"
                  "HTTP/1.1 404 Not Found\r\n\r\n",
                  404, "answered 404 Not Found"},

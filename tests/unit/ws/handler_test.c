@@ -248,6 +248,7 @@ an_answer_that_cannot_be_sent_is_500_and_logged(NOTHING)
         static const char *const no_name[] = {": x"}, *const no_colon[] = {"X"};
         static const char *const ours[] = {"content-length: 1"};
         static const char *const accept[] = {"Sec-WebSocket-Accept: x"};
+        static const struct ws_deflate_options level_10 = {.level = 10};
         static const struct {
                 struct ws_answer answer;
                 const char *says;
@@ -260,6 +261,7 @@ an_answer_that_cannot_be_sent_is_500_and_logged(NOTHING)
                 {{.status = 101, .fields = accept, .field_count = 1}, "writes itself"},
                 {{.status = 400, .content_type = "a\nb", .body = "x"}, "content type"},
                 {{.status = 101, .subprotocol = "mqtt"}, "offered"},
+                {{.status = 101, .deflate = &level_10}, "levels from 1 to 9"},
                 {{.status = 100}, "status"},
                 {{.status = 199}, "status"},
                 {{.status = 600}, "status"},

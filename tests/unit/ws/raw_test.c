@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Connections in the raw, as wsechod's behaviours have them: what goes out, and what is waited for. */
+#include "await/watch.h"
 #include "unit/ws/raw.h"
 #include "ws/raw.h"
 
@@ -94,6 +95,27 @@ what_is_sent_without_a_limit_is_traffic(struct pair *pair)
                 ws_traffic(ws, &traffic);
         } while (aw_transport_outstanding(ws->transport) > 0);
         expect_int((long long)(traffic.sent - before) > 0, true);
+        ws_drop(ws);
+        close(fd);
+        return 0;
+}
+
+static async int
+messages_that_were_written_are_counted(struct pair *pair)
+{
+        struct ws_info before, after;
+        struct ws *ws;
+        int fd = await(raw_pair(pair, &ws));
+
+        ws_info(ws, &before);
+        ws_raw_count_sent(ws, WS_TEXT, 5);
+        ws_raw_count_sent(ws, WS_BINARY, 7);
+        ws_raw_count_sent(ws, WS_BINARY, 7);
+        ws_info(ws, &after);
+        for (int i = 0; i < 2; i++) {
+                expect_int((long long)(after.sent.messages[i] - before.sent.messages[i]), i + 1);
+                expect_int((long long)(after.sent.bytes[i] - before.sent.bytes[i]), 5 + 9 * i);
+        }
         ws_drop(ws);
         close(fd);
         return 0;
@@ -589,6 +611,7 @@ main(void)
                 on_pair(bytes_go_out_as_they_are),
                 on_pair(no_more_goes_out_than_is_allowed),
                 on_pair(what_is_sent_without_a_limit_is_traffic),
+                on_pair(messages_that_were_written_are_counted),
                 on_pair(output_is_waited_for),
                 on_pair(who_writes_waits_for_room),
                 on_pair(what_is_allowed_is_lost_if_the_peer_is_gone),

@@ -35,6 +35,42 @@ a_connections_life_is_told_in_order(NOTHING)
         return 0;
 }
 
+/* Who says nothing has lost it. */
+static async int
+the_words_for_a_loss_are_those_of_its_error(NOTHING)
+{
+        static const struct {
+                int error;
+                const char *words;
+        } all[] = {{0, "out of memory"},
+                   {ENOMEM, "out of memory"},
+                   {ECONNABORTED, "it ended the stream"},
+                   {ECONNRESET, "it reset the connection"},
+                   {EPIPE, "it reset the connection"},
+                   {ETIMEDOUT, "it was not there any more"},
+                   {EHOSTUNREACH, "the connection was lost"}};
+
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+                struct pair pair;
+                struct ws_info info;
+
+                await(watch_open(ANY_PORT, NULL));
+                await(watch_pair(&pair, NULL));
+                ws_watch_lost(pair.server, all[i].error, NULL);
+                ws_info(pair.server, &info);
+                test_expect(strcmp(info.why, all[i].words) == 0, __FILE__, __LINE__,
+                            "%d is '%s' (it is '%s')", all[i].error, all[i].words, info.why);
+                expect_int(info.ended_by, strcmp(info.why, "out of memory") == 0 ? WS_SIDE_SERVER
+                                                                                 : WS_SIDE_CLIENT);
+                ws_drop(pair.client);
+                ws_drop(pair.server);
+                await(wait_ended());
+                await(watch_close());
+                test_trace[0] = '\0';
+        }
+        return 0;
+}
+
 static async int
 the_client_that_closes_is_who_ends_it(NOTHING)
 {
@@ -336,6 +372,7 @@ main(void)
 {
         const struct CMUnitTest tests[] = {
                 on_loop(a_connections_life_is_told_in_order),
+                on_loop(the_words_for_a_loss_are_those_of_its_error),
                 on_loop(the_client_that_closes_is_who_ends_it),
                 on_loop(the_program_that_closes_is_who_ends_it),
                 on_loop(a_program_that_drops_it_ends_it),
