@@ -292,6 +292,57 @@ pieces_for_a_peer_that_is_gone_close_it(void **state)
         send_to_a_peer_that_is_gone(*state, true);
 }
 
+/* Some of it, as far as is counted. */
+static void
+what_went_out_of_what_is_held_makes_room(void **state)
+{
+        uint8_t *data = make_big();
+        struct end end;
+        int fd = connect_end(&end);
+        uint64_t used = aw_memory_used();
+        size_t got = 0, taken;
+
+        send_all(&end, data, BIG);
+        some_turns(*state);
+        taken = end.length = end.sent;
+        assert_int_equal(aw_transport_write(end.transport, data + taken, 900), 900);
+        /* As if the kernel had taken so many of them. */
+        end.transport->held_sent = 400;
+        assert_int_equal(aw_transport_write(end.transport, data + taken + 900, 100), 100);
+        assert_int_equal(aw_transport_held(end.transport), 600);
+        assert_int_equal(end.transport->held_sent, 0);
+        assert_int_equal(aw_memory_used(), used + 600);
+        while (got < taken) {
+                got += take(fd, data + got, taken - got);
+                aw_loop_turn(*state, false);
+        }
+        for (got = 400; got < 1000; aw_loop_turn(*state, false))
+                got += take(fd, data + taken + got, 1000 - got);
+        some_turns(*state);
+        assert_int_equal(take(fd, data, 1), 0);
+        assert_int_equal(aw_memory_used(), used);
+        close_end(*state, &end);
+        close(fd);
+        free(data);
+}
+
+/* It does not read, and so would not hear of the end. */
+static void
+who_pauses_when_it_is_broken_ends_it(void **state)
+{
+        struct end end;
+        int fd = connect_end(&end);
+
+        some_turns(*state);
+        aw_transport_break(end.transport, EPIPE);
+        some_turns(*state);
+        assert_int_equal(end.closed, 0);
+        aw_transport_pause(end.transport, true);
+        turn_until_closed(*state, &end);
+        assert_int_equal(end.error, EPIPE);
+        close(fd);
+}
+
 /* Though the peer may still say why. */
 static void
 what_is_held_is_forgotten_when_it_breaks(void **state)
@@ -305,7 +356,11 @@ what_is_held_is_forgotten_when_it_breaks(void **state)
         some_turns(*state);
         assert_int_equal(aw_transport_write(end.transport, data, 1000), 1000);
         assert_int_equal(aw_memory_used(), used + 1000);
+        assert_int_equal(aw_transport_error(end.transport), 0);
         aw_transport_break(end.transport, EPIPE);
+        aw_transport_break(end.transport, EIO);
+        assert_int_equal(aw_transport_error(end.transport), EPIPE);
+        assert_int_equal(aw_transport_write(end.transport, data, 1), -1);
         assert_int_equal(aw_transport_held(end.transport), 0);
         assert_int_equal(aw_memory_used(), used);
         put(fd, "sorry");
@@ -504,6 +559,8 @@ main(void)
                 with_loop(shutdown_ends_one_direction_after_what_is_held),
                 with_loop(shutdown_without_output_is_seen_by_the_peer),
                 with_loop(writing_to_a_peer_that_is_gone_closes_it),
+                with_loop(what_went_out_of_what_is_held_makes_room),
+                with_loop(who_pauses_when_it_is_broken_ends_it),
                 with_loop(what_is_held_is_forgotten_when_it_breaks),
                 with_loop(a_peer_that_goes_while_output_is_held_closes_it),
                 with_loop(the_peers_end_leaves_our_direction_open),

@@ -90,6 +90,7 @@ parts_are_of_the_type_of_the_first_one(struct pair *pair)
                           later = {.data = (const uint8_t *)"\xff\xfe", .length = 2};
         struct ws_message received;
 
+        expect_error(await(ws_send_part(pair->client, &later, false, SOON)), EINVAL);
         expect_int(await(ws_send_part(pair->client, &first, false, SOON)), 0);
         expect_error(await(ws_send_part(pair->client, &later, true, SOON)), EILSEQ);
         later = text_of("b");

@@ -342,6 +342,31 @@ a_tls_handshake_that_fails_is_told_of_with_the_reason(NOTHING)
         return 0;
 }
 
+/* It has had its alert, and does not go. */
+static async int
+who_stays_after_bad_TLS_is_left(NOTHING)
+{
+        struct aw_error error;
+        struct aw_tls_context *tls = aw_tls_context_server(NULL, NULL, &error);
+        size_t descriptors;
+        int fd;
+
+        await(watch_open("wss://127.0.0.1:0", tls));
+        fd = raw_connect(ws_listener_url(watcher.listener, 0), 0);
+        raw_send(fd, "this is no TLS", 14);
+        await(wait_ended());
+        expect(watcher.ended.tls_failed);
+        expect_log(": TLS: ");
+        descriptors = test_count_descriptors();
+        await(clock_advance(60 * AW_SECOND));
+        await(idle_turns());
+        expect_int((long long)test_count_descriptors(), (long long)descriptors - 1);
+        close(fd);
+        await(watch_close());
+        aw_tls_context_unref(tls);
+        return 0;
+}
+
 /* It is not told why: it speaks no HTTP yet. */
 static async int
 so_is_one_of_TLS(NOTHING)
@@ -383,6 +408,7 @@ main(void)
                 on_loop(who_goes_before_the_handshake_is_told_of),
                 on_loop(a_handshake_that_takes_too_long_is_told_of),
                 on_loop(so_is_one_of_TLS),
+                on_loop(who_stays_after_bad_TLS_is_left),
                 on_loop(a_client_that_answers_no_ping_is_told_of),
                 on_loop(tls_is_told_of_with_its_version),
                 on_loop(a_tls_handshake_that_fails_is_told_of_with_the_reason),
