@@ -883,6 +883,12 @@ the_handshake_is_changed_or_late(NOTHING)
         expect_int(await(behave_shake_hands(&behave)), 0);
         expect_trace("write " HEAD " open");
         end();
+        begin("handshake-drip=3ms");
+        head = "AB";
+        fail_in("end", ETIMEDOUT, 0);
+        expect_int(await(behave_shake_hands(&behave)), 0);
+        expect_trace("write A end 3 write B end 3 open");
+        end();
         return 0;
 }
 
@@ -1144,6 +1150,7 @@ a_connection_that_cannot_be_had_is_none(NOTHING)
                 const char *call;
                 int spared;
         } all[] = {{"calloc", 0}, {"begin", 0}, {"malloc", 0}};
+        struct behave *made;
 
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
                 begin("delay=1s");
@@ -1154,6 +1161,13 @@ a_connection_that_cannot_be_had_is_none(NOTHING)
                         print_error("%s\n", all[i].call);
                 end();
         }
+        begin("delay=1s");
+        made = behave_create(&server, (struct ws *)&server);
+        expect(made != NULL && made->server == &server && made->ws == (struct ws *)&server);
+        expect(made != NULL && behave_find(made->plan, BEHAVE_DELAY) != NULL);
+        expect_trace("begin");
+        behave_free(made);
+        end();
         begin("");
         errno = EIO;
         expect(behave_create(&server, NULL) == NULL);
