@@ -53,7 +53,8 @@ FLAT = "common/coro common/task common/executor common/cli client"
 
 # Headers of other libraries, and the files that may include them.
 FOREIGN = [
-    ("libwebsockets.h", "common/loop/*.c tests/bench/* tests/interop/*"),
+    ("libwebsockets.h", "common/loop/*.c tests/bench/* tests/interop/* "
+     "tests/unit/loop/backends_test.c"),
     ("openssl/*", "common/tls/* common/ws/* server/behave/digest.c server/auth*.c "
      "server/passwords.c common/cli/version.c tests/*"),
     ("ev.h", "common/loop/ev.c"),

@@ -197,8 +197,8 @@ answer_last(const void *request, size_t length, void *reply, size_t reply_size)
         _exit(0);
 }
 
-static aw_process_function *const functions[] = {
-        copy, refuse, about, block, die, close_socket, babble, chatter, answer_last};
+static aw_process_function *const functions[] = {copy,         refuse, about,   block,      die,
+                                                 close_socket, babble, chatter, answer_last};
 
 static struct aw_executor *pool;
 

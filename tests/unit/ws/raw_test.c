@@ -306,8 +306,9 @@ wait_for_input(void *ws)
 }
 
 /* All that waits for something else than the output. */
-static async int (*const waits[])(void *ws) = {sleep_long, wait_for_end, wait_for_ping,
-                                               wait_for_input};
+static const struct {
+        async int (*function)(void *ws);
+} waits[] = {{sleep_long}, {wait_for_end}, {wait_for_ping}, {wait_for_input}};
 #define WAITS (sizeof(waits) / sizeof(waits[0]))
 
 static async int
@@ -321,7 +322,7 @@ a_drain_ends_what_is_waited_for(struct pair *pair)
                 fds[i] = await(raw_pair(pair, &ws[i]));
                 ws_raw_keep_pings(ws[i]);
                 ws_raw_keep_close(ws[i]);
-                tasks[i] = aw_spawn("wait", waits[i], ws[i]);
+                tasks[i] = aw_spawn("wait", waits[i].function, ws[i]);
         }
         await(idle_turns());
         for (size_t i = 0; i < WAITS; i++)
@@ -329,7 +330,7 @@ a_drain_ends_what_is_waited_for(struct pair *pair)
         ws_listener_drain(pair->listener);
         for (size_t i = 0; i < WAITS; i++) {
                 expect_error(await(aw_join(tasks[i])), ESHUTDOWN);
-                expect_error(await(waits[i](ws[i])), ESHUTDOWN);
+                expect_error(await(waits[i].function(ws[i])), ESHUTDOWN);
                 /* The program closes. */
                 await(expect_nothing(fds[i]));
                 ws_drop(ws[i]);
@@ -349,15 +350,15 @@ the_end_of_the_connection_ends_what_is_waited_for(struct pair *pair)
                 struct aw_task *task;
 
                 ws_raw_keep_pings(ws);
-                task = aw_spawn("wait", waits[i], ws);
+                task = aw_spawn("wait", waits[i].function, ws);
                 await(idle_turns());
                 raw_reset(fd);
                 if (errors[i] == 0) {
                         expect_int(await(aw_join(task)), 0);
-                        expect_int(await(waits[i](ws)), 0);
+                        expect_int(await(waits[i].function(ws)), 0);
                 } else {
                         expect_error(await(aw_join(task)), errors[i]);
-                        expect_error(await(waits[i](ws)), errors[i]);
+                        expect_error(await(waits[i].function(ws)), errors[i]);
                 }
                 ws_drop(ws);
         }
@@ -378,7 +379,7 @@ nobody_waits_while_the_program_closes(struct pair *pair)
         task = aw_spawn("close", close_in_task, ws);
         raw_expect_close(fd, WS_NORMAL);
         for (size_t i = 0; i < WAITS; i++)
-                expect_error(await(waits[i](ws)), EPIPE);
+                expect_error(await(waits[i].function(ws)), EPIPE);
         expect_error(await(ws_raw_write(ws, "x", 1, SOON)), EPIPE);
         raw_frame(fd, 0x88, RAW_MASK, "\x03\xe8", 2);
         expect_int(await(aw_join(task)), 0);
