@@ -137,6 +137,7 @@ main(void)
                 cmocka_unit_test(a_server_is_not_told_to),
         };
 
-        assert_int_not_equal(SSL_SESSION_get_ex_new_index(0, NULL, note_made, NULL, note_freed), -1);
+        assert_int_not_equal(SSL_SESSION_get_ex_new_index(0, NULL, note_made, NULL, note_freed),
+                             -1);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -421,8 +421,8 @@ the_peers_certificates_are_described(void **state)
         for (size_t i = 0; i < 2; i++) {
                 strcpy(wanted + end_of, words[i]);
                 end_of += strlen(words[i]);
-                end_of += add_date(wanted + end_of, "\n  valid from ",
-                                   X509_get0_notBefore(shown[i]));
+                end_of +=
+                        add_date(wanted + end_of, "\n  valid from ", X509_get0_notBefore(shown[i]));
                 end_of += add_date(wanted + end_of, " to ", X509_get0_notAfter(shown[i]));
                 end_of += add_fingerprint(wanted + end_of, shown[i]);
         }
