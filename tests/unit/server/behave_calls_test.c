@@ -1177,6 +1177,26 @@ a_connection_that_cannot_be_had_is_none(NOTHING)
         return 0;
 }
 
+static async int
+what_is_asked_for_is_sent_as_text(NOTHING)
+{
+        struct ws_message message = {
+                .type = WS_BINARY, .data = (const uint8_t *)"\x01\xfeZ", .length = 3};
+
+        begin("echo=hex&greet=hello");
+        expect_int(await(behave_greet(&behave, behave_find(behave.plan, BEHAVE_GREET))), 0);
+        expect_trace("text hello");
+        expect_int(await(behave_transform(&behave, &message)), 1);
+        expect_trace("text 01fe5a");
+        fail_in("text", EPIPE, 0);
+        expect_error(await(behave_transform(&behave, &message)), EPIPE);
+        expect_trace("text 01fe5a");
+        expect_error(await(behave_greet(&behave, behave_find(behave.plan, BEHAVE_GREET))), EPIPE);
+        expect_trace("text hello");
+        end();
+        return 0;
+}
+
 /* Word for word. Bytes that are no UTF-8 are taken for Latin-1. */
 static async int
 a_request_is_shown_as_it_was_seen(NOTHING)
@@ -1402,6 +1422,7 @@ main(void)
                 on_loop(a_connection_ends_as_its_plan_or_its_peer_has_it),
                 on_loop(a_connection_that_is_cancelled_is_dropped),
                 on_loop(a_connection_that_cannot_be_had_is_none),
+                on_loop(what_is_asked_for_is_sent_as_text),
                 on_loop(a_request_is_shown_as_it_was_seen),
                 on_loop(what_there_is_no_memory_for_is_not_sent),
                 on_loop(a_text_that_is_turned_can_be_cancelled_in_each_piece),

@@ -40,6 +40,16 @@ names_are_tokens(void **state)
         static const char wrong[] = "this is no name of a subprotocol or a room";
 
         (void)state;
+        assert_checked(behave_check_own_field, "X-A: b", NULL);
+        assert_checked(behave_check_own_field, "x-sendfil: b", NULL);
+        assert_checked(behave_check_own_field, "A: b",
+                       "the name of this field does not begin with X-");
+        assert_checked(behave_check_own_field, "x-accel-redirect: b",
+                       "this field is one that proxies obey");
+        assert_checked(behave_check_own_field, "X-Sendfile: b",
+                       "this field is one that proxies obey");
+        assert_checked(behave_check_own_field, "X-LIGHTTPD-send-file: b",
+                       "this field is one that proxies obey");
         assert_checked(behave_check_token, "a", NULL);
         assert_checked(behave_check_token, "!#$%&'*+-.^_`|~09AZaz", NULL);
         assert_checked(behave_check_token, "", wrong);
