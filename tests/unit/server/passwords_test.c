@@ -106,11 +106,60 @@ what_is_no_hash_matches_nothing(void **state)
         assert_false(passwords_match("secret", "secret"));
 }
 
+static void
+assert_wrong(const char *text, int line, const char *wrong)
+{
+        FILE *file = fopen(path, "w");
+        char wanted[PASSWORDS_SENTENCE];
+
+        assert_non_null(file);
+        fputs(text, file);
+        assert_int_equal(fclose(file), 0);
+        assert_null(passwords_read(path, sentence));
+        snprintf(wanted, sizeof(wanted), "%s:%d: %s", path, line, wrong);
+        assert_string_equal(sentence, wanted);
+        unlink(path);
+}
+
+static void
+what_is_wrong_with_a_line_is_said(void **state)
+{
+        static const char own[] =
+                "this kind of hash is Apache's own: make it anew with htpasswd -B",
+                          none[] = "this is no hash that crypt(3) knows: make it with htpasswd -B";
+        char text[2000], hash[PASSWORDS_HASH];
+
+        (void)state;
+        assert_wrong("alice\n", 1, "this is not USER:HASH");
+        assert_wrong("#\n:hash\n", 2, "this is not USER:HASH");
+        assert_wrong("\r\n\nalice:$apr1$x$y\n", 3, own);
+        assert_wrong("alice:{SHA}x", 1, own);
+        assert_wrong("alice:secret", 1, none);
+        assert_wrong("alice:", 1, none);
+        assert_wrong("alice:$unknown$x", 1, none);
+        hash_of("pass", OTHER, hash);
+        snprintf(text, sizeof(text), "alice:%sx", hash);
+        assert_wrong(text, 1, none);
+        hash[strlen(hash) - 1] = '\0';
+        snprintf(text, sizeof(text), "alice:%s", hash);
+        assert_wrong(text, 1, none);
+        hash_of("secret", SECRET, hash);
+        snprintf(text, sizeof(text), "alice:%s\nbob:%s\nalice:%s\n", hash, hash, hash);
+        assert_wrong(text, 3, "this user was there before");
+        snprintf(text, sizeof(text), "alice:%s%0400d\n", SECRET, 0);
+        assert_wrong(text, 1, "the hash is too long");
+        snprintf(text, sizeof(text), "%01022d\n", 0);
+        assert_wrong(text, 1, "this is not USER:HASH");
+        snprintf(text, sizeof(text), "%01023d\n", 0);
+        assert_wrong(text, 1, "the line is too long");
+}
+
 int
 main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_cannot_be_read_has_no_users),
+                cmocka_unit_test(what_is_wrong_with_a_line_is_said),
                 cmocka_unit_test(a_user_has_his_own_hash),
                 cmocka_unit_test(who_is_unknown_has_always_the_same_of_the_others_hashes),
                 cmocka_unit_test(what_is_no_hash_matches_nothing),
