@@ -9,7 +9,6 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +17,7 @@ static const char *names_addresses[5];
 static int names_error;
 static sem_t *names_gate;        /* a question waits for this first, if there is one */
 static atomic_int names_waiting; /* questions that have come as far as this */
-static char names_asked[300];    /* the last one */
+static char *names_asked;        /* where a question is noted, or NULL: of one at a time */
 
 static inline void
 names_are(const char *first, const char *second, const char *third, const char *fourth)
@@ -69,7 +68,8 @@ getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
         size_t count = 0;
 
         *found = NULL;
-        snprintf(names_asked, sizeof(names_asked), "%s", name);
+        if (names_asked != NULL)
+                strcpy(names_asked, name);
         if (hints->ai_flags & AI_NUMERICHOST) {
                 *found = names_entry(name, port, NULL);
                 return 0;

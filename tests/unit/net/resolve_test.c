@@ -59,8 +59,9 @@ all_addresses_are_those_of_both_families(NOTHING)
 static async int
 zones_are_numbers_and_localhost_has_no_dot(NOTHING)
 {
-        char loopback[40];
+        char loopback[40], asked[AW_URL_HOST_MAX + AW_URL_ZONE_MAX + 2];
 
+        names_asked = asked;
         names_are("127.0.0.1", NULL, NULL, NULL);
         await(expect_addresses("ws://localhost.:1", false, "127.0.0.1:1 "));
         expect(strcmp(names_asked, "localhost") == 0);
@@ -71,6 +72,7 @@ zones_are_numbers_and_localhost_has_no_dot(NOTHING)
         expect(strcmp(names_asked, loopback) == 0);
         await(expect_addresses("ws://[fe80::1%25nowhere]:1", false, "[::]:1 "));
         expect(strcmp(names_asked, "fe80::1%nowhere") == 0);
+        names_asked = NULL;
         return 0;
 }
 
