@@ -73,6 +73,8 @@ def what_makes_no_difference_anywhere_is_left_alone():
 int
 count(int *items)
 {
+        STACK_OF(X509) *chain = NULL;
+
         va_end(items);
         return sizeof(items) / sizeof(items[0]) + 1;
 }
