@@ -67,8 +67,10 @@ add_header_lines(struct identity *identity, FILE *file, const char *path, struct
 {
         char *line = malloc(NETWORK_LINE + 1);
         size_t count = 0;
-        int result = line == NULL ? out_of_memory(error) : 1;
+        int result = 1;
 
+        if (line == NULL)
+                return out_of_memory(error);
         while (result == 1 && (result = network_next_line(file, path, line, error)) == 1) {
                 if (++count > LINES)
                         result = network_fail_read(path, "it has more than 10,000 lines", error);

@@ -534,6 +534,7 @@ a_message_is_kept_beyond_the_next(struct pair *pair)
         struct ws *ws;
         int fd = await(raw_pair(pair, &ws));
         struct ws_buffer *buffer;
+        uint8_t *bytes;
 
         raw_text(fd, "kept");
         raw_text(fd, "other");
@@ -541,7 +542,8 @@ a_message_is_kept_beyond_the_next(struct pair *pair)
         ws_raw_keep(&kept);
         expect_int(await(ws_receive(ws, &other, SOON)), 0);
         expect_text(&kept, "kept");
-        ws_raw_bytes(&kept)[0] = 'w';
+        bytes = ws_raw_bytes(&kept);
+        bytes[0] = 'w';
         expect_text(&kept, "wept");
         ws_drop(ws);
         close(fd);
