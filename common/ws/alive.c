@@ -29,12 +29,13 @@ ws_alive_ping(struct ws *ws)
         return 0;
 }
 
-/* It has its time from now on. */
+/* It has its time from now on, and not once more for each Ping that the program sends. */
 void
 ws_alive_asked(struct ws *ws)
 {
-        if (ws->alive.asked != 0)
+        if (ws->alive.asked != 0 && ws->alive.queued)
                 ws->alive.asked = aw_loop_now_about();
+        ws->alive.queued = false;
 }
 
 static void alive_look(void *argument);
@@ -123,8 +124,10 @@ alive_look(void *argument)
                 }
                 alive->asked = now;
         }
-        if (alive->asked == 0 && now >= alive->heard + alive->interval && ws_alive_ping(ws) == 0)
+        if (alive->asked == 0 && now >= alive->heard + alive->interval && ws_alive_ping(ws) == 0) {
                 alive->asked = now;
+                alive->queued = true;
+        }
         look_again(ws, now);
 }
 

@@ -124,6 +124,7 @@ struct ws_alive {
         aw_time heard;             /* when something came, or a look found another sign of life */
         aw_time asked;             /* when a Ping was queued since, or went out; or 0 */
         uint64_t delivered;        /* what the peer had taken at the last look */
+        bool queued;               /* the Ping that asks has not gone out */
 };
 
 /* How many may come in a second, and twice as many at once if some were saved up. */

@@ -295,6 +295,29 @@ a_ping_that_is_held_back_is_no_question_yet(NOTHING)
         return 0;
 }
 
+static async int
+pings_of_the_program_give_a_silent_peer_no_more_time(NOTHING)
+{
+        struct ws_listener *listener = await(listen_with_pings());
+        struct ws *ws;
+        int fd = await(raw_client(listener, &ws, 0));
+        struct aw_task *task = aw_spawn("receive", receive_in_task, ws);
+
+        await(clock_advance(INTERVAL + AW_SECOND));
+        for (int i = 0; i < 3; i++) {
+                expect(!aw_task_done(task));
+                expect_int(ws_alive_ping(ws), 0);
+                await(idle_turns());
+                await(clock_advance(TIMEOUT / 3 + AW_SECOND));
+        }
+        await(idle_turns());
+        expect(aw_task_done(task));
+        expect_error(await(aw_join(task)), EPIPE);
+        expect_log("dropped, for it does not answer pings");
+        raw_end(listener, ws, fd);
+        return 0;
+}
+
 /* A server that hangs. */
 static async int
 a_client_asks_too(NOTHING)
@@ -351,6 +374,7 @@ main(void)
                 on_loop(who_has_answered_is_not_dropped),
                 on_loop(who_waits_for_the_response_is_asked_behind_it),
                 on_loop(a_ping_that_is_held_back_is_no_question_yet),
+                on_loop(pings_of_the_program_give_a_silent_peer_no_more_time),
                 on_loop(a_client_asks_too),
                 on_loop(two_peers_that_are_there_stay_connected),
         };
