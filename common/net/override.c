@@ -57,7 +57,7 @@ put_text(char *to, size_t size, const char *text, size_t length)
         return 0;
 }
 
-/* Another host, which may be an IPv6 address with a zone. 0, or -1: it is too long. */
+/* Another host, which may be an IPv6 address with a zone. 0, or -1: it is too long, or a zone alone. */
 static int
 put_host(struct aw_url *url, const char *host, size_t length)
 {
@@ -65,7 +65,7 @@ put_host(struct aw_url *url, const char *host, size_t length)
         size_t address = zone == NULL ? length : (size_t)(zone - host);
         size_t mark = zone == NULL ? 0 : strncmp(zone, "%25", 3) == 0 ? 3 : 1;
 
-        if (put_text(url->host, sizeof(url->host), host, address) == -1)
+        if (address == 0 || put_text(url->host, sizeof(url->host), host, address) == -1)
                 return -1;
         return put_text(url->zone, sizeof(url->zone), host + address + mark,
                         length - address - mark);
