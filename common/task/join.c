@@ -40,9 +40,10 @@ aw_task_wait_done(struct aw_task *task, aw_time deadline)
         }
         result = aw_suspend_in(&watcher.waiters, deadline);
         /*
-         * A task that was cancelled along is left to its clean-up, the deadline no longer matters.
+         * A task that was cancelled along is left to its clean-up, the deadline no longer matters. It
+         * may have ended since that was over: then nobody would wake us.
          */
-        if (result == -1 && self->cancel)
+        if (result == -1 && self->cancel && !aw_task_is_done(task))
                 result = aw_suspend_in(&watcher.waiters, AW_NEVER);
         self->joining = NULL;
         task->watcher = NULL;

@@ -156,6 +156,55 @@ a_deadline_that_passes_during_a_cancellation_changes_nothing(NOTHING)
         return 0;
 }
 
+/* Who waits for a task until a moment after that in which it ends. */
+struct late_waiter {
+        struct aw_task *task;
+        aw_time when;
+};
+
+static async int
+sleep_till(void *waiter)
+{
+        await(aw_sleep_until(((struct late_waiter *)waiter)->when));
+        return 3;
+}
+
+static async int
+wait_until_later(void *argument)
+{
+        struct late_waiter *waiter = argument;
+
+        return await(aw_wait_for(waiter->task, waiter->when + 1));
+}
+
+static void
+cancel_task(void *task)
+{
+        aw_cancel(task);
+}
+
+/* All in one turn: it ends, the time for it is over, and who waits for it is cancelled. */
+static async int
+a_task_that_ends_as_its_time_does_is_not_waited_for_again(NOTHING)
+{
+        struct late_waiter waiter = {.when = aw_loop_now() + AW_MILLISECOND};
+        struct aw_handle cancel = {.callback = NULL};
+        struct aw_task *caller;
+
+        waiter.task = aw_spawn("sleep", sleep_till, &waiter);
+        caller = aw_spawn("caller", wait_until_later, &waiter);
+        aw_call_at(&cancel, waiter.when + 2, cancel_task, caller);
+        await(aw_sleep(0));
+        await(aw_sleep(0));
+        while (aw_loop_now() <= waiter.when + 2)
+                continue;
+        for (int turn = 0; turn < 8; turn++)
+                await(aw_sleep(0));
+        expect(aw_task_done(caller));
+        expect_int(await(aw_join(caller)), 3);
+        return 0;
+}
+
 int
 main(void)
 {
@@ -168,6 +217,7 @@ main(void)
                 on_loop(a_deadline_that_passes_during_a_cancellation_changes_nothing),
                 on_loop(a_cancellation_during_a_time_out_is_one),
                 on_loop(cancel_beats_time_out),
+                on_loop(a_task_that_ends_as_its_time_does_is_not_waited_for_again),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
