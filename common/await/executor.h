@@ -88,8 +88,9 @@ AW_API int aw_set_default_executor(struct aw_executor *executor);
 /*
  * A function that worker processes can run: reads `length` bytes of request, writes at most
  * `reply_size` bytes of reply, which were zero, both aligned for any type, and returns how many
- * those are, or -1 with errno (EIO if it sets none). What else it does (to variables, to open files) happens in a process
- * that the caller never sees. It must not call functions of this library, nor exit().
+ * those are, or -1 with errno (EIO if it sets none). What else it does (to variables, to open
+ * files) happens in a process that the caller never sees. It must not call functions of this
+ * library, nor exit().
  */
 typedef ssize_t aw_process_function(const void *request, size_t length, void *reply,
                                     size_t reply_size);

@@ -66,8 +66,9 @@ struct aw_loop_options {
 };
 
 /*
- * Makes the loop of this thread, and sets the limit of open files. NULL with errno: EINVAL no such back end, ENOENT the back end's plug-in is not
- * installed, ENOMEM, EBUSY this thread has a loop already.
+ * Makes the loop of this thread, and sets the limit of open files. NULL with errno: EINVAL no such
+ * back end, ENOENT the back end's plug-in is not installed, EMFILE or ENFILE there are no descriptors
+ * left, ENOMEM, EBUSY this thread has a loop already.
  */
 AW_API struct aw_loop *aw_loop_create(const struct aw_loop_options *options);
 
@@ -101,9 +102,10 @@ AW_API void aw_loop_turn(struct aw_loop *loop, bool wait);
 
 /*
  * A callback to come (asyncio.Handle and TimerHandle). The caller owns it and need only zero it
- * once, its members are the library's; it must stay in place until the callback has begun or it was cancelled, so nothing here
- * allocates or can fail. Scheduling it anew cancels what was scheduled before. One that is still
- * scheduled when the loop is destroyed never runs; zero it before it is used again.
+ * once, its members are the library's; it must stay in place until the callback has begun or it was
+ * cancelled, so nothing here allocates or can fail. Scheduling it anew cancels what was scheduled
+ * before. One that is still scheduled when the loop is destroyed never runs; zero it before it is
+ * used again.
  */
 struct aw_handle {
         void (*callback)(void *argument);

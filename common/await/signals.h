@@ -35,9 +35,9 @@ AW_API aw_async int aw_signals_wait_info(struct aw_signals *signals, siginfo_t *
                                          aw_time deadline);
 
 /*
- * The signals act as before, unless this thread has them open a second time; those that have come and
- * that nobody waited for are forgotten then. Tasks that wait get ESHUTDOWN. NULL does nothing. The end of aw_run() does it for those that were left open, and
- * logs that.
+ * The signals act as before, unless this thread has them open a second time; those that have come
+ * and that nobody waited for are forgotten then. Tasks that wait get ESHUTDOWN. NULL does nothing.
+ * The end of aw_run() does it for those that were left open, and logs that.
  */
 AW_API void aw_signals_close(struct aw_signals *signals);
 

@@ -140,10 +140,11 @@ typedef int aw_task_function(void *argument);
 
 /*
  * asyncio.run: makes a loop, runs main(argument) as its first task until it returns, cancels and
- * joins the tasks that are left, then those that these have spawned and left, shuts the default executor down, and destroys the loop. A task that
- * goes on although it was cancelled is waited for; after 10 s it is logged, with where it waits.
- * Returns main's result, with its errno; -1 with the errno of aw_loop_create() if there could be no
- * loop, or EINVAL if the size of stacks is out of bounds.
+ * joins the tasks that are left, then those that these have spawned and left, shuts the default
+ * executor down, and destroys the loop. A task that goes on although it was cancelled is waited
+ * for; after 10 s it is logged, with where it waits. Returns main's result, with its errno; -1 with
+ * the errno of aw_loop_create() if there could be no loop, or EINVAL if the size of stacks is out
+ * of bounds.
  *
  * A task may call fork(2). The loop and all that is open in it stay the parent's: in the child the
  * task may exec, exit, or return to the end of aw_run(), which leaves the rest alone then; it must

@@ -22,10 +22,10 @@ AW_API aw_async int aw_wait_for(struct aw_task *task, aw_time deadline);
  * caller's; aw_gather_all() waits for them. Failures that came at the same time as the first are
  * logged. An entry that is NULL is a task that has failed with ENOMEM.
  *
- * If the caller is cancelled all are cancelled, each time, waited for and freed: -1 with ECANCELED; or, if one
- * of them fails, with that errno, and the cancellation comes at the caller's next await. (In asyncio
- * it is lost then.) For a deadline, at which they are cancelled, see aw_timeout_enter(); for one at
- * which they are not, aw_wait().
+ * If the caller is cancelled all are cancelled, each time, waited for and freed: -1 with ECANCELED;
+ * or, if one of them fails, with that errno, and the cancellation comes at the caller's next await.
+ * (In asyncio it is lost then.) For a deadline, at which they are cancelled, see
+ * aw_timeout_enter(); for one at which they are not, aw_wait().
  */
 AW_API aw_async int aw_gather(struct aw_task *tasks[], size_t count, int results[]);
 
@@ -82,8 +82,8 @@ AW_API void aw_group_init(struct aw_group *group);
 
 /*
  * A task that the group owns: it is not joined by anyone else. 0, or -1 with ENOMEM, ECANCELED if a
- * task has failed already or the join was cancelled, or EINVAL if the group was joined; the argument is still the caller's
- * then.
+ * task has failed already or the join was cancelled, or EINVAL if the group was joined; the
+ * argument is still the caller's then.
  */
 AW_API int aw_group_spawn(struct aw_group *group, const char *name, aw_task_function *function,
                           void *argument);

@@ -215,8 +215,8 @@ AW_API void ws_set_max_memory(uint64_t bytes);
 AW_API void ws_share_memory(uint64_t *parts, size_t count, size_t own);
 
 /*
- * What those of this process take now: messages, what waits for the kernel to take it, and WS_CONNECTION_COST for
- * each connection. Any thread.
+ * What those of this process take now: messages, what waits for the kernel to take it, and
+ * WS_CONNECTION_COST for each connection. Any thread.
  */
 #define WS_CONNECTION_COST ((uint64_t)40 << 10)
 AW_API uint64_t ws_memory(void);
@@ -442,8 +442,8 @@ AW_API aw_async struct ws_listener *ws_listen(const struct ws_listen_options *op
                                               struct aw_error *error);
 
 /*
- * The same, but for the binding: whether the URL is right, its name has addresses, and a Unix socket's
- * file may be made where it says. 0, or -1 as above; for a deadline, too.
+ * The same, but for the binding: whether the URL is right, its name has addresses, and a Unix
+ * socket's file may be made where it says. 0, or -1 as above; for a deadline, too.
  */
 AW_API aw_async int ws_listen_check(const struct ws_listen_options *options,
                                     struct aw_error *error);
@@ -459,9 +459,9 @@ AW_API void ws_listener_update(struct ws_listener *listener,
 AW_API const char *ws_listener_url(const struct ws_listener *listener, size_t index);
 
 /*
- * Waits for the next connection whose opening handshake (TLS included; see handshake_timeout; it costs
- * no task) is complete. NULL with errno ETIMEDOUT, ECANCELED, or ESHUTDOWN once the listener drains
- * or has stopped.
+ * Waits for the next connection whose opening handshake (TLS included; see handshake_timeout; it
+ * costs no task) is complete. NULL with errno ETIMEDOUT, ECANCELED, or ESHUTDOWN once the listener
+ * drains or has stopped.
  */
 AW_API aw_async struct ws *ws_accept(struct ws_listener *listener, aw_time deadline);
 
