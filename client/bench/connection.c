@@ -96,7 +96,7 @@ open_one(struct connection *c)
                 plain = error.status == 400 && !error.of_proxy &&
                         strncasecmp(worker->to.url, "ws:", 3) == 0;
                 snprintf(why, sizeof(why), "%s%s", error.text,
-                         plain ? ": if this port is for TLS, wss://" : bench_cure(&error));
+                         plain ? ": try wss://, if this port is for TLS" : bench_cure(&error));
                 record_failure(&worker->record, error.kind, why);
         }
         return -1;

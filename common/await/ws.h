@@ -294,7 +294,7 @@ struct ws_connect_options {
  * for the beginning of a refusal's body.
  *
  * ws_connect_check() tells beforehand whether that would be AW_ERROR_USAGE: 0, or -1 with errno and
- * *error. It does not wait.
+ * *error, also with ENOMEM. It does not wait.
  */
 AW_API int ws_connect_check(const struct ws_connect_options *options, struct aw_error *error);
 AW_API aw_async struct ws *ws_connect(const struct ws_connect_options *options,

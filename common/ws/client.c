@@ -462,9 +462,16 @@ int
 ws_connect_check(const struct ws_connect_options *options, struct aw_error *error)
 {
         struct ws_opening opening = {.options = options, .error = error};
-        struct aw_url url;
+        struct aw_url *url = malloc(sizeof(*url));
+        int result, number;
 
-        return read_url(&opening, &url) == -1 ? -1 : check_options(options, &url, error);
+        if (url == NULL)
+                return aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
+        result = read_url(&opening, url) == -1 ? -1 : check_options(options, url, error);
+        number = errno;
+        free(url);
+        errno = number;
+        return result;
 }
 
 static async struct ws *

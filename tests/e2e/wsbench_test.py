@@ -451,7 +451,7 @@ def _():
     match("refused", sentence(wsbench("ws://127.0.0.1:1/").expect(3).err, "wsbench"))
     match("not trusted: --cacert FILE, or --insecure to take any$",
           sentence(wsbench(server.wss).expect(4).err, "wsbench"))
-    match("answered 400 Bad Request: if this port is for TLS, wss://$",
+    match("answered 400 Bad Request: try wss://, if this port is for TLS$",
           sentence(wsbench(server.wss.replace("wss:", "ws:")).expect(5).err, "wsbench"))
     with Faulty() as faulty:
         match("answered 503", sentence(wsbench(faulty.url + "?refuse=1").expect(5).err, "wsbench"))

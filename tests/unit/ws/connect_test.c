@@ -10,10 +10,15 @@ expect_no_connection(const struct ws_connect_options *options, enum aw_error_kin
                      int number, const char *words)
 {
         struct connecting connecting = {.options = *options};
+        struct aw_error error = {.kind = AW_ERROR_NONE};
 
+        /* What does not make sense is known beforehand, in the same words. */
+        expect_int(ws_connect_check(options, &error), failure == AW_ERROR_USAGE ? -1 : 0);
         connect_start(&connecting, options->url);
         expect_failure(&connecting, failure, number, words);
         expect_int(connecting.error.status, 0);
+        if (failure == AW_ERROR_USAGE)
+                expect(strcmp(error.text, connecting.error.text) == 0);
 }
 
 static async int
@@ -57,6 +62,7 @@ nobody_need_be_told_why(NOTHING)
         expect(strcmp(error.text, "no URL is given") == 0);
         expect(await(ws_connect(&to, NULL, AW_NEVER)) == NULL);
         expect_int(errno, EINVAL);
+        expect_error(ws_connect_check(&to, NULL), EINVAL);
         expect(await(ws_listen(&at, &error)) == NULL);
         expect_int(errno, EINVAL);
         expect(strcmp(error.text, "no URL is given") == 0);
