@@ -34,14 +34,15 @@ is_same(const struct socket_file *file, const struct stat *status)
 void
 socket_file_settle(const char *path, const struct socket_file *file, unsigned mode, gid_t group)
 {
+        static const char sentence[] = "the %s of the Unix socket %s stays: %s";
         struct stat status;
 
         if (lstat(path, &status) == -1 || !is_same(file, &status))
                 return;
-        if ((group != 0 && status.st_gid != group && lchown(path, (uid_t)-1, group) == -1) ||
-            (mode != 0 && (status.st_mode & 0777) != mode && chmod(path, (mode_t)mode) == -1))
-                aw_log(AW_LOG_WARNING, "the mode or the group of the Unix socket %s stays: %s",
-                       path, strerror(errno));
+        if (group != 0 && status.st_gid != group && lchown(path, (uid_t)-1, group) == -1)
+                aw_log(AW_LOG_WARNING, sentence, "group", path, strerror(errno));
+        if (mode != 0 && (status.st_mode & 0777) != mode && chmod(path, (mode_t)mode) == -1)
+                aw_log(AW_LOG_WARNING, sentence, "mode", path, strerror(errno));
 }
 
 void

@@ -92,12 +92,13 @@ only_what_is_said_and_differs_is_changed(void **state)
         socket_file_settle(path, &file, mode ^ 1, group);
         snprintf(calls, sizeof(calls), "group %o mode %o", group, mode ^ 1);
         expect_trace(calls);
-        for (int i = 0; i < 2; i++) {
-                failing = EPERM;
-                socket_file_settle(path, &file, i == 0 ? mode ^ 1 : mode, i == 0 ? 0 : group);
-                failing = 0;
-                expect_log("the mode or the group of the Unix socket /tmp/wsecho-socket-");
-        }
+        failing = EPERM;
+        test_trace[0] = '\0';
+        socket_file_settle(path, &file, mode ^ 1, group);
+        failing = 0;
+        expect_trace(calls);
+        expect_log("warning: the group of the Unix socket /tmp/wsecho-socket-");
+        expect_log("warning: the mode of the Unix socket /tmp/wsecho-socket-");
         unlink(path);
 }
 
