@@ -220,6 +220,9 @@ check_pairs(const struct client_options *options)
                 {ending->one && ending->count > 1, "one", "count"},
                 {printing->timestamps && printing->raw, "timestamps", "raw"},
                 {printing->timestamps && printing->json, "timestamps", "json"},
+                {printing->raw && printing->json, "raw", "json"},
+                {printing->raw && printing->format != NULL && strcmp(printing->format, "raw") != 0,
+                 "raw", "print"},
                 /* One who sends back all that comes prints nothing. */
                 {sending->echo && options->connection.reconnect > 0, "echo", "reconnect"},
                 {sending->echo && ending->one, "echo", "one"},

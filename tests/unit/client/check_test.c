@@ -293,6 +293,9 @@ what_excludes_each_other(void **state)
         GOOD("-1", "--count=1", "a");
         BAD("'--timestamps' and '--raw' exclude each other", "-T", "--raw", "a");
         BAD("'--timestamps' and '--json' exclude each other", "-T", "-j", "a");
+        BAD("'--raw' and '--json' exclude each other", "--raw", "-j", "a");
+        BAD("'--raw' and '--print' exclude each other", "--raw", "--print=hex", "a");
+        GOOD("--raw", "--print=raw", "a");
         BAD("'--repeat' is for messages of the command line: there is none", "--repeat=2", "a");
         GOOD("--repeat=2", "a", "b");
         BAD("'--hex' is not for files, which are sent as they are: use '--binary --print hex'",
