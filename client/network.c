@@ -23,6 +23,8 @@ network_next_line(FILE *file, const char *path, char line[NETWORK_LINE + 1], str
 
         while ((c = getc(file)) != EOF && c != '\n' && c != '\0' && length < NETWORK_LINE)
                 line[length++] = (char)c;
+        if (length > 0 && line[length - 1] == '\r')
+                length--;
         line[length] = '\0';
         if (c == EOF && ferror(file))
                 return network_fail_read(path, strerror(errno), error);
@@ -30,15 +32,14 @@ network_next_line(FILE *file, const char *path, char line[NETWORK_LINE + 1], str
                 return network_fail_read(path, "it is no text: there is a NUL in it", error);
         if (c != EOF && c != '\n')
                 return network_fail_read(path, "it has a line longer than 64 KiB", error);
-        line[strcspn(line, "\r")] = '\0';
         return c != EOF || length > 0;
 }
 
 char *
 network_read_line(const char *path, struct aw_error *error)
 {
+        char *line = calloc(1, NETWORK_LINE + 1);
         FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-        char *line = malloc(NETWORK_LINE + 1);
         int found = -1;
 
         if (file == NULL)
@@ -50,6 +51,8 @@ network_read_line(const char *path, struct aw_error *error)
         if (found == 0)
                 aw_error_set(error, AW_ERROR_USAGE, EINVAL, "'%s' has no line", path);
         if (found != 1) {
+                if (line != NULL)
+                        explicit_bzero(line, NETWORK_LINE);
                 free(line);
                 line = NULL;
         }

@@ -289,7 +289,8 @@ the_first_line_of_a_file(void **state)
 {
         static const struct {
                 const char *text, *line;
-        } rows[] = {{"a", "a"}, {"a\n", "a"}, {"a\r\nb\n", "a"}, {"\n", ""}, {" a \n", " a "}};
+        } rows[] = {{"a", "a"},         {"a\n", "a"}, {"a\r\nb\n", "a"},
+                    {"a\rb\n", "a\rb"}, {"\n", ""},   {" a \n", " a "}};
         char path[] = "/tmp/wsecho-unit-XXXXXX", words[100], *line;
         struct aw_error error = {.kind = AW_ERROR_NONE};
         size_t count = test_count_descriptors();
