@@ -1227,7 +1227,7 @@ a_request_is_shown_as_it_was_seen(NOTHING)
                          hidden == 1 ? "true" : "false", passwords[hidden]);
                 text = behave_show(&asked, &server.limits, behave_find(behave.plan, BEHAVE_SHOW));
                 test_expect(text != NULL && strcmp(text, wanted) == 0, __FILE__, __LINE__, "%s",
-                            text);
+                            text == NULL ? "nothing" : text);
                 free(text);
         }
         end();
