@@ -462,7 +462,7 @@ int
 ws_connect_check(const struct ws_connect_options *options, struct aw_error *error)
 {
         struct ws_opening opening = {.options = options, .error = error};
-        struct aw_url *url = malloc(sizeof(*url));
+        struct aw_url *url = calloc(1, sizeof(*url));
         int result, number;
 
         if (url == NULL)
