@@ -20,29 +20,6 @@ static _Thread_local struct {
         struct aw_share share;
 } mine;
 
-void *
-ws_pages_take(size_t bytes)
-{
-        void *memory =
-                mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-        if (memory == MAP_FAILED)
-                return NULL;
-        aw_memory_charge((ptrdiff_t)bytes);
-        return memory;
-}
-
-void *
-ws_pages_resize(void *memory, size_t before, size_t bytes)
-{
-        void *moved = mremap(memory, before, bytes, MREMAP_MAYMOVE);
-
-        if (moved == MAP_FAILED)
-                return NULL;
-        aw_memory_charge((ptrdiff_t)bytes - (ptrdiff_t)before);
-        return moved;
-}
-
 static size_t
 give_piece_back(void)
 {
@@ -56,6 +33,44 @@ give_piece_back(void)
         munmap((uint8_t *)leaving + rest, bytes - rest);
         aw_memory_charge((ptrdiff_t)rest - (ptrdiff_t)bytes);
         return bytes - rest;
+}
+
+bool
+ws_pages_make_up(size_t bytes)
+{
+        size_t given = 0;
+
+        while (mine.first != NULL && given < bytes)
+                given += give_piece_back();
+        return given >= bytes;
+}
+
+/* What waits does not become more while others are taken. */
+void *
+ws_pages_take(size_t bytes)
+{
+        void *memory;
+
+        ws_pages_make_up(bytes);
+        memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED)
+                return NULL;
+        aw_memory_charge((ptrdiff_t)bytes);
+        return memory;
+}
+
+void *
+ws_pages_resize(void *memory, size_t before, size_t bytes)
+{
+        void *moved;
+
+        if (bytes > before)
+                ws_pages_make_up(bytes - before);
+        moved = mremap(memory, before, bytes, MREMAP_MAYMOVE);
+        if (moved == MAP_FAILED)
+                return NULL;
+        aw_memory_charge((ptrdiff_t)bytes - (ptrdiff_t)before);
+        return moved;
 }
 
 static void

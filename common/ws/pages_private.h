@@ -2,7 +2,8 @@
 /*
  * Memory for large messages: pages of their own. They grow without being copied, which would take
  * longer than a turn should, and what a burst took is given back soon, a piece at a time; the C
- * library gives hundreds of megabytes back in one go, which takes tens of milliseconds.
+ * library gives hundreds of megabytes back in one go, which takes tens of milliseconds. Whoever takes
+ * more meanwhile has as much given back at once: so all of it is never more than was in use before.
  */
 #ifndef AW_WS_PAGES_PRIVATE_H
 #define AW_WS_PAGES_PRIVATE_H
@@ -21,6 +22,9 @@ void *ws_pages_resize(void *memory, size_t before, size_t bytes);
 
 /* At once, or in the next turns if that would take too long. */
 void ws_pages_give_back(void *memory, size_t bytes);
+
+/* So many bytes of what waits are given back now. False: it was not as many. */
+bool ws_pages_make_up(size_t bytes);
 
 /* What waits to be given back is, now: the thread's loop may end. */
 void ws_pages_give_back_all(void);

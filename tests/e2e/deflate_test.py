@@ -123,8 +123,8 @@ def _():
 
 @test("a bomb of 16 MiB comes back; a byte more is 1009; a thousand at once leave the memory alone")
 def _():
-    # Eleven connections may hold 36 MiB each, beside what the kernel has: nobody is to get 1013.
-    with Server("--max-memory", "1G") as server:
+    # Ten connections may hold 36 MiB each, so nobody gets 1013.
+    with Server("--max-memory", "400M") as server:
         with guest(server) as peer:
             first, payload = echo_of(peer, bytes(16 << 20), BINARY)
             equal((first, len(inflated(payload))), (0xc2, 16 << 20), "the reply")

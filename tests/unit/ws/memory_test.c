@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What connections hold: one by one, and together. */
 #include "unit/ws/raw.h"
+#include "ws/pages_private.h"
 
 #define LIMIT ((size_t)1 << 20)
 
@@ -176,6 +177,71 @@ over_the_bound_large_messages_and_new_connections_are_refused(struct pair *pair)
         return 0;
 }
 
+/* Much that is of no use any more, and that is given back a piece at a time. */
+static void
+leave_pages(void)
+{
+        const size_t size = (size_t)16 << 20;
+        void *pages[6];
+
+        for (int i = 0; i < 6; i++) {
+                pages[i] = ws_pages_take(size);
+                expect(pages[i] != NULL);
+        }
+        for (int i = 0; i < 6; i++)
+                if (pages[i] != NULL)
+                        ws_pages_give_back(pages[i], size);
+}
+
+static async int
+who_takes_pages_gives_back_as_many_of_those_that_wait(struct pair *pair)
+{
+        const size_t size = (size_t)16 << 20;
+        uint64_t before = ws_memory(), most;
+        void *pages;
+
+        (void)pair;
+        leave_pages();
+        most = ws_memory();
+        /* One share of a turn is less than two of them. */
+        expect(most > before + 4 * size);
+        pages = ws_pages_take(size);
+        expect(ws_memory() <= most);
+        pages = ws_pages_resize(pages, size, 2 * size);
+        expect(ws_memory() <= most);
+        most = ws_memory();
+        pages = ws_pages_resize(pages, 2 * size, size);
+        expect(ws_memory() == most - size);
+        expect(!ws_pages_make_up(6 * size));
+        expect(ws_memory() == before + size);
+        ws_pages_give_back(pages, size);
+        ws_pages_give_back_all();
+        expect(ws_memory() == before);
+        return 0;
+}
+
+static async int
+what_waits_to_be_given_back_makes_room_for_others(struct pair *pair)
+{
+        uint8_t *data = pattern(LIMIT);
+        struct ws_message large = message_of(WS_BINARY, data, LIMIT), message;
+        struct connecting connecting = {.deadline = 0};
+
+        leave_pages();
+        ws_set_max_memory(1);
+        connect_start(&connecting, ws_listener_url(pair->listener, 0));
+        ws_drop(await(ws_accept(pair->listener, SOON)));
+        expect_int(await(aw_join(connecting.task)), 0);
+        leave_pages();
+        expect_int(await(ws_send(pair->client, &large, SOON)), 0);
+        expect_int(await(ws_receive(pair->server, &message, SOON)), 0);
+        expect_int((long long)message.length, LIMIT);
+        ws_set_max_memory(0);
+        ws_drop(connecting.ws);
+        free(data);
+        return 0;
+}
+
 /* The head of a request that comes byte by byte. */
 
 static size_t looks;
@@ -232,6 +298,8 @@ main(void)
                 limited(a_large_message_takes_at_most_four_times_what_has_come),
                 limited(what_connections_take_is_counted),
                 limited(over_the_bound_large_messages_and_new_connections_are_refused),
+                limited(who_takes_pages_gives_back_as_many_of_those_that_wait),
+                limited(what_waits_to_be_given_back_makes_room_for_others),
                 limited(a_head_in_single_bytes_is_parsed_a_few_times_only),
         };
 
