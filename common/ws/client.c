@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "net/dial.h"
 #include "net/url.h"
 #include "ws/deflate_private.h"
@@ -414,66 +413,6 @@ connect_to(struct ws_opening *opening, struct aw_transport *transport, aw_time d
         return ws;
 }
 
-/* What the caller asks for that cannot be. */
-static int
-check_options(const struct ws_connect_options *options, const struct aw_url *url,
-              struct aw_error *error)
-{
-        const char *problem = NULL;
-        size_t length;
-
-        if (url->scheme == AW_URL_WSS && options->tls == NULL)
-                return aw_error_set(error, AW_ERROR_USAGE, EINVAL, "wss needs a TLS context");
-        if (options->server_name != NULL &&
-            (options->server_name[0] == '\0' || strlen(options->server_name) > AW_URL_HOST_MAX))
-                return aw_error_set(error, AW_ERROR_USAGE, EINVAL,
-                                    "the server's name for TLS is empty or too long");
-        if (!ws_deflate_options_valid(&options->deflate))
-                return aw_error_set(error, AW_ERROR_USAGE, EINVAL, "%s", ws_deflate_options_wrong);
-        for (size_t i = 0; i < options->header_count; i++) {
-                problem = ws_handshake_field_problem(options->headers[i]);
-                if (problem == NULL)
-                        problem = ws_handshake_field_repeated(options->headers, i);
-                length = strcspn(options->headers[i], ":\r\n");
-                if (problem != NULL)
-                        return aw_error_set(
-                                error, AW_ERROR_USAGE, EINVAL, "the header field '%.*s' %s",
-                                length > 100 ? 100 : (int)length, options->headers[i], problem);
-        }
-        return 0;
-}
-
-static int
-read_url(struct ws_opening *opening, struct aw_url *url)
-{
-        const char *text = opening->options->url;
-        struct aw_error why;
-        char shown[160];
-
-        if (text == NULL)
-                return aw_error_set(opening->error, AW_ERROR_USAGE, EINVAL, "no URL is given");
-        if (aw_url_parse(text, url, &why) == 0)
-                return 0;
-        aw_url_shorten(text, shown, sizeof(shown));
-        return aw_error_set(opening->error, AW_ERROR_USAGE, EINVAL, "'%s': %s", shown, why.text);
-}
-
-int
-ws_connect_check(const struct ws_connect_options *options, struct aw_error *error)
-{
-        struct ws_opening opening = {.options = options, .error = error};
-        struct aw_url *url = calloc(1, sizeof(*url));
-        int result, number;
-
-        if (url == NULL)
-                return aw_error_set(error, AW_ERROR_MEMORY, ENOMEM, "out of memory");
-        result = read_url(&opening, url) == -1 ? -1 : check_options(options, url, error);
-        number = errno;
-        free(url);
-        errno = number;
-        return result;
-}
-
 static async struct ws *
 connect_url(struct ws_opening *opening, struct aw_url *url, struct aw_dial *dial, aw_time deadline)
 {
@@ -481,7 +420,7 @@ connect_url(struct ws_opening *opening, struct aw_url *url, struct aw_dial *dial
         struct aw_transport *transport;
 
         opening->url = url;
-        if (read_url(opening, url) == -1 || check_options(options, url, opening->error) == -1 ||
+        if (ws_client_check(options, url, opening->error) == -1 ||
             await(aw_dial_resolve(dial, url, options->network, opening->error, deadline)) == -1)
                 return NULL;
         ws_observe_step(options->observer, WS_STEP_RESOLVED, "");

@@ -458,4 +458,9 @@ const char *ws_handshake_field_problem(const char *field);
 /* The same for the one at `which` beside those before it: some may be there only once. */
 const char *ws_handshake_field_repeated(const char *const *fields, size_t which);
 
+/* Reads the URL, and looks whether the rest makes sense. 0, or -1 with errno and *error. */
+struct aw_url;
+int ws_client_check(const struct ws_connect_options *options, struct aw_url *url,
+                    struct aw_error *error);
+
 #endif

@@ -231,32 +231,18 @@ who_has_answered_is_not_dropped(NOTHING)
         return 0;
 }
 
-static void
-hold(const struct ws_request *request, struct ws_answer *answer, void *argument)
-{
-        (void)request;
-        (void)argument;
-        ws_raw_hold(answer);
-}
-
 /* Its silence counts from when it has the response. */
 static async int
 who_waits_for_the_response_is_asked_behind_it(NOTHING)
 {
-        struct ws_listener *listener = await(listen_with(TIMEOUT, hold));
-        int fd = raw_connect(ws_listener_url(listener, 0), 0);
-        char head[4096];
+        struct ws_listener *listener = await(listen_with(TIMEOUT, raw_hold));
         struct ws *ws;
+        int fd = await(raw_held_client(listener, &ws));
 
-        raw_send(fd, RAW_REQUEST, strlen(RAW_REQUEST));
-        ws = await(ws_accept(listener, SOON));
         for (int i = 0; i < 3; i++)
                 await(clock_advance(INTERVAL + AW_SECOND));
         await(clock_advance(INTERVAL / 2));
-        snprintf(head, sizeof(head), "%s", ws_raw_head(ws));
-        expect_int(await(ws_raw_write(ws, head, strlen(head), SOON)), 0);
-        ws_raw_open(ws);
-        await(raw_read_head(fd, head));
+        await(raw_let_out(ws, fd));
         await(clock_advance(INTERVAL - AW_SECOND));
         expect_int((long long)ws->out.ping_sent, 0);
         await(clock_advance(2 * AW_SECOND));

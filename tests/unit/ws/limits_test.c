@@ -144,49 +144,19 @@ messages_either_way_are_no_idleness_and_pings_are(NOTHING)
         return 0;
 }
 
-static void
-hold(const struct ws_request *request, struct ws_answer *answer, void *argument)
-{
-        (void)request;
-        (void)argument;
-        ws_raw_hold(answer);
-}
-
-/* A client whose response is held back. */
-static async int
-held_client(struct ws_listener *listener, struct ws **server)
-{
-        int fd = raw_connect(ws_listener_url(listener, 0), 0);
-
-        raw_send(fd, RAW_REQUEST, strlen(RAW_REQUEST));
-        *server = await(ws_accept(listener, SOON));
-        expect(*server != NULL);
-        return fd;
-}
-
-static async void
-let_out(struct ws *ws, int fd)
-{
-        char head[4096];
-
-        expect_int(await(ws_raw_write(ws, ws_raw_head(ws), strlen(ws_raw_head(ws)), SOON)), 0);
-        ws_raw_open(ws);
-        await(raw_read_head(fd, head));
-}
-
 /* The time until then is no idleness, but part of its life. */
 static async int
 a_connection_whose_response_was_held_back_has_its_limits(NOTHING)
 {
         struct ws_listener *listener = await(listen_with((struct ws_listen_options){
-                .idle_timeout = IDLE, .max_lifetime = LIFE, .handler = hold}));
+                .idle_timeout = IDLE, .max_lifetime = LIFE, .handler = raw_hold}));
         struct ws *ws;
-        int fd = await(held_client(listener, &ws));
+        int fd = await(raw_held_client(listener, &ws));
 
         for (int i = 0; i < 9; i++)
                 await(clock_advance(IDLE / 8));
         await(clock_advance(IDLE / 16));
-        await(let_out(ws, fd));
+        await(raw_let_out(ws, fd));
         for (int i = 0; i < 7; i++)
                 await(clock_advance(IDLE / 8));
         await(clock_advance(IDLE / 8 - AW_SECOND));
@@ -196,9 +166,9 @@ a_connection_whose_response_was_held_back_has_its_limits(NOTHING)
         expect_log("closing with 1001: no message for too long");
         ws_drop(ws);
         close(fd);
-        fd = await(held_client(listener, &ws));
+        fd = await(raw_held_client(listener, &ws));
         await(clock_advance(IDLE / 8));
-        await(let_out(ws, fd));
+        await(raw_let_out(ws, fd));
         for (int i = 1; i < 30; i++) {
                 expect(!ws->draining);
                 raw_text(fd, "x");

@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 
 #include "unit/ws/ws_test.h"
+#include "ws/raw.h"
 
 #define RAW_KEY    "dGhlIHNhbXBsZSBub25jZQ=="
 #define RAW_ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -225,6 +226,37 @@ raw_client(struct ws_listener *listener, struct ws **server, int receive_buffer)
         char head[4096];
 
         return await(raw_client_asks(listener, server, receive_buffer, RAW_REQUEST, head));
+}
+
+/* A handler: the response waits until raw_let_out(). */
+static inline void
+raw_hold(const struct ws_request *request, struct ws_answer *answer, void *argument)
+{
+        (void)request;
+        (void)argument;
+        ws_raw_hold(answer);
+}
+
+/* A client of a listener with that handler. */
+static inline async int
+raw_held_client(struct ws_listener *listener, struct ws **server)
+{
+        int fd = raw_connect(ws_listener_url(listener, 0), 0);
+
+        raw_send(fd, RAW_REQUEST, strlen(RAW_REQUEST));
+        *server = await(ws_accept(listener, SOON));
+        expect(*server != NULL);
+        return fd;
+}
+
+static inline async void
+raw_let_out(struct ws *ws, int fd)
+{
+        char head[4096];
+
+        expect_int(await(ws_raw_write(ws, ws_raw_head(ws), strlen(ws_raw_head(ws)), SOON)), 0);
+        ws_raw_open(ws);
+        await(raw_read_head(fd, head));
 }
 
 /* Of all three. */

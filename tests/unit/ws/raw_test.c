@@ -560,26 +560,16 @@ a_message_is_kept_beyond_the_next(struct pair *pair)
 
 /* A response that is held. */
 
-static void
-hold(const struct ws_request *request, struct ws_answer *answer, void *argument)
-{
-        (void)request;
-        (void)argument;
-        ws_raw_hold(answer);
-}
-
 static async int
 a_response_that_is_held_is_the_programs(struct pair *pair)
 {
-        struct ws_listen_options options = {.url = ANY_PORT, .handler = hold};
+        struct ws_listen_options options = {.url = ANY_PORT, .handler = raw_hold};
         struct aw_error error;
         struct ws_listener *listener = await(ws_listen(&options, &error));
-        int fd = raw_connect(ws_listener_url(listener, 0), 0);
-        char head[4096];
         struct ws *ws;
+        int fd = await(raw_held_client(listener, &ws));
+        char head[4096];
 
-        raw_send(fd, RAW_REQUEST, strlen(RAW_REQUEST));
-        ws = await(ws_accept(listener, SOON));
         expect_int(ws_raw_begin(ws), 0);
         expect(strncmp(ws_raw_head(ws), "HTTP/1.1 101 ", 13) == 0);
         expect(strcmp(strchr(ws_raw_head(ws), '\0') - 4, "\r\n\r\n") == 0);
