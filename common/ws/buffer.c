@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "ws/buffer_private.h"
-#include "ws/pages_private.h"
+#include "ws/pages.h"
 
 /*
  * Small buffers come in sizes, and those that are freed wait on a list for the next message: that

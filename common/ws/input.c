@@ -8,7 +8,7 @@
 
 #include "base/memory.h"
 #include "ws/deflate_private.h"
-#include "ws/pages_private.h"
+#include "ws/pages.h"
 #include "ws/watch_private.h"
 
 /* A message's buffer begins with at most this, and grows when so much has really come. */
@@ -63,7 +63,7 @@ ws_input_grow(struct ws *ws, struct ws_buffer **target, size_t capacity, const c
         struct ws_buffer *larger;
 
         (void)ws;
-        if (capacity > FIRST_CAPACITY && aw_memory_full() && !ws_pages_make_up(capacity)) {
+        if (capacity > FIRST_CAPACITY && !ws_pages_room(capacity)) {
                 *reason = "no memory for large messages now";
                 return WS_TRY_AGAIN_LATER;
         }

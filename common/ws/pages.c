@@ -2,9 +2,10 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
+#include "ws/pages.h"
+
 #include "base/memory.h"
 #include "loop/share.h"
-#include "ws/pages_private.h"
 
 /* Given back at once: that takes half a millisecond. */
 #define PIECE ((size_t)4 << 20)
@@ -35,8 +36,8 @@ give_piece_back(void)
         return bytes - rest;
 }
 
-bool
-ws_pages_make_up(size_t bytes)
+static bool
+make_up(size_t bytes)
 {
         size_t given = 0;
 
@@ -45,13 +46,19 @@ ws_pages_make_up(size_t bytes)
         return given >= bytes;
 }
 
+bool
+ws_pages_room(size_t bytes)
+{
+        return !aw_memory_full() || make_up(bytes) || !aw_memory_full();
+}
+
 /* What waits does not become more while others are taken. */
 void *
 ws_pages_take(size_t bytes)
 {
         void *memory;
 
-        ws_pages_make_up(bytes);
+        make_up(bytes);
         memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory == MAP_FAILED)
                 return NULL;
@@ -65,7 +72,7 @@ ws_pages_resize(void *memory, size_t before, size_t bytes)
         void *moved;
 
         if (bytes > before)
-                ws_pages_make_up(bytes - before);
+                make_up(bytes - before);
         moved = mremap(memory, before, bytes, MREMAP_MAYMOVE);
         if (moved == MAP_FAILED)
                 return NULL;

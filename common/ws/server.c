@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "ws/deflate_private.h"
 #include "ws/listener_private.h"
-#include "ws/pages_private.h"
+#include "ws/pages.h"
 #include "ws/raw_private.h"
 #include "ws/request_private.h"
 #include "ws/response_private.h"
@@ -219,7 +219,7 @@ server_request(struct ws *ws, const struct aw_http_head *head)
 
         if (status == 0)
                 status = ws_handshake_check_request(head, &reason);
-        if (status == 0 && aw_memory_full() && !ws_pages_make_up(WS_CONNECTION_COST)) {
+        if (status == 0 && !ws_pages_room(WS_CONNECTION_COST)) {
                 ws->seen.limit = WS_LIMIT_MEMORY;
                 status = 503;
                 reason = "the server has no memory for another connection: try again later";

@@ -11,6 +11,7 @@
 
 #include "await/log.h"
 #include "base/memory.h"
+#include "ws/pages.h"
 
 struct behave *
 behave_create(struct behave_server *server, struct ws *ws)
@@ -58,7 +59,7 @@ behave_take(size_t bytes)
 {
         void *memory;
 
-        if (bytes > UNREFUSED && aw_memory_full()) {
+        if (bytes > UNREFUSED && !ws_pages_room(bytes)) {
                 errno = ENOBUFS;
                 return NULL;
         }

@@ -18,6 +18,7 @@
 #include "behave/session.h"
 #include "unit/clock.h"
 #include "unit/support.h"
+#include "ws/pages.h"
 #include "ws/private.h"
 
 /* The call that fails, with which error, after so many that do not. */
@@ -1346,6 +1347,14 @@ what_is_made_to_be_sent_is_charged(NOTHING)
         memory = behave_take(64 << 10);
         expect(memory != NULL);
         behave_give_back(memory, 64 << 10);
+        /* Unless as much waits to be given back, which is of no use to anybody. */
+        memory = ws_pages_take((size_t)64 << 20);
+        expect(memory != NULL);
+        ws_pages_give_back(memory, (size_t)64 << 20);
+        memory = behave_take((64 << 10) + 1);
+        expect(memory != NULL);
+        behave_give_back(memory, (64 << 10) + 1);
+        ws_pages_give_back_all();
         begin("send=70000&count=2");
         expect_error(await(behave_send_messages(&behave)), ENOBUFS);
         expect(behave.sent_all);

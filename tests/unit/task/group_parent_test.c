@@ -21,17 +21,25 @@ a_failure_interrupts_the_parent_wherever_it_waits(NOTHING)
         return 0;
 }
 
+/* Longer than a failure in the group takes. */
+static async int
+set_after_some_turns(void *event)
+{
+        await(yield(10));
+        aw_event_set(event);
+        return 0;
+}
+
 /* Joins a task that ignores being cancelled along: so that cancellation stays pending. */
 static async void
 join_a_stubborn_task(struct aw_group *group)
 {
         struct aw_event event = {.set = false};
-        struct aw_handle set = {.state = 0};
         struct aw_task *task = aw_spawn("stubborn", be_stubborn, &event);
 
         await(aw_sleep(0));
         expect_int(aw_group_spawn(group, "fail", give_error, NUMBER(EPROTO)), 0);
-        aw_call_later(&set, 300, set_event, &event);
+        aw_task_detach(aw_spawn("later", set_after_some_turns, &event));
         expect_int(await(aw_join(task)), 7);
         expect(aw_task_current()->cancel);
 }

@@ -273,6 +273,7 @@ a_group_waits_for_tasks_that_its_tasks_add(NOTHING)
 
 /* It is the join that sees the failure then: its callback has not had its turn. */
 static struct aw_group ending;
+static struct aw_event stubborn_may_end;
 
 /* It learns that its group ends, fails a moment later, and finds that nobody else can begin. */
 static async int
@@ -288,13 +289,9 @@ spawn_when_cancelled(NOTHING)
 static async int
 join_the_ending(NOTHING)
 {
-        struct aw_event event = {.set = false};
-        struct aw_handle set = {.state = 0};
-
         aw_group_init(&ending);
-        expect_int(aw_group_spawn(&ending, "stubborn", be_stubborn, &event), 0);
+        expect_int(aw_group_spawn(&ending, "stubborn", be_stubborn, &stubborn_may_end), 0);
         expect_int(aw_group_spawn(&ending, "spawner", spawn_when_cancelled, NULL), 0);
-        aw_call_later(&set, AW_MILLISECOND, set_event, &event);
         expect_error(await(aw_group_join(&ending)), EIO);
         expect_error(await(aw_sleep(0)), ECANCELED);
         return 0;
@@ -303,10 +300,15 @@ join_the_ending(NOTHING)
 static async int
 a_group_whose_join_is_cancelled_takes_no_more_and_cancels_once(NOTHING)
 {
-        struct aw_task *parent = aw_spawn("parent", join_the_ending, NULL);
+        struct aw_task *parent;
 
+        aw_event_clear(&stubborn_may_end);
+        parent = aw_spawn("parent", join_the_ending, NULL);
         await(yield(3));
         aw_cancel(parent);
+        /* Longer than the failure takes. */
+        await(yield(10));
+        aw_event_set(&stubborn_may_end);
         expect_int(await(aw_join(parent)), 0);
         expect_trace("ignored cancelled");
         return 0;

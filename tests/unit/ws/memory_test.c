@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What connections hold: one by one, and together. */
 #include "unit/ws/raw.h"
-#include "ws/pages_private.h"
+#include "ws/pages.h"
 
 #define LIMIT ((size_t)1 << 20)
 
@@ -212,7 +212,16 @@ who_takes_pages_gives_back_as_many_of_those_that_wait(struct pair *pair)
         most = ws_memory();
         pages = ws_pages_resize(pages, 2 * size, size);
         expect(ws_memory() == most - size);
-        expect(!ws_pages_make_up(6 * size));
+        expect(ws_pages_room(6 * size));
+        expect(ws_memory() == most - size);
+        ws_set_max_memory(1);
+        expect(!ws_pages_room(6 * size));
+        expect(ws_memory() == before + size);
+        /* Less than was asked for, but enough. */
+        leave_pages();
+        ws_set_max_memory(before + size + 1);
+        expect(ws_pages_room(12 * size));
+        ws_set_max_memory(0);
         expect(ws_memory() == before + size);
         ws_pages_give_back(pages, size);
         ws_pages_give_back_all();
@@ -227,8 +236,9 @@ what_waits_to_be_given_back_makes_room_for_others(struct pair *pair)
         struct ws_message large = message_of(WS_BINARY, data, LIMIT), message;
         struct connecting connecting = {.deadline = 0};
 
+        /* More than that is there only as long as it waits. */
+        ws_set_max_memory(ws_memory() + ((uint64_t)16 << 20));
         leave_pages();
-        ws_set_max_memory(1);
         connect_start(&connecting, ws_listener_url(pair->listener, 0));
         ws_drop(await(ws_accept(pair->listener, SOON)));
         expect_int(await(aw_join(connecting.task)), 0);

@@ -5,8 +5,8 @@
  * library gives hundreds of megabytes back in one go, which takes tens of milliseconds. Whoever takes
  * more meanwhile has as much given back at once: so all of it is never more than was in use before.
  */
-#ifndef AW_WS_PAGES_PRIVATE_H
-#define AW_WS_PAGES_PRIVATE_H
+#ifndef AW_WS_PAGES_H
+#define AW_WS_PAGES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,8 +23,8 @@ void *ws_pages_resize(void *memory, size_t before, size_t bytes);
 /* At once, or in the next turns if that would take too long. */
 void ws_pages_give_back(void *memory, size_t bytes);
 
-/* So many bytes of what waits are given back now. False: it was not as many. */
-bool ws_pages_make_up(size_t bytes);
+/* Whether memory has room for so many bytes more, for which as many of those that wait are given back. */
+bool ws_pages_room(size_t bytes);
 
 /* What waits to be given back is, now: the thread's loop may end. */
 void ws_pages_give_back_all(void);
