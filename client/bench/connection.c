@@ -119,7 +119,12 @@ note_cut(struct connection *c, int error)
                 snprintf(reason, sizeof(reason), "the connection to %s was lost (1006)",
                          ws_peer(c->ws));
         else if (error == ETIMEDOUT)
-                snprintf(reason, sizeof(reason), "time-out: no echo from %s", ws_peer(c->ws));
+                snprintf(reason, sizeof(reason),
+                         c->failed == ETIMEDOUT ? "time-out: %s does not take what is sent to it"
+                         : c->worker->options->work == BENCH_NO_ECHO
+                                 ? "time-out: %s does not answer the Ping after the last message"
+                                 : "time-out: no echo from %s",
+                         ws_peer(c->ws));
         else
                 snprintf(reason, sizeof(reason), "%s: %s", ws_peer(c->ws),
                          error == EPROTO ? "it broke the WebSocket protocol"
@@ -129,38 +134,60 @@ note_cut(struct connection *c, int error)
         record_failure(&c->worker->record, AW_ERROR_CONNECTION, reason);
 }
 
+/* Without echoes nothing else tells that all has arrived, which may take as long as an echo. */
 static async int
 ping_once(void *argument)
 {
         struct connection *c = argument;
-        int64_t patience = c->worker->options->timeout;
+        const struct worker *worker = c->worker;
+        aw_time patience = worker->options->timeout;
+        int result;
 
-        if (patience > PING_TIME)
+        if (patience > PING_TIME && (worker->options->work != BENCH_NO_ECHO || worker->interrupted))
                 patience = PING_TIME;
-        await(ws_ping(c->ws, aw_loop_now() + patience));
+        result = await(ws_ping(c->ws, aw_loop_now() + patience));
         aw_cancel(c->task);
-        return 0;
+        return result;
 }
 
 /*
  * What is still to come, although nothing is on its way, is here before the answer to a Ping: second
- * echoes and messages that nobody asked for.
+ * echoes and messages that nobody asked for. 0, or -1 with errno if there was no answer.
  */
-static async void
+static async int
 receive_rest(struct connection *c)
 {
         struct aw_task *ping = aw_spawn("ping", ping_once, c);
         struct ws_message message;
+        int result, error;
 
         if (ping == NULL)
-                return;
+                return -1;
         while (await(ws_receive(c->ws, &message, AW_NEVER)) == 0)
                 traffic_receive(c, &message, clock_now());
+        error = errno;
         /* Cancelled or not, what has come is there. */
         while (await(ws_receive(c->ws, &message, aw_loop_now())) == 0)
                 traffic_receive(c, &message, clock_now());
         aw_cancel(ping);
-        await(aw_join(ping));
+        result = await(aw_join(ping));
+        /* The connection's end is why, and not that nobody waits for the answer any more. */
+        if (result == -1 && error != ECANCELED)
+                errno = error;
+        return result;
+}
+
+/* What came after the echo is here before the peer's Close. 0, or -1 if that does not come. */
+static async int
+receive_until_closed(struct connection *c)
+{
+        aw_time limit = worker_closing_limit(c->worker);
+        struct ws_message message;
+
+        ws_shutdown(c->ws, WS_NORMAL, NULL);
+        while (await(ws_receive(c->ws, &message, limit)) == 0)
+                traffic_receive(c, &message, clock_now());
+        return errno == ETIMEDOUT || errno == ECANCELED ? -1 : 0;
 }
 
 static async void
@@ -168,31 +195,48 @@ close_one(struct connection *c)
 {
         struct ws *ws = c->ws;
         struct aw_timeout timeout;
+        bool is_dead;
 
         await(traffic_stop(c));
+        is_dead = c->worker->options->work == BENCH_CHURN && await(receive_until_closed(c)) == -1;
         c->ws = NULL;
         traffic_lose(c);
+        if (is_dead) {
+                ws_drop(ws);
+                return;
+        }
         aw_timeout_enter(&timeout, worker_closing_limit(c->worker));
         aw_timeout_exit(&timeout, await(ws_close(ws, WS_NORMAL, NULL)));
 }
 
 /* Churn. */
 
-/* Waits for the one echo. 0, or -1 with errno. */
+/* With --messages: the one of this cycle was to be sent, and is not. */
+static void
+note_unsent(struct connection *c)
+{
+        if (c->measured && c->worker->options->messages > 0)
+                c->worker->record.measured.unsent++;
+}
+
+/* Waits for the one echo. Whether it was right, or -1 with errno. */
 static async int
 exchange_one(struct connection *c)
 {
         int64_t now = clock_now(), limit = aw_loop_now() + c->worker->options->timeout;
+        enum window_verdict verdict = WINDOW_UNJUDGED;
         struct ws_message message;
 
-        if (await(traffic_send(c, now, now)) == -1)
+        if (await(traffic_send(c, now, now)) == -1) {
+                note_unsent(c);
                 return -1;
+        }
         while (c->window.count > 0) {
                 if (await(ws_receive(c->ws, &message, limit)) == -1)
                         return -1;
-                traffic_receive(c, &message, clock_now());
+                verdict = traffic_receive(c, &message, clock_now());
         }
-        return 0;
+        return verdict == WINDOW_RIGHT;
 }
 
 static async int
@@ -200,18 +244,24 @@ cycle_once(struct connection *c)
 {
         struct worker *worker = c->worker;
         int64_t begin = clock_now();
-        bool measured = worker_measures(worker, begin);
+        int result;
 
-        if (measured && --worker->quota == 0)
+        c->measured = worker_measures(worker, begin);
+        if (c->measured && --worker->quota == 0)
                 worker_end(worker);
-        if (await(open_one(c)) == -1)
+        if (await(open_one(c)) == -1) {
+                note_unsent(c);
                 return -1;
-        if (await(exchange_one(c)) == -1)
+        }
+        result = await(exchange_one(c));
+        if (result == -1)
                 note_cut(c, errno);
         await(close_one(c));
-        if (measured) {
-                worker->record.cycles++;
+        if (c->measured)
                 worker->record.last = clock_now();
+        /* One without its echo may be over fast, and is no measure of anything. */
+        if (c->measured && result == 1) {
+                worker->record.cycles++;
                 aw_histogram_record(&worker->record.cycle, (uint64_t)(worker->record.last - begin));
         }
         return 0;
@@ -235,7 +285,7 @@ churn(struct connection *c)
 static async void
 serve_connection(struct connection *c)
 {
-        int error;
+        int error, result;
 
         if (await(open_one(c)) == -1)
                 return;
@@ -246,8 +296,12 @@ serve_connection(struct connection *c)
                         : 0;
         c->closing = true;
         if (error == 0 || error == ECANCELED) {
-                await(receive_rest(c));
+                result = await(receive_rest(c));
                 error = c->failed;
+                /* Without echoes it is the answer that shows that all has arrived. */
+                if (result == -1 && error == 0 && c->worker->options->work == BENCH_NO_ECHO &&
+                    !c->worker->interrupted)
+                        error = errno;
         }
         if (error != 0)
                 note_cut(c, error);

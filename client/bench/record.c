@@ -108,12 +108,13 @@ record_echo(struct record *record, enum window_verdict verdict, const struct win
         struct record_counts *counts = counts_of(record, measured);
         struct record_interval *interval = phase_interval(record, phase);
         bool is_right = verdict == WINDOW_RIGHT || verdict == WINDOW_REVISED;
+        bool is_good = is_right || verdict == WINDOW_UNJUDGED;
         uint64_t latency = (uint64_t)(now - echo->due);
 
         count_verdict(counts, verdict);
         counts->received++;
         counts->received_bytes += length;
-        if (phase == RECORD_DURING) {
+        if (phase == RECORD_DURING && is_good) {
                 record->in_time++;
                 record->in_time_bytes += length;
         }
@@ -121,9 +122,9 @@ record_echo(struct record *record, enum window_verdict verdict, const struct win
                 interval->received++;
                 interval->received_bytes += length;
         }
-        if (measured)
+        if (measured && (is_right || verdict == WINDOW_WRONG))
                 record->last = now;
-        if (!is_right && verdict != WINDOW_UNJUDGED)
+        if (!is_good)
                 interval->errors++;
         else if (is_right && phase != RECORD_AFTER)
                 aw_histogram_record(&interval->latency, latency);
@@ -132,9 +133,11 @@ record_echo(struct record *record, enum window_verdict verdict, const struct win
 }
 
 void
-record_lost(struct record *record, enum record_phase phase, bool measured)
+record_lost(struct record *record, int64_t now, enum record_phase phase, bool measured)
 {
         counts_of(record, measured)->lost++;
+        if (measured)
+                record->last = now;
         phase_interval(record, phase)->errors++;
 }
 

@@ -30,10 +30,10 @@ struct record_interval {
 struct record {
         struct record_counts measured;   /* what was due while measuring, and its echoes */
         struct record_counts other;      /* the rest: of the warm-up, and what nobody asked for */
-        uint64_t in_time, in_time_bytes; /* what was received while measuring, right or not */
-        int64_t last;                    /* when the last of the measured echoes came */
+        uint64_t in_time, in_time_bytes; /* what was received while measuring, and is not wrong */
+        int64_t last;                    /* when the last measured message was back, or given up */
         uint64_t opened, refused, cut;   /* connections */
-        uint64_t cycles;                 /* of churn, while measuring */
+        uint64_t cycles;                 /* of churn, while measuring, with their echoes */
         struct aw_histogram latency;     /* of right echoes, from when the message was due */
         struct aw_histogram lag;         /* from when a message was due until it was sent */
         struct aw_histogram connect;     /* until the handshake was done */
@@ -55,7 +55,7 @@ void record_echo(struct record *record, enum window_verdict verdict, const struc
                  size_t length, int64_t now, enum record_phase phase, bool measured);
 
 /* A message was given up. */
-void record_lost(struct record *record, enum record_phase phase, bool measured);
+void record_lost(struct record *record, int64_t now, enum record_phase phase, bool measured);
 
 /* A connection was refused, or cut. The first reason is kept, as the log would show it. */
 void record_failure(struct record *record, enum aw_error_kind failure, const char *reason);

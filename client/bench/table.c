@@ -287,9 +287,7 @@ print_own(const struct result *result, FILE *out)
                         "machine distorts the latencies\n",
                         100 * figures_waited(result));
         if (why != NULL)
-                fprintf(out, "              %s were never %s: %s\n",
-                        result->options->churn ? "cycles" : "messages",
-                        result->options->churn ? "begun" : "sent", why);
+                fprintf(out, "              messages were never sent: %s\n", why);
         else if (lag > 1000000)
                 fprintf(out,
                         "              messages went out late (p99 %.2f ms): the server did not "

@@ -29,9 +29,18 @@ tell_first(struct connection *c, enum aw_error_kind kind, const char *what)
         record_failure(&c->worker->record, kind, reason);
 }
 
+/* Whether a message that was due then is measured, or the cycle that it is all of. */
+static bool
+is_measured(const struct connection *c, int64_t due)
+{
+        return c->worker->options->work == BENCH_CHURN ? c->measured
+                                                       : worker_measures(c->worker, due);
+}
+
 static void
 note_lost(struct connection *c, const struct window_echo *lost, const char *when)
 {
+        int64_t now = clock_now();
         char what[128];
 
         if (c->worker->record.failure == 0) {
@@ -39,8 +48,8 @@ note_lost(struct connection *c, const struct window_echo *lost, const char *when
                          lost->number + 1, when);
                 tell_first(c, AW_ERROR_CONNECTION, what);
         }
-        record_lost(&c->worker->record, worker_phase(c->worker, clock_now()),
-                    worker_measures(c->worker, lost->due));
+        record_lost(&c->worker->record, now, worker_phase(c->worker, now),
+                    is_measured(c, lost->due));
 }
 
 void
@@ -60,12 +69,13 @@ type_sent(const struct connection *c)
         return c->worker->options->binary ? WS_BINARY : WS_TEXT;
 }
 
+/* As long as an echo may take, what was sent before may take to make room for this. */
 static async int
 send_data(struct connection *c, const uint8_t *data, size_t size)
 {
         struct ws_message message = {.type = type_sent(c), .data = data, .length = size};
 
-        return await(ws_send(c->ws, &message, AW_NEVER));
+        return await(ws_send(c->ws, &message, aw_loop_now() + c->worker->options->timeout));
 }
 
 /* In memory of its own, because the shared one is in use by a task that waits. */
@@ -118,7 +128,7 @@ traffic_send(struct connection *c, int64_t due, int64_t now)
         uint32_t size = worker->fixed_size != WORKER_ANY_SIZE
                                 ? worker->fixed_size
                                 : sizes_pick(&worker->options->sizes, worker_random(worker));
-        bool measured = worker_measures(worker, due);
+        bool measured = is_measured(c, due);
         struct window_echo lost;
         uint64_t number = window_push(&c->window, due, now, size, &lost);
         int error;
@@ -129,7 +139,7 @@ traffic_send(struct connection *c, int64_t due, int64_t now)
                 error = errno;
                 if (!window_pull(&c->window))
                         record_sent(&worker->record, size, measured);
-                if (error != ECANCELED && error != EPIPE)
+                if (error != ECANCELED && error != EPIPE && error != ETIMEDOUT)
                         note_unsendable(c, number, size, error);
                 errno = error;
                 return -1;
@@ -232,7 +242,7 @@ traffic_pump(struct connection *c, int64_t now, bool may_wait)
 
         if (c->sending || c->closing || c->ws == NULL)
                 return 0;
-        if (!may_wait && weight(&c->window) > UNDISTURBED) {
+        if (!may_wait && (c->lossy || weight(&c->window) > UNDISTURBED)) {
                 traffic_wake(c);
                 return 0;
         }
@@ -292,19 +302,35 @@ traffic_is_idle(const struct connection *c)
         return c->window.count == 0 && !c->sending && (c->worker->options->rate == 0 || !is_due(c));
 }
 
-async int
+/* Whether there is something to be sent, which nothing that comes will have sent. */
+static bool
+is_waiting_to_send(const struct connection *c)
+{
+        const struct worker *worker = c->worker;
+
+        return c->ws != NULL && !c->sending && worker->options->work == BENCH_ECHO &&
+               aw_event_is_set(&worker->traffic) && c->window.count < worker->options->in_flight &&
+               (worker->options->rate > 0 ? is_due(c) : !worker_is_over(worker, clock_now()));
+}
+
+/* The one that is being sent has its own time for that. */
+static bool
+may_expire(const struct connection *c)
+{
+        return c->window.ring != NULL && (!c->sending || c->window.base + 1 < c->window.next);
+}
+
+void
 traffic_expire(struct connection *c, int64_t before)
 {
         struct window_echo lost;
 
-        if (c->sending || c->window.ring == NULL)
-                return 0;
-        while (window_expire(&c->window, before, &lost))
+        while (may_expire(c) && window_expire(&c->window, before, &lost)) {
                 note_lost(c, &lost, "in time");
-        if (c->ws != NULL && c->worker->options->work == BENCH_ECHO &&
-            aw_event_is_set(&c->worker->traffic))
-                return await(traffic_pump(c, clock_now(), false));
-        return 0;
+                c->lossy = true;
+        }
+        if (is_waiting_to_send(c))
+                traffic_wake(c);
 }
 
 async void
@@ -379,7 +405,7 @@ tell_echo(struct connection *c, enum window_verdict verdict, const struct window
         tell_first(c, AW_ERROR_CONNECTION, what);
 }
 
-void
+enum window_verdict
 traffic_receive(struct connection *c, const struct ws_message *message, int64_t now)
 {
         struct worker *worker = c->worker;
@@ -397,5 +423,6 @@ traffic_receive(struct connection *c, const struct ws_message *message, int64_t 
         if (echo.due == -1)
                 echo.due = now;
         record_echo(&worker->record, verdict, &echo, message->length, now,
-                    worker_phase(worker, now), worker_measures(worker, echo.due));
+                    worker_phase(worker, now), is_measured(c, echo.due));
+        return verdict;
 }

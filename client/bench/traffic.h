@@ -13,8 +13,8 @@ async int traffic_send(struct connection *connection, int64_t due, int64_t now);
 
 /*
  * Sends all that may be sent now. What might have to wait is left to a task that does, unless the
- * caller may. 0, or -1 if the caller was cancelled. If nothing can be sent, by this side's fault, that
- * is told and the connection's task cancelled.
+ * caller may. 0, or -1 if the caller was cancelled. If nothing can be sent, by this side's fault or
+ * because the peer takes nothing, the connection's task is cancelled.
  */
 async int traffic_pump(struct connection *connection, int64_t now, bool may_wait);
 
@@ -31,13 +31,10 @@ bool traffic_is_behind(const struct connection *connection);
 bool traffic_is_idle(const struct connection *connection);
 
 /* Judges and counts what came. */
-void traffic_receive(struct connection *connection, const struct ws_message *message, int64_t now);
+enum window_verdict traffic_receive(struct connection *connection, const struct ws_message *message, int64_t now);
 
-/*
- * Gives up what was sent before that time, and sends what may be sent instead. 0, or -1 if the caller
- * was cancelled.
- */
-async int traffic_expire(struct connection *connection, int64_t before);
+/* Gives up what was sent before that time, and has sent what may be sent instead. */
+void traffic_expire(struct connection *connection, int64_t before);
 
 /* Gives up all. */
 void traffic_lose(struct connection *connection);

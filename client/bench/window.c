@@ -56,6 +56,8 @@ window_push(struct window *window, int64_t due, int64_t sent, uint32_t size,
         *lost = (struct window_echo){.due = -1};
         if (window->next - window->base == window->size)
                 *lost = land(window, window->base, FLIGHT_LOST);
+        if (flight_of(window, window->next)->state == FLIGHT_LOST)
+                window->gone++;
         *flight_of(window, window->next) =
                 (struct flight){.due = due, .sent = sent, .size = size, .state = FLIGHT_AWAY};
         window->count++;
@@ -93,6 +95,7 @@ verdict_of(struct flight *flight, bool typed)
                 return WINDOW_DOUBLED;
         switch (flight->state) {
         case FLIGHT_LOST:
+                flight->state = FLIGHT_BACK;
                 return WINDOW_LATE;
         case FLIGHT_WRONG:
                 flight->state = FLIGHT_BACK;
@@ -104,8 +107,8 @@ verdict_of(struct flight *flight, bool typed)
 
 /* Looks for the message among the last ones, of which all is known; then among those before. */
 static enum window_verdict
-judge_past(const struct window *window, const struct payload *payload, const uint8_t *data,
-           size_t length, bool typed, struct window_echo *echo)
+judge_past(struct window *window, const struct payload *payload, const uint8_t *data, size_t length,
+           bool typed, struct window_echo *echo)
 {
         uint64_t first = window->next > window->size ? window->next - window->size : 0;
         uint64_t number = payload_number(data, length, first);
@@ -120,9 +123,13 @@ judge_past(const struct window *window, const struct payload *payload, const uin
                 return verdict_of(flight, typed);
         }
         number = payload_number(data, length, 0);
-        return number < first && payload_matches(payload, window->connection, number, data, length)
-                       ? WINDOW_DOUBLED
-                       : WINDOW_WRONG;
+        if (number >= first || !payload_matches(payload, window->connection, number, data, length))
+                return WINDOW_WRONG;
+        /* Which of those were given up is not kept, only how many. */
+        if (window->gone == 0)
+                return WINDOW_DOUBLED;
+        window->gone--;
+        return WINDOW_LATE;
 }
 
 /* It is the echo of this message, which is on its way, but for the type perhaps. */

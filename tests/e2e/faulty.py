@@ -15,6 +15,10 @@ the server's connections together:
     greet=TEXT    a message that nobody asked for comes first
     die=N         all connections are dropped
     refuse=N      from the N-th connection on, the handshake is refused with 503
+    gather=N      no handshake is answered before N connections have asked for it
+    end=N         the N-th connection is dropped right after the handshake; all if N is 0
+    deaf=N        of the N-th connection nothing is read after the handshake; of all if N is 0
+    many=N        each message comes back N times
 """
 
 import asyncio
@@ -81,15 +85,28 @@ class Connection(asyncio.Protocol):
             self.transport.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
             self.transport.close()
             return False
+        self.buffer = rest
+        self.server.gathered.append((self, lines, self.server.connections))
+        if len(self.server.gathered) < int(self.faults.get("gather", 1)):
+            return False
+        for other, asked, number in self.server.gathered:
+            other.accept(asked, number)
+        self.server.gathered = []
+        return True
+
+    def accept(self, lines, number):
         key = next(line.split(b": ")[1] for line in lines
                    if line.lower().startswith(b"sec-websocket-key"))
         self.transport.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                              b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + accept_of(key) +
                              b"\r\n\r\n")
-        self.buffer, self.open = rest, True
+        self.open = True
         if "greet" in self.faults:
             self.transport.write(frame(1, self.faults["greet"].encode()))
-        return True
+        if self.faults.get("end") in ("0", str(number)):
+            self.transport.close()
+        if self.faults.get("deaf") in ("0", str(number)):
+            self.transport.pause_reading()
 
     def take(self, at):
         """Handles the frame at this place, if it is complete; returns where it ends."""
@@ -124,7 +141,7 @@ class Connection(asyncio.Protocol):
         return self.faults.get(fault, "").partition(":")[0] == str(number)
 
     def echo(self, opcode, payload, number):
-        replies = [payload]
+        replies = [payload] * int(self.faults.get("many", 1))
         if self.at("stall", number):
             time.sleep(float(self.faults["stall"].partition(":")[2]))
         if self.at("corrupt", number):
@@ -167,7 +184,7 @@ class Faulty:
 
     def __enter__(self):
         self.connections = self.messages = self.bytes = 0
-        self.peers = []
+        self.peers, self.gathered = [], []
         self.heads, self.transports = [], set()
         self.loop = asyncio.new_event_loop()
         self.ready = threading.Event()

@@ -403,9 +403,16 @@ def _():
         process.send_signal(signal.SIGUSR2)
         successor = int(log.wait(r"started '.*' anew as process (\d+)")[0][1])
         killed, other = set(children(process.pid)) - {successor}
-        # On which the supervisor waits for the successor; all have the test's.
-        theirs = pipes(process.pid) & pipes(successor) - pipes(killed)
-        equal(len(theirs), 1, "the number of pipes")
+        theirs = set()
+
+        def is_alone():
+            theirs.clear()
+            theirs.update(pipes(process.pid) & pipes(successor) - pipes(killed))
+            return len(theirs) == 1
+
+        # On which the supervisor waits for the successor; all have the test's. Until it is another
+        # program, it has all that the supervisor has.
+        eventually(is_alone, "the pipe that they share")
         os.kill(killed, signal.SIGKILL)
         new = set()
 

@@ -174,13 +174,13 @@ def _():
         match(f"\n              messages were never sent: {cut}\n", out)
 
 
-@test("cycles that were asked for are done, refused, or told as never begun")
+@test("cycles that were asked for are done, or told as never sent")
 def _():
     for threads in (1, 2):
         with Faulty() as faulty:
             told = result("--churn", "-c", 2, "-n", 100, "-z", "300ms", "-T", threads, faulty.url + "?refuse=20",
                           status=6)
-            equal(told["cycles"] + told["connections"]["refused"] + told["unsent"], 100, "what was asked for")
+            equal(told["cycles"] + told["unsent"], 100, "what was asked for")
             equal((told["cycles"], told["why_unsent"]), (19, "the time was over"))
 
 
@@ -233,6 +233,31 @@ def _():
         tells(told["total"])
         equal((told["cycles"], faulty.connections, faulty.messages), (50, 50, 50),
               "cycles, connections and messages")
+
+
+@test("--churn: a message counts by when its cycle begins, and is never sent if that is refused")
+def _():
+    with Faulty() as faulty:
+        told = result("--churn", "-c", 8, "-T", 2, "-n", 20, "--warm-up", "100ms", faulty.url)
+        tells(told["total"])
+        equal((told["measured"]["sent"], told["cycles"]), (20, 20), "messages and cycles")
+    with Faulty() as faulty:
+        told = result("--churn", "-c", 1, "-n", 8, faulty.url + "?refuse=6", status=6)
+        equal((told["measured"]["sent"], told["measured"]["unsent"], told["connections"]["refused"]), (5, 3, 3),
+              "sent, never sent and refused")
+
+
+@test("--churn: a cycle without its echo is none, and a second echo is told")
+def _():
+    with Faulty() as faulty:
+        told = result("--churn", "-c", 2, "-z", "300ms", "--warm-up", 0, "--fail-if", "rate<1", faulty.url + "?end=0",
+                      status=8)
+        equal((told["cycles"], told["cycle_ms"], told["rate"]), (0, None, 0), "cycles")
+        equal(told["connections"]["cut"] > 0, True, "that connections were cut")
+    with Faulty() as faulty:
+        told = result("--churn", "-c", 2, "-n", 50, faulty.url + "?double=7", status=6)
+        tells(told["total"], doubled=1)
+        equal(told["cycles"], 50, "cycles")
 
 
 @test("--churn -n: no more, also if all wait for their turn to connect")
@@ -298,6 +323,24 @@ def _():
         equal(told["connections"]["cut"], 0)
 
 
+@test("--no-echo: what comes has nothing to do with how long sending takes")
+def _():
+    with Faulty() as faulty:
+        told = result("--no-echo", "-c", 1, "-n", 40, "-R", 200, faulty.url + "?greet=hello&lose=40")
+        equal(told["seconds"] >= 39 / 200, True, f"that {told['seconds']} s are enough for 40 messages")
+
+
+@test("--no-echo: a server that is gone, or takes nothing, has not got what was sent")
+def _():
+    for query, size, why in (("end=0", 128, r" was lost \(1006\)"),
+                             ("deaf=0", 128, "time-out: .* does not answer the Ping after the last message"),
+                             ("deaf=0", "8M", "time-out: .* does not take what is sent to it")):
+        with Faulty() as faulty:
+            told = result("--no-echo", "-c", 2, "-n", 20, "-t", "300ms", "-s", size, f"{faulty.url}?{query}", status=6)
+            equal(told["connections"]["cut"], 2, "connections that were cut")
+            match(why, told["first_failure"])
+
+
 @test("headers are sent, and --ramp and --connect-rate open all connections")
 def _():
     with Faulty() as faulty:
@@ -307,6 +350,19 @@ def _():
             equal(told["connections"]["open"], 10)
             tells(told["total"])
         equal(sum("\r\nX-Test: yes" in head for head in faulty.heads), 20, "heads with the field")
+
+
+@test("--ramp and --connect-rate are one pace for all threads, and handshakes do not wait for others")
+def _():
+    for pace in (("--ramp", "800ms"), ("--connect-rate", 10)):
+        with Faulty() as faulty:
+            told = result("--idle", "-c", 8, "-T", 8, *pace, "-z", "10ms", faulty.url)
+            seconds = told["connections"]["opening_seconds"]
+            equal(seconds >= 0.7, True, f"that {seconds} s are 7 times 100 ms")
+        with Faulty() as faulty:
+            told = result("--idle", "-c", 70, "-T", 1, *pace[:1], "700ms" if pace[0] == "--ramp" else 100, "-z", "10ms",
+                          faulty.url + "?gather=70")
+            equal(told["connections"]["open"], 70, "connections that are open")
 
 
 # What is wrong.
@@ -406,6 +462,30 @@ def _():
     adds_up(told["total"])
     equal(told["total"]["lost"], told["total"]["sent"], "the number lost")
     equal(told["total"]["sent"] > 0, True, "that messages were sent")
+
+
+@test("a server that takes nothing on one connection is told, and the others go on")
+def _():
+    with Faulty() as faulty:
+        told = result("-c", 2, "-T", 1, "-s", "8M", "-z", "3s", "--warm-up", 0, "-t", "500ms",
+                      faulty.url + "?deaf=1", status=6)
+    adds_up(told["total"])
+    equal(told["connections"]["cut"], 1, "the number of connections that were cut")
+    equal(sum(second["received"] for second in told["by_second"][1:]) > 0, True, "that the other one goes on")
+    with Faulty() as faulty:
+        told = result("-c", 1, "-n", 10, "-s", "8M", "-t", "200ms", faulty.url + "?deaf=1", status=6)
+    tells(told["total"], lost=1)
+    equal((told["unsent"], told["connections"]["cut"]), (9, 1), "what was never sent, and connections cut")
+
+
+@test("the rate is that of right echoes, whatever else comes")
+def _():
+    with Faulty() as faulty:
+        told = result("-c", 1, "-n", 50, faulty.url + "?many=5", status=6)
+        tells(told["total"], doubled=told["total"]["doubled"])
+        equal(told["total"]["doubled"] > 0, True, "that some came again")
+        equal(round(told["rate"] * told["seconds"]), 50, "the echoes that it counts")
+        equal(round(told["bytes_per_second"] * told["seconds"]), 50 * 128, "and their bytes")
 
 
 @test("wsbench takes wsecho's options of TLS and of the way to the server")

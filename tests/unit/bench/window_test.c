@@ -171,6 +171,26 @@ an_old_echo_is_doubled_even_if_all_else_about_it_is_forgotten(void **state)
 }
 
 static void
+a_late_echo_is_late_however_late_it_is_but_once(void **state)
+{
+        struct window_echo echo, lost;
+
+        (void)state;
+        push(2);
+        assert_true(window_expire(&window, INT64_MAX, &lost));
+        assert_true(window_expire(&window, INT64_MAX, &lost));
+        expect(0, WINDOW_LATE);
+        expect(0, WINDOW_DOUBLED);
+        for (uint64_t i = 2; i < 100; i++) {
+                push(1);
+                expect(i, WINDOW_RIGHT);
+        }
+        assert_int_equal(judge(1, &echo), WINDOW_LATE);
+        assert_int_equal(echo.due, -1);
+        assert_int_equal(judge(1, &echo), WINDOW_DOUBLED);
+}
+
+static void
 one_that_did_not_go_out_is_taken_back(void **state)
 {
         struct window_echo lost;
@@ -248,6 +268,8 @@ main(void)
                 cmocka_unit_test_setup_teardown(
                         an_old_echo_is_doubled_even_if_all_else_about_it_is_forgotten, make_window,
                         free_window),
+                cmocka_unit_test_setup_teardown(a_late_echo_is_late_however_late_it_is_but_once,
+                                                make_window, free_window),
                 cmocka_unit_test_setup_teardown(one_that_did_not_go_out_is_taken_back, make_window,
                                                 free_window),
                 cmocka_unit_test_setup_teardown(
