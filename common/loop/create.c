@@ -61,14 +61,21 @@ close_backend(struct aw_loop *loop)
         aw_wakeup_close(&wakeup);
 }
 
+/* The system has not enough of something: the other back ends do not get any either. */
+static bool
+is_shortage(int error)
+{
+        return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
 /*
- * libwebsockets says no more than that it could not. If the system had no descriptor left, errno still
- * tells that; else a plug-in that is not there is the likely cause, and poll needs none.
+ * libwebsockets says no more than that it could not. If the system had no descriptor or no memory left,
+ * errno still tells that; else a plug-in that is not there is the likely cause, and poll needs none.
  */
 static int
 why_no_context(const struct aw_loop *loop, int error)
 {
-        if (error == EMFILE || error == ENFILE)
+        if (is_shortage(error))
                 return error;
         return loop->backend == &aw_loop_poll ? ENOMEM : ENOENT;
 }
@@ -141,10 +148,9 @@ choose_backend(struct aw_loop *loop, const char *name)
         }
         for (size_t i = 0; i < BACKENDS; i++) {
                 loop->backend = backends[i];
-                /* Where there are no descriptors the others do not get any either. */
                 if (create_context(loop) == 0)
                         return 0;
-                if (errno == EMFILE || errno == ENFILE)
+                if (is_shortage(errno))
                         return -1;
                 aw_log(AW_LOG_DEBUG, "no back end %s: %s", backends[i]->name, strerror(errno));
         }

@@ -14,7 +14,6 @@ import time
 
 from bench import command, result, wsbench
 from faulty import Faulty
-from peer import Script
 from support import (WSECHOD, Server, equal, eventually, finish, main, match, scratch, sentence,
                      started, test)
 

@@ -14,7 +14,7 @@ static const char *const names[BACKENDS] = {"ev", "uv", "poll"};
 
 /* The call that fails, after so many that do not. */
 static const char *failing;
-static int spared;
+static int spared, failure = EPERM;
 
 static bool
 fails(const char *call)
@@ -22,7 +22,7 @@ fails(const char *call)
         bool now = failing != NULL && strcmp(failing, call) == 0 && spared-- == 0;
 
         if (now)
-                errno = EPERM;
+                errno = failure;
         return now;
 }
 
@@ -110,6 +110,27 @@ the_next_one_is_taken_unless_one_was_asked_for(void **state)
         }
 }
 
+/* It would be short for the next one, too, which may not take it as well. */
+static void
+when_something_is_short_no_other_is_tried(void **state)
+{
+        static const int errors[] = {ENOMEM, EMFILE, ENFILE};
+        struct aw_loop_options options = {.backend = NULL};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+                for (int name = -1; name < BACKENDS; name++) {
+                        options.backend = name < 0 ? NULL : names[name];
+                        fail_in("lws_create_context", 0);
+                        failure = errors[i];
+                        errno = 0;
+                        assert_null(aw_loop_create(&options));
+                        assert_int_equal(errno, errors[i]);
+                }
+        failure = EPERM;
+        failing = NULL;
+}
+
 static void
 what_was_opened_in_vain_is_closed(void **state)
 {
@@ -159,6 +180,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_cannot_be_had_is_not_listed),
                 cmocka_unit_test(the_next_one_is_taken_unless_one_was_asked_for),
+                cmocka_unit_test(when_something_is_short_no_other_is_tried),
                 cmocka_unit_test(what_was_opened_in_vain_is_closed),
                 cmocka_unit_test(without_random_bytes_there_is_none),
         };
