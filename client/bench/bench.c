@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "bench.h"
 
@@ -47,19 +46,6 @@ refuse(const struct aw_opt_program *program, const char *sentence)
         return (enum bench_status)aw_opt_usage_error(program, "%s", sentence);
 }
 
-/* Whether both name the same file, as far as it is there already, or standard output. */
-static bool
-have_equal(const char *one, const char *other)
-{
-        struct stat a, b;
-
-        if (one == NULL || other == NULL)
-                return false;
-        return strcmp(one, other) == 0 ||
-               (stat(one, &a) == 0 && stat(other, &b) == 0 && S_ISREG(a.st_mode) &&
-                a.st_dev == b.st_dev && a.st_ino == b.st_ino);
-}
-
 /* Options that say different things, and those that mean nothing without another one. */
 static enum bench_status
 check_conflicts(const struct bench_options *o, const struct aw_opt_program *program)
@@ -85,10 +71,6 @@ check_conflicts(const struct bench_options *o, const struct aw_opt_program *prog
         if (o->compare && o->server_pids.count > 2)
                 return refuse(program, "--compare takes --server-pid twice at most: for the first "
                                        "server, and for the second one");
-        if (have_equal(o->csv, o->hdr) || have_equal(o->csv, o->report) ||
-            have_equal(o->hdr, o->report))
-                return refuse(program, "--csv, --hdr and --report cannot share a file: give each "
-                                       "of them its own");
         if (o->rounds > 0 && !o->compare)
                 return refuse(program, "--rounds is for --compare, in which servers take turns");
         if (o->resume && !o->churn)

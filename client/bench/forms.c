@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "forms.h"
@@ -42,6 +43,28 @@ open_kept(const char *path)
         return file;
 }
 
+/* Two results in it would destroy each other. A pipe or a device is no such file. */
+static bool
+is_same_file(FILE *one, FILE *other)
+{
+        struct stat a, b;
+
+        return fstat(fileno(one), &a) == 0 && fstat(fileno(other), &b) == 0 && S_ISREG(a.st_mode) &&
+               a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* Whether the last of these files is one of the others, or the one that standard output goes to. */
+static bool
+is_shared(FILE *const *files, size_t last)
+{
+        bool shared = files[last] != stdout && is_same_file(files[last], stdout);
+
+        for (size_t i = 0; i < last && !shared; i++)
+                shared = files[i] != NULL &&
+                         (files[i] == files[last] || is_same_file(files[i], files[last]));
+        return shared;
+}
+
 enum bench_status
 forms_open(struct forms *forms, const struct bench_options *options)
 {
@@ -54,6 +77,11 @@ forms_open(struct forms *forms, const struct bench_options *options)
                 forms->files[i] = open_kept(path);
                 if (forms->files[i] == NULL)
                         return form_failed(path, errno);
+                if (is_shared(forms->files, i)) {
+                        bench_say("--csv, --hdr and --report cannot share a file, nor write into "
+                                  "that of standard output: give each of them its own");
+                        return BENCH_USAGE;
+                }
         }
         return BENCH_OK;
 }

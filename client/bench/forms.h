@@ -17,11 +17,12 @@ struct forms {
 
 /*
  * Opens the files, so that a run is not in vain. What is in them stays until a result is written.
- * BENCH_OK, or after a sentence on standard error BENCH_LOCAL.
+ * BENCH_OK, or after a sentence on standard error BENCH_LOCAL, or BENCH_USAGE if two results would go
+ * into one file.
  */
 enum bench_status forms_open(struct forms *forms, const struct bench_options *options);
 
-/* Writes the result to all of them. The same. */
+/* Writes the result to all of them. BENCH_OK, or after a sentence on standard error BENCH_LOCAL. */
 enum bench_status forms_write(struct forms *forms, const struct result *result);
 
 void forms_close(struct forms *forms);

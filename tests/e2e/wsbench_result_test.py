@@ -130,6 +130,37 @@ def _():
     match(r"^second,.*\n[\d.,]+\n$", file.read_text())
 
 
+@test("two results never go into one file, by whatever name, and what is in it stays")
+def _():
+    new, old, link = (scratch() / name for name in ("new", "old", "link"))
+    link.symlink_to(new)
+    for one, other in (("-", "-"), (new, scratch() / "." / new.name), (new, f"{scratch()}//new"), (new, link), (old, old)):
+        for names in (("--csv", "--hdr"), ("--csv", "--report"), ("--hdr", "--report")):
+            new.unlink(missing_ok=True)
+            old.write_text("before")
+            with Faulty() as faulty:
+                said = wsbench("-n", 1, names[0], one, names[1], other, faulty.url).expect(2).err
+                match("cannot share a file", sentence(said, "wsbench"))
+                equal((old.read_text(), faulty.connections), ("before", 0), "what is in it, and the connections")
+    for name, mode in (("--csv", "a"), ("--hdr", "a"), ("--report", "r+")):
+        old.write_text("before")
+        with old.open(mode) as out:
+            said = wsbench("-n", 1, name, "/dev/stdout", "--json", server.ws, stdout=out).expect(2).err
+        match("nor write into that of standard output", sentence(said, "wsbench"))
+        equal(old.read_text(), "before")
+
+
+@test("results can follow each other into a pipe or a device, and one into standard output's file")
+def _():
+    file = scratch() / "all"
+    for path in ("-", "/dev/stdout"):
+        match(r"^10 connections(?s:.*)\nsecond,", wsbench("-n", 10, "--csv", path, server.ws).expect(0).out.decode())
+    wsbench("-n", 10, "--csv", "/dev/null", "--hdr", "/dev/null", server.ws).expect(0)
+    with file.open("w") as out:
+        wsbench("-n", 10, "--csv", "-", server.ws, stdout=out).expect(0)
+    match(r"^10 connections(?s:.*)\nsecond,", file.read_text())
+
+
 @test("a process that is not there is wrong usage, and told")
 def _():
     for words in (("999999999",), (server.process.pid, "--server-pid", "x"), ("0",)):

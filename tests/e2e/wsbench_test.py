@@ -570,9 +570,6 @@ def _():
             (("--compare", "--sources", 2, url, f"ws+unix:{SOCKET}"), "the URL must be of 127.0.0.1"),
             (("--compare", "-c", 1000000, f"ws+unix:{SOCKET}", local), "connections to one address"),
             (("--churn", "--idle", url), "give one of them"),
-            *((("--" + one, same, "--" + other, alias, url), "cannot share a file") for one, other, same, alias in
-              (("csv", "hdr", "-", "-"), ("csv", "report", latin, latin), ("hdr", "report", "/no/such", "/no/such"),
-               ("csv", "report", latin, latin.parent / "." / ".." / latin.parent.name / latin.name))),
             (("-m", "x", "-s", "5", url), "give one of them"),
             (("--resume", url), "is for --churn"),
             (("--rounds", "5", url), "--rounds is for --compare"),
