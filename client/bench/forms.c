@@ -124,12 +124,14 @@ forms_write(struct forms *forms, const struct result *result)
                 options->json ? write_json(result)
                               : write_one(result, stdout, "standard output", report_table);
 
-        for (size_t i = 0; i < FORMS_FILES && status == BENCH_OK; i++)
-                if (forms->files[i] != NULL)
-                        status = write_one(result, forms->files[i],
-                                           forms->files[i] == stdout ? "standard output"
-                                                                     : file_named(options, i),
-                                           writers[i]);
+        /* One that fails does not keep the others from what they can have. */
+        for (size_t i = 0; i < FORMS_FILES; i++)
+                if (forms->files[i] != NULL && !ferror(forms->files[i]) &&
+                    write_one(result, forms->files[i],
+                              forms->files[i] == stdout ? "standard output"
+                                                        : file_named(options, i),
+                              writers[i]) != BENCH_OK)
+                        status = BENCH_LOCAL;
         return status;
 }
 

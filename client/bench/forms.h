@@ -22,7 +22,10 @@ struct forms {
  */
 enum bench_status forms_open(struct forms *forms, const struct bench_options *options);
 
-/* Writes the result to all of them. BENCH_OK, or after a sentence on standard error BENCH_LOCAL. */
+/*
+ * Writes the result to all of them, also if one fails. BENCH_OK, or after a sentence on standard error
+ * for each that failed BENCH_LOCAL.
+ */
 enum bench_status forms_write(struct forms *forms, const struct result *result);
 
 void forms_close(struct forms *forms);

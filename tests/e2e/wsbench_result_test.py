@@ -161,6 +161,23 @@ def _():
     match(r"^10 connections(?s:.*)\nsecond,", file.read_text())
 
 
+@test("an output that cannot be written is told, once, and all others are written")
+def _():
+    csv_file, page = scratch() / "beside.csv", scratch() / "beside.html"
+    for words in ((), ("--json",), ("--hdr", "-"), ("--hdr", "/dev/full")):
+        for file in (csv_file, page):
+            file.unlink(missing_ok=True)
+        with open("/dev/full", "w") as full:
+            said = wsbench("-n", 10, *words, "--csv", csv_file, "--report", page, server.ws, stdout=full).expect(1).err
+        equal(said.splitlines(), [f"wsbench: {name}: No space left on device" for name in
+                                  ("standard output", *words[1:]) if name != "-"])
+        match(r"^second,.*\n[\d.,]+\n$", csv_file.read_text())
+        match(r"</html>\n$", page.read_text())
+    done = wsbench("-n", 10, "--csv", "/dev/full", "--hdr", "-", server.ws).expect(1)
+    match("/dev/full: No space", sentence(done.err, "wsbench"))
+    match(r"^10 connections(?s:.*)#\[Max ", done.out.decode())
+
+
 @test("a process that is not there is wrong usage, and told")
 def _():
     for words in (("999999999",), (server.process.pid, "--server-pid", "x"), ("0",)):
