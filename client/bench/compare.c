@@ -11,6 +11,7 @@
 
 #include "conductor.h"
 #include "figures.h"
+#include "json.h"
 #include "live.h"
 #include "number.h"
 
@@ -187,9 +188,11 @@ static json_t *
 json_of(const struct comparison *comparison)
 {
         json_t *root =
-                json_pack("{s:[s,s], s:I, s:I, s:b, s:[I,I]}", "urls", comparison->urls[0],
-                          comparison->urls[1], "rounds", (json_int_t)comparison->rounds,
-                          "rounds_asked", (json_int_t)comparison->options->rounds, "interrupted",
+                json_pack("{s:[o,o], s:I, s:I, s:b, s:[I,I]}", "urls",
+                          json_any_text(comparison->urls[0], strlen(comparison->urls[0])),
+                          json_any_text(comparison->urls[1], strlen(comparison->urls[1])), "rounds",
+                          (json_int_t)comparison->rounds, "rounds_asked",
+                          (json_int_t)comparison->options->rounds, "interrupted",
                           (int)comparison->interrupted, "errors", (json_int_t)comparison->errors[0],
                           (json_int_t)comparison->errors[1]);
         json_t *ratios = json_object();

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <jansson.h>
+#include <string.h>
+
+#include "json.h"
 
 #include "clock.h"
 #include "conductor.h"
@@ -131,29 +134,30 @@ json_result(const struct result *result)
         char when[40];
 
         rfc3339(result->wall, when);
-        return json_pack(
-                "{s:s, s:s, s:b, s:s, s:f, s:o, s:{s:o, s:o, s:o, s:o, s:f, s:o}, s:o, "
-                "s:o, s:o, s:s?, s:f, "
-                "s:f, s:o, s:o, s:o, s:o, s:o, s:{s:f, s:o, s:f, s:f}, s:s, s:o}",
-                "url", result->url, "connection", result->description, "interrupted",
-                (int)result->interrupted, "begin", when, "seconds",
-                (double)result->duration / CLOCK_SECOND, "options", json_options(result->options),
-                "connections", "open", number(record->opened), "resumed", number(result->resumed),
-                "refused", number(record->refused), "cut", number(record->cut), "opening_seconds",
-                (double)result->opening / CLOCK_SECOND, "handshake_ms",
-                json_histogram(&record->connect), "measured", json_counts(&record->measured),
-                "total", json_counts(&total), "unsent", number(total.unsent), "why_unsent",
-                figures_why_unsent(result), "rate", figures_rate(result), "bytes_per_second",
-                result->duration > 0
-                        ? (double)record->in_time_bytes * CLOCK_SECOND / (double)result->duration
-                        : 0.0,
-                "latency_ms", json_histogram(&record->latency), "lag_ms",
-                json_histogram(&record->lag), "cycles", number(record->cycles), "cycle_ms",
-                json_histogram(&record->cycle), "server", json_server(result), "generator",
-                "cpu_seconds", (double)result->cpu / CLOCK_SECOND, "cpu_us_per_message",
-                json_each(figures_own_cpu(result)), "busiest_thread", figures_busy(result),
-                "waited", figures_waited(result), "first_failure", record->reason, "by_second",
-                json_seconds(result));
+        return json_pack("{s:o, s:s, s:b, s:s, s:f, s:o, s:{s:o, s:o, s:o, s:o, s:f, s:o}, s:o, "
+                         "s:o, s:o, s:s?, s:f, "
+                         "s:f, s:o, s:o, s:o, s:o, s:o, s:{s:f, s:o, s:f, s:f}, s:s, s:o}",
+                         "url", json_any_text(result->url, strlen(result->url)), "connection",
+                         result->description, "interrupted", (int)result->interrupted, "begin",
+                         when, "seconds", (double)result->duration / CLOCK_SECOND, "options",
+                         json_options(result->options), "connections", "open",
+                         number(record->opened), "resumed", number(result->resumed), "refused",
+                         number(record->refused), "cut", number(record->cut), "opening_seconds",
+                         (double)result->opening / CLOCK_SECOND, "handshake_ms",
+                         json_histogram(&record->connect), "measured",
+                         json_counts(&record->measured), "total", json_counts(&total), "unsent",
+                         number(total.unsent), "why_unsent", figures_why_unsent(result), "rate",
+                         figures_rate(result), "bytes_per_second",
+                         result->duration > 0 ? (double)record->in_time_bytes * CLOCK_SECOND /
+                                                        (double)result->duration
+                                              : 0.0,
+                         "latency_ms", json_histogram(&record->latency), "lag_ms",
+                         json_histogram(&record->lag), "cycles", number(record->cycles), "cycle_ms",
+                         json_histogram(&record->cycle), "server", json_server(result), "generator",
+                         "cpu_seconds", (double)result->cpu / CLOCK_SECOND, "cpu_us_per_message",
+                         json_each(figures_own_cpu(result)), "busiest_thread", figures_busy(result),
+                         "waited", figures_waited(result), "first_failure", record->reason,
+                         "by_second", json_seconds(result));
 }
 
 int

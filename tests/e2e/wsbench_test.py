@@ -51,6 +51,17 @@ def _():
         equal(told["connections"]["open"], 7, "the number of connections")
 
 
+@test("a socket's path that is not UTF-8 is in the JSON, its bytes taken for ISO 8859-1, alone and in a comparison")
+def _():
+    path = os.fsdecode(os.fsencode(scratch()) + b"/\xff\xe4.sock")
+    os.symlink(SOCKET, path)
+    urls = f"ws+unix:{scratch()}/\xff\xe4.sock", f"ws+unix:{SOCKET}"
+    equal(result("-n", 10, f"ws+unix:{path}")["url"], urls[0])
+    words = "--compare", "--rounds", 3, "-n", 10
+    equal(result(*words, f"ws+unix:{path}", urls[1])["urls"], list(urls))
+    equal(result(*words, urls[1], f"ws+unix:{path}")["urls"], [*reversed(urls)])
+
+
 @test("nothing is sent before all connections are open, however long that takes")
 def _():
     with Faulty() as faulty:
