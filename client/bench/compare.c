@@ -2,9 +2,11 @@
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "compare.h"
@@ -26,6 +28,7 @@ struct comparison {
         size_t rounds; /* that are complete */
         double (*values)[2][FIGURES];
         uint64_t errors[2];
+        sigset_t interrupts; /* wait while it is nobody's turn */
         bool interrupted;
 };
 
@@ -98,6 +101,25 @@ is_sound(const struct result *result, const char *figure)
                (double)aw_histogram_count(&result->record.latency) * beyond / 100 >= 10;
 }
 
+/* Whether an interrupt came when it was nobody's turn. */
+static bool
+look_between_turns(struct comparison *comparison)
+{
+        if (sigtimedwait(&comparison->interrupts, NULL, &(struct timespec){0, 0}) > 0)
+                comparison->interrupted = true;
+        return comparison->interrupted;
+}
+
+/* An interrupt while connections are opened is no failure of the server's. */
+static enum bench_status
+failure_of_turn(const struct result *result)
+{
+        if (result != NULL && result->error == 0 && result->interrupted &&
+            result->record.failure == 0)
+                return BENCH_OK;
+        return conductor_failure(result);
+}
+
 /* One server's turn. */
 static enum bench_status
 take_turn(struct comparison *comparison, size_t server)
@@ -107,7 +129,7 @@ take_turn(struct comparison *comparison, size_t server)
                                       .count = server < given->count};
         struct result *result =
                 conductor_run(comparison->options, comparison->urls[server], &pids, false);
-        enum bench_status status = conductor_failure(result);
+        enum bench_status status = failure_of_turn(result);
 
         if (status == BENCH_OK) {
                 for (size_t i = 0; i < FIGURES; i++)
@@ -128,14 +150,14 @@ run_rounds(struct comparison *comparison)
         enum bench_status status = BENCH_OK;
         uint64_t rounds = comparison->options->rounds;
 
-        for (uint64_t round = 0; round < rounds; round++) {
+        for (uint64_t round = 0; round < rounds && !look_between_turns(comparison); round++) {
                 size_t first = round % 2;
 
                 if (live)
                         fprintf(stderr, "\r\x1b[Kround %zu of %zu ...", (size_t)round + 1,
                                 (size_t)rounds);
                 status = take_turn(comparison, first);
-                if (status == BENCH_OK && !comparison->interrupted)
+                if (status == BENCH_OK && !look_between_turns(comparison))
                         status = take_turn(comparison, 1 - first);
                 if (status != BENCH_OK || comparison->interrupted)
                         break;
@@ -239,13 +261,20 @@ compare_run(const struct bench_options *options, const char *first, const char *
 {
         struct comparison comparison = {.options = options, .urls = {first, second}};
         enum bench_status status, told = BENCH_OK;
+        sigset_t before;
 
         comparison.values = calloc(options->rounds, sizeof(*comparison.values));
         if (comparison.values == NULL) {
                 bench_say("out of memory");
                 return BENCH_LOCAL;
         }
+        sigemptyset(&comparison.interrupts);
+        for (size_t i = 0; i < sizeof(conductor_interrupts) / sizeof(conductor_interrupts[0]); i++)
+                sigaddset(&comparison.interrupts, conductor_interrupts[i]);
+        pthread_sigmask(SIG_BLOCK, &comparison.interrupts, &before);
         status = run_rounds(&comparison);
+        look_between_turns(&comparison);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
         /* A turn that fails leaves the rounds before it. */
         if (status == BENCH_OK || comparison.rounds > 0)
                 told = tell_comparison(&comparison);

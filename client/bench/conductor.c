@@ -14,6 +14,8 @@
 #include "live.h"
 #include "worker.h"
 
+const int conductor_interrupts[2] = {SIGINT, SIGTERM};
+
 struct conductor {
         const struct bench_options *options;
         struct result *result;
@@ -93,9 +95,8 @@ stop_all(struct conductor *conductor)
 static async int
 watch_interrupts(void *argument)
 {
-        static const int numbers[] = {SIGINT, SIGTERM};
         struct conductor *conductor = argument;
-        struct aw_signals *signals = aw_signals_open(numbers, 2);
+        struct aw_signals *signals = aw_signals_open(conductor_interrupts, 2);
         int number;
 
         while (signals != NULL && (number = await(aw_signals_wait(signals, AW_NEVER))) != -1) {
@@ -449,8 +450,12 @@ conductor_failure(const struct result *result)
                         bench_say("%s", strerror(result == NULL ? errno : result->error));
                 return BENCH_LOCAL;
         }
-        if (result->record.opened > 0 || result->record.failure == 0)
+        if (result->record.opened > 0)
                 return BENCH_OK;
+        if (result->record.failure == 0) {
+                bench_say("it ended before a connection was open");
+                return BENCH_TIMEOUT;
+        }
         bench_say("%s", result->record.reason);
         return none[result->record.failure];
 }

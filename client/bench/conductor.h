@@ -35,6 +35,9 @@ struct result {
         int error; /* this side could not go on, or 0 */
 };
 
+/* SIGINT and SIGTERM. */
+extern const int conductor_interrupts[2];
+
 /*
  * Loads the server at the URL as the options say. `live` says whether a line on standard error
  * shows how it goes. A new result, or NULL with errno; the caller frees it.
@@ -44,7 +47,7 @@ struct result *conductor_run(const struct bench_options *options, const char *ur
 
 /*
  * Why there is nothing to tell, after a sentence on standard error: this side could not go on, or not one
- * connection came up. BENCH_OK if there is something.
+ * connection came up, perhaps for want of time. BENCH_OK if there is something.
  */
 enum bench_status conductor_failure(const struct result *result);
 void conductor_free(struct result *result); /* NULL does nothing */

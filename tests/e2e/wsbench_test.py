@@ -688,6 +688,33 @@ def _():
             finish(process).expect(130)
 
 
+@test("Ctrl-C ends a comparison with the rounds so far, between two turns, too")
+def _():
+    with Faulty() as faulty:
+        words = "--compare", "-z", "1ms", "--warm-up", 0, "-c", 1, "--rounds", 1000, "--json", faulty.url, faulty.url
+        for _ in range(8):
+            came = faulty.messages
+            with started(*command(*words)) as process:
+                eventually(lambda: faulty.messages > came + 10, "turns are taken")
+                process.send_signal(signal.SIGINT)
+                told = json.loads(finish(process).expect(0).out)
+            equal((told["interrupted"], told["rounds"] < 1000), (True, True), "how it ended")
+
+
+@test("an interrupt before a connection is open is a time-out")
+def _():
+    for words in ((), ("--churn", "--json", "--fail-if", "p99>1s")):
+        asked, over = threading.Event(), threading.Event()
+        with Script(lambda peer: [peer.receive(), asked.set(), over.wait(DEADLINE)]) as script, \
+                started(*command("-c", 1, "-t", "1h", *words, script.url)) as process:
+            assert asked.wait(DEADLINE), "nobody connected"
+            process.send_signal(signal.SIGINT)
+            done = finish(process).expect(7)
+            over.set()
+        match("^it ended before a connection was open$", sentence(done.err, "wsbench"))
+        equal(done.out, b"", "what it printed")
+
+
 @test("on a terminal a line shows how it goes, and is gone at the end")
 def _():
     leader, follower = pty.openpty()

@@ -10,6 +10,7 @@
 
 static struct bench_options options;
 static unsigned turns, ends_at; /* so far; the one that ends early */
+static unsigned interrupted_at; /* the one after which a signal comes */
 static enum {
         EARLY_NO_MEMORY,
         EARLY_ERROR,
@@ -70,7 +71,9 @@ __wrap_conductor_run(const struct bench_options *given, const char *url,
         result->target.cpu = first ? 40 * MS : 10 * MS;
         for (int i = 0; i < 1000; i++)
                 aw_histogram_record(&result->record.latency, first ? MS : 3 * MS);
-        if (++turns != ends_at)
+        if (++turns == interrupted_at)
+                kill(getpid(), turns % 2 == 0 ? SIGINT : SIGTERM);
+        if (turns != ends_at)
                 return result;
         if (early == EARLY_NO_MEMORY) {
                 conductor_free(result);
@@ -81,9 +84,9 @@ __wrap_conductor_run(const struct bench_options *given, const char *url,
         return result;
 }
 
-/* What a run prints, on standard output and on standard error, and its status. */
+/* What a run prints, on standard output, of which only so much matters, and on standard error, and its status. */
 static void
-runs(enum bench_status status, const char *output, const char *said)
+runs_up_to(size_t length, enum bench_status status, const char *output, const char *said)
 {
         int saved[2] = {dup(STDOUT_FILENO), dup(STDERR_FILENO)};
         FILE *files[2] = {tmpfile(), tmpfile()};
@@ -103,10 +106,16 @@ runs(enum bench_status status, const char *output, const char *said)
                 got[i][fread(got[i], 1, sizeof(got[i]) - 1, files[i])] = '\0';
                 fclose(files[i]);
         }
-        if (strcmp(got[0], output) != 0)
+        if (strncmp(got[0], output, length) != 0)
                 fail_msg("it is\n%s\nand not\n%s", got[0], output);
         assert_string_equal(got[1], said);
         assert_int_equal(result, status);
+}
+
+static void
+runs(enum bench_status status, const char *output, const char *said)
+{
+        runs_up_to(SIZE_MAX, status, output, said);
 }
 
 static int
@@ -114,7 +123,7 @@ begin(void **state)
 {
         (void)state;
         options = (struct bench_options){.rounds = 3};
-        ends_at = 0;
+        ends_at = interrupted_at = 0;
         errors = 0;
         live = false;
         test_begin();
@@ -287,6 +296,35 @@ an_interrupted_one_is_told(void **state)
 }
 
 static void
+an_interrupt_between_turns_ends_it_with_the_rounds_so_far(void **state)
+{
+        static const char *const begins[] = {"0 of 3 rounds (interrupted)",
+                                             "1 of 3 rounds (interrupted)",
+                                             "1 of 3 rounds (interrupted)",
+                                             "2 of 3 rounds (interrupted)",
+                                             "2 of 3 rounds (interrupted)",
+                                             "3 rounds (interrupted)"},
+                                 *const traces[] = {"one",
+                                                    "one two",
+                                                    "one two two",
+                                                    "one two two one",
+                                                    "one two two one one",
+                                                    "one two two one one two"};
+        sigset_t blocked;
+
+        (void)state;
+        errors = 1;
+        for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+                interrupted_at = (unsigned)i + 1;
+                runs_up_to(strlen(begins[i]), i == 0 ? BENCH_OK : BENCH_ERRORS, begins[i], "");
+                expect_trace(traces[i]);
+                assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &blocked), 0);
+                assert_int_equal(sigismember(&blocked, SIGINT) + sigismember(&blocked, SIGTERM), 0);
+        }
+        test_end();
+}
+
+static void
 a_terminal_sees_the_rounds(void **state)
 {
         (void)state;
@@ -341,6 +379,8 @@ main(void)
                 cmocka_unit_test_setup(an_interrupt_while_connections_are_opened_is_no_failure,
                                        begin),
                 cmocka_unit_test_setup(an_interrupted_one_is_told, begin),
+                cmocka_unit_test_setup(an_interrupt_between_turns_ends_it_with_the_rounds_so_far,
+                                       begin),
                 cmocka_unit_test_setup(a_terminal_sees_the_rounds, begin),
                 cmocka_unit_test_setup(a_terminal_that_cannot_erase_sees_nothing, begin),
                 cmocka_unit_test_setup(an_output_that_is_full_is_told, begin),
