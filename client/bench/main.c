@@ -21,6 +21,9 @@
 /* A year: so nanoseconds fit where they are counted. */
 #define TIME_MAX ((uint64_t)365 * 24 * 3600 * AW_SECOND)
 
+/* So that sums of them, over all rounds of a comparison, are integers of JSON and of its readers. */
+#define MESSAGES_MAX UINT64_C(1000000000000)
+
 static const struct aw_opt options_table[] = {
         {.name = "connections",
          .letter = 'c',
@@ -43,7 +46,8 @@ static const struct aw_opt options_table[] = {
          .argument = "NUM",
          .help = "measure so many messages in all, and no longer",
          .offset = FIELD(messages),
-         .minimum = 1},
+         .minimum = 1,
+         .maximum = MESSAGES_MAX},
         {.name = "size",
          .letter = 's',
          .kind = AW_OPT_STRING,

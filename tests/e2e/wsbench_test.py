@@ -185,6 +185,13 @@ def _():
         match(f"\n              messages were never sent: {cut}\n", out)
 
 
+@test("the most messages that can be asked for are counted right")
+def _():
+    with Faulty() as faulty:
+        told = result("-n", 10**12, "-z", "100ms", "--warm-up", 0, faulty.url)
+        equal(told["measured"]["sent"] + told["unsent"], 10**12, "what was asked for")
+
+
 @test("cycles that were asked for are done, or told as never sent")
 def _():
     for threads in (1, 2):
@@ -582,6 +589,8 @@ def _():
             (("--compare", "-c", 1000000, f"ws+unix:{SOCKET}", local), "connections to one address"),
             (("--churn", "--idle", url), "give one of them"),
             (("-m", "x", "-s", "5", url), "give one of them"),
+            *((("-n", number, url), "'--messages' must be from 1 to 1000000000000,") for number in
+              (0, 10**12 + 1, 2**64 - 1)),
             (("--resume", url), "is for --churn"),
             (("--rounds", "5", url), "--rounds is for --compare"),
             (("--compress-mode", "off", url), "'--compress-mode' must be shared, context, or context:BITS"),
