@@ -46,37 +46,48 @@ refuse(const struct aw_opt_program *program, const char *sentence)
         return (enum bench_status)aw_opt_usage_error(program, "%s", sentence);
 }
 
-/* Options that say different things, and those that mean nothing without another one. */
+/* Options that say different things, and those that mean nothing without another one, or beside it. */
 static enum bench_status
 check_conflicts(const struct bench_options *o, const struct aw_opt_program *program)
 {
-        if (o->churn + o->idle + o->no_echo > 1)
-                return refuse(program, "--churn, --idle and --no-echo are three different tests: "
-                                       "give one of them");
-        if (o->message != NULL && o->size != NULL)
-                return refuse(program, "--message and --size both say what is sent: give one of "
-                                       "them");
-        if (o->rate > 0 && (o->churn || o->idle))
-                return refuse(program, "--rate is for messages: for connections there is "
-                                       "--connect-rate");
-        if (o->connect_rate > 0 && o->ramp > 0)
-                return refuse(program, "--connect-rate and --ramp both say how fast connections "
-                                       "are opened: give one of them");
-        if (o->compare && o->duration == 0 && o->messages == 0)
-                return refuse(program, "--compare needs turns that end: give a --duration");
-        if (o->compare &&
-            (o->csv != NULL || o->hdr != NULL || o->report != NULL || o->fail_if.count > 0))
-                return refuse(program, "--compare prints ratios: --csv, --hdr, --report and "
-                                       "--fail-if are for one server");
-        if (o->compare && o->server_pids.count > 2)
-                return refuse(program, "--compare takes --server-pid twice at most: for the first "
-                                       "server, and for the second one");
-        if (o->rounds > 0 && !o->compare)
-                return refuse(program, "--rounds is for --compare, in which servers take turns");
-        if (o->resume && !o->churn)
-                return refuse(program, "--resume is for --churn, whose connections come again");
-        if (o->idle && o->messages > 0)
-                return refuse(program, "--idle sends no messages: use --duration");
+        const struct {
+                bool is_so;
+                const char *sentence;
+        } conflicts[] = {
+                {o->churn + o->idle + o->no_echo > 1,
+                 "--churn, --idle and --no-echo are three different tests: give one of them"},
+                {o->message != NULL && o->size != NULL,
+                 "--message and --size both say what is sent: give one of them"},
+                {o->rate > 0 && (o->churn || o->idle),
+                 "--rate is for messages: for connections there is --connect-rate"},
+                {o->connect_rate > 0 && o->ramp > 0,
+                 "--connect-rate and --ramp both say how fast connections are opened: give one of "
+                 "them"},
+                {o->compare && o->idle,
+                 "--compare compares messages, and --idle sends none: give one of them"},
+                {o->compare && o->duration == 0 && o->messages == 0,
+                 "--compare needs turns that end: give a --duration"},
+                {o->compare && (o->csv != NULL || o->hdr != NULL || o->report != NULL ||
+                                o->fail_if.count > 0),
+                 "--compare prints ratios: --csv, --hdr, --report and --fail-if are for one "
+                 "server"},
+                {o->compare && o->server_pids.count > 2,
+                 "--compare takes --server-pid twice at most: for the first server, and for the "
+                 "second one"},
+                {o->rounds > 0 && !o->compare,
+                 "--rounds is for --compare, in which servers take turns"},
+                {o->resume && !o->churn, "--resume is for --churn, whose connections come again"},
+                {o->idle && o->messages > 0, "--idle sends no messages: use --duration"},
+                {o->idle && (o->message != NULL || o->size != NULL || o->in_flight > 0),
+                 "--idle sends no messages: --message, --size and --in-flight are for other tests"},
+                {(o->churn || o->no_echo) && o->in_flight > 0,
+                 "--in-flight is for connections that wait for echoes and stay: --churn has one "
+                 "message in each, and --no-echo waits for none"},
+        };
+
+        for (size_t i = 0; i < sizeof(conflicts) / sizeof(conflicts[0]); i++)
+                if (conflicts[i].is_so)
+                        return refuse(program, conflicts[i].sentence);
         return BENCH_OK;
 }
 
@@ -257,12 +268,14 @@ is_not_tcp(const struct bench_options *o, const char *url)
 static bool
 is_loopback(const struct bench_options *o, const char *url)
 {
-        const struct network_options *network = &o->network;
         const char *host = strstr(url, "://");
+        struct aw_connect_options way;
+        struct aw_error error;
 
+        /* A proxy may be the environment's. What is wrong with the way is told later. */
+        network_connect_options(&o->network, url, &way, &error);
         return host != NULL && strncmp(host + 3, "127.", 4) == 0 && is_tcp(o, url) &&
-               network->interface == NULL && network->proxy == NULL &&
-               network->connect_to.count == 0;
+               way.interface == NULL && way.proxy == NULL && way.connect_to_count == 0;
 }
 
 static enum bench_status
@@ -273,7 +286,7 @@ prepare_sources(struct bench_options *o, const struct aw_opt_program *program, c
         if (o->sources > 0 && !fits)
                 return refuse(program, "--sources are addresses of this machine's loopback "
                                        "interface: the URL must be of 127.0.0.1, and there can be "
-                                       "no --interface, --proxy or --connect-to");
+                                       "no --interface, --connect-to or proxy");
         if (o->sources == 0 && fits)
                 o->sources = limits_sources(o->connections);
         if (o->sources > SOURCES_MAX)

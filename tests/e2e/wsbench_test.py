@@ -585,6 +585,10 @@ def _():
             (("--compare", "--fail-if", "lost>0", url, url), "for one server"),
             (("--compare", *("--server-pid", server.process.pid) * 3, url, url), "--server-pid twice at most"),
             (("--compare", url, "http://localhost/"), "'http://localhost/': write ws://"),
+            (("--compare", "--idle", url, url), "--idle sends none"),
+            *((("--idle", *words, url), "--idle sends no messages: --message,") for words in
+              (("-p", 1), ("-s", 128), ("-m", "x"))),
+            *((("--" + work, "-p", 1, url), "--in-flight is for connections that wait") for work in ("churn", "no-echo")),
             (("--compare", "--sources", 2, url, f"ws+unix:{SOCKET}"), "the URL must be of 127.0.0.1"),
             (("--compare", "-c", 1000000, f"ws+unix:{SOCKET}", local), "connections to one address"),
             (("--churn", "--idle", url), "give one of them"),
@@ -653,8 +657,13 @@ def _():
         told = result("-c", 9, "--sources", 3, "-T", 2, "-n", 90, faulty.url)
         tells(told["total"])
         equal(sorted(faulty.peers), sorted([f"127.0.0.{i + 1}" for i in range(3)] * 3), "the peers")
-    for words in (("ws://localhost:1/",), ("--interface", "lo", server.ws), (f"ws+unix:{SOCKET}",)):
-        match("the URL must be of 127.0.0.1", wsbench("--sources", 2, *words).expect(2).err)
+    proxied = os.environ | {"http_proxy": "http://127.0.0.1:1"}
+    for words, environment in ((("ws://localhost:1/",), None), (("--interface", "lo", server.ws), None),
+                               (("--proxy", "http://127.0.0.1:1", server.ws), None), (("-n", 1, server.ws), proxied),
+                               ((f"ws+unix:{SOCKET}",), None)):
+        match("the URL must be of 127.0.0.1", wsbench("--sources", 2, *words, env=environment).expect(2).err)
+    for way in (("--proxy", ""), ("--noproxy", "127.0.0.1")):
+        wsbench("--sources", 2, "-n", 10, *way, server.ws, env=proxied).expect(0)
 
 
 @test("Ctrl-C ends it with the result so far")
