@@ -29,7 +29,7 @@ struct comparison {
         double (*values)[2][FIGURES];
         uint64_t errors[2];
         sigset_t interrupts; /* wait while it is nobody's turn */
-        bool interrupted;
+        bool live, interrupted;
 };
 
 /* Student's t: 97.5 % of the distribution with so many degrees of freedom lie below. */
@@ -127,10 +127,18 @@ take_turn(struct comparison *comparison, size_t server)
         const struct aw_opt_strings *given = &comparison->options->server_pids;
         struct aw_opt_strings pids = {.items = given->items + server,
                                       .count = server < given->count};
-        struct result *result =
-                conductor_run(comparison->options, comparison->urls[server], &pids, false);
-        enum bench_status status = failure_of_turn(result);
+        char phase[64];
+        struct result *result;
+        struct live live;
+        enum bench_status status;
 
+        live_init(&live, comparison->live);
+        snprintf(phase, sizeof(phase), "round %zu of %zu", comparison->rounds + 1,
+                 (size_t)comparison->options->rounds);
+        live_phase(&live, phase, 0);
+        result = conductor_run(comparison->options, comparison->urls[server], &pids, false);
+        live_clear(&live);
+        status = failure_of_turn(result);
         if (status == BENCH_OK) {
                 for (size_t i = 0; i < FIGURES; i++)
                         if (is_sound(result, figures[i]))
@@ -146,16 +154,12 @@ take_turn(struct comparison *comparison, size_t server)
 static enum bench_status
 run_rounds(struct comparison *comparison)
 {
-        bool live = live_is_wanted();
         enum bench_status status = BENCH_OK;
         uint64_t rounds = comparison->options->rounds;
 
         for (uint64_t round = 0; round < rounds && !look_between_turns(comparison); round++) {
                 size_t first = round % 2;
 
-                if (live)
-                        fprintf(stderr, "\r\x1b[Kround %zu of %zu ...", (size_t)round + 1,
-                                (size_t)rounds);
                 status = take_turn(comparison, first);
                 if (status == BENCH_OK && !look_between_turns(comparison))
                         status = take_turn(comparison, 1 - first);
@@ -163,8 +167,6 @@ run_rounds(struct comparison *comparison)
                         break;
                 comparison->rounds++;
         }
-        if (live)
-                fputs("\r\x1b[K", stderr);
         return status;
 }
 
@@ -259,7 +261,8 @@ tell_comparison(const struct comparison *comparison)
 enum bench_status
 compare_run(const struct bench_options *options, const char *first, const char *second)
 {
-        struct comparison comparison = {.options = options, .urls = {first, second}};
+        struct comparison comparison = {
+                .options = options, .urls = {first, second}, .live = live_is_wanted()};
         enum bench_status status, told = BENCH_OK;
         sigset_t before;
 

@@ -281,6 +281,7 @@ conduct(void *argument)
                 stop_all(conductor);
         live_phase(&conductor->live, "closing", 0);
         await(wait_for_all(conductor, WORKER_DONE, AW_NEVER));
+        live_clear(&conductor->live);
         if (result->duration > 0)
                 await(collect_all(conductor, true));
         for (size_t i = 0; i < conductor->count; i++) {
@@ -290,7 +291,6 @@ conduct(void *argument)
         await(wait_for_all(conductor, WORKER_ENDED, AW_NEVER));
         for (size_t i = 0; i < conductor->count; i++)
                 pthread_join(conductor->workers[i].thread, NULL);
-        live_clear(&conductor->live);
         if (interrupts != NULL) {
                 aw_cancel(interrupts);
                 await(aw_join(interrupts));
@@ -404,7 +404,6 @@ conductor_run(const struct bench_options *options, const char *url,
         struct aw_loop_options loop = {.backend = options->loop, .slow = -1};
         struct conductor conductor = {.options = options, .count = options->thread_count};
         struct result *result = calloc(1, sizeof(*result));
-        const char *missing;
 
         if (result == NULL)
                 return NULL;
@@ -417,9 +416,7 @@ conductor_run(const struct bench_options *options, const char *url,
         result->url = url;
         if (conductor.workers == NULL || conductor.intervals == NULL) {
                 result->error = ENOMEM;
-        } else if (target_find(&result->target, server_pids, &missing) == -1) {
-                bench_say("there is no process %s to look at: --server-pid must name one that runs",
-                          missing);
+        } else if (target_find(&result->target, server_pids, &result->missing) == -1) {
                 result->error = ESRCH;
         } else {
                 for (size_t i = 0; i < conductor.count; i++)
@@ -446,8 +443,12 @@ conductor_failure(const struct result *result)
         };
 
         if (result == NULL || result->error != 0) {
-                if (result == NULL || result->error != ESRCH)
-                        bench_say("%s", strerror(result == NULL ? errno : result->error));
+                if (result != NULL && result->missing != NULL)
+                        bench_say("there is no process %s to look at: --server-pid must name one "
+                                  "that runs",
+                                  result->missing);
+                else
+                        bench_say("%s", strerror(result == NULL ? ENOMEM : result->error));
                 return BENCH_LOCAL;
         }
         if (result->record.opened > 0)

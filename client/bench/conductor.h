@@ -32,7 +32,8 @@ struct result {
         uint64_t resumed; /* TLS sessions, of all connections */
         int64_t wall;     /* when measuring began, CLOCK_REALTIME */
         bool interrupted;
-        int error; /* this side could not go on, or 0 */
+        const char *missing; /* the process that was not there to look at, or NULL */
+        int error;           /* this side could not go on, or 0 */
 };
 
 /* SIGINT and SIGTERM. */
@@ -40,7 +41,7 @@ extern const int conductor_interrupts[2];
 
 /*
  * Loads the server at the URL as the options say. `live` says whether a line on standard error
- * shows how it goes. A new result, or NULL with errno; the caller frees it.
+ * shows how it goes. A new result, or NULL: no memory; the caller frees it.
  */
 struct result *conductor_run(const struct bench_options *options, const char *url,
                              const struct aw_opt_strings *server_pids, bool live);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "live.h"
@@ -27,20 +28,33 @@ live_init(struct live *live, bool shown)
         *live = (struct live){.shown = shown};
 }
 
+/* On one line of the terminal, whose last column is left free. */
+static void
+draw_live(const char *text)
+{
+        struct winsize size;
+        bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+
+        fprintf(stderr, ERASE "%.*s", known ? size.ws_col - 1 : -1, text);
+}
+
 void
 live_phase(struct live *live, const char *phase, int64_t duration)
 {
-        live->phase = phase;
+        char text[80];
+
         live->duration = duration;
         live->passed = 0;
-        if (live->shown && phase != NULL)
-                fprintf(stderr, ERASE "%s ...", phase);
+        if (!live->shown || phase == NULL)
+                return;
+        snprintf(text, sizeof(text), "%s ...", phase);
+        draw_live(text);
 }
 
 void
 live_second(struct live *live, const struct result_second *second, bool measured)
 {
-        char whole[32] = "", number[NUMBER_ROOM];
+        char text[250], whole[32] = "", latencies[80] = "", rate[NUMBER_ROOM], errors[NUMBER_ROOM];
 
         live->passed += second->seconds;
         live->errors += second->errors;
@@ -48,17 +62,18 @@ live_second(struct live *live, const struct result_second *second, bool measured
                 return;
         if (live->duration > 0)
                 snprintf(whole, sizeof(whole), " of %.0f", (double)live->duration / AW_SECOND);
-        fprintf(stderr, ERASE "%s%.0f%s s  %s messages/s", measured ? "" : "warming up ",
-                live->passed, whole,
-                number_grouped(second->seconds > 0
-                                       ? (uint64_t)((double)second->received / second->seconds)
-                                       : 0,
-                               number));
         /* A second without an echo has no latencies. */
         if (second->max > 0)
-                fprintf(stderr, "  p50 %.2f  p99 %.2f ms", (double)second->p50 / 1e6,
-                        (double)second->p99 / 1e6);
-        fprintf(stderr, "  %s errors", number_grouped(live->errors, number));
+                snprintf(latencies, sizeof(latencies), "  p50 %.2f  p99 %.2f ms",
+                         (double)second->p50 / 1e6, (double)second->p99 / 1e6);
+        snprintf(text, sizeof(text), "%s%.0f%s s  %s messages/s%s  %s errors",
+                 measured ? "" : "warming up ", live->passed, whole,
+                 number_grouped(second->seconds > 0
+                                        ? (uint64_t)((double)second->received / second->seconds)
+                                        : 0,
+                                rate),
+                 latencies, number_grouped(live->errors, errors));
+        draw_live(text);
 }
 
 void
@@ -66,4 +81,5 @@ live_clear(struct live *live)
 {
         if (live->shown)
                 fputs(ERASE, stderr);
+        live->shown = false;
 }

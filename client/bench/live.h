@@ -10,9 +10,8 @@ struct result_second;
 
 struct live {
         bool shown;
-        const char *phase; /* or NULL: measuring */
-        int64_t duration;  /* of the phase, microseconds; 0 or less: not known */
-        double passed;     /* of it, seconds */
+        int64_t duration; /* of the phase, microseconds; 0 or less: not known */
+        double passed;    /* of it, seconds */
         uint64_t errors;
 };
 
@@ -24,6 +23,8 @@ void live_init(struct live *live, bool shown);
 /* A phase begins: a word for it, or NULL for measuring. */
 void live_phase(struct live *live, const char *phase, int64_t duration);
 void live_second(struct live *live, const struct result_second *second, bool measured);
+
+/* The line goes, and does not come again. */
 void live_clear(struct live *live);
 
 #endif

@@ -3,12 +3,15 @@
 how it ends is told."""
 
 import contextlib
+import fcntl
 import json
 import os
 import pty
 import re
 import resource
 import signal
+import struct
+import termios
 import threading
 import time
 import urllib.parse
@@ -733,21 +736,30 @@ def _():
         equal(done.out, b"", "what it printed")
 
 
-@test("on a terminal a line shows how it goes, and is gone at the end")
+@test("on a terminal a line shows how it goes, no longer than that is wide, and is gone at the end")
 def _():
-    leader, follower = pty.openpty()
-    process = run(*command("-z", "1200ms", "--warm-up", 0, server.ws), stderr=follower, env=os.environ | {"TERM": "xterm"})
-    os.close(follower)
-    process.expect(0)
-    shown = b""
-    # At the end of what was written to it a terminal that nobody has open any more fails with EIO.
-    with contextlib.suppress(OSError):
-        while data := os.read(leader, 65536):
-            shown += data
-    os.close(leader)
-    shown = shown.decode()
-    match(r"\d+ messages/s  p50 [\d.]+  p99 [\d.]+ ms  0 errors", shown)
-    equal(shown.endswith("\r\x1b[K"), True, "that the line is erased at the end")
+    second = r"1 of 1 s  [\d,]+ messages/s  p50 [\d.]+  p99 [\d.]+ ms  0 errors$"
+    # Of a serial line the width is not known.
+    for columns, longest in ((0, 80), (80, 80), (40, 39), (8, 7)):
+        leader, follower = pty.openpty()
+        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        process = run(*command("-z", "1200ms", "--warm-up", 0, server.ws), stderr=follower,
+                      env=os.environ | {"TERM": "xterm"})
+        os.close(follower)
+        process.expect(0)
+        shown = b""
+        # At the end of what was written to it a terminal that nobody has open any more fails with EIO.
+        with contextlib.suppress(OSError):
+            while data := os.read(leader, 65536):
+                shown += data
+        os.close(leader)
+        before, *lines = shown.decode().split("\r\x1b[K")
+        equal((before, lines[0], lines[-2:]), ("", "opening ..."[:longest], ["closing ..."[:longest], ""]), "the line")
+        equal([line for line in lines if len(line) > longest], [], "what is too long")
+        if longest == 80:
+            equal(any(re.match(second, line) for line in lines), True, f"that a second is in {lines}")
+        else:
+            equal(any(len(line) == longest for line in lines), True, f"that something is cut of {lines}")
 
 
 main()

@@ -14,7 +14,7 @@ static unsigned interrupted_at; /* the one after which a signal comes */
 static enum {
         EARLY_NO_MEMORY,
         EARLY_ERROR,
-        EARLY_SAID,
+        EARLY_NO_PROCESS,
         EARLY_REFUSED,
         EARLY_INTERRUPTED,
         EARLY_UNOPENED
@@ -38,7 +38,8 @@ __wrap_isatty(int fd)
 static void
 end_early(struct result *result)
 {
-        result->error = early == EARLY_ERROR ? EMFILE : early == EARLY_SAID ? ESRCH : 0;
+        result->error = early == EARLY_ERROR ? EMFILE : early == EARLY_NO_PROCESS ? ESRCH : 0;
+        result->missing = early == EARLY_NO_PROCESS ? "7" : NULL;
         result->record.opened = early == EARLY_INTERRUPTED;
         result->interrupted = early >= EARLY_INTERRUPTED;
         if (early == EARLY_REFUSED) {
@@ -194,7 +195,8 @@ an_end_before_all_rounds(void **state)
         } ends[] = {
                 {EARLY_NO_MEMORY, BENCH_LOCAL, "Cannot allocate memory\n"},
                 {EARLY_ERROR, BENCH_LOCAL, "Too many open files\n"},
-                {EARLY_SAID, BENCH_LOCAL, ""},
+                {EARLY_NO_PROCESS, BENCH_LOCAL,
+                 "there is no process 7 to look at: --server-pid must name one that runs\n"},
                 {EARLY_REFUSED, BENCH_CONNECTION, "nobody is there\n"},
         };
 
@@ -338,7 +340,8 @@ a_terminal_sees_the_rounds(void **state)
              "1: ws://one\n"
              "2: ws://two\n"
              "                          1            2   2 / 1, 95 % confidence\n",
-             "\r\x1b[Kround 1 of 2 ...\r\x1b[Kround 2 of 2 ...nobody is there\n\r\x1b[K");
+             "\r\x1b[Kround 1 of 2 ...\r\x1b[K\r\x1b[Kround 1 of 2 ...\r\x1b[K"
+             "\r\x1b[Kround 2 of 2 ...\r\x1b[Knobody is there\n");
 }
 
 static void

@@ -170,15 +170,15 @@ reports(void **state)
 static void
 files(void **state)
 {
-        char path[] = "/tmp/no_memory_test.XXXXXX";
-        int fd = mkstemp(path);
+        char csv[] = "/tmp/no_memory_test.XXXXXX", hdr[] = "/tmp/no_memory_test.XXXXXX";
+        int fds[2] = {mkstemp(csv), mkstemp(hdr)};
         size_t descriptors = test_count_descriptors();
         struct forms forms;
         enum bench_status status;
 
         (void)state;
         test_begin();
-        options = (struct bench_options){.csv = path, .hdr = path, .report = "-"};
+        options = (struct bench_options){.csv = csv, .hdr = hdr, .report = "-"};
         no_memory_begin();
         do {
                 no_memory_run();
@@ -191,8 +191,10 @@ files(void **state)
                 expect_int((long long)test_count_descriptors(), (long long)descriptors);
         } while (no_memory_again());
         expect_int(memory.failing, 3);
-        close(fd);
-        unlink(path);
+        close(fds[0]);
+        close(fds[1]);
+        unlink(csv);
+        unlink(hdr);
         test_end();
 }
 
