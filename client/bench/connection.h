@@ -13,11 +13,11 @@ struct connection {
         struct window window;
         uint64_t started; /* messages that were sent */
         bool sending, settled, over;
-        bool closing;            /* its task has done its work and ends by itself */
-        bool lossy;              /* echoes were given up: what they answer may still be on its way */
-        bool measured;           /* with --churn: this cycle is */
-        int failed;              /* why nothing can be sent: errno, or 0 */
-        struct aw_event wake;    /* of the sender */
+        bool closing;         /* its task has done its work and ends by itself */
+        bool lossy;           /* echoes were given up: what they answer may still be on its way */
+        bool measured;        /* with --churn: this cycle is */
+        int failed;           /* why nothing can be sent: errno, or 0 */
+        struct aw_event wake; /* of the sender */
         struct aw_waiters quiet; /* for the end of sending */
 };
 

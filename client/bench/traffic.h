@@ -31,7 +31,8 @@ bool traffic_is_behind(const struct connection *connection);
 bool traffic_is_idle(const struct connection *connection);
 
 /* Judges and counts what came. */
-enum window_verdict traffic_receive(struct connection *connection, const struct ws_message *message, int64_t now);
+enum window_verdict traffic_receive(struct connection *connection, const struct ws_message *message,
+                                    int64_t now);
 
 /* Gives up what was sent before that time, and has sent what may be sent instead. */
 void traffic_expire(struct connection *connection, int64_t before);

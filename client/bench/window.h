@@ -14,7 +14,7 @@ struct window {
         uint64_t base, next; /* numbers: the first that is on its way, and the next one */
         uint64_t count;      /* that are on their way */
         uint64_t bytes;      /* in them */
-        uint64_t gone;       /* given up, not in the ring any more, and their echoes have not come */
+        uint64_t gone; /* given up, not in the ring any more, and their echoes have not come */
         uint32_t connection;
 };
 

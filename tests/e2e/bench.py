@@ -3,7 +3,7 @@
 
 import json
 
-from support import BUILD, LOOP, run
+from support import BUILD, LOOP, equal, run
 
 
 def command(*words):
@@ -18,3 +18,16 @@ def wsbench(*words, **more):
 def result(*words, status=0):
     """The result, as JSON tells it."""
     return json.loads(wsbench("--json", *words).expect(status).out)
+
+
+def adds_up(counts):
+    equal(counts["sent"], counts["right"] + counts["wrong"] + counts["lost"], "what was sent")
+    equal(counts["received"], counts["right"] + counts["wrong"] + counts["doubled"]
+          + counts["late"] + counts["unasked"], "what was received")
+
+
+def tells(counts, **expected):
+    """Fails unless the counts of what went wrong are these, and the others 0."""
+    adds_up(counts)
+    names = ("wrong", "doubled", "late", "unasked", "lost")
+    equal({name: counts[name] for name in names}, dict.fromkeys(names, 0) | expected, "the counts")
