@@ -59,22 +59,40 @@ aw_percent_decode(char *text)
         return 0;
 }
 
-void
-aw_url_shorten(const char *url, char *out, size_t size)
+/* Without what stands between `start` and `at`, if there is an `at`. */
+static void
+write_short(const char *url, const char *start, const char *at, char *out, size_t size)
 {
-        const char *start = strstr(url, "://"), *rest, *at = NULL;
-        size_t before, length, tail = size / 3;
+        const char *rest = at == NULL ? start : at + 1;
+        size_t before = (size_t)(start - url), length = strlen(rest), tail = size / 3;
 
-        start = start == NULL ? url : start + 3;
-        for (rest = start; *rest != '\0' && strchr("/?#", *rest) == NULL; rest++)
-                if (*rest == '@')
-                        at = rest;
-        before = (size_t)(start - url);
-        rest = at == NULL ? start : at + 1;
-        length = strlen(rest);
         if (before + 4 + length < size)
                 snprintf(out, size, "%.*s%s%s", (int)before, url, at == NULL ? "" : "...@", rest);
         else
                 snprintf(out, size, "%.*s%s%.*s...%s", (int)before, url, at == NULL ? "" : "...@",
                          (int)(size - tail - before - 8), rest, rest + length - tail);
+}
+
+static const char *
+behind_scheme(const char *url)
+{
+        const char *scheme = strstr(url, "://");
+
+        return scheme == NULL ? url : scheme + 3;
+}
+
+void
+aw_url_shorten(const char *url, char *out, size_t size)
+{
+        const char *start = behind_scheme(url);
+
+        write_short(url, start, memrchr(start, '@', strcspn(start, "/?#")), out, size);
+}
+
+void
+aw_url_shorten_wrong(const char *url, char *out, size_t size)
+{
+        const char *start = behind_scheme(url);
+
+        write_short(url, start, strrchr(start, '@'), out, size);
 }

@@ -26,6 +26,12 @@ int aw_percent_decode(char *text);
 void aw_url_shorten(const char *url, char *out, size_t size);
 
 /*
+ * The same for what cannot be read as a URL: its authority may end within a password, at a '/', so
+ * nothing before the last '@' is shown.
+ */
+void aw_url_shorten_wrong(const char *url, char *out, size_t size);
+
+/*
  * Whether a terminal obeys the character of UTF-8 at `s`, which has `length` bytes: control characters,
  * the C1 ones (U+0080 to U+009F) among them, and all that turn the direction of the text around them
  * (Bidi_Control: U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069).

@@ -19,7 +19,7 @@ read_url(const char *text, struct aw_url *url, struct aw_error *error)
                 return aw_error_set(error, AW_ERROR_USAGE, EINVAL, "no URL is given");
         if (aw_url_parse(text, url, &why) == 0)
                 return 0;
-        aw_url_shorten(text, shown, sizeof(shown));
+        aw_url_shorten_wrong(text, shown, sizeof(shown));
         return aw_error_set(error, AW_ERROR_USAGE, EINVAL, "'%s': %s", shown, why.text);
 }
 

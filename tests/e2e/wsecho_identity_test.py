@@ -106,6 +106,16 @@ def _():
               f"that there is a secret in {done.err}")
 
 
+@test("a URL that cannot be read does not show its password, whatever is in that")
+def _():
+    for password in ("SEC/RET", "SEC#RET", "SEC?RET", "SEC/R@ET", "SEC/R ET"):
+        for url in (f"ws://joe:{password}@h:7/", f"joe:{password}@h:7/", f"ftp://joe:{password}@h:7/"):
+            scheme = url[:url.find("joe")] or "ws://"
+            ends(wsecho(url, "x"), 2, f"^'{scheme}...@h:7/': ")
+            done = wsecho("-j", url, "x").expect(2)
+            equal(b"SEC" in done.out or "SEC" in done.err, False, f"that {done.out} shows it")
+
+
 @test("-u NAME asks for the password on the terminal, which does not show it")
 def _():
     with Script(told) as script:

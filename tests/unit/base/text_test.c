@@ -75,6 +75,27 @@ a_url_is_cut_in_the_middle_and_keeps_its_secret(void **state)
         assert_string_equal(out + strlen(out) - 3, "a#x");
 }
 
+static void
+a_url_that_cannot_be_read_shows_nothing_before_its_last_at(void **state)
+{
+        static const struct {
+                const char *url, *shown;
+        } rows[] = {
+                {"ws://joe:sec/ret@h:7/", "ws://...@h:7/"},
+                {"ws://joe:sec#ret@h", "ws://...@h"},
+                {"joe:sec?ret@h/x", "...@h/x"},
+                {"ftp://j:s/e@c@h", "ftp://...@h"},
+                {"ws://h:99999/x", "ws://h:99999/x"},
+        };
+        char out[64];
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                aw_url_shorten_wrong(rows[i].url, out, sizeof(out));
+                assert_string_equal(out, rows[i].shown);
+        }
+}
+
 int
 main(void)
 {
@@ -82,6 +103,7 @@ main(void)
                 cmocka_unit_test(base64_is_that_of_the_standard),
                 cmocka_unit_test(percent_encoding_is_decoded_in_place),
                 cmocka_unit_test(a_url_is_cut_in_the_middle_and_keeps_its_secret),
+                cmocka_unit_test(a_url_that_cannot_be_read_shows_nothing_before_its_last_at),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
