@@ -51,7 +51,19 @@ add_text(struct identity *identity, struct aw_error *error, const char *format, 
 
 /* -H. */
 
-/* "Name;" is a field without a value, as curl has it: else it would be none. */
+/*
+ * "Name: value", or "Name;", a field without a value, as curl has it. What is neither may be a secret
+ * in the wrong place.
+ */
+static bool
+is_header(const char *text)
+{
+        size_t length = strcspn(text, " \t:");
+
+        return text[length] == ':' ||
+               (text[length] == '\0' && length > 1 && text[length - 1] == ';');
+}
+
 static int
 add_header(struct identity *identity, const char *text, struct aw_error *error)
 {
@@ -65,18 +77,23 @@ add_header(struct identity *identity, const char *text, struct aw_error *error)
 static int
 add_header_lines(struct identity *identity, FILE *file, const char *path, struct aw_error *error)
 {
-        char *line = malloc(NETWORK_LINE + 1);
+        char *line = malloc(NETWORK_LINE + 1), why[64];
         size_t count = 0;
         int result = 1;
 
         if (line == NULL)
                 return out_of_memory(error);
         while (result == 1 && (result = network_next_line(file, path, line, error)) == 1) {
-                if (++count > LINES)
+                if (++count > LINES) {
                         result = network_fail_read(path, "it has more than 10,000 lines", error);
-                else if (line[0] != '\0' && line[0] != '#' &&
-                         add_header(identity, line, error) == -1)
+                } else if (line[0] == '\0' || line[0] == '#') {
+                        continue;
+                } else if (!is_header(line)) {
+                        snprintf(why, sizeof(why), "line %zu is not 'Name: value'", count);
+                        result = network_fail_read(path, why, error);
+                } else if (add_header(identity, line, error) == -1) {
                         result = -1;
+                }
         }
         free(line);
         return result;
@@ -102,10 +119,19 @@ add_headers(struct identity *identity, const struct aw_opt_strings *headers, str
 {
         int result = 0;
 
-        for (size_t i = 0; i < headers->count && result == 0; i++)
-                result = headers->items[i][0] == '@'
-                                 ? add_header_file(identity, headers->items[i] + 1, error)
-                                 : add_header(identity, headers->items[i], error);
+        for (size_t i = 0; i < headers->count && result == 0; i++) {
+                const char *text = headers->items[i];
+
+                if (text[0] == '@')
+                        result = add_header_file(identity, text + 1, error);
+                else if (is_header(text))
+                        result = add_header(identity, text, error);
+                else
+                        result = aw_error_set(error, AW_ERROR_USAGE, EINVAL,
+                                              "option '--header', number %zu: it is not 'Name: "
+                                              "value'",
+                                              i + 1);
+        }
         return result;
 }
 

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "net/url.h"
 #include "ws/deflate_private.h"
+#include "ws/http_private.h"
 #include "ws/private.h"
 
 static int
@@ -23,19 +24,30 @@ read_url(const char *text, struct aw_url *url, struct aw_error *error)
         return aw_error_set(error, AW_ERROR_USAGE, EINVAL, "'%s': %s", shown, why.text);
 }
 
+/* What is no name may be a secret that stands in its place. */
+static int
+fail_field(const char *const *fields, size_t which, const char *problem, struct aw_error *error)
+{
+        const char *field = fields[which];
+        size_t length = strcspn(field, ":");
+
+        if (field[length] == ':' && aw_http_is_token(field, length))
+                return aw_error_set(error, AW_ERROR_USAGE, EINVAL, "the header field '%.*s' %s",
+                                    length > 100 ? 100 : (int)length, field, problem);
+        return aw_error_set(error, AW_ERROR_USAGE, EINVAL, "header field %zu %s", which + 1,
+                            problem);
+}
+
 static int
 check_fields(const char *const *fields, size_t count, struct aw_error *error)
 {
         for (size_t i = 0; i < count; i++) {
                 const char *problem = ws_handshake_field_problem(fields[i]);
-                size_t length = strcspn(fields[i], ":\r\n");
 
                 if (problem == NULL)
                         problem = ws_handshake_field_repeated(fields, i);
                 if (problem != NULL)
-                        return aw_error_set(error, AW_ERROR_USAGE, EINVAL,
-                                            "the header field '%.*s' %s",
-                                            length > 100 ? 100 : (int)length, fields[i], problem);
+                        return fail_field(fields, i, problem, error);
         }
         return 0;
 }

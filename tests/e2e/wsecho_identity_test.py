@@ -68,6 +68,19 @@ def _():
     ends(wsecho("-H", f"@{fields}", server.ws, "x"), 2, f"cannot read '{fields}': it is no text")
 
 
+@test("what is no field is not shown, for it may be a secret: it is said where it is")
+def _():
+    for text in ("Authorization Bearer SECRET", "SECRET", "Authorization Bearer SECRET;",
+                 "Bearer SECRET: x", "SECRET\t: x"):
+        ends(wsecho("-H", "X: 1", "-H", text, server.ws, "x"), 2,
+             "^option '--header', number 2: it is not 'Name: value'$")
+        fields = scratch() / "no-field"
+        fields.write_text(f"# comment\n\nX: 1\n{text}\n")
+        ends(wsecho("-H", f"@{fields}", server.ws, "x"), 2,
+             f"^cannot read '{fields}': line 4 is not 'Name: value'$")
+    ends(wsecho("-H", "SE(CRET: x", server.ws, "x"), 2, "^header field 1 has a name with other")
+
+
 @test("a field that may be there once is not sent twice, whichever options say it")
 def _():
     equal("Host: a" in request_of("-H", "Host: a"), True, "that Host is ours to say")

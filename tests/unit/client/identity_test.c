@@ -97,14 +97,26 @@ static void
 a_field_without_a_value_ends_in_a_semicolon(void **state)
 {
         (void)state;
-        BEGIN("-H", "A;", "-H", "B: c;", "-H", ";", "-H", "CD;", "-H", "E", "-H", "");
-        fields_are(NULL, NULL, "A:|B: c;|;|CD:|E|", 6);
+        BEGIN("-H", "A;", "-H", "B: c;", "-H", "CD;", "-H", "D;e: f");
+        fields_are(NULL, NULL, "A:|B: c;|CD:|D;e: f", 4);
+}
+
+static void
+what_is_no_field_is_told_by_its_number(void **state)
+{
+        static const char *const wrong[] = {";", "E", "", " A: 1", "Bearer secret;", "a b: c"};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+                BEGIN("-H", "A: 1", "-H", wrong[i]);
+                fails("option '--header', number 2: it is not 'Name: value'");
+        }
 }
 
 static void
 a_file_of_fields_has_one_in_each_line(void **state)
 {
-        static const char text[] = "A: 1\r\n\n# none\n#\nB;\n A: 2";
+        static const char text[] = "A: 1\r\n\n# none\n#\nB;\nA: 2";
         char path[] = "/tmp/wsecho-unit-XXXXXX", word[100], words[100];
         int fd = mkstemp(path);
         size_t count;
@@ -114,10 +126,13 @@ a_file_of_fields_has_one_in_each_line(void **state)
         snprintf(word, sizeof(word), "@%s", path);
         count = test_count_descriptors();
         BEGIN("-H", "first: 0", "-H", word, "-H", "last: 3");
-        fields_are(NULL, NULL, "first: 0|A: 1|B:| A: 2|last: 3", 5);
+        fields_are(NULL, NULL, "first: 0|A: 1|B:|A: 2|last: 3", 5);
         assert_int_equal(write(fd, "\nC\0D\n", 5), 5);
         snprintf(words, sizeof(words), "cannot read '%s': it is no text: there is a NUL in it",
                  path);
+        fails(words);
+        assert_int_equal(pwrite(fd, "\nsecret ", 8, (off_t)strlen(text)), 8);
+        snprintf(words, sizeof(words), "cannot read '%s': line 7 is not 'Name: value'", path);
         fails(words);
         assert_int_equal(ftruncate(fd, 0), 0);
         for (int i = 0; i <= 10000; i++)
@@ -265,6 +280,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(fields_are_in_order_and_the_last_ones_are_for_anybody),
                 cmocka_unit_test(a_field_without_a_value_ends_in_a_semicolon),
+                cmocka_unit_test(what_is_no_field_is_told_by_its_number),
                 cmocka_unit_test(a_file_of_fields_has_one_in_each_line),
                 cmocka_unit_test(a_password_that_is_not_given_is_asked_for),
                 cmocka_unit_test(the_urls_user_counts_unless_an_option_says_who_we_are),

@@ -44,7 +44,10 @@ what_is_asked_for_must_make_sense(NOTHING)
         options.header_count = 1;
         for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
                 options.headers = &headers[i];
-                await(expect_no_connection(&options, AW_ERROR_USAGE, EINVAL, "header field"));
+                await(expect_no_connection(&options, AW_ERROR_USAGE, EINVAL,
+                                           headers[i][0] == 'X' && headers[i][1] == ':'
+                                                   ? "the header field 'X' has a control"
+                                                   : "header field 1 "));
         }
         return 0;
 }
