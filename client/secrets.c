@@ -5,6 +5,8 @@
 
 #include "secrets.h"
 
+#include "base/text.h"
+
 /* The word becomes a copy, and what is secret of it, so many bytes from there on, is overwritten. */
 static int
 hide(struct client_options *options, const char **word, size_t from, size_t length)
@@ -30,11 +32,11 @@ hide(struct client_options *options, const char **word, size_t from, size_t leng
 static int
 hide_in_url(struct client_options *options, const char **url)
 {
-        const char *scheme = *url == NULL ? NULL : strstr(*url, "://"), *begin, *at;
+        const char *begin, *at;
 
         if (*url == NULL)
                 return 0;
-        begin = scheme == NULL ? *url : scheme + 3;
+        begin = *url + aw_url_scheme_length(*url);
         at = memrchr(begin, '@', strcspn(begin, "/?#"));
         return at == NULL ? 0 : hide(options, url, (size_t)(begin - *url), (size_t)(at - begin));
 }

@@ -29,15 +29,11 @@ scheme_of(const char *text)
         return -1;
 }
 
-/* RFC 3986 section 3.1; what stands further behind is of a path or a query. */
 static bool
 has_scheme(const char *text)
 {
-        static const char letters[] =
-                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.";
-
         return strncasecmp(text, "unix:", 5) == 0 || strncasecmp(text, "ws+unix:", 8) == 0 ||
-               strncmp(text + strspn(text, letters), "://", 3) == 0;
+               aw_url_scheme_length(text) > 0;
 }
 
 static int

@@ -73,18 +73,20 @@ write_short(const char *url, const char *start, const char *at, char *out, size_
                          (int)(size - tail - before - 8), rest, rest + length - tail);
 }
 
-static const char *
-behind_scheme(const char *url)
+size_t
+aw_url_scheme_length(const char *text)
 {
-        const char *scheme = strstr(url, "://");
+        static const char letters[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.";
+        size_t length = strspn(text, letters);
 
-        return scheme == NULL ? url : scheme + 3;
+        return strncmp(text + length, "://", 3) == 0 ? length + 3 : 0;
 }
 
 void
 aw_url_shorten(const char *url, char *out, size_t size)
 {
-        const char *start = behind_scheme(url);
+        const char *start = url + aw_url_scheme_length(url);
 
         write_short(url, start, memrchr(start, '@', strcspn(start, "/?#")), out, size);
 }
@@ -92,7 +94,7 @@ aw_url_shorten(const char *url, char *out, size_t size)
 void
 aw_url_shorten_wrong(const char *url, char *out, size_t size)
 {
-        const char *start = behind_scheme(url);
+        const char *start = url + aw_url_scheme_length(url);
 
         write_short(url, start, strrchr(start, '@'), out, size);
 }

@@ -20,6 +20,12 @@ size_t aw_base64_encode(const uint8_t *data, size_t length, char *out);
 int aw_percent_decode(char *text);
 
 /*
+ * How many bytes a URL's scheme has with its "://" (RFC 3986 section 3.1), or 0: what stands further
+ * behind is of a path or a query.
+ */
+size_t aw_url_scheme_length(const char *text);
+
+/*
  * A URL for a sentence: what is long is cut in the middle, and what stands before an '@' in its
  * authority is not shown. Terminated; of at most `size` bytes, which are no fewer than 64.
  */

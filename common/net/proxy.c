@@ -79,10 +79,10 @@ take_place(struct aw_proxy *proxy, const char *text, const char *port, struct aw
 static int
 read_proxy(struct aw_proxy *proxy, const char *text, struct aw_error *error)
 {
-        const char *scheme = strstr(text, "://"), *rest = scheme == NULL ? text : scheme + 3, *at;
-        size_t length = scheme == NULL ? 0 : (size_t)(scheme - text), i = 0;
+        size_t scheme = aw_url_scheme_length(text), length = scheme == 0 ? 0 : scheme - 3, i = 0;
+        const char *rest = text + scheme, *at;
 
-        if (scheme != NULL)
+        if (scheme > 0)
                 while (i < 4 && (strlen(kinds[i].name) != length ||
                                  strncasecmp(kinds[i].name, text, length) != 0))
                         i++;

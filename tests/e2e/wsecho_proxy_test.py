@@ -175,4 +175,10 @@ def _():
                 wsecho("-x", f"http://{tunnel.place}", url, "x").expect(0, b"x\n")
 
 
+@test("a proxy with a scheme in what stands behind its host does not show its password")
+def _():
+    ends(wsecho("--proxy", "joe:SECRET@h/?a=http://x", server.ws, "x"), 2,
+         r"^the proxy is not of the form \[KIND")
+
+
 main(threads=6)

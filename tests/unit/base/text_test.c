@@ -65,6 +65,8 @@ a_url_is_cut_in_the_middle_and_keeps_its_secret(void **state)
         assert_string_equal(out, "ws://...@h/a@b");
         aw_url_shorten("joe:secret@h", out, sizeof(out));
         assert_string_equal(out, "...@h");
+        aw_url_shorten("joe:secret@h/?a=b://c", out, sizeof(out));
+        assert_string_equal(out, "...@h/?a=b://c");
         strcpy(url, "wss://u:p@host.example/?token=");
         memset(url + strlen(url), 'a', 300);
         strcpy(url + 330, "#x");

@@ -246,6 +246,20 @@ secrets_are_overwritten_in_place_and_copied(void **state)
 }
 
 static void
+a_scheme_in_a_query_does_not_keep_the_secret_before_it(void **state)
+{
+        char url[] = "joe:x@a/?b=http://c", proxy[] = "p:q@h/?b=c://d";
+
+        (void)state;
+        BEGIN("a");
+        options.url = url;
+        options.network.proxy = proxy;
+        assert_int_equal(secrets_hide(&options), 0);
+        assert_string_equal(url, "*****@a/?b=http://c");
+        assert_string_equal(proxy, "***@h/?b=c://d");
+}
+
+static void
 what_has_no_secret_stays_as_it_is(void **state)
 {
         static char url[] = "ws://a/b@c", user[] = "joe", field[] = "Cookie";
@@ -285,6 +299,7 @@ main(void)
                 cmocka_unit_test(a_password_that_is_not_given_is_asked_for),
                 cmocka_unit_test(the_urls_user_counts_unless_an_option_says_who_we_are),
                 cmocka_unit_test(secrets_are_overwritten_in_place_and_copied),
+                cmocka_unit_test(a_scheme_in_a_query_does_not_keep_the_secret_before_it),
                 cmocka_unit_test(what_has_no_secret_stays_as_it_is),
         };
 
