@@ -9,6 +9,7 @@
 #include "await/ws.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "secrets.h"
 
 json_t *
 json_event(const char *name)
@@ -94,10 +95,15 @@ json_add_head(json_t *event, const char *head)
                 const char *colon = memchr(name, ':', (size_t)(end - name));
                 const char *value = colon == NULL ? end : colon + 1;
 
-                if (colon == NULL)
+                /* A line that goes on with the one before has no name either. */
+                if (colon == NULL || *name == ' ' || *name == '\t')
                         break;
                 while (value < end && (*value == ' ' || *value == '\t'))
                         value++;
+                if (secrets_in_line(name)) {
+                        value = "[not shown]";
+                        end = value + strlen(value);
+                }
                 field = json_array();
                 json_array_append_new(field, json_any_text(name, (size_t)(colon - name)));
                 json_array_append_new(field, json_any_text(value, (size_t)(end - value)));

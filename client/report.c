@@ -12,6 +12,7 @@
 #include "frame.h"
 #include "json.h"
 #include "print.h"
+#include "secrets.h"
 #include "session.h"
 
 /* Pings and Pongs that wait to be printed; what is beyond that is not told. */
@@ -50,26 +51,22 @@ now_ns(void)
 
 /* The way to a connection. */
 
-/* A secret is not for the screen, and who looks over the shoulder. */
-static bool
-is_secret(const char *line)
-{
-        return strncasecmp(line, "Authorization:", 14) == 0 ||
-               strncasecmp(line, "Proxy-Authorization:", 20) == 0 ||
-               strncasecmp(line, "Cookie:", 7) == 0;
-}
-
-/* Each line of a text, behind a mark. */
+/* Each line of a text, behind a mark. A secret is not for the screen, nor a line that goes on with it. */
 static void
 tell_lines(const char *mark, const char *text)
 {
         size_t length, shown;
+        bool secret = false;
 
         for (; *text != '\0'; text += length + (text[length] == '\n')) {
+                bool goes_on = secret && (*text == ' ' || *text == '\t');
+
                 length = strcspn(text, "\n");
                 shown = length > 0 && text[length - 1] == '\r' ? length - 1 : length;
-                if (is_secret(text))
-                        client_tell("%s%.*s [not shown]", mark, (int)strcspn(text, ":") + 1, text);
+                secret = goes_on || secrets_in_line(text);
+                if (secret)
+                        client_tell("%s%.*s [not shown]", mark,
+                                    goes_on ? 0 : (int)strcspn(text, ":") + 1, text);
                 else if (shown > 0)
                         client_tell("%s%.*s", mark, (int)shown, text);
         }

@@ -51,12 +51,18 @@ hide_after_colon(struct client_options *options, const char **text)
                              : hide(options, text, (size_t)(colon + 1 - *text), strlen(colon + 1));
 }
 
-static bool
-is_secret_field(const char *field)
+/* Blanks before the colon are wrong, and make a secret none the less. */
+bool
+secrets_in_line(const char *line)
 {
-        return strncasecmp(field, "Authorization:", strlen("Authorization:")) == 0 ||
-               strncasecmp(field, "Proxy-Authorization:", strlen("Proxy-Authorization:")) == 0 ||
-               strncasecmp(field, "Cookie:", strlen("Cookie:")) == 0;
+        static const char *const names[] = {"Authorization", "Proxy-Authorization", "Cookie",
+                                            "Set-Cookie"};
+        size_t length = strcspn(line, " \t:");
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                if (strlen(names[i]) == length && strncasecmp(line, names[i], length) == 0)
+                        return line[length + strspn(line + length, " \t")] == ':';
+        return false;
 }
 
 int
@@ -69,7 +75,7 @@ secrets_hide(struct client_options *options)
             hide_after_colon(options, &handshake->user) == -1)
                 return -1;
         for (size_t i = 0; i < handshake->headers.count; i++)
-                if (is_secret_field(handshake->headers.items[i]) &&
+                if (secrets_in_line(handshake->headers.items[i]) &&
                     hide_after_colon(options, &handshake->headers.items[i]) == -1)
                         return -1;
         for (size_t i = 0; i < handshake->cookies.count; i++)

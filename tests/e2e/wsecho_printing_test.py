@@ -138,6 +138,19 @@ def _():
     equal("c2VjcmV0" in done.err or "secret" in done.err, False, "that a secret is told")
 
 
+@test("a cookie that the server sets is not told, with -v nor with -j")
+def _():
+    def refuse(peer):
+        peer.read_request()
+        peer.send(b"HTTP/1.1 403 No\r\nset-cookie: a=secret\r\nContent-Length: 0\r\n\r\n")
+        peer.drain()
+    with Script(refuse) as script:
+        match(r"(?m)^< set-cookie: \[not shown\]$", wsecho("-v", script.url, "x").expect(5).err)
+    with Script(refuse) as script:
+        done = wsecho("-j", script.url, "x").expect(5)
+    match(r'\["set-cookie","\[not shown\]"\]', done.out.decode())
+
+
 @test("-v shows the head of a refusal, escaped")
 def _():
     def refuse(peer):

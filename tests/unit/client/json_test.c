@@ -111,6 +111,11 @@ a_head_is_its_status_and_its_fields(void **state)
                 "{\"status\":200,\"headers\":[[\"A\",\"b\"]]}\n");
         head_is("HTTP/1.1 200 OK\r\nA: b\r\nno field\r\nC: d\r\n\r\n",
                 "{\"status\":200,\"headers\":[[\"A\",\"b\"]]}\n");
+        head_is("HTTP/1.1 200 OK\r\nset-cookie: a=b\r\nAuthorization : c\r\nD: e\r\n\r\n",
+                "{\"status\":200,\"headers\":[[\"set-cookie\",\"[not shown]\"],"
+                "[\"Authorization \",\"[not shown]\"],[\"D\",\"e\"]]}\n");
+        head_is("HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\n c: d\r\n\r\n",
+                "{\"status\":200,\"headers\":[[\"Set-Cookie\",\"[not shown]\"]]}\n");
         head_is("garbage", "{\"headers\":[]}\n");
         head_is("", "{\"headers\":[]}\n");
         head_is("HTTP/1.1 200 OK\r\nA: b", "{\"status\":200,\"headers\":[[\"A\",\"b\"]]}\n");

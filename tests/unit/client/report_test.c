@@ -173,6 +173,10 @@ verbose_tells_of_each_step_and_of_no_secret(NOTHING)
              "cookie:z\r\nX-Cookie: a\r\nCookie2: b\r\nAuthorization-Info: c\r\n\r\n");
         tells("> GET / HTTP/1.1\n> Authorization: [not shown]\n> Proxy-Authorization: [not shown]\n"
               "> cookie: [not shown]\n> X-Cookie: a\n> Cookie2: b\n> Authorization-Info: c\n");
+        step(WS_STEP_RESPONSE, "HTTP/1.1 101\r\nSet-Cookie: a=b\r\n c\r\n\td\r\nSET-COOKIE :e\r\n"
+                               "Proxy-Authenticate: Basic\r\n f\r\n\r\n");
+        tells("< HTTP/1.1 101\n< Set-Cookie: [not shown]\n<  [not shown]\n<  [not shown]\n"
+              "< SET-COOKIE : [not shown]\n< Proxy-Authenticate: Basic\n<  f\n");
         step(WS_STEP_RESPONSE, "HTTP/1.1 200\r\n\r\r\n\nlast");
         tells("< HTTP/1.1 200\n< \\x0d\n< last\n");
         step(WS_STEP_BODY, "a");
