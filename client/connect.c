@@ -34,6 +34,7 @@ static void
 keep_location(struct connector *connector, const char *head)
 {
         const char *line = strchr(head, '\n');
+        size_t length;
 
         free(connector->location);
         connector->location = NULL;
@@ -41,7 +42,10 @@ keep_location(struct connector *connector, const char *head)
                 if (strncasecmp(line + 1, "Location:", strlen("Location:")) == 0) {
                         line += 1 + strlen("Location:");
                         line += strspn(line, " \t");
-                        connector->location = strndup(line, strcspn(line, "\r\n"));
+                        length = strcspn(line, "\r\n");
+                        while (length > 0 && strchr(" \t", line[length - 1]) != NULL)
+                                length--;
+                        connector->location = strndup(line, length);
                 }
 }
 
@@ -165,6 +169,21 @@ put_copy(char **place, const char *text, struct aw_error *error)
         return 0;
 }
 
+/* What is wrong with a server's URL is no wrong use of ours. 0, or -1 with *error. */
+static int
+check_place(const struct connector *connector, const char *url, struct aw_error *error)
+{
+        const struct ws_connect_options to = {.url = url, .tls = connector->tls};
+        struct aw_error why;
+
+        if (ws_connect_check(&to, &why) == 0)
+                return 0;
+        if (why.kind != AW_ERROR_USAGE)
+                return aw_error_set(error, why.kind, why.number, "%s", why.text);
+        return aw_error_set(error, AW_ERROR_HANDSHAKE, EINVAL, "the server sends us to %s",
+                            why.text);
+}
+
 /* Another place to go to, this time or *for_good: 0, or -1 with *error. */
 static int
 go_on(struct connector *connector, bool *for_good, struct aw_error *error)
@@ -176,8 +195,10 @@ go_on(struct connector *connector, bool *for_good, struct aw_error *error)
         if (connector->location == NULL)
                 return -1;
         next = url_follow(connector->url.text, connector->location, error);
-        if (next == NULL)
+        if (next == NULL || check_place(connector, next, error) == -1) {
+                free(next);
                 return -1;
+        }
         if (connector->options->printing.verbose > 0)
                 client_tell("* going on to %s", next);
         free(connector->url.text);

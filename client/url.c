@@ -150,16 +150,24 @@ without_dots(char *url)
         return url;
 }
 
+static void
+refuse_place(const char *place, const char *what, struct aw_error *error)
+{
+        char shown[200];
+
+        aw_url_shorten(place, shown, sizeof(shown));
+        aw_error_set(error, AW_ERROR_HANDSHAKE, EINVAL, "the server sends us to '%s', %s", shown,
+                     what);
+}
+
 char *
 url_follow(const char *from, const char *location, struct aw_error *error)
 {
-        char shown[200], *whole;
+        char *whole;
         struct url url = {.text = NULL};
 
         if (origin_length(from) == 0 || (has_scheme(location) && scheme_of(location) == -1)) {
-                aw_url_shorten(location, shown, sizeof(shown));
-                aw_error_set(error, AW_ERROR_HANDSHAKE, EINVAL,
-                             "the server sends us to '%s', where we cannot go", shown);
+                refuse_place(location, "where we cannot go", error);
                 return NULL;
         }
         whole = scheme_of(location) == -1 ? resolve_reference(from, location) : strdup(location);
@@ -168,13 +176,12 @@ url_follow(const char *from, const char *location, struct aw_error *error)
                 return NULL;
         }
         whole[strcspn(whole, "#")] = '\0';
-        if (url_read(&url, without_dots(whole), error) == 0 && url.text != NULL &&
-            strncasecmp(from, "wss:", 4) == 0 && strncasecmp(url.text, "ws:", 3) == 0) {
-                aw_url_shorten(url.text, shown, sizeof(shown));
-                aw_error_set(error, AW_ERROR_HANDSHAKE, EINVAL,
-                             "the server sends us to '%s', which is not encrypted: give that URL "
-                             "if you want it",
-                             shown);
+        if (url_read(&url, without_dots(whole), error) == -1) {
+                if (error->kind == AW_ERROR_USAGE)
+                        refuse_place(whole, "whose user or password has a wrong '%'", error);
+        } else if (strncasecmp(from, "wss:", 4) == 0 && strncasecmp(url.text, "ws:", 3) == 0) {
+                refuse_place(url.text, "which is not encrypted: give that URL if you want it",
+                             error);
                 free(url.text);
                 url.text = NULL;
         }

@@ -22,7 +22,7 @@ void url_free(struct url *url);
 
 /*
  * Where the field Location sends us from the URL (RFC 9110 section 10.2.2): for free(). NULL with
- * *error: to another scheme, or from wss to ws.
+ * *error, which blames the server: to another scheme, or from wss to ws. It need not be right in all.
  */
 char *url_follow(const char *from, const char *location, struct aw_error *error);
 

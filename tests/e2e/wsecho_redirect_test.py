@@ -83,6 +83,29 @@ def _():
         ends(wsecho("-L", script.url, "x"), 5, "which is not encrypted")
 
 
+@test("a Location that is no URL for us is the server's fault, and no wrong use of ours")
+def _():
+    for place, says in (
+            ("ws://h:99999/", "'ws://h:99999/': the port is not a number"),
+            ("/a b", "/a b': a URL has no spaces"), ("ws:///x", "'ws:///x': the URL names no host"),
+            ("http://[::1/", "the bracket before the IPv6 address is not closed"),
+            ("ws://joe:SEC/RET@h/", r"'ws://\.\.\.@h/': the port"),
+            ("http://j:%zz@h/", r"'http://\.\.\.@h/', whose user or password has a wrong '%'"),
+            ("/é", "what is not ASCII must be percent-encoded"),
+            ("/" + "x" * 8000, "path and query are longer than 8,000 bytes")):
+        with sends_to(place) as script:
+            ends(wsecho("-L", script.url, "x"), 5, f"^the server sends us to .*{says}")
+    with sends_to("ws://h:99999/") as script:
+        lines = wsecho("-L", "-j", script.url, "x").expect(5).out.decode().splitlines()
+    equal(json.loads(lines[0])["stage"], "handshake", "the stage")
+
+
+@test("blanks around a Location are none of it")
+def _():
+    with sends_to(f" \t{server.ws}/there \t ") as script:
+        wsecho("-L", script.url, "x").expect(0, b"x\n")
+
+
 @test("a redirect that does not say where to says so, with and without -L")
 def _():
     for words in ((), ("-L",)):

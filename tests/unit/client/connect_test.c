@@ -233,7 +233,7 @@ secrets_and_names_are_for_the_host_that_was_asked_for(NOTHING)
         is_text(connector_url(&connector), "wss://a/2");
         heads[2] = "HTTP/1.1 302 Found\r\nlocation:\t https://b \r\nLocation: /no\r\n\r\n";
         expect(await(connects()));
-        is_text(urls, "wss://a/1 wss://a/2 wss://a/1 wss://b ");
+        is_text(urls, "wss://a/1 wss://a/2 wss://a/1 wss://b");
         is_text(last_headers, "Origin: o");
         expect(last.server_name == NULL);
         expect(last.tls == (struct aw_tls_context *)&contexts[1]);

@@ -156,6 +156,8 @@ what_is_no_place_to_go_to_is_named(void **state)
                 {"ws://a/b", "UNIX:/c", "the server sends us to 'UNIX:/c', where we cannot go"},
                 {"ws://a/b", "WS+unix:/c",
                  "the server sends us to 'WS+unix:/c', where we cannot go"},
+                {"ws://a/b", "http://joe:x%zz@c/",
+                 "the server sends us to 'http://...@c/', whose user or password has a wrong '%'"},
                 {"unix:/run/a", "/b", "the server sends us to '/b', where we cannot go"},
         };
 
