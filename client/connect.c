@@ -18,8 +18,10 @@ load_contexts(struct connector *connector, struct aw_error *error)
         const struct client_options *options = connector->options;
         bool may_leave = options->handshake.location && options->tls.cert != NULL;
 
-        if (network_proxy_tls(&options->network, &options->tls, connector->asked, &connector->proxy,
-                              error) == -1)
+        /* A redirect may lead behind another proxy. */
+        if (network_proxy_tls(&options->network, &options->tls,
+                              options->handshake.location ? NULL : connector->asked,
+                              &connector->proxy, error) == -1)
                 return -1;
         if (strncasecmp(connector->asked, "wss:", 4) != 0 && !options->handshake.location)
                 return 0;

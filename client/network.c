@@ -221,6 +221,24 @@ network_connect_options(const struct network_options *options, const char *url,
         return 0;
 }
 
+static bool
+has_https_proxy(const struct network_options *options, const char *url)
+{
+        const char *proxy = choose_proxy(options, url);
+
+        return proxy != NULL && strncasecmp(proxy, "https:", 6) == 0;
+}
+
+/* For some URL: of each scheme, whatever goes straight. */
+static bool
+may_have_https_proxy(const struct network_options *options)
+{
+        struct network_options any = *options;
+
+        any.noproxy = "";
+        return has_https_proxy(&any, "ws://") || has_https_proxy(&any, "wss://");
+}
+
 int
 network_proxy_tls(const struct network_options *options, const struct tls_options *tls,
                   const char *url, struct aw_tls_context **context, struct aw_error *error)
@@ -230,9 +248,9 @@ network_proxy_tls(const struct network_options *options, const struct tls_option
         struct aw_connect_options network;
 
         *context = NULL;
-        if (network_connect_options(options, url, &network, error) == -1)
+        if (network_connect_options(options, url == NULL ? "" : url, &network, error) == -1)
                 return -1;
-        if (network.proxy == NULL || strncasecmp(network.proxy, "https:", 6) != 0)
+        if (url == NULL ? !may_have_https_proxy(options) : !has_https_proxy(options, url))
                 return 0;
         *context = network_tls(&trust, false, error);
         return *context == NULL ? -1 : 0;

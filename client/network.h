@@ -196,8 +196,8 @@ int network_connect_options(const struct network_options *options, const char *u
                             struct aw_connect_options *connect, struct aw_error *error);
 
 /*
- * The context for an https proxy: in *context, NULL if there is none on the way to this URL. 0, or -1
- * with *error. A proxy is another host: a certificate of ours is not for it.
+ * The context for an https proxy: in *context, NULL if there is none on the way to this URL, or without
+ * a URL on the way to any. 0, or -1 with *error. A proxy is another host: a certificate of ours is not for it.
  */
 int network_proxy_tls(const struct network_options *options, const struct tls_options *tls,
                       const char *url, struct aw_tls_context **context, struct aw_error *error);

@@ -181,4 +181,18 @@ def _():
          r"^the proxy is not of the form \[KIND")
 
 
+@test("a redirect may be the first to need an https proxy")
+def _():
+    def redirect(peer):
+        peer.read_request()
+        peer.send(b"HTTP/1.1 302 F\r\nLocation: wss://h.invalid/\r\nContent-Length: 0\r\n\r\n")
+        peer.drain()
+
+    for words, proxies in (((), {"https_proxy": "https://127.0.0.1:1"}),
+                           (("--proxy", "https://127.0.0.1:1"), {"no_proxy": "127.0.0.1"})):
+        with Script(redirect) as script:
+            ends(wsecho("-L", *words, script.url, "x", env=os.environ | proxies), 3,
+                 "^cannot connect to the proxy 127.0.0.1:1: Connection refused$")
+
+
 main(threads=6)

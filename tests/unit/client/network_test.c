@@ -231,6 +231,21 @@ only_a_proxy_with_tls_has_a_context_and_no_certificate_of_ours(void **state)
         assert_null(made.key_file);
         assert_null(made.min_version);
         assert_null(made.passphrase);
+        /* For any URL it does not matter what goes straight, nor which scheme has the proxy. */
+        options.noproxy = "*";
+        assert_int_equal(network_proxy_tls(&options, &tls, NULL, &context, &error), 0);
+        assert_ptr_equal(context, &context_place);
+        options.proxy = NULL;
+        for (size_t i = 0; i < 2; i++) {
+                setenv(i == 0 ? "http_proxy" : "https_proxy", "https://p", 1);
+                assert_int_equal(network_proxy_tls(&options, &tls, NULL, &context, &error), 0);
+                assert_ptr_equal(context, &context_place);
+                setenv(i == 0 ? "http_proxy" : "https_proxy", "http://p", 1);
+                assert_int_equal(network_proxy_tls(&options, &tls, NULL, &context, &error), 0);
+                assert_null(context);
+        }
+        unsetenv("http_proxy");
+        unsetenv("https_proxy");
         options.ipv4 = options.ipv6 = true;
         assert_int_equal(network_proxy_tls(&options, &tls, "ws://a", &context, &error), -1);
         assert_null(context);
