@@ -10,6 +10,7 @@
 
 #include "password.h"
 
+#include "await/log.h"
 #include "client.h"
 
 /* Signals that stop or end us, and the one that continues us. */
@@ -122,13 +123,15 @@ char *
 password_ask(const char *user, struct aw_error *error)
 {
         FILE *terminal;
-        char *password = NULL;
+        char *password = NULL, name[81];
+        size_t used;
         bool usable;
 
         asked.fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
         terminal = asked.fd == -1 ? NULL : fdopen(asked.fd, "r");
         usable = terminal != NULL && tcgetattr(asked.fd, &asked.before) == 0;
-        snprintf(asked.question, sizeof(asked.question), "wsecho: password for %.80s: ", user);
+        aw_log_escape(user, strlen(user), "", name, sizeof(name), &used);
+        snprintf(asked.question, sizeof(asked.question), "wsecho: password for %s: ", name);
         if (usable)
                 password = read_secretly(terminal);
         if (terminal != NULL)

@@ -8,6 +8,8 @@
 
 #include "progress.h"
 
+#include "await/log.h"
+
 #define APPEARS  AW_SECOND
 #define INTERVAL (200 * AW_MILLISECOND)
 
@@ -47,19 +49,21 @@ void
 progress_step(struct progress *progress, size_t bytes)
 {
         aw_time now = aw_loop_now();
-        char text[128];
+        char text[128], name[41];
+        size_t used;
 
         progress->done += bytes;
         if (progress->silent || now < progress->begin + APPEARS || now < progress->shown + INTERVAL)
                 return;
         progress->shown = now;
         progress->visible = true;
+        aw_log_escape(progress->name, strlen(progress->name), "", name, sizeof(name), &used);
         if (progress->size > 0)
-                snprintf(text, sizeof(text), "\r%.40s: %.1f of %.1f MB (%d %%)\x1b[K",
-                         progress->name, (double)progress->done / 1e6, (double)progress->size / 1e6,
+                snprintf(text, sizeof(text), "\r%s: %.1f of %.1f MB (%d %%)\x1b[K", name,
+                         (double)progress->done / 1e6, (double)progress->size / 1e6,
                          (int)(100.0 * (double)progress->done / (double)progress->size));
         else
-                snprintf(text, sizeof(text), "\r%.40s: %.1f MB\x1b[K", progress->name,
+                snprintf(text, sizeof(text), "\r%s: %.1f MB\x1b[K", name,
                          (double)progress->done / 1e6);
         show(text);
 }

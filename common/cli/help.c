@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "await/log.h"
 #include "cli/private.h"
 
 #define HELP_WIDTH   80
@@ -137,13 +138,16 @@ enum aw_opt_status
 aw_opt_usage_error(const struct aw_opt_program *program, const char *format, ...)
 {
         const char *place = program->place != NULL ? program->place : "";
-        char sentence[SENTENCE_MAX];
+        char raw[SENTENCE_MAX], sentence[SENTENCE_MAX];
+        size_t used;
         va_list arguments;
-        int length = snprintf(sentence, sizeof(sentence), "%s", place);
+        int length = snprintf(raw, sizeof(raw), "%s", place);
 
         va_start(arguments, format);
-        vsnprintf(sentence + length, sizeof(sentence) - (size_t)length, format, arguments);
+        vsnprintf(raw + length, sizeof(raw) - (size_t)length, format, arguments);
         va_end(arguments);
+        /* It quotes what was given, which a terminal is not to obey. */
+        aw_log_escape(raw, strlen(raw), "", sentence, sizeof(sentence), &used);
         if (program->complain != NULL)
                 program->complain(sentence);
         else if (place[0] != '\0')

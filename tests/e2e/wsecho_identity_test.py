@@ -7,6 +7,7 @@ import fcntl
 import os
 import pathlib
 import pty
+import re
 import termios
 
 from peer import Script, told
@@ -131,24 +132,25 @@ def _():
 
 @test("-u NAME asks for the password on the terminal, which does not show it")
 def _():
-    with Script(told) as script:
-        terminal, theirs = pty.openpty()
-        with started(*client_command("-u", "joe", script.url, "x"), stdin=theirs, stdout=theirs,
-                     stderr=theirs, start_new_session=True,
-                     preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) as client:
-            os.close(theirs)
-            seen = b""
-            with contextlib.suppress(OSError):
-                while data := os.read(terminal, 4096):
-                    if b"password" in seen + data and b"password" not in seen:
-                        os.write(terminal, b"open sesame\n")
-                    seen += data
-            equal(client.wait(DEADLINE), 0, "the status")
-        os.close(terminal)
-    match(r"^wsecho: password for joe: \s*x", seen.decode())
-    equal(b"sesame" in seen, False, f"that {seen} shows it")
-    basic = base64.b64encode(b"joe:open sesame").decode()
-    equal(f"Authorization: Basic {basic}" in script.result, True, "that it is sent")
+    for user, asked in (("joe", "joe"), ("j\x1boe", "j\\x1boe")):
+        with Script(told) as script:
+            terminal, theirs = pty.openpty()
+            with started(*client_command("-u", user, script.url, "x"), stdin=theirs, stdout=theirs,
+                         stderr=theirs, start_new_session=True,
+                         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) as client:
+                os.close(theirs)
+                seen = b""
+                with contextlib.suppress(OSError):
+                    while data := os.read(terminal, 4096):
+                        if b"password" in seen + data and b"password" not in seen:
+                            os.write(terminal, b"open sesame\n")
+                        seen += data
+                equal(client.wait(DEADLINE), 0, "the status")
+            os.close(terminal)
+        match(rf"^wsecho: password for {re.escape(asked)}: \s*x", seen.decode())
+        equal(b"sesame" in seen, False, f"that {seen} shows it")
+        basic = base64.b64encode(user.encode() + b":open sesame").decode()
+        equal(f"Authorization: Basic {basic}" in script.result, True, "that it is sent")
 
 
 @test("-u NAME without a terminal has status 2")

@@ -181,6 +181,7 @@ unknown_options_are_refused(void **state)
 {
         (void)state;
         assert_refused(RUN("--nonsense=7"), "unknown option '--nonsense'");
+        assert_refused(RUN("--non\x1b[2J"), "unknown option '--non\\x1b[2J'");
         assert_refused(RUN("--countless"), "unknown option '--countless'");
         assert_refused(RUN("--haeder=A: 1"), "unknown option '--haeder': did you mean '--header'?");
         assert_refused(RUN("--headers", "A: 1"),

@@ -117,6 +117,20 @@ what_has_no_size_is_counted(void **state)
 }
 
 static void
+a_name_does_not_steer_the_terminal(void **state)
+{
+        (void)state;
+        at_terminal = true;
+        begin(false, "b\x1b[31mv\xc2\x9b\n\xc3\xbc", false);
+        step_after(AW_SECOND, 1500000, "\rb\\x1b[31mv\\xc2\\x9b\\x0a\xc3\xbc: 1.5 MB\x1b[K");
+        begin(true, "b\x1b", false);
+        step_after(AW_SECOND, 1250000, "\rb\\x1b: 1.2 of 5.0 MB (25 %)\x1b[K");
+        /* No half a character, and no half an escape, where it is cut. */
+        begin(false, "123456789 123456789 123456789 123456789\xc3\xbc", false);
+        step_after(AW_SECOND, 1500000, "\r123456789 123456789 123456789 123456789: 1.5 MB\x1b[K");
+}
+
+static void
 what_was_sent_in_less_than_a_second_is_not_seen(void **state)
 {
         (void)state;
@@ -184,6 +198,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(it_appears_after_a_second_and_changes_five_times_in_one),
                 cmocka_unit_test(what_has_no_size_is_counted),
+                cmocka_unit_test(a_name_does_not_steer_the_terminal),
                 cmocka_unit_test(what_was_sent_in_less_than_a_second_is_not_seen),
                 cmocka_unit_test(nobody_sees_it_with_quiet_or_elsewhere),
                 cmocka_unit_test(a_dumb_terminal_gets_no_line_that_changes),
