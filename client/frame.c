@@ -4,7 +4,10 @@
 
 #include "frame.h"
 
+#include "await/log.h"
 #include "await/ws.h"
+
+#define CONTROL_MAX 125 /* bytes of a control frame's payload (RFC 6455 section 5.5) */
 
 const char *
 frame_name(unsigned opcode)
@@ -17,24 +20,25 @@ frame_name(unsigned opcode)
         return names[opcode & 15] == NULL ? "reserved" : names[opcode & 15];
 }
 
-/* The bytes of a Close frame's code are not for the eyes. */
+/* Escaped here, because a NUL would end it; the bytes of a Close frame's code are not for the eyes. */
 char *
 frame_describe(const struct ws_frame *frame)
 {
         const char *mark = frame->sent ? ">" : "<", *more = frame->final ? "" : ", more follows";
-        size_t skip = frame->opcode == 8 && frame->length >= 2 ? 2 : 0;
-        char *line = NULL;
+        size_t skip = frame->opcode == 8 && frame->length >= 2 ? 2 : 0, used;
+        char payload[4 * CONTROL_MAX + 1] = "", *line = NULL;
         int length;
 
+        if (frame->payload != NULL)
+                aw_log_escape(frame->payload + skip, (size_t)frame->length - skip, "", payload,
+                              sizeof(payload), &used);
         if (skip > 0)
-                length = asprintf(&line, "%s close %u%s%.*s", mark,
+                length = asprintf(&line, "%s close %u%s%s", mark,
                                   (unsigned)frame->payload[0] << 8 | frame->payload[1],
-                                  frame->length > skip ? " " : "", (int)(frame->length - skip),
-                                  (const char *)frame->payload + skip);
+                                  payload[0] == '\0' ? "" : " ", payload);
         else if (frame->payload != NULL)
-                length = asprintf(&line, "%s %s%s%.*s", mark, frame_name(frame->opcode),
-                                  frame->length > 0 ? ": " : "", (int)frame->length,
-                                  (const char *)frame->payload);
+                length = asprintf(&line, "%s %s%s%s", mark, frame_name(frame->opcode),
+                                  payload[0] == '\0' ? "" : ": ", payload);
         else
                 length = asprintf(&line, "%s %s, %" PRIu64 " bytes%s", mark,
                                   frame_name(frame->opcode), frame->length, more);

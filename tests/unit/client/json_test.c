@@ -176,6 +176,12 @@ a_frame_is_described_in_a_line(void **state)
                   "< continuation, 0 bytes");
         described((struct ws_frame){.final = true, .opcode = 9, .length = 2}, "abc", "< ping: ab");
         described((struct ws_frame){.final = true, .opcode = 9, .length = 1}, "abc", "< ping: a");
+        described((struct ws_frame){.final = true, .opcode = 9, .length = 8}, "a\0b\x1b[31m",
+                  "< ping: a\\x00b\\x1b[31m");
+        described((struct ws_frame){.final = true, .opcode = 10, .length = 1}, "\0",
+                  "< pong: \\x00");
+        described((struct ws_frame){.final = true, .opcode = 8, .length = 5}, "\x03\xe8\0b\n",
+                  "< close 1000 \\x00b\\x0a");
         described((struct ws_frame){.final = true, .opcode = 10, .length = 0}, "", "< pong");
         described((struct ws_frame){.final = true, .opcode = 8, .length = 0}, "", "< close");
         described((struct ws_frame){.final = true, .opcode = 8, .length = 2}, "\x03\xe8z",
