@@ -9,6 +9,8 @@
 
 #include "base/text.h"
 
+#define SOCKET "ws+unix:"
+
 /* Schemes, and what they are to us. */
 static const struct {
         const char *given, *ours;
@@ -29,10 +31,17 @@ scheme_of(const char *text)
         return -1;
 }
 
+/* A socket with a path behind it. */
+static bool
+is_socket_url(const char *url)
+{
+        return strncasecmp(url, SOCKET, strlen(SOCKET)) == 0;
+}
+
 static bool
 has_scheme(const char *text)
 {
-        return strncasecmp(text, "unix:", 5) == 0 || strncasecmp(text, "ws+unix:", 8) == 0 ||
+        return strncasecmp(text, "unix:", 5) == 0 || is_socket_url(text) ||
                aw_url_scheme_length(text) > 0;
 }
 
@@ -88,66 +97,98 @@ url_free(struct url *url)
 
 /* Redirects. */
 
-/* How much of a URL is scheme, host and port; 0: it has no host, so it is a Unix socket's. */
+/* How much of a URL is before its path: scheme, host and port, or a socket; 0: it has no path. */
 static size_t
 origin_length(const char *url)
 {
         int scheme = scheme_of(url);
         size_t host = scheme == -1 ? 0 : strlen(schemes[scheme].given);
 
+        if (is_socket_url(url))
+                return strlen(SOCKET) + strcspn(url + strlen(SOCKET), ":");
         return scheme == -1 ? 0 : host + strcspn(url + host, "/?#");
+}
+
+/* How much of it stays before a reference without a scheme (RFC 3986 section 5.2.2). */
+static size_t
+kept_length(const char *target, const char *reference)
+{
+        size_t path = strcspn(target, "?#");
+
+        switch (reference[0]) {
+        case '/':
+                return 0;
+        case '?':
+                return path;
+        case '#':
+        case '\0':
+                return strcspn(target, "#");
+        default:
+                /* It replaces what is behind the last slash of the path. */
+                while (path > 0 && target[path - 1] != '/')
+                        path--;
+                return path;
+        }
 }
 
 /* A reference that has no scheme of its own, for free(). */
 static char *
 resolve_reference(const char *from, const char *location)
 {
-        size_t origin = origin_length(from), path = strcspn(from, "?#");
+        size_t origin = origin_length(from), kept;
+        const char *target = from + origin + (from[origin] == ':'), *slash;
         char *text = NULL;
         int result;
 
-        if (strncmp(location, "//", 2) == 0)
+        if (strncmp(location, "//", 2) == 0) {
                 result =
                         asprintf(&text, "%.*s%s", (int)(strstr(from, "//") - from), from, location);
-        else if (location[0] == '/')
-                result = asprintf(&text, "%.*s%s", (int)origin, from, location);
-        else if (location[0] == '?')
-                result = asprintf(&text, "%.*s%s", (int)path, from, location);
-        else {
-                /* It replaces what is behind the last slash of the path. */
-                while (path > origin && from[path - 1] != '/')
-                        path--;
-                result = asprintf(&text, "%.*s%s%s", (int)path, from, path == origin ? "/" : "",
+        } else {
+                kept = kept_length(target, location);
+                slash = kept == 0 && strchr("/?#", location[0]) == NULL ? "/" : "";
+                result = asprintf(&text, "%.*s%s%.*s%s%s", (int)origin, from,
+                                  is_socket_url(from) ? ":" : "", (int)kept, target, slash,
                                   location);
         }
         return result == -1 ? NULL : text;
 }
 
-/* The one that is there, or the one that comes before the other. */
-static char *
-nearer(char *one, char *other)
-{
-        return other == NULL || (one != NULL && one < other) ? one : other;
-}
-
-/* As many of "." and ".." as there are at the beginning of a relative reference. */
+/* "." and ".." are taken out of the path (RFC 3986 section 5.2.4), in place. */
 static char *
 without_dots(char *url)
 {
-        size_t origin = origin_length(url);
-        char *found;
+        size_t origin = origin_length(url), length;
+        char *path = url + origin + (url[origin] == ':'), *out = path;
+        char *end = path + strcspn(path, "?#");
 
-        while ((found = nearer(strstr(url + origin, "/../"), strstr(url + origin, "/./"))) !=
-               NULL) {
-                char *rest = found + (found[2] == '.' ? 3 : 2), *begin = found;
+        for (char *in = path; in < end; in += length) {
+                bool dot = in[0] == '/' && in[1] == '.', two = dot && in[2] == '.';
 
-                if (found > url + strcspn(url, "?#"))
-                        break;
-                while (found[2] == '.' && begin > url + origin && *--begin != '/')
-                        ;
-                memmove(begin, rest, strlen(rest) + 1);
+                length = 1 + strcspn(in + 1, "/?#");
+                if (!dot || length != (two ? 3 : 2)) {
+                        memmove(out, in, length);
+                        out += length;
+                        continue;
+                }
+                while (two && out > path && *--out != '/')
+                        continue;
+                if (in + length == end)
+                        *out++ = '/';
         }
+        memmove(out, end, strlen(end) + 1);
         return url;
+}
+
+/* Why we do not go there, or NULL. */
+static const char *
+problem_of(const char *from, const char *location)
+{
+        bool absolute = location[strcspn(location, ":/?#")] == ':';
+
+        if (origin_length(from) == 0 ||
+            (is_socket_url(from) && (absolute || strncmp(location, "//", 2) == 0)))
+                return "where we cannot go";
+        return absolute && scheme_of(location) == -1 ? "whose scheme we cannot follow" : NULL;
 }
 
 static void
@@ -163,11 +204,12 @@ refuse_place(const char *place, const char *what, struct aw_error *error)
 char *
 url_follow(const char *from, const char *location, struct aw_error *error)
 {
-        char *whole;
+        const char *problem = problem_of(from, location);
         struct url url = {.text = NULL};
+        char *whole;
 
-        if (origin_length(from) == 0 || (has_scheme(location) && scheme_of(location) == -1)) {
-                refuse_place(location, "where we cannot go", error);
+        if (problem != NULL) {
+                refuse_place(location, problem, error);
                 return NULL;
         }
         whole = scheme_of(location) == -1 ? resolve_reference(from, location) : strdup(location);
@@ -212,10 +254,10 @@ split_origin(const char *url, size_t *host_length, unsigned long *port)
 bool
 url_same_origin(const char *one, const char *other)
 {
-        size_t lengths[2], zone = strcspn(one, "%");
+        size_t lengths[2], zone = is_socket_url(one) ? 0 : strcspn(one, "%");
         unsigned long ports[2];
 
-        /* A zone is an interface's name. */
+        /* A zone is an interface's name, a socket's path a file's. */
         return split_origin(one, &lengths[0], &ports[0]) &&
                split_origin(other, &lengths[1], &ports[1]) && lengths[0] == lengths[1] &&
                ports[0] == ports[1] && strncasecmp(one, other, lengths[0]) == 0 &&

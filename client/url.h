@@ -22,11 +22,12 @@ void url_free(struct url *url);
 
 /*
  * Where the field Location sends us from the URL (RFC 9110 section 10.2.2): for free(). NULL with
- * *error, which blames the server: to another scheme, or from wss to ws. It need not be right in all.
+ * *error, which blames the server: to another scheme, from wss to ws, or out of a Unix socket. It need
+ * not be right in all.
  */
 char *url_follow(const char *from, const char *location, struct aw_error *error);
 
-/* Whether both have the same scheme, host and port: whoever may know a secret there. */
+/* Whether both have the same scheme, host and port, or socket: whoever may know a secret there. */
 bool url_same_origin(const char *one, const char *other);
 
 #endif

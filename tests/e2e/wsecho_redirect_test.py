@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """wsecho where the server sends it."""
 
+import contextlib
 import json
 import socket
 import threading
 
-from peer import Script, told
+from peer import TEXT, Peer, Script, told
 from screen import PROMPT, Talker, at_terminal, leave, ready
 from support import Server, ends, equal, main, scratch, test, wsecho
 
@@ -34,24 +35,56 @@ def _():
         ends(wsecho(script.url, "x"), 5, rf"answered 302 Found, Location: {server.ws}: use -L$")
 
 
-@test("who is connected to a Unix socket is sent nowhere, least of all to another socket")
-def _():
-    path, other = scratch() / "sent-nowhere", scratch() / "elsewhere"
+@contextlib.contextmanager
+def socket_sends_to(path, place, *then):
+    """A server on a Unix socket that sends the first one there, and does this with the others."""
+
+    def redirect(peer):
+        peer.read_request()
+        peer.send(f"HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    seen = []
+
+    def serve():
+        for action in (redirect, *then):
+            with Peer(sock=listener.accept()[0], server=True) as peer:
+                seen.append(action(peer))
+
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()
-        for url in (f"unix:{path}", f"unix://{path}", f"ws+unix:{path}:/x"):
-            for place in (str(other), "?q", f"unix:{other}", f"unix://{other}", server.ws):
-                def answer(place=place):
-                    with listener.accept()[0] as sock:
-                        sock.recv(65536)
-                        sock.sendall(f"HTTP/1.1 302 Found\r\nLocation: {place}\r\n"
-                                     "Content-Length: 0\r\n\r\n".encode())
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield seen
+        thread.join()
+    path.unlink()
 
-                thread = threading.Thread(target=answer)
-                thread.start()
+
+@test("who is connected to a Unix socket is sent nowhere else, least of all to another socket")
+def _():
+    path, other = scratch() / "sent-nowhere", scratch() / "elsewhere"
+    for url in (f"unix:{path}", f"unix://{path}", f"ws+unix:{path}:/x"):
+        places = (f"unix:{other}", f"unix://{other}", server.ws, server.ws.partition(":")[2])
+        for place in places if url.startswith("ws") else (*places, str(other), "?q"):
+            with socket_sends_to(path, place):
                 ends(wsecho("-L", url, "x"), 5, "sends us to '.*', where we cannot go")
-                thread.join()
+
+
+@test("a path is followed within a Unix socket, with all that is for its server")
+def _():
+    def reply(peer):
+        lines = peer.accept()
+        peer.send_frame(TEXT, peer.read_frame().payload)
+        peer.until_close()
+        peer.send_close()
+        return lines
+
+    path = scratch() / "sent-on"
+    for place, target in (("/next", "/next"), ("next?q", "/a/next?q"), ("..", "/"), ("?q", "/a/b?q")):
+        with socket_sends_to(path, place, reply) as seen:
+            wsecho("-L", "-u", "joe:x", f"ws+unix:{path}:/a/b", "x").expect(0, b"x\n")
+        equal(seen[1][0], f"GET {target} HTTP/1.1", "the second request")
+        equal(any(line.startswith("Authorization:") for line in seen[1]), True, f"that {seen[1]}")
 
 
 @test("-L resolves what is relative, goes so far, and not from wss to ws")
@@ -76,7 +109,9 @@ def _():
         ends(wsecho("-L", "--max-redirs", "1", script.url, "x"), 5,
              "more than 1 redirect: raise that with --max-redirs$")
     with sends_to("ftp://h/") as script:
-        ends(wsecho("-L", script.url, "x"), 5, "sends us to 'ftp://h/', where we cannot go")
+        ends(wsecho("-L", script.url, "x"), 5, "'ftp://h/', whose scheme we cannot follow$")
+    with sends_to("javascript:x") as script:
+        ends(wsecho("-L", script.url, "x"), 5, "'javascript:x', whose scheme we cannot follow$")
     with Script(lambda peer: (peer.read_request(), peer.send(
             f"HTTP/1.1 301 M\r\nLocation: {server.ws}\r\nContent-Length: 0\r\n\r\n".encode()),
             peer.drain()), tls=True) as script:

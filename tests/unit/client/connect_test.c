@@ -322,7 +322,7 @@ a_redirect_that_leads_nowhere_fails(NOTHING)
         expect(connector.location == NULL);
         heads[1] = "HTTP/1.1 302 Found\r\nLocation: ftp://b\r\n\r\n";
         expect(!await(connects()));
-        is_text(error.text, "the server sends us to 'ftp://b', where we cannot go");
+        is_text(error.text, "the server sends us to 'ftp://b', whose scheme we cannot follow");
         is_text(connector.location, "ftp://b");
         end();
         return 0;

@@ -75,7 +75,11 @@ an_origin_is_scheme_host_and_port(void **state)
                 {"unix:/a", "unix:/a", false},
                 {"unix:///a", "unix:///b", false},
                 {"unix:///a", "unix:///a", false},
-                {"ws+unix:/a:/b", "ws+unix:/a:/c", false},
+                {"ws+unix:/a:/b", "ws+unix:/a:/c", true},
+                {"ws+unix:/a", "ws+unix:/a:/c", true},
+                {"ws+unix:/a:/b", "ws+unix:/A:/b", false},
+                {"ws+unix:/a:/b", "ws+unix:/b:/b", false},
+                {"ws+unix:/a1", "ws+unix:/a2", false},
         };
 
         (void)state;
@@ -86,7 +90,7 @@ an_origin_is_scheme_host_and_port(void **state)
         }
 }
 
-/* As RFC 3986 has it, section 5.4; and never out of TLS, nor out of a Unix socket. */
+/* As RFC 3986 has it, section 5.4; and never out of TLS, nor out of a Unix socket, of which unix: is all path. */
 static void
 a_reference_is_resolved(void **state)
 {
@@ -120,6 +124,35 @@ a_reference_is_resolved(void **state)
                 {"ws://a/b", "WS://c", "ws://c"},
                 {"ws://a/b", "e#f", "ws://a/e"},
                 {"ws://a/b", "http://joe:secret@e/", "ws://e/"},
+                {"ws://a/b/c?d", "", "ws://a/b/c?d"},
+                {"ws://a/b/c?d", "#e", "ws://a/b/c?d"},
+                {"ws://a", "", "ws://a"},
+                {"ws://a?b", "#", "ws://a?b"},
+                {"ws://a/b/c/d", "..", "ws://a/b/"},
+                {"ws://a/b/c/d", ".", "ws://a/b/c/"},
+                {"ws://a/b/c/d", "../..?e", "ws://a/?e"},
+                {"ws://a/b", "..", "ws://a/"},
+                {"ws://a/b", "/c/..#d", "ws://a/"},
+                {"ws://a/b", "/c//../d", "ws://a/c/d"},
+                {"ws://a/b", "/.c/..d/...", "ws://a/.c/..d/..."},
+                {"ws://a/b", "/c?..", "ws://a/c?.."},
+                {"ws://a/b", "?/..", "ws://a/b?/.."},
+                {"ws://a/b", "http://c/d/..", "ws://c/"},
+                {"ws://a/b", "http://c?/d/..", "ws://c?/d/.."},
+                {"ws://a/b", "./c:d", "ws://a/c:d"},
+                {"ws://a/b", "/c:d", "ws://a/c:d"},
+                {"ws://a/b", "?c:d", "ws://a/b?c:d"},
+                {"ws://a/b", "c:d", NULL},
+                {"ws://a/b", "javascript:c", NULL},
+                {"ws+unix:/run/a:/b/c?d", "/e", "ws+unix:/run/a:/e"},
+                {"ws+unix:/run/a", "/e", "ws+unix:/run/a:/e"},
+                {"ws+unix:/run/a:", "e", "ws+unix:/run/a:/e"},
+                {"ws+unix:/run/a:/b/c?d", "../e?f", "ws+unix:/run/a:/e?f"},
+                {"ws+unix:/run/a:/b/c?d", "?e", "ws+unix:/run/a:/b/c?e"},
+                {"ws+unix:/run/a:/b/c?d", "#e", "ws+unix:/run/a:/b/c?d"},
+                {"ws+unix:/run/../a:/b", "/c/../d", "ws+unix:/run/../a:/d"},
+                {"ws+unix:/run/a:/b", "//c/d", NULL},
+                {"ws+unix:/run/a:/b", "ws+unix:/run/b:/c", NULL},
                 {"wss://a/b", "http://a/", NULL},
                 {"wss://a/b", "ws://a/", NULL},
                 {"ws://a/b", "ftp://a/", NULL},
@@ -152,12 +185,18 @@ what_is_no_place_to_go_to_is_named(void **state)
                 {"wss://a/b", "http://a/c",
                  "the server sends us to 'ws://a/c', which is not encrypted: give that URL if you "
                  "want it"},
-                {"ws://a/b", "ftp://a/", "the server sends us to 'ftp://a/', where we cannot go"},
-                {"ws://a/b", "UNIX:/c", "the server sends us to 'UNIX:/c', where we cannot go"},
+                {"ws://a/b", "ftp://a/",
+                 "the server sends us to 'ftp://a/', whose scheme we cannot follow"},
+                {"ws://a/b", "UNIX:/c",
+                 "the server sends us to 'UNIX:/c', whose scheme we cannot follow"},
                 {"ws://a/b", "WS+unix:/c",
-                 "the server sends us to 'WS+unix:/c', where we cannot go"},
+                 "the server sends us to 'WS+unix:/c', whose scheme we cannot follow"},
                 {"ws://a/b", "http://joe:x%zz@c/",
                  "the server sends us to 'http://...@c/', whose user or password has a wrong '%'"},
+                {"ws://a/b", "javascript:c",
+                 "the server sends us to 'javascript:c', whose scheme we cannot follow"},
+                {"ws+unix:/run/a:/b", "unix:/c",
+                 "the server sends us to 'unix:/c', where we cannot go"},
                 {"unix:/run/a", "/b", "the server sends us to '/b', where we cannot go"},
         };
 
