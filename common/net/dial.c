@@ -126,6 +126,26 @@ aw_dial_resolve(struct aw_dial *dial, const struct aw_url *url,
                                                                 &dial->behind, error, deadline));
 }
 
+/* No address has led to a connection. */
+static void
+fail_connecting(const struct aw_dial *dial, const char *host, struct aw_error *error)
+{
+        const char *what = dial->proxy == NULL ? "" : "the proxy ";
+        const char *interface = dial->options->interface;
+
+        if (errno == ETIMEDOUT || errno == ECANCELED || errno == ENOMEM)
+                fail_dialing(error, "connecting to", host);
+        else if (errno == ECONNRESET || errno == EPIPE)
+                /* It was connected, or it would be ECONNREFUSED, and no more when we looked. */
+                aw_error_set(error, AW_ERROR_CONNECTION, EPIPE, "%s%.200s closed the connection",
+                             what, host);
+        else
+                aw_error_set(error, AW_ERROR_CONNECTION, errno,
+                             "cannot connect to %s%.200s%s%.40s: %s", what, host,
+                             interface == NULL ? "" : " from ", interface == NULL ? "" : interface,
+                             strerror(errno));
+}
+
 async struct aw_transport *
 aw_dial_connect(struct aw_dial *dial, struct aw_error *error, aw_time deadline)
 {
@@ -137,16 +157,7 @@ aw_dial_connect(struct aw_dial *dial, struct aw_error *error, aw_time deadline)
                 await(aw_connect(&dial->addresses, dial->options->interface, deadline));
 
         if (transport == NULL) {
-                if (errno == ETIMEDOUT || errno == ECANCELED || errno == ENOMEM)
-                        fail_dialing(error, "connecting to", host);
-                else
-                        aw_error_set(error, AW_ERROR_CONNECTION, errno,
-                                     "cannot connect to %s%.200s%s%.40s: %s",
-                                     dial->proxy == NULL ? "" : "the proxy ", host,
-                                     dial->options->interface == NULL ? "" : " from ",
-                                     dial->options->interface == NULL ? ""
-                                                                      : dial->options->interface,
-                                     strerror(errno));
+                fail_connecting(dial, host, error);
                 return NULL;
         }
         getpeername(aw_transport_fd(transport), (struct sockaddr *)&address, &length);

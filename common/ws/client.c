@@ -293,9 +293,8 @@ static const struct ws_role opening_role = {
 
 /* The peer has gone without an answer: a server of TLS does that, when it is not spoken to in it. */
 static void
-fail_lost(struct ws *ws)
+fail_lost(const struct ws_opening *opening)
 {
-        struct ws_opening *opening = ws->opening;
         bool plain = opening->url->scheme == AW_URL_WS;
 
         if (opening->spoken)
@@ -351,7 +350,7 @@ opening_wait(struct ws *ws, aw_time deadline)
                                      ? "waiting for the handshake of"
                                      : "waiting for the TLS handshake of");
         else if (!opening->failed)
-                fail_lost(ws);
+                fail_lost(opening);
         else
                 errno = opening->error->number;
         return -1;
@@ -427,6 +426,8 @@ connect_url(struct ws_opening *opening, struct aw_url *url, struct aw_dial *dial
         transport = await(aw_dial_connect(dial, opening->error, deadline));
         if (transport != NULL)
                 ws_observe_step(options->observer, WS_STEP_CONNECTED, dial->peer);
+        else if (errno == EPIPE && dial->proxy == NULL)
+                fail_lost(opening);
         return transport == NULL ? NULL : await(connect_to(opening, transport, deadline));
 }
 

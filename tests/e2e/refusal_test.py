@@ -43,7 +43,8 @@ def _():
 @test("a header field that cannot be has status 2")
 def _():
     for field in ("NoColon", ": no name", "Na me: x", "Name : x", "A: b\r\nC: d", "A: b\nC: d", ""):
-        ends(wsecho("-H", field, server.ws, "hello"), 2, "header field")
+        ends(wsecho("-H", field, server.ws, "hello"), 2,
+             "^(the header field '|header field 1 |option '--header', number 1: )")
 
 
 @test("--help and --version print on standard output, with status 0")
@@ -91,6 +92,16 @@ def _():
             with Script(lambda peer, answer=answer: (peer.read_request(), peer.send(answer)),
                         tls=tls) as script:
                 ends(wsecho(script.url, "x"), 3, "closed the connection in the middle of its answer$")
+
+
+@test("3: a server that resets each connection was connected to, whenever that is seen")
+def _():
+    count = 20
+    for scheme, cure in (("ws:", ": try wss://"), ("wss:", "")):
+        with Script(lambda peer: peer.reset(), connections=count) as script:
+            for _ in range(count):
+                ends(wsecho(script.url.replace("ws:", scheme), "x"), 3,
+                     f"^127.0.0.1:{script.port} closed the connection during the handshake{cure}$")
 
 
 @test("3 or 4: a server that closes in the middle of the TLS handshake, or resets it")
