@@ -232,6 +232,9 @@ check_pairs(const struct client_options *options)
                 {sending->echo && ending->expect != NULL, "echo", "expect"},
                 {sending->echo && ending->reject != NULL, "echo", "reject"},
                 {sending->echo && printing->json, "echo", "json"},
+                {sending->echo && printing->raw, "echo", "raw"},
+                {sending->echo && printing->format != NULL, "echo", "print"},
+                {sending->echo && printing->timestamps, "echo", "timestamps"},
         };
 
         for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
@@ -250,6 +253,32 @@ has_files(const struct sending_options *sending)
                 if (sending->parts.letters[i] == 'f' || sending->parts.items[i][0] == '@')
                         return true;
         return false;
+}
+
+/* An option that takes a file, and does not say which. */
+static bool
+check_named(const char *option, const char *argument, const char *nameless)
+{
+        if (strcmp(argument, nameless) != 0)
+                return true;
+        aw_opt_usage_error(&options_program, "option '--%s': the file's name is missing%s", option,
+                           nameless[0] == '@' ? " behind '@'" : "");
+        return false;
+}
+
+static bool
+check_file_names(const struct client_options *options)
+{
+        const struct aw_opt_strings *parts = &options->sending.parts;
+        const struct aw_opt_strings *headers = &options->handshake.headers;
+        bool named = true;
+
+        for (size_t i = 0; i < parts->count && named; i++)
+                named = parts->letters[i] == 'f' ? check_named("file", parts->items[i], "")
+                                                 : check_named("data", parts->items[i], "@");
+        for (size_t i = 0; i < headers->count && named; i++)
+                named = check_named("header", headers->items[i], "@");
+        return named;
 }
 
 static bool
@@ -349,7 +378,8 @@ options_check(struct client_options *options, char **operands, int count)
         }
         options->sending.messages = operands + !named;
         options->sending.count = count - !named;
-        if (!check_pairs(options) || !check_sending(&options->sending))
+        if (!check_pairs(options) || !check_file_names(options) ||
+            !check_sending(&options->sending))
                 return false;
         settle_options(options);
         return check_cookies(&options->handshake.cookies) && check_compress(&options->handshake) &&

@@ -154,10 +154,44 @@ cut_file(const char *path, FILE *in)
         return result;
 }
 
+/* What was done to an open file has this result: the file, or -1 with errno. */
+static int
+keep_or_close(int fd, int result)
+{
+        int error = errno;
+
+        if (result == 0)
+                return fd;
+        close(fd);
+        errno = error;
+        return -1;
+}
+
+/* Only its owner may read it, whoever has made it. */
 static int
 open_file(const char *path)
 {
-        return open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        struct stat status;
+
+        if (fd == -1 || fstat(fd, &status) == -1 || !S_ISREG(status.st_mode) ||
+            (status.st_mode & 077) == 0)
+                return fd;
+        return keep_or_close(fd, fchmod(fd, 0600));
+}
+
+/* A last line without its end would be one with the next. */
+static int
+open_to_add(const char *path)
+{
+        int fd = open_file(path);
+        struct stat status;
+        char last;
+
+        if (fd == -1 || fstat(fd, &status) == -1 || !S_ISREG(status.st_mode) ||
+            pread(fd, &last, 1, status.st_size - 1) != 1 || last == '\n')
+                return fd;
+        return keep_or_close(fd, write(fd, "\n", 1) == 1 ? 0 : -1);
 }
 
 /* A large one is cut first; its first line may be half a one then. */
@@ -186,7 +220,7 @@ load_file(struct history_lines *history, const char *path)
         }
         read_lines(history, in);
         fclose(in);
-        return open_file(path);
+        return open_to_add(path);
 }
 
 static void

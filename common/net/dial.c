@@ -75,6 +75,9 @@ choose_way(struct aw_dial *dial, struct aw_error *error)
 
         if (options->unix_socket != NULL) {
                 dial->via.scheme = AW_URL_UNIX;
+                if (options->unix_socket[0] == '\0')
+                        return aw_error_set(error, AW_ERROR_USAGE, EINVAL,
+                                            "the path of the Unix socket is empty");
                 if (strlen(options->unix_socket) > AW_URL_SOCKET_MAX)
                         return aw_error_set(error, AW_ERROR_USAGE, EINVAL,
                                             "the path of the Unix socket is longer than 107 bytes");

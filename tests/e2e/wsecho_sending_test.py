@@ -239,7 +239,8 @@ def _():
     for name, *words in (("count", "--count", "2"), ("one", "-1"), ("skip", "--skip", "1"),
                          ("wait", "-w", "1s"), ("expect", "--expect", "a"),
                          ("reject", "--reject", "a"), ("reconnect", "--reconnect"),
-                         ("json", "-j")):
+                         ("json", "-j"), ("raw", "--raw"), ("print", "--print", "hex"),
+                         ("timestamps", "-T")):
         done = wsecho("--echo", *words, URL).expect(2, b"")
         match(f"^wsecho: '--echo' and '--{name}' exclude each other\n", done.err)
 

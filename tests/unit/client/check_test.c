@@ -281,9 +281,17 @@ what_excludes_each_other(void **state)
         static const struct {
                 const char *word, *name;
         } others[] = {
-                {"--reconnect", "reconnect"}, {"--count=1", "count"}, {"-1", "one"},
-                {"--skip=1", "skip"},         {"-w0", "wait"},        {"--expect=a", "expect"},
-                {"--reject=a", "reject"},     {"--json", "json"},
+                {"--reconnect", "reconnect"},
+                {"--count=1", "count"},
+                {"-1", "one"},
+                {"--raw", "raw"},
+                {"--print=auto", "print"},
+                {"-T", "timestamps"},
+                {"--skip=1", "skip"},
+                {"-w0", "wait"},
+                {"--expect=a", "expect"},
+                {"--reject=a", "reject"},
+                {"--json", "json"},
         };
         char words[100];
 
@@ -312,6 +320,11 @@ what_excludes_each_other(void **state)
                 GOOD(others[i].word, "a");
         }
         GOOD("--echo", "a");
+        BAD("option '--data': the file's name is missing behind '@'", "-d", "b", "-d", "@", "a");
+        BAD("option '--file': the file's name is missing", "-f", "", "a");
+        BAD("option '--header': the file's name is missing behind '@'", "-H", "@", "a");
+        GOOD("-d", "", "a");
+        GOOD("-f", "@", "a");
         GOOD("-f", "-", "a");
         GOOD("-d", "@-", "a");
         GOOD("-d", "-", "-f", "@-", "a");

@@ -201,7 +201,26 @@ the_file_is_read_and_added_to(NOTHING)
         await(history_add(history, "more"));
         lines_are(history, "one|a\nb\\n\\x\\|last\\|more");
         await(end(history));
-        file_is("one\na\\nb\\\\n\\x\\\n\nlast\\more\n");
+        file_is("one\na\\nb\\\\n\\x\\\n\nlast\\\nmore\n");
+        is_said("");
+        return 0;
+}
+
+static async int
+a_file_that_others_may_read_is_theirs_no_more(NOTHING)
+{
+        struct history_lines *history;
+        struct stat status;
+
+        begin();
+        write_file("one\n", 4);
+        expect_int(chmod(file, 0664), 0);
+        history = history_open(true);
+        expect_int(stat(file, &status), 0);
+        expect_int(status.st_mode & 0777, 0600);
+        lines_are(history, "one");
+        await(end(history));
+        file_is("one\n");
         is_said("");
         return 0;
 }
@@ -374,6 +393,7 @@ main(void)
                 on_loop(five_hundred_are_kept),
                 on_loop(the_file_has_a_line_for_each_and_is_for_its_owner),
                 on_loop(the_file_is_read_and_added_to),
+                on_loop(a_file_that_others_may_read_is_theirs_no_more),
                 on_loop(a_file_over_4_mib_is_cut_to_the_last_one_at_a_lines_end),
                 on_loop(a_large_file_that_cannot_be_cut_is_told_and_left),
                 on_loop(its_place_is_told_by_the_environment),

@@ -389,6 +389,20 @@ what_cannot_be_replaced_is_refused(NOTHING)
 }
 
 static async int
+a_socket_has_a_path(NOTHING)
+{
+        char path[109];
+        struct dialing dialing = {.address = "h:1", .network = {.unix_socket = path}};
+
+        memset(path, 'x', sizeof(path) - 1);
+        path[sizeof(path) - 1] = '\0';
+        await(expect_none(&dialing, AW_ERROR_USAGE, "is longer than 107 bytes"));
+        path[0] = '\0';
+        await(expect_none(&dialing, AW_ERROR_USAGE, "the path of the Unix socket is empty"));
+        return 0;
+}
+
+static async int
 families_and_interfaces_bound_the_choice(NOTHING)
 {
         struct proxy server = {.count = 0};
@@ -421,6 +435,7 @@ main(void)
                 on_loop(what_is_no_proxy_is_refused),
                 on_loop(names_and_places_are_replaced),
                 on_loop(what_cannot_be_replaced_is_refused),
+                on_loop(a_socket_has_a_path),
                 on_loop(families_and_interfaces_bound_the_choice),
         };
 
