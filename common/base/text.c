@@ -76,9 +76,7 @@ write_short(const char *url, const char *start, const char *at, char *out, size_
 size_t
 aw_url_scheme_length(const char *text)
 {
-        static const char letters[] =
-                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.";
-        size_t length = strspn(text, letters);
+        size_t length = strcspn(text, ":/?#@");
 
         return strncmp(text + length, "://", 3) == 0 ? length + 3 : 0;
 }
@@ -87,8 +85,12 @@ void
 aw_url_shorten(const char *url, char *out, size_t size)
 {
         const char *start = url + aw_url_scheme_length(url);
+        size_t length = strcspn(start, "/?#");
 
-        write_short(url, start, memrchr(start, '@', strcspn(start, "/?#")), out, size);
+        /* What is no scheme may be meant as one. */
+        if (length > 0 && strncmp(start + length - 1, "://", 3) == 0)
+                length += 2 + strcspn(start + length + 2, "/?#");
+        write_short(url, start, memrchr(start, '@', length), out, size);
 }
 
 void

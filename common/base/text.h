@@ -20,8 +20,8 @@ size_t aw_base64_encode(const uint8_t *data, size_t length, char *out);
 int aw_percent_decode(char *text);
 
 /*
- * How many bytes a URL's scheme has with its "://" (RFC 3986 section 3.1), or 0: what stands further
- * behind is of a path or a query.
+ * How many bytes a URL's scheme has with its "://", or 0: what stands further behind is of a user, a
+ * path or a query. Whether it is a scheme that there may be is not looked at.
  */
 size_t aw_url_scheme_length(const char *text);
 

@@ -65,6 +65,10 @@ a_url_is_cut_in_the_middle_and_keeps_its_secret(void **state)
         assert_string_equal(out, "ws://...@h/a@b");
         aw_url_shorten("joe:secret@h", out, sizeof(out));
         assert_string_equal(out, "...@h");
+        aw_url_shorten(" w_s://joe:secret@h", out, sizeof(out));
+        assert_string_equal(out, " w_s://...@h");
+        aw_url_shorten("joe:secret://secret@h", out, sizeof(out));
+        assert_string_equal(out, "...@h");
         aw_url_shorten("joe:secret@h/?a=b://c", out, sizeof(out));
         assert_string_equal(out, "...@h/?a=b://c");
         strcpy(url, "wss://u:p@host.example/?token=");
