@@ -25,14 +25,15 @@ char *
 frame_describe(const struct ws_frame *frame)
 {
         const char *mark = frame->sent ? ">" : "<", *more = frame->final ? "" : ", more follows";
-        size_t skip = frame->opcode == 8 && frame->length >= 2 ? 2 : 0, used;
+        bool coded = frame->opcode == 8 && frame->payload != NULL && frame->length >= 2;
+        size_t skip = coded ? 2 : 0, used;
         char payload[4 * CONTROL_MAX + 1] = "", *line = NULL;
         int length;
 
         if (frame->payload != NULL)
                 aw_log_escape(frame->payload + skip, (size_t)frame->length - skip, "", payload,
                               sizeof(payload), &used);
-        if (skip > 0)
+        if (coded)
                 length = asprintf(&line, "%s close %u%s%s", mark,
                                   (unsigned)frame->payload[0] << 8 | frame->payload[1],
                                   payload[0] == '\0' ? "" : " ", payload);

@@ -221,7 +221,8 @@ url_follow(const char *from, const char *location, struct aw_error *error)
         if (url_read(&url, without_dots(whole), error) == -1) {
                 if (error->kind == AW_ERROR_USAGE)
                         refuse_place(whole, "whose user or password has a wrong '%'", error);
-        } else if (strncasecmp(from, "wss:", 4) == 0 && strncasecmp(url.text, "ws:", 3) == 0) {
+        } else if (url.text != NULL && strncasecmp(from, "wss:", 4) == 0 &&
+                   strncasecmp(url.text, "ws:", 3) == 0) {
                 refuse_place(url.text, "which is not encrypted: give that URL if you want it",
                              error);
                 free(url.text);
