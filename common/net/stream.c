@@ -119,18 +119,19 @@ aw_stream_read_exactly(struct aw_stream *stream, void *data, size_t size, size_t
                 *got = 0;
         if (begin_reading(stream) == -1)
                 return -1;
-        for (;;) {
+        /* What comes together with a cancellation stays: to go on would lose the cancellation. */
+        while (result == 1) {
                 length += take_input(stream, (uint8_t *)data + length, size - length);
-                if (length == size || result != 1)
+                if (length == size)
                         break;
                 result = await(more(stream, deadline));
         }
         if (got != NULL)
                 *got = length;
-        if (length < size && result == 0)
+        if (result == 0)
                 errno = ENODATA;
         end_reading(stream);
-        return length == size ? 0 : -1;
+        return result == 1 ? 0 : -1;
 }
 
 /*

@@ -310,7 +310,8 @@ aw_stream_wait_established(struct aw_stream *stream, struct aw_error *error, aw_
         stream->why = NULL;
         if (result == 0 && stream->established)
                 return 0;
-        if (why.kind != AW_ERROR_NONE) {
+        /* A cancellation that comes together with the failure is not lost. */
+        if (why.kind != AW_ERROR_NONE && (result == 0 || errno != ECANCELED)) {
                 if (error != NULL)
                         *error = why;
                 errno = EPROTO;

@@ -1,12 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* Streams that connect, and what becomes of those that cannot. */
+/* Wraps: aw_tls_refused_peer. */
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "await/wait_fd.h"
+#include "tls/session.h"
 #include "unit/net/stream_pair.h"
+
+/* Is cancelled in the turn in which TLS fails; or NULL. */
+static struct aw_task *cancelled_when_tls_fails;
+
+bool __real_aw_tls_refused_peer(const struct aw_tls *tls);
+bool __wrap_aw_tls_refused_peer(const struct aw_tls *tls);
+
+bool
+__wrap_aw_tls_refused_peer(const struct aw_tls *tls)
+{
+        if (cancelled_when_tls_fails != NULL)
+                expect(aw_cancel(cancelled_when_tls_fails));
+        return __real_aw_tls_refused_peer(tls);
+}
 
 /* Connecting */
 
@@ -221,6 +237,21 @@ certificates_are_checked(NOTHING)
 }
 
 static async int
+a_cancellation_counts_though_tls_failed_with_it(NOTHING)
+{
+        struct aw_stream_listener *listener = await(listen_on(&ways[1], NULL));
+        struct connecting connecting = {
+                .options = {.address = aw_stream_listener_address(listener, 0), .tls = strict_tls}};
+
+        cancelled_when_tls_fails = aw_spawn("connect", connect_task, &connecting);
+        expect_error(await(aw_join(cancelled_when_tls_fails)), ECANCELED);
+        expect_int(connecting.error.kind, AW_ERROR_CANCELLED);
+        cancelled_when_tls_fails = NULL;
+        aw_stream_listener_close(listener);
+        return 0;
+}
+
+static async int
 a_peer_that_does_not_speak_tls_is_told_of(NOTHING)
 {
         struct aw_stream_listener *listener = await(listen_on(&ways[0], NULL));
@@ -274,6 +305,7 @@ main(void)
                 on_loop(connecting_times_out_and_is_cancelled),
                 on_loop(a_crowded_unix_socket_is_tried_again),
                 on_loop(certificates_are_checked),
+                on_loop(a_cancellation_counts_though_tls_failed_with_it),
                 on_loop(a_peer_that_does_not_speak_tls_is_told_of),
                 on_loop(an_end_without_close_notify_is_no_end),
         };

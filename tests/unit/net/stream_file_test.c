@@ -1,9 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads: it has several, so ThreadSanitizer checks it too. */
 /* Streams of files, and the errors of descriptors. */
+/* Wraps: aw_run_in_executor. */
 #include <signal.h>
 
+#include "await/executor.h"
 #include "unit/net/stream_kinds.h"
+
+/* The task is cancelled in the turn in which its job is done. */
+static bool cancelled_when_done;
+
+async int __real_aw_run_in_executor(struct aw_executor *executor, const struct aw_job *job,
+                                    void **result);
+async int __wrap_aw_run_in_executor(struct aw_executor *executor, const struct aw_job *job,
+                                    void **result);
+
+async int
+__wrap_aw_run_in_executor(struct aw_executor *executor, const struct aw_job *job, void **result)
+{
+        void *done;
+
+        if (!cancelled_when_done)
+                return await(__real_aw_run_in_executor(executor, job, result));
+        job->run(job->argument, &done);
+        job->drop(done);
+        errno = ECANCELED;
+        return -1;
+}
 
 /* Errors */
 
@@ -164,6 +187,70 @@ an_endless_input_lets_the_others_run(NOTHING)
         return 0;
 }
 
+static async int
+read_two_bytes(struct aw_stream *stream)
+{
+        char data[2];
+        size_t got = 9;
+        int result = await(aw_stream_read_exactly(stream, data, sizeof(data), &got, AW_NEVER));
+
+        expect_int(got, result == 0 ? 2 : 0);
+        return result;
+}
+
+static async int
+read_up_to_two_bytes(struct aw_stream *stream)
+{
+        char data[2];
+
+        return (int)await(aw_stream_read(stream, data, sizeof(data), AW_NEVER));
+}
+
+static async int
+read_one_line(struct aw_stream *stream)
+{
+        char *line;
+
+        return (int)await(aw_stream_read_line(stream, &line, AW_NEVER));
+}
+
+static async int
+read_until_a_semicolon(struct aw_stream *stream)
+{
+        char *data;
+
+        return (int)await(aw_stream_read_until(stream, ";", 1, &data, AW_NEVER));
+}
+
+static async int
+a_cancellation_counts_though_enough_came_with_it(NOTHING)
+{
+        static const struct {
+                async int (*read)(struct aw_stream *stream);
+                int result; /* of the next one, which finds what came */
+        } ways[] = {{read_two_bytes, 0},
+                    {read_up_to_two_bytes, 2},
+                    {read_one_line, 3},
+                    {read_until_a_semicolon, 2}};
+        struct aw_stream *stream;
+        int fd = temporary_file();
+
+        refuse_nowait = true;
+        expect_int(write(fd, "a;\nb", 4), 4);
+        for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+                lseek(fd, 0, SEEK_SET);
+                stream = aw_stream_open(fd, NULL);
+                cancelled_when_done = true;
+                expect_error(await(ways[i].read(stream)), ECANCELED);
+                cancelled_when_done = false;
+                expect_int(await(ways[i].read(stream)), ways[i].result);
+                aw_stream_drop(stream);
+        }
+        refuse_nowait = false;
+        close(fd);
+        return 0;
+}
+
 int
 main(void)
 {
@@ -175,6 +262,7 @@ main(void)
                 on_loop(what_is_no_stream_is_not_opened),
                 on_loop(files_are_written_and_read),
                 on_loop(an_endless_input_lets_the_others_run),
+                on_loop(a_cancellation_counts_though_enough_came_with_it),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
