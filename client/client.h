@@ -9,6 +9,9 @@
 /* For the Close of a server that has been waited for long enough, or that broke the rules. */
 #define CLIENT_LAST_CLOSE (200 * AW_MILLISECOND)
 
+/* Whoever is woken so much too late did not run meanwhile: it is more than what a busy machine does. */
+#define CLIENT_REST (100 * AW_MILLISECOND)
+
 struct aw_signals;
 struct connector;
 struct session;

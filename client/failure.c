@@ -22,6 +22,8 @@ client_describe_end(const struct ws *ws, int error, char *out, size_t size)
         else if (error == EPROTO)
                 snprintf(out, size, "closed: %s broke the WebSocket protocol: %s", ws_peer(ws),
                          ws_problem(ws) == NULL ? "TLS" : ws_problem(ws));
+        else if (error == ETIMEDOUT)
+                snprintf(out, size, "time-out: %s does not take what is sent", ws_peer(ws));
         else if (error != EPIPE)
                 snprintf(out, size, "%s", strerror(error));
         else if (peer->code == WS_ABNORMAL || peer->code == 0)
@@ -39,6 +41,8 @@ client_failed(const struct ws *ws, int error)
 
         client_describe_end(ws, error, why, sizeof(why));
         client_say("%s", why);
+        if (error == ETIMEDOUT)
+                return CLIENT_TIMEOUT;
         return error == EPIPE || error == EPROTO || error == EMSGSIZE ? CLIENT_CLOSED
                                                                       : CLIENT_LOCAL;
 }

@@ -15,9 +15,6 @@
 /* A reader who takes what we print within this time keeps nobody waiting. */
 #define READER_PAUSE (10 * AW_MILLISECOND)
 
-/* Whoever is woken so much too late did not run meanwhile: it is more than what a busy machine does. */
-#define REST (100 * AW_MILLISECOND)
-
 /* For what the server still says after our Close, up to its own. */
 #define CLOSE_TIME (5 * AW_SECOND)
 
@@ -164,7 +161,7 @@ static aw_time
 without_rest(aw_time since, aw_time look)
 {
         aw_time now = aw_loop_now();
-        int64_t rest = now - look > REST ? now - look : 0;
+        int64_t rest = now - look > CLIENT_REST ? now - look : 0;
 
         return since < now - rest ? since + rest : now;
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What wsecho sends: messages, files, lines, records, bytes; as often and as fast as it is told."""
 
+import contextlib
 import os
 import pathlib
 import pty
@@ -217,6 +218,19 @@ def _():
         match("ping", wsecho("--echo", "-P", script.url).expect(0, b"").err)
     with Script(pinging) as script:
         match("(?s)ping.*pong.*close", wsecho("--echo", "-vv", script.url).expect(0, b"").err.lower())
+
+
+@test("7: --echo to a server that never reads, which the time-out ends")
+def _():
+    def serve(peer):
+        peer.accept()
+        # Until the client is gone: it takes no more than it can send back.
+        with contextlib.suppress(OSError):
+            while True:
+                peer.send_frame(BINARY, bytes(1 << 16))
+
+    with Script(serve) as script:
+        ends(wsecho("-t", "500ms", "--echo", script.url), 7, "time-out: .* does not take what is sent")
 
 
 @test("--echo sends back what comes, with its type, until the server closes")

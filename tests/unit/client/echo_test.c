@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Wraps: connector_url report_close report_open client_refused connector_connect ws_receive ws_send ws_close ws_peer ws_peer_close ws_problem. */
+/* Wraps: connector_url report_close report_open client_refused connector_connect ws_receive ws_send ws_traffic ws_close ws_peer ws_peer_close ws_problem. */
 /* What comes goes back, and how that ends. */
 #include "connect.h"
 #include "echo.h"
@@ -14,12 +14,14 @@ static struct connector connector;
 static bool refused, silent;   /* the server: there is none; does not answer our Close */
 static unsigned coming, taken; /* messages that come; that are taken back, and then it fails */
 static int receive_error, send_error; /* how; 0: nothing happens any more */
+static struct ws_traffic moved;
 static int status, close_error;
 
 async struct ws *__wrap_connector_connect(struct connector *it, struct aw_error *error);
 enum client_status __wrap_client_refused(const struct aw_error *error, const struct connector *it);
 async int __wrap_ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline);
 async int __wrap_ws_send(struct ws *ws, const struct ws_message *message, aw_time deadline);
+void __wrap_ws_traffic(const struct ws *ws, struct ws_traffic *traffic);
 async int __wrap_ws_close(struct ws *ws, unsigned code, const char *reason);
 
 static struct report {
@@ -78,10 +80,10 @@ __wrap_client_refused(const struct aw_error *error, const struct connector *it)
 }
 
 static async int
-wait_in_vain(void)
+wait_in_vain(aw_time deadline)
 {
         struct aw_event never = {.set = false};
-        int result = await(aw_event_wait(&never, AW_NEVER));
+        int result = await(aw_event_wait(&never, deadline));
 
         return result;
 }
@@ -93,7 +95,7 @@ __wrap_ws_receive(struct ws *ws, struct ws_message *message, aw_time deadline)
         expect(deadline == AW_NEVER);
         trace("receive");
         if (coming == 0 && receive_error == 0)
-                return await(wait_in_vain());
+                return await(wait_in_vain(AW_NEVER));
         if (coming == 0) {
                 errno = receive_error;
                 return -1;
@@ -111,14 +113,23 @@ __wrap_ws_send(struct ws *ws, const struct ws_message *message, aw_time deadline
         char word[40];
 
         expect(ws == peer_ws());
-        expect(deadline == AW_NEVER);
+        expect((deadline == AW_NEVER) == (options.connection.timeout == 0));
         snprintf(word, sizeof(word), "%s-%.*s", message->type == WS_BINARY ? "binary" : "text",
                  (int)message->length, (const char *)message->data);
         trace(word);
+        if (taken == 0 && send_error == 0)
+                return await(wait_in_vain(deadline));
         if (taken-- > 0)
                 return 0;
         errno = send_error;
         return -1;
+}
+
+void
+__wrap_ws_traffic(const struct ws *ws, struct ws_traffic *traffic)
+{
+        expect(ws == peer_ws());
+        *traffic = moved;
 }
 
 async int
@@ -131,7 +142,7 @@ __wrap_ws_close(struct ws *ws, unsigned code, const char *reason)
         snprintf(word, sizeof(word), "close-%u-%s", code, reason);
         trace(word);
         if (silent)
-                result = await(wait_in_vain());
+                result = await(wait_in_vain(AW_NEVER));
         close_error = result == 0 ? 0 : errno;
         return result;
 }
@@ -272,6 +283,55 @@ stopped_it_does_not_wait_long_for_the_answer_to_its_close(NOTHING)
         return 0;
 }
 
+/* A server that moves, or time in which we did not run, begins it anew. */
+static async int
+a_server_that_takes_nothing_has_its_time_out(NOTHING)
+{
+        struct aw_task *task;
+
+        begin();
+        options.connection.timeout = AW_SECOND;
+        coming = 1;
+        taken = 0;
+        send_error = 0;
+        clock_stop();
+        task = aw_spawn("echo", run, NULL);
+        await(aw_sleep(0));
+        expect_trace("connect receive text-a");
+        moved.sent++;
+        await(clock_advance(AW_SECOND));
+        expect_trace("text-a");
+        moved.received++;
+        await(clock_advance(AW_SECOND));
+        expect_trace("text-a");
+        await(clock_advance(AW_SECOND + 200 * AW_MILLISECOND));
+        expect_trace("text-a");
+        await(clock_advance(AW_SECOND - AW_MILLISECOND));
+        expect(!aw_task_done(task));
+        silent = true;
+        await(clock_advance(AW_MILLISECOND));
+        expect_trace("close-1001-bye");
+        await(clock_advance(200 * AW_MILLISECOND));
+        expect(aw_task_done(task));
+        clock_go_on();
+        await(aw_join(task));
+        expect_outcome(CLIENT_TIMEOUT,
+                       "wsecho: time-out: 192.0.2.1:7681 does not take what is sent\n");
+        begin();
+        options.connection.timeout = 0;
+        coming = 1;
+        taken = 0;
+        send_error = 0;
+        task = aw_spawn("echo", run, NULL);
+        await(aw_sleep(0));
+        await(clock_advance(3600 * AW_SECOND));
+        expect(!aw_task_done(task));
+        expect_trace("connect receive text-a");
+        aw_cancel(task);
+        await(aw_join(task));
+        return 0;
+}
+
 int
 main(void)
 {
@@ -281,6 +341,7 @@ main(void)
                 on_loop(a_send_that_fails_is_the_last),
                 on_loop(without_a_connection_it_says_why),
                 on_loop(stopped_it_does_not_wait_long_for_the_answer_to_its_close),
+                on_loop(a_server_that_takes_nothing_has_its_time_out),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,6 +49,8 @@ a_connection_ends_with_a_reason(void **state)
         fails(EPROTO, CLIENT_CLOSED,
               "wsecho: closed: 192.0.2.1:7681 broke the WebSocket protocol: a masked frame\n");
         fails(ENOMEM, CLIENT_LOCAL, "wsecho: Cannot allocate memory\n");
+        fails(ETIMEDOUT, CLIENT_TIMEOUT,
+              "wsecho: time-out: 192.0.2.1:7681 does not take what is sent\n");
         fails(EPIPE, CLIENT_CLOSED, "wsecho: the connection to 192.0.2.1:7681 was lost (1006)\n");
         peer_close.code = 1006;
         fails(EPIPE, CLIENT_CLOSED, "wsecho: the connection to 192.0.2.1:7681 was lost (1006)\n");
