@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "await/watch.h"
 #include "session.h"
 
 /* Replies: messages that are no greetings. */
@@ -161,6 +162,17 @@ closed_well(const struct session *session)
                (ending->close_ok == NULL && session->closing && code == session->code);
 }
 
+/* Something was to be sent and did not go, though it may wait in the connection to do so. */
+static bool
+is_left_over(const struct session *session)
+{
+        struct ws_info info;
+
+        ws_info(session->ws, &info);
+        return session->unsent ||
+               info.sent.messages[0] + info.sent.messages[1] < session->sent - session->sent_before;
+}
+
 /* All that was to come before the server's Close has come. */
 static bool
 is_complete(const struct session *session)
@@ -172,7 +184,7 @@ is_complete(const struct session *session)
         /* An explicit --close-ok is for any time. */
         if (ending->close_ok != NULL)
                 return true;
-        if (session->unsent)
+        if (is_left_over(session))
                 return false;
         if (!session->all_sent && !session->from_input)
                 return false;
@@ -267,7 +279,7 @@ enum client_status
 judge_end(struct session *session)
 {
         const struct ending_options *ending = &session->options->ending;
-        bool lost;
+        bool lost, done;
 
         if (session->failed)
                 return session->status;
@@ -286,14 +298,15 @@ judge_end(struct session *session)
         if (!session->ended)
                 return session->unanswered_for > 0 ? not_answered(session)
                                                    : all_but_lost_replies(session);
+        done = is_fulfilled(session) && !is_left_over(session);
         lost = session->error == EPIPE && ws_peer_close(session->ws)->code == WS_ABNORMAL;
         /* An end without a code is none of those that --close-ok names. */
-        if (lost && ending->close_ok == NULL && is_fulfilled(session)) {
+        if (lost && ending->close_ok == NULL && done) {
                 if (!has_lost_replies(session))
                         tell_cut_off(session);
                 return all_but_lost_replies(session);
         }
-        if (closed_well(session) && (is_complete(session) || is_fulfilled(session)))
+        if (closed_well(session) && (is_complete(session) || done))
                 return all_but_lost_replies(session);
         /* Whoever is at a terminal has been told already. */
         if (session->terminal != NULL && session->error == EPIPE && !lost)

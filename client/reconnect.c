@@ -178,6 +178,7 @@ reconnect_after(struct session *session)
                 client_say("connected again to %s", connector_url(session->connector));
                 ws_drop(session->ws);
                 session->ws = ws;
+                session->sent_before = session->sent;
                 session->reported = false;
                 session->traffic = (struct ws_traffic){.received = 0};
                 session->active = aw_loop_now();

@@ -25,9 +25,9 @@ send_failed(struct session *session, const char *name)
                    session->options->connection.reconnect > 0) {
                 client_say("the connection was lost in the middle of %s", name);
                 session_fail(session, CLIENT_CLOSED);
-        } else if (errno == EPIPE) {
+        } else if (errno == EPIPE || errno == ECANCELED) {
                 session->unsent = true;
-        } else if (errno != ECANCELED) {
+        } else {
                 client_say("%s cannot be sent: %s", name, strerror(errno));
                 session_fail(session, CLIENT_LOCAL);
         }
@@ -116,11 +116,14 @@ session_wait_for_reply(struct session *session)
 }
 
 async int
-session_pause(const struct session *session)
+session_pause(struct session *session)
 {
         int64_t interval = session->options->sending.interval;
+        int result = interval == 0 ? 0 : await(aw_sleep(interval));
 
-        return interval == 0 ? 0 : await(aw_sleep(interval));
+        if (result == -1)
+                session->unsent = true;
+        return result;
 }
 
 async int

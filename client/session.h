@@ -27,7 +27,7 @@ struct session {
         uint64_t sent, received; /* messages */
         uint64_t bytes_sent, bytes_received;
         bool all_sent;
-        bool unsent;     /* the server closed before it took what we had for it */
+        bool unsent;     /* what we had for the server did not go: it closed, or the session ends */
         bool from_input; /* what is sent comes from standard input, or nothing is: no hurry */
         bool sending;    /* waits for the server to take it */
         bool printing;   /* waits for those who read our output, */
@@ -51,6 +51,7 @@ struct session {
         bool reconnecting;   /* there is no connection, but there will be another one */
         uint64_t greeted;    /* messages of this connection that are greetings, see --skip */
         uint64_t greetings;  /* of all connections */
+        uint64_t sent_before; /* messages, through those before this one */
         uint64_t unanswered; /* messages whose replies were lost with their connection */
         int64_t pause;       /* before the next attempt, at most */
         aw_time opened;
@@ -102,8 +103,8 @@ async int session_send_part(struct session *session, const struct ws_message *pa
 /* Of a sender: waits until all that was sent so far was replied to. 0, or -1: it will not be. */
 async int session_wait_for_reply(struct session *session);
 
-/* Between two messages. 0, or -1 if there is no next one. */
-async int session_pause(const struct session *session);
+/* Before a message that is not the first. 0, or -1: it is not to be sent any more. */
+async int session_pause(struct session *session);
 
 /* Something moved: the time-out begins anew. */
 void session_moved(struct session *session);

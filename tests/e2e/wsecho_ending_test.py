@@ -106,6 +106,32 @@ def _():
         ends(wsecho(script.url, "one", "two"), 6, "closed with 1000", b"one\n")
 
 
+@test("6: the server closes with 1000 before a line that was read is sent, which waits for --interval")
+def _():
+    for words in ((), ("--reconnect",), ("-w", "1h"), ("-w", "forever"), ("-b", "--max-message", "2")):
+        with closing(1000) as script:
+            ends(wsecho("--interval", "1h", *words, script.url, given=b"a\nb\n"), 6, "closed with 1000",
+                 b"a\n")
+
+
+@test("6: the server closes with 1000 and has not taken a message that was on its way")
+def _():
+    def serve(peer):
+        peer.accept()
+        peer.take(2)
+        peer.send_close(1000)
+        over.wait(DEADLINE)
+
+    line = b"x" * 30_000_000
+    for words, given in ((("-w", "0"), line), (("-w", "1h"), line), (("-w", "forever"), line + b"\nb\n"),
+                         ((), line), (("-w", "0", "-f", "-"), line)):
+        over = threading.Event()
+        with Script(serve) as script:
+            done = wsecho("--max-message", "64M", *words, script.url, given=given)
+            over.set()
+            ends(done, 6, "closed with 1000")
+
+
 @test("--close-ok names the codes that are a success, at any time, and the others are none")
 def _():
     with closing(4000, after=0) as script:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Wraps: messages_send_file session_send ws_send_ping ws_peer ws_peer_close ws_problem. */
+/* Wraps: messages_send_file session_send ws_send_ping ws_info ws_peer ws_peer_close ws_problem. */
 /* Lines that begin with a slash; Pings that were asked for. */
 #include <fcntl.h>
 #include <wchar.h>

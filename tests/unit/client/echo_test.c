@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Wraps: connector_url report_close report_open client_refused connector_connect ws_receive ws_send ws_traffic ws_close ws_peer ws_peer_close ws_problem. */
+/* Wraps: connector_url report_close report_open client_refused connector_connect ws_receive ws_send ws_traffic ws_close ws_info ws_peer ws_peer_close ws_problem. */
 /* What comes goes back, and how that ends. */
 #include "connect.h"
 #include "echo.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Once: it needs no loop. */
-/* Wraps: client_dies_of_pipe ws_peer ws_peer_close ws_problem. */
+/* Wraps: client_dies_of_pipe ws_info ws_peer ws_peer_close ws_problem. */
 /* What is said when something went wrong, and which exit status that is. */
 #include "connect.h"
 #include "unit/client/balance.h"

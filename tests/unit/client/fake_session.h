@@ -231,6 +231,7 @@ begin(async int (*way)(void *))
         session = (struct session){.options = &options, .way = way};
         traffic = (struct ws_traffic){.received = 0};
         peer_close = (struct ws_peer_close){.code = 0};
+        peer_info = (struct ws_info){.sent.messages = {UINT32_MAX, 0}};
         peer_problem = NULL;
         came = (struct aw_event){.set = false};
         readable = (struct aw_event){.set = true};

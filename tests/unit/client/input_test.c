@@ -16,7 +16,7 @@ async int __wrap_session_send(struct session *it, const struct ws_message *messa
                               const char *name);
 async int __wrap_session_send_part(struct session *it, const struct ws_message *part, bool final,
                                    const char *name);
-async int __wrap_session_pause(const struct session *it);
+async int __wrap_session_pause(struct session *it);
 async int __wrap_session_wait_for_reply(struct session *it);
 
 static void
@@ -69,7 +69,7 @@ __wrap_session_send_part(struct session *it, const struct ws_message *part, bool
 }
 
 async int
-__wrap_session_pause(const struct session *it)
+__wrap_session_pause(struct session *it)
 {
         (void)it;
         do_it("pause");

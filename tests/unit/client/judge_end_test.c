@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Once: it needs no loop. */
-/* Wraps: aw_loop_now ws_peer ws_peer_close ws_problem. */
+/* Wraps: aw_loop_now ws_info ws_peer ws_peer_close ws_problem. */
 /* What the end of a session was, and what is said of it. */
 #include "unit/client/judged.h"
 
@@ -57,6 +57,7 @@ static void
 a_close_before_the_end_is_none_that_was_wanted(void **state)
 {
         static const char closed_1000[] = "wsecho: 192.0.2.1:7681 closed with 1000\n";
+        static const char lost[] = "wsecho: the connection to 192.0.2.1:7681 was lost (1006)\n";
 
         (void)state;
         begin(2, 1);
@@ -84,6 +85,28 @@ a_close_before_the_end_is_none_that_was_wanted(void **state)
         closed(WS_NORMAL);
         options.ending.forever = true;
         ends_with(CLIENT_OK, "");
+        /* A message waits in the connection. */
+        begin(2, 0);
+        closed(WS_NORMAL);
+        options.ending.forever = true;
+        peer_info.sent.messages[0] = 1;
+        ends_with(CLIENT_CLOSED, closed_1000);
+        peer_info.sent.messages[1] = 1;
+        said_begin();
+        ends_with(CLIENT_OK, "");
+        for (unsigned code = WS_NORMAL; code <= WS_ABNORMAL; code += WS_ABNORMAL - WS_NORMAL) {
+                begin(2, 0);
+                closed(code);
+                options.ending.wait_time = 0;
+                ends_with(CLIENT_OK, "");
+                peer_info.sent.messages[0] = 1;
+                ends_with(CLIENT_CLOSED, code == WS_NORMAL ? closed_1000 : lost);
+                said_begin();
+                session.sent_before = 1;
+                ends_with(CLIENT_OK, "");
+                session.unsent = true;
+                ends_with(CLIENT_CLOSED, code == WS_NORMAL ? closed_1000 : lost);
+        }
         /* Its answer to our Close has our code. */
         begin(1, 1);
         closed(4000);

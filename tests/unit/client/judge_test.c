@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Once: it needs no loop. */
-/* Wraps: aw_loop_now ws_peer ws_peer_close ws_problem. */
+/* Wraps: aw_loop_now ws_info ws_peer ws_peer_close ws_problem. */
 /* When a session is over, and whether it is waited for. */
 #include "unit/client/judged.h"
 

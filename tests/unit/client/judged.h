@@ -34,6 +34,7 @@ begin(uint64_t sent, uint64_t received)
                                    .received = received,
                                    .all_sent = true,
                                    .code = WS_NORMAL};
+        peer_info = (struct ws_info){.sent.messages = {sent, 0}};
         peer_close = (struct ws_peer_close){.code = 0};
         peer_problem = NULL;
         now = 1000;

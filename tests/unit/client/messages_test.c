@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Wraps: session_send session_send_part session_pause session_wait_for_reply ws_peer ws_peer_close ws_problem. */
+/* Wraps: session_send session_send_part session_pause session_wait_for_reply ws_info ws_peer ws_peer_close ws_problem. */
 /* What is made of the messages of the command line. */
 #include <fcntl.h>
 
@@ -23,7 +23,7 @@ async int __wrap_session_send(struct session *it, const struct ws_message *messa
                               const char *name);
 async int __wrap_session_send_part(struct session *it, const struct ws_message *part, bool final,
                                    const char *name);
-async int __wrap_session_pause(const struct session *it);
+async int __wrap_session_pause(struct session *it);
 async int __wrap_session_wait_for_reply(struct session *it);
 
 static int
@@ -60,7 +60,7 @@ __wrap_session_send_part(struct session *it, const struct ws_message *part, bool
 }
 
 async int
-__wrap_session_pause(const struct session *it)
+__wrap_session_pause(struct session *it)
 {
         expect(it == &session);
         trace("pause");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Wraps: malloc calloc realloc free strdup strndup getline __getdelim open_memstream fopencookie. */
-/* Wraps: vasprintf __vasprintf_chk asprintf __asprintf_chk ws_peer ws_peer_close ws_problem. */
+/* Wraps: vasprintf __vasprintf_chk asprintf __asprintf_chk ws_info ws_peer ws_peer_close ws_problem. */
 /*
  * Parts of wsecho without memory: the first request for it fails, then the second, and so on. Each
  * time something is said, and nothing is left behind.

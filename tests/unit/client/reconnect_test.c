@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Wraps: client_refused connector_connect connector_url getrandom report_close report_open report_reconnect report_start session_greet ws_drop ws_peer ws_peer_close ws_problem. */
+/* Wraps: client_refused connector_connect connector_url getrandom report_close report_open report_reconnect report_start session_greet ws_drop ws_info ws_peer ws_peer_close ws_problem. */
 /* --reconnect: when it tries again, after which pauses, and what becomes of the session. */
 #include <sys/random.h>
 
@@ -221,6 +221,7 @@ a_lost_connection_is_made_anew_and_the_session_goes_on(NOTHING)
         expect_int(session.active, then);
         expect_int((long long)session.traffic.received, 0);
         expect_int((long long)session.traffic.sent, 0);
+        expect(session.sent > 0 && session.sent_before == session.sent);
         expect(aw_event_is_set(&session.reopened));
         clock_go_on();
         return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Wraps: print_received print_text ws_compression ws_extension ws_subprotocol ws_peer ws_peer_close ws_problem. */
+/* Wraps: print_received print_text ws_compression ws_extension ws_subprotocol ws_info ws_peer ws_peer_close ws_problem. */
 /* What is told with --verbose and --show-ping-pong, and printed with --json. */
 #include "print.h"
 #include "report.h"

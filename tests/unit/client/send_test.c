@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Wraps: reconnect_wait ws_send ws_send_part ws_peer ws_peer_close ws_problem. */
+/* Wraps: reconnect_wait ws_send ws_send_part ws_info ws_peer ws_peer_close ws_problem. */
 /* What becomes of a message: sent, sent again, or why not. */
 #include "reconnect.h"
 #include "unit/client/peer.h"
@@ -119,7 +119,7 @@ what_fails_is_said_with_its_name(NOTHING)
                 {EILSEQ, CLIENT_USAGE, true, false,
                  "wsecho: it is not UTF-8: send it with --binary\n"},
                 {EPIPE, CLIENT_OK, false, true, ""},
-                {ECANCELED, CLIENT_OK, false, false, ""},
+                {ECANCELED, CLIENT_OK, false, true, ""},
                 {ENOMEM, CLIENT_LOCAL, true, false,
                  "wsecho: it cannot be sent: Cannot allocate memory\n"},
         };
@@ -287,10 +287,12 @@ between_two_messages_is_the_interval(NOTHING)
         expect(!aw_task_done(task));
         await(clock_advance(1));
         expect_int(await(aw_join(task)), 0);
+        expect(!session.unsent);
         task = aw_spawn("pause", pause_once, NULL);
         await(aw_sleep(0));
         aw_cancel(task);
         expect_int(await(aw_join(task)), ECANCELED);
+        expect(session.unsent);
         clock_go_on();
         expect_int(await(nothing_send(NULL)), 0);
         return 0;

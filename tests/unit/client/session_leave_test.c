@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Wraps: print_finish print_has_reader print_is_blocked print_taken reconnect_after reconnect_first reconnect_is_early report_close report_message terminal_begin terminal_closed ws_close ws_drop ws_receive ws_shutdown ws_traffic ws_peer ws_peer_close ws_problem. */
+/* Wraps: print_finish print_has_reader print_is_blocked print_taken reconnect_after reconnect_first reconnect_is_early report_close report_message terminal_begin terminal_closed ws_close ws_drop ws_receive ws_shutdown ws_traffic ws_info ws_peer ws_peer_close ws_problem. */
 /* How a session takes its leave, and waits for its readers. */
 #include "unit/client/fake_session.h"
 

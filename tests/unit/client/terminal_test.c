@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Wraps: aw_signals_wait command_run history_add input_send_typed pthread_sigmask raise screen_begin screen_end screen_flush screen_puts screen_put ws_describe ws_peer ws_peer_close ws_problem. */
+/* Wraps: aw_signals_wait command_run history_add input_send_typed pthread_sigmask raise screen_begin screen_end screen_flush screen_puts screen_put ws_describe ws_info ws_peer ws_peer_close ws_problem. */
 /* A session at a terminal on which no line can be edited; and what is said at any terminal. */
 #include <fcntl.h>
 #include <signal.h>
