@@ -190,17 +190,94 @@ is_dev_null(int fd)
                S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
 }
 
+/* What the file's name stands for is standard input, and can be read once: "-", or the same pipe. */
+static bool
+is_standard_input(const char *name)
+{
+        struct stat input, file;
+
+        return strcmp(name, "-") == 0 ||
+               (fstat(STDIN_FILENO, &input) == 0 && S_ISFIFO(input.st_mode) &&
+                stat(name, &file) == 0 && file.st_dev == input.st_dev &&
+                file.st_ino == input.st_ino);
+}
+
+/* The file that the part of a message is, or NULL. */
+static const char *
+file_of_part(const struct aw_opt_strings *parts, size_t i)
+{
+        if (parts->letters[i] == 'f')
+                return parts->items[i];
+        return parts->items[i][0] == '@' ? parts->items[i] + 1 : NULL;
+}
+
 /* How often the messages of the command line are standard input: it can be read once. */
 static size_t
 count_readings(const struct sending_options *sending)
 {
         size_t count = 0;
+        const char *file;
 
-        for (size_t i = 0; i < sending->parts.count; i++)
-                if (strcmp(sending->parts.items[i],
-                           sending->parts.letters[i] == 'f' ? "-" : "@-") == 0)
-                        count++;
+        for (size_t i = 0; i < sending->parts.count; i++) {
+                file = file_of_part(&sending->parts, i);
+                count += file != NULL && is_standard_input(file);
+        }
         return count > 0 && sending->repeat > 1 ? 2 : count;
+}
+
+struct reader {
+        const char *file, *name;
+        bool dash; /* "-" is standard input */
+};
+
+static bool
+reads_input(const struct reader *reader)
+{
+        return reader->file != NULL && (reader->dash || strcmp(reader->file, "-") != 0) &&
+               is_standard_input(reader->file);
+}
+
+/* The files of fields: the name of the option if one is standard input, or NULL. */
+static const char *
+reader_of_headers(const struct aw_opt_strings *headers, size_t *count)
+{
+        const char *name = NULL;
+
+        for (size_t i = 0; i < headers->count; i++)
+                if (headers->items[i][0] == '@' && is_standard_input(headers->items[i] + 1)) {
+                        name = "'--header'";
+                        ++*count;
+                }
+        return name;
+}
+
+/* Where there are two, one of them gets nothing, or what is for the other. */
+static bool
+check_readers(const struct client_options *options)
+{
+        const struct sending_options *sending = &options->sending;
+        const struct reader files[] = {{options->handshake.bearer_file, "'--bearer-file'", true},
+                                       {options->tls.pass_file, "'--pass-file'", true},
+                                       {options->tls.cert, "'--cert'", false},
+                                       {options->tls.key, "'--key'", false},
+                                       {options->tls.cacert, "'--cacert'", false}};
+        bool lines = !options_have_messages(sending) && !sending->no_stdin && !sending->echo &&
+                     !options->terminal.on;
+        size_t count = 0;
+        const char *name = reader_of_headers(&options->handshake.headers, &count);
+
+        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+                if (reads_input(&files[i])) {
+                        name = files[i].name;
+                        count++;
+                }
+        if (name == NULL || count + lines + count_readings(sending) < 2)
+                return true;
+        aw_opt_usage_error(&options_program,
+                           "standard input is for %s, and can be read once: put %s in a file%s",
+                           name, lines ? "that" : "all else",
+                           lines ? ", or send nothing with '--no-stdin'" : "");
+        return false;
 }
 
 struct pair {
@@ -250,7 +327,7 @@ static bool
 has_files(const struct sending_options *sending)
 {
         for (size_t i = 0; i < sending->parts.count; i++)
-                if (sending->parts.letters[i] == 'f' || sending->parts.items[i][0] == '@')
+                if (file_of_part(&sending->parts, i) != NULL)
                         return true;
         return false;
 }
@@ -382,7 +459,8 @@ options_check(struct client_options *options, char **operands, int count)
             !check_sending(&options->sending))
                 return false;
         settle_options(options);
-        return check_cookies(&options->handshake.cookies) && check_compress(&options->handshake) &&
+        return check_readers(options) && check_cookies(&options->handshake.cookies) &&
+               check_compress(&options->handshake) &&
                check_pattern("expect", ending->expect, &ending->expected, &ending->has_expected) &&
                check_pattern("reject", ending->reject, &ending->rejected, &ending->has_rejected) &&
                check_wait(ending,

@@ -194,6 +194,17 @@ def _():
     wsecho("-d", "-", "-f", "-", URL, given=b"abc").expect(0, b"-\nabc\n")
 
 
+@test("2: standard input is for an option, and would be sent as well; it is one or the other")
+def _():
+    for word, name in (("--bearer-file=-", "bearer-file"), ("--bearer-file=/dev/stdin", "bearer-file"),
+                       ("-H@-", "header")):
+        for words in ((), ("-f", "-"), ("-d", "@/dev/stdin")):
+            done = wsecho(word, *words, URL, given=b"A: token\nhello\n").expect(2, b"")
+            match(f"standard input is for '--{name}', and can be read once", done.err)
+    wsecho("--bearer-file=-", URL, "hello", given=b"token\n").expect(0, b"hello\n")
+    wsecho("-N", "-w", "0", "--bearer-file=-", URL, given=b"token\n").expect(0, b"")
+
+
 @test("--interval is the time between two messages, and not before the first or after the last")
 def _():
     # With an interval no run could wait for, only one message goes out before the time is over.

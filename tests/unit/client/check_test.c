@@ -460,6 +460,57 @@ lists_and_copies_are_freed_with_the_options(void **state)
         options.copy_count = 2;
 }
 
+/* A pipe has several names. */
+static void
+standard_input_is_read_for_one_thing(void **state)
+{
+        static const struct {
+                const char *word;
+                const char *name;
+        } files[] = {
+                {"--bearer-file=-", "bearer-file"}, {"--bearer-file=/dev/stdin", "bearer-file"},
+                {"--pass-file=-", "pass-file"},     {"-H@-", "header"},
+                {"-H@/dev/stdin", "header"},        {"--cert=/dev/stdin", "cert"},
+                {"--key=/dev/stdin", "key"},        {"--cacert=/dev/stdin", "cacert"}};
+        int ends[2], before = dup(STDIN_FILENO);
+        char lines[200], more[200];
+        const char *word;
+
+        (void)state;
+        assert_int_equal(pipe(ends), 0);
+        dup2(ends[0], STDIN_FILENO);
+        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+                word = files[i].word;
+                snprintf(lines, sizeof(lines),
+                         "standard input is for '--%s', and can be read once: put that in a file, "
+                         "or send nothing with '--no-stdin'",
+                         files[i].name);
+                snprintf(more, sizeof(more),
+                         "standard input is for '--%s', and can be read once: put all else in a "
+                         "file",
+                         files[i].name);
+                BAD(lines, word, "a");
+                GOOD(word, "-N", "a");
+                GOOD(word, "--echo", "a");
+                GOOD(word, "a", "b");
+                GOOD(word, "-f", "/dev/null", "a");
+                BAD(more, word, "-f", "-", "a");
+                BAD(more, word, "-d", "@/dev/stdin", "a");
+                BAD(more, "-H@-", word, "-N", "a");
+        }
+        GOOD("--cert=-", "a");
+        BAD("standard input can be sent as a message once: put it in a file", "-f", "/dev/stdin",
+            "-f", "-", "a");
+        /* Who is at a terminal types a line, and goes on. */
+        terminals[STDIN_FILENO] = terminals[STDERR_FILENO] = true;
+        GOOD("--bearer-file=-", "a");
+        terminals[STDIN_FILENO] = terminals[STDERR_FILENO] = false;
+        dup2(before, STDIN_FILENO);
+        close(before);
+        close(ends[0]);
+        close(ends[1]);
+}
+
 static int
 end(void **state)
 {
@@ -489,6 +540,7 @@ main(void)
                 with_input(cookies_have_names),
                 with_input(compression_is_offered_if_either_option_says_so),
                 with_input(lists_and_copies_are_freed_with_the_options),
+                with_input(standard_input_is_read_for_one_thing),
         };
 
         return run_balanced(tests, end);
