@@ -167,17 +167,30 @@ keep_or_close(int fd, int result)
         return -1;
 }
 
+/* ENOTSUP: it is no regular file. A FIFO, or a device, might keep us waiting for ever. */
+static int
+check_file(const struct stat *status)
+{
+        errno = ENOTSUP;
+        return S_ISREG(status->st_mode) ? 0 : -1;
+}
+
 /* Only its owner may read it, whoever has made it. */
 static int
 open_file(const char *path)
 {
-        int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
         struct stat status;
+        int result;
 
-        if (fd == -1 || fstat(fd, &status) == -1 || !S_ISREG(status.st_mode) ||
-            (status.st_mode & 077) == 0)
-                return fd;
-        return keep_or_close(fd, fchmod(fd, 0600));
+        if (fd == -1)
+                return -1;
+        result = fstat(fd, &status);
+        if (result == 0)
+                result = check_file(&status);
+        if (result == 0 && (status.st_mode & 077) != 0)
+                result = fchmod(fd, 0600);
+        return keep_or_close(fd, result);
 }
 
 /* A last line without its end would be one with the next. */
@@ -188,8 +201,8 @@ open_to_add(const char *path)
         struct stat status;
         char last;
 
-        if (fd == -1 || fstat(fd, &status) == -1 || !S_ISREG(status.st_mode) ||
-            pread(fd, &last, 1, status.st_size - 1) != 1 || last == '\n')
+        if (fd == -1 || fstat(fd, &status) == -1 || pread(fd, &last, 1, status.st_size - 1) != 1 ||
+            last == '\n')
                 return fd;
         return keep_or_close(fd, write(fd, "\n", 1) == 1 ? 0 : -1);
 }
@@ -232,7 +245,7 @@ use_file(struct history_lines *history)
                 history->fd = load_file(history, path);
         if (history->fd == -1)
                 client_say("the history '%s' cannot be kept: %s", path == NULL ? "" : path,
-                           strerror(errno));
+                           errno == ENOTSUP ? "it is no regular file" : strerror(errno));
         free(path);
 }
 

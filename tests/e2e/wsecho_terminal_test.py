@@ -341,6 +341,12 @@ def _():
     with at_terminal("--history", URL, XDG_STATE_HOME="/dev/null") as terminal:
         terminal.wait("wsecho: the history '/dev/null/wsecho/history' cannot be kept: Not a dir")
         leave(ready(terminal))
+    state = scratch() / "state"
+    (state / "wsecho").mkdir(parents=True)
+    os.mkfifo(state / "wsecho/history")
+    with at_terminal("--history", URL, XDG_STATE_HOME=str(state)) as terminal:
+        terminal.wait("cannot be kept: it is no regular file")
+        leave(ready(terminal))
 
 
 @test("without a language, or with another one, text is UTF-8")

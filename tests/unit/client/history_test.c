@@ -362,6 +362,31 @@ a_file_that_is_a_folder_cannot_be_kept(NOTHING)
         return 0;
 }
 
+/* Whatever is read from it might be waited for. */
+static async int
+a_file_that_is_no_regular_one_cannot_be_kept(NOTHING)
+{
+        struct history_lines *history;
+        char words[300];
+
+        for (int i = 0; i < 2; i++) {
+                begin();
+                expect_int(i == 0 ? mkfifo(file, 0600) : symlink("/dev/zero", file), 0);
+                history = history_open(true);
+                snprintf(words, sizeof(words),
+                         "wsecho: the history '%s' cannot be kept: it is no "
+                         "regular file\n",
+                         file);
+                is_said(words);
+                await(history_add(history, "one"));
+                lines_are(history, "one");
+                is_said("");
+                await(end(history));
+                expect_int(unlink(file), 0);
+        }
+        return 0;
+}
+
 static async int
 a_disk_that_is_full_is_told_at_the_end(NOTHING)
 {
@@ -398,6 +423,7 @@ main(void)
                 on_loop(a_large_file_that_cannot_be_cut_is_told_and_left),
                 on_loop(its_place_is_told_by_the_environment),
                 on_loop(a_file_that_is_a_folder_cannot_be_kept),
+                on_loop(a_file_that_is_no_regular_one_cannot_be_kept),
                 on_loop(a_disk_that_is_full_is_told_at_the_end),
         };
         char command[100];
