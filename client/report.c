@@ -15,12 +15,19 @@
 #include "secrets.h"
 #include "session.h"
 
-/* Pings and Pongs that wait to be printed; what is beyond that is not told. */
+/* Pings and Pongs that wait to be printed; of what is beyond that the number is told. */
 #define PENDING_MAX ((size_t)1 << 20)
 
 /* The steps whose times are told: name, TCP, TLS, HTTP. */
 enum { TIME_NAME, TIME_TCP, TIME_TLS, TIME_HTTP, TIMES };
 static const char *const time_names[] = {"name", "tcp", "tls", "http"};
+
+/* What waits to be told. */
+struct kept {
+        char *text;
+        size_t length;
+        uint64_t left_out; /* what there was no room for comes behind the text */
+};
 
 struct report {
         const struct client_options *options;
@@ -30,13 +37,11 @@ struct report {
         int64_t begin, last;                      /* nanoseconds */
         double ms[TIMES];                         /* or -1 */
 
-        char *early; /* lines of frames, each with its NUL, until the opening was told */
-        size_t early_length;
+        struct kept early; /* lines of frames, each with its NUL, until the opening was told */
         bool told;
 
-        char *pending; /* lines of JSON */
-        size_t pending_length;
-        bool opened; /* they come after that */
+        struct kept pending; /* lines of JSON */
+        bool opened;         /* they come after that */
         struct aw_event more;
 };
 
@@ -136,17 +141,21 @@ see_step(void *argument, enum ws_step step, const char *text)
 
 /* Frames. */
 
-/* To a text that is not longer than PENDING_MAX. */
+/* Up to PENDING_MAX; NULL: there was no memory for it. */
 static void
-keep_more(char **text, size_t *length, const char *more, size_t size)
+keep_more(struct kept *kept, const char *more, size_t size)
 {
-        char *larger = *length + size <= PENDING_MAX ? realloc(*text, *length + size) : NULL;
+        char *larger = NULL;
 
-        if (larger == NULL)
+        if (more != NULL && kept->left_out == 0 && kept->length + size <= PENDING_MAX)
+                larger = realloc(kept->text, kept->length + size);
+        if (larger == NULL) {
+                kept->left_out++;
                 return;
-        *text = larger;
-        memcpy(larger + *length, more, size);
-        *length += size;
+        }
+        kept->text = larger;
+        memcpy(larger + kept->length, more, size);
+        kept->length += size;
 }
 
 /*
@@ -161,24 +170,29 @@ tell_frame(struct report *report, const struct ws_frame *frame)
         if (line == NULL || report->told)
                 client_tell("%s", line == NULL ? "out of memory" : line);
         else
-                keep_more(&report->early, &report->early_length, line, strlen(line) + 1);
+                keep_more(&report->early, line, strlen(line) + 1);
         free(line);
 }
 
 static void
 tell_early(struct report *report)
 {
-        for (size_t at = 0; at < report->early_length; at += strlen(report->early + at) + 1)
-                client_tell("%s", report->early + at);
-        report->early_length = 0;
+        struct kept *early = &report->early;
+
+        for (size_t at = 0; at < early->length; at += strlen(early->text + at) + 1)
+                client_tell("%s", early->text + at);
+        if (early->left_out > 0)
+                client_tell("* %" PRIu64 " more frame%s not shown", early->left_out,
+                            early->left_out == 1 ? " is" : "s are");
+        early->length = 0;
+        early->left_out = 0;
         report->told = true;
 }
 
 static void
 add_pending(struct report *report, char *line)
 {
-        if (line != NULL)
-                keep_more(&report->pending, &report->pending_length, line, strlen(line));
+        keep_more(&report->pending, line, line == NULL ? 0 : strlen(line));
         free(line);
         aw_event_set(&report->more);
 }
@@ -253,8 +267,8 @@ report_free(struct report *report)
         if (report == NULL)
                 return;
         forget_connection(report);
-        free(report->early);
-        free(report->pending);
+        free(report->early.text);
+        free(report->pending.text);
         free(report);
 }
 
@@ -267,25 +281,47 @@ report_observer(const struct report *report)
                                                                               : NULL;
 }
 
+/* Prints the line, unless it is NULL, and frees it. */
+static async int
+print_line(struct printer *printer, char *line)
+{
+        int result = line == NULL ? 0 : await(print_text(printer, line, strlen(line)));
+
+        free(line);
+        return result;
+}
+
+/* In place of the Pings and Pongs that there was no room for. NULL: there are none. */
+static char *
+omitted_line(uint64_t count)
+{
+        json_t *event;
+
+        if (count == 0)
+                return NULL;
+        event = json_event("omitted");
+        json_object_set_new(event, "count", json_integer((json_int_t)count));
+        return json_line(event);
+}
+
 /* Prints a line of JSON, behind the pending ones; frees it. */
 static async int
 print_json(struct report *report, struct printer *printer, char *line)
 {
-        char *pending = NULL;
-        size_t length = 0;
+        struct kept pending = {.text = NULL};
         int result = 0;
 
         if (report->opened) {
                 pending = report->pending;
-                length = report->pending_length;
-                report->pending = NULL;
-                report->pending_length = 0;
+                report->pending = (struct kept){.text = NULL};
         }
-        if (length > 0)
-                result = await(print_text(printer, pending, length));
-        if (result == 0 && line != NULL)
-                result = await(print_text(printer, line, strlen(line)));
-        free(pending);
+        if (pending.length > 0)
+                result = await(print_text(printer, pending.text, pending.length));
+        free(pending.text);
+        if (result == 0)
+                result = await(print_line(printer, omitted_line(pending.left_out)));
+        if (result == 0)
+                return await(print_line(printer, line));
         free(line);
         return result;
 }

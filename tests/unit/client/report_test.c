@@ -267,6 +267,40 @@ frames_before_the_opening_was_told_are_told_behind_it(NOTHING)
         return 0;
 }
 
+static size_t lines_told;
+static char line_told[100];
+
+static void
+take_line(const char *line)
+{
+        lines_told++;
+        snprintf(line_told, sizeof(line_told), "%s", line);
+}
+
+static async int
+a_flood_before_the_opening_was_told_is_told_in_part_and_how_many_more_came(NOTHING)
+{
+        size_t told = ((size_t)1 << 20) / sizeof("< ping: 12345678901234567890");
+
+        for (size_t more = 1; more < 3; more++) {
+                begin(false, 2, false);
+                step(WS_STEP_REQUEST, "");
+                for (size_t i = 0; i < told + more; i++)
+                        frame(false, 9, "12345678901234567890");
+                lines_told = 0;
+                client_set_sink(take_line);
+                await(report_open(report, printer, peer_ws(), "ws://a"));
+                said_begin();
+                expect_int((long long)lines_told, (long long)told + 2);
+                expect(strstr(line_told, more == 1 ? "* 1 more frame is not shown"
+                                                   : "* 2 more frames are not shown") != NULL);
+                step(WS_STEP_REQUEST, "");
+                await(report_open(report, printer, peer_ws(), "ws://a"));
+                tells("* open after  ms\n");
+        }
+        return 0;
+}
+
 static async int
 which_frames_are_told(NOTHING)
 {
@@ -335,10 +369,10 @@ pings_are_printed_behind_the_opening(NOTHING)
 }
 
 static async int
-a_flood_of_pings_is_told_in_part(NOTHING)
+a_flood_of_pings_is_told_in_part_and_how_many_more_came(NOTHING)
 {
-        char payload[126] = "";
-        size_t one;
+        char payload[126] = "", omitted[64];
+        size_t one, told, rest = 10;
 
         memset(payload, 'x', 125);
         begin(true, 0, false);
@@ -349,11 +383,23 @@ a_flood_of_pings_is_told_in_part(NOTHING)
                    0);
         one = strcspn(printed, "\n") + 1;
         printed_length = 0;
-        for (size_t i = 0; i < ((size_t)1 << 20) / one + 10; i++)
-                frame(false, 9, payload);
+        told = ((size_t)1 << 20) / one;
+        for (size_t i = 0; i < told + rest; i++)
+                frame(false, 9, i <= told ? payload : "short");
         await(report_end(report, printer, &(struct session){.sent = 0}, CLIENT_OK));
         expect(printed_length > ((size_t)1 << 20) - one);
-        expect(printed_length < ((size_t)1 << 20) + 300);
+        expect(printed_length < ((size_t)1 << 20) + 400);
+        snprintf(omitted, sizeof(omitted), ",\"count\":%zu}", rest);
+        expect(printed_length > told * one);
+        memmove(printed, printed + told * one, printed_length - told * one + 1);
+        prints("omitted", omitted);
+        /* There is room again. */
+        printed_length = 0;
+        printed[0] = '\0';
+        frame(false, 9, "a");
+        await(report_reconnect(report, printer, "lost", 1500 * AW_MILLISECOND));
+        prints("ping", ",\"dir\":\"in\",\"bytes\":1,\"data\":\"a\"}");
+        prints("reconnect", ",\"wait\":1.5,\"reason\":\"lost\"}");
         return 0;
 }
 
@@ -491,9 +537,10 @@ main(void)
                 on_loop(verbose_tells_of_each_step_and_of_no_secret),
                 on_loop(times_are_those_of_each_step),
                 on_loop(frames_before_the_opening_was_told_are_told_behind_it),
+                on_loop(a_flood_before_the_opening_was_told_is_told_in_part_and_how_many_more_came),
                 on_loop(which_frames_are_told),
                 on_loop(pings_are_printed_behind_the_opening),
-                on_loop(a_flood_of_pings_is_told_in_part),
+                on_loop(a_flood_of_pings_is_told_in_part_and_how_many_more_came),
                 on_loop(a_message_is_numbered_and_is_text_or_base64),
                 on_loop(the_servers_close_is_told_and_printed),
                 on_loop(the_end_has_counts_and_an_error_its_stage),
