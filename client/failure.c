@@ -6,9 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "await/watch.h"
 #include "client.h"
 #include "connect.h"
 #include "network.h"
+
+/* A connection is lost to a server's silence because we say so. */
+static const char *
+why_lost(const struct ws *ws)
+{
+        struct ws_info info;
+
+        ws_info(ws, &info);
+        return info.limit == WS_LIMIT_PING_TIMEOUT ? ", for it did not answer pings" : "";
+}
 
 void
 client_describe_end(const struct ws *ws, int error, char *out, size_t size)
@@ -27,8 +38,8 @@ client_describe_end(const struct ws *ws, int error, char *out, size_t size)
         else if (error != EPIPE)
                 snprintf(out, size, "%s", strerror(error));
         else if (peer->code == WS_ABNORMAL || peer->code == 0)
-                snprintf(out, size, "the connection to %s was lost (1006)%s", ws_peer(ws),
-                         peer->cut_off ? ", in the middle of a message" : "");
+                snprintf(out, size, "the connection to %s was lost (1006)%s%s", ws_peer(ws),
+                         why_lost(ws), peer->cut_off ? ", in the middle of a message" : "");
         else
                 snprintf(out, size, "%s closed with %u%s%s", ws_peer(ws), peer->code,
                          peer->reason[0] == '\0' ? "" : ": ", peer->reason);

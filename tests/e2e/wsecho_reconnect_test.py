@@ -173,7 +173,7 @@ def _():
     with Script(lambda peer: (peer.accept(), peer.drain())) as script:
         done = wsecho("--ping-interval", "50ms", "--ping-timeout", "50ms", "-t", "0", "-N",
                       script.url)
-        ends(done, 6, r"was lost \(1006\)")
+        ends(done, 6, r"was lost \(1006\), for it did not answer pings$")
     # One that answers stays.
     wsecho("--ping-interval", "20ms", "--ping-timeout", "10s", server.ws + "/?delay=300ms",
            "x").expect(0, b"x\n")

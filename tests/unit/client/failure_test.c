@@ -58,6 +58,15 @@ a_connection_ends_with_a_reason(void **state)
         fails(EPIPE, CLIENT_CLOSED,
               "wsecho: the connection to 192.0.2.1:7681 was lost (1006), in the middle of a "
               "message\n");
+        peer_info.limit = WS_LIMIT_PING_TIMEOUT;
+        fails(EPIPE, CLIENT_CLOSED,
+              "wsecho: the connection to 192.0.2.1:7681 was lost (1006), for it did not answer "
+              "pings, in the middle of a message\n");
+        peer_close.cut_off = false;
+        fails(EPIPE, CLIENT_CLOSED,
+              "wsecho: the connection to 192.0.2.1:7681 was lost (1006), for it did not answer "
+              "pings\n");
+        peer_info.limit = WS_LIMIT_NONE;
         peer_close = (struct ws_peer_close){.code = 1000};
         fails(EPIPE, CLIENT_CLOSED, "wsecho: 192.0.2.1:7681 closed with 1000\n");
         peer_close = (struct ws_peer_close){.code = 4000, .reason = "bye"};
