@@ -145,7 +145,7 @@ server_parts_o := $(filter-out %/main.o %/server.o,$(server_o))
 client_o := $(call objects,$(CLIENT:%=client/%.c))
 client_parts_o := $(filter-out %/main.o,$(client_o))
 # How a server is reached is the same for both, and what text is in JSON.
-wsbench_o := $(call objects,$(WSBENCH:%=client/bench/%.c) client/network.c client/json.c)
+wsbench_o := $(call objects,$(WSBENCH:%=client/bench/%.c) client/network.c client/json_text.c)
 
 # In the library await() records nothing.
 $(common_o): private extra = -DAW_LIBRARY

@@ -13,9 +13,6 @@ struct ws_message;
 /* {"event": name, "time": now} */
 json_t *json_event(const char *name);
 
-/* A string: text of the network; bytes that are not UTF-8 are taken for ISO 8859-1. */
-json_t *json_any_text(const char *text, size_t length);
-
 /* Adds what a message or the payload of a control frame is: "data", or "base64". */
 void json_add_data(json_t *event, const uint8_t *data, size_t length, bool text);
 

@@ -11,6 +11,7 @@
 #include "await/log.h"
 #include "frame.h"
 #include "json.h"
+#include "json_text.h"
 #include "print.h"
 #include "secrets.h"
 #include "session.h"

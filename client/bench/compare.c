@@ -13,7 +13,7 @@
 
 #include "conductor.h"
 #include "figures.h"
-#include "json.h"
+#include "json_text.h"
 #include "live.h"
 #include "number.h"
 

@@ -3,11 +3,10 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "json.h"
-
 #include "clock.h"
 #include "conductor.h"
 #include "figures.h"
+#include "json_text.h"
 #include "report.h"
 
 static json_t *

@@ -6,6 +6,7 @@
 #include "await/ws.h"
 #include "frame.h"
 #include "json.h"
+#include "json_text.h"
 #include "unit/client/balance.h"
 #include "unit/support.h"
 

@@ -13,6 +13,7 @@
 #include "history.h"
 #include "identity.h"
 #include "json.h"
+#include "json_text.h"
 #include "network.h"
 #include "print.h"
 #include "report.h"
