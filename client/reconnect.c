@@ -37,6 +37,16 @@ rounded(int64_t time)
         return time / step * step;
 }
 
+/* What is printed tells nobody that it was cancelled, if nobody reads it. */
+static bool
+is_cancelled(void)
+{
+        if (aw_cancelled() == 0)
+                return false;
+        errno = ECANCELED;
+        return true;
+}
+
 /* Says why, and waits. -1: cancelled. */
 static async int
 pause_before_next(struct session *session, const char *why)
@@ -51,7 +61,7 @@ pause_before_next(struct session *session, const char *why)
         aw_opt_duration_text(rounded(pause), shown);
         client_say("%s: trying again in %s", why, shown);
         await(report_reconnect(session->report, session->printer, why, pause));
-        return await(aw_sleep(pause));
+        return is_cancelled() ? -1 : await(aw_sleep(pause));
 }
 
 /* What may be better next time: not what we or our rights are wrong about. */
@@ -86,6 +96,10 @@ connect_again(struct session *session)
         session->opened = aw_loop_now();
         await(report_open(session->report, session->printer, ws,
                           connector_url(session->connector)));
+        if (is_cancelled()) {
+                ws_drop(ws);
+                return NULL;
+        }
         return ws;
 }
 
