@@ -268,6 +268,9 @@ conduct(void *argument)
                 conductor->count = started;
         }
         await(wait_for_all(conductor, WORKER_STARTED, AW_NEVER));
+        /* Who interrupted it before met workers that could not be told. */
+        if (conductor->stopping)
+                stop_all(conductor);
         await(wait_for_all(conductor, WORKER_OPENED, AW_NEVER));
         result->opening = clock_now() - begin;
         result->target.occupied = target_memory(&result->target);
