@@ -46,14 +46,14 @@ struct session {
         bool failed; /* `status` is that of a failure, which was said */
         enum client_status status;
 
-        bool in_parts;       /* a message has begun, and is not complete */
-        bool reported;       /* the end of this connection was, when it was lost */
-        bool reconnecting;   /* there is no connection, but there will be another one */
-        uint64_t greeted;    /* messages of this connection that are greetings, see --skip */
-        uint64_t greetings;  /* of all connections */
+        bool in_parts;        /* a message has begun, and is not complete */
+        bool reported;        /* the end of this connection was, when it was lost */
+        bool reconnecting;    /* there is no connection, but there will be another one */
+        uint64_t greeted;     /* messages of this connection that are greetings, see --skip */
+        uint64_t greetings;   /* of all connections */
         uint64_t sent_before; /* messages, through those before this one */
-        uint64_t unanswered; /* messages whose replies were lost with their connection */
-        int64_t pause;       /* before the next attempt, at most */
+        uint64_t unanswered;  /* messages whose replies were lost with their connection */
+        int64_t pause;        /* before the next attempt, at most */
         aw_time opened;
         struct aw_event reopened; /* for senders: there is a new connection, or will be none */
 
