@@ -69,18 +69,17 @@ type_sent(const struct connection *c)
         return c->worker->options->binary ? WS_BINARY : WS_TEXT;
 }
 
-/* As long as an echo may take, what was sent before may take to make room for this. */
 static async int
-send_data(struct connection *c, const uint8_t *data, size_t size)
+send_data(struct connection *c, const uint8_t *data, size_t size, aw_time deadline)
 {
         struct ws_message message = {.type = type_sent(c), .data = data, .length = size};
 
-        return await(ws_send(c->ws, &message, aw_loop_now() + c->worker->options->timeout));
+        return await(ws_send(c->ws, &message, deadline));
 }
 
 /* In memory of its own, because the shared one is in use by a task that waits. */
 static async int
-send_copy(struct connection *c, uint64_t number, size_t size)
+send_copy(struct connection *c, uint64_t number, size_t size, aw_time deadline)
 {
         uint8_t *copy = malloc(size + 1);
         int result;
@@ -88,23 +87,23 @@ send_copy(struct connection *c, uint64_t number, size_t size)
         if (copy == NULL)
                 return -1;
         payload_write(&c->worker->payload, c->window.connection, number, size, copy);
-        result = await(send_data(c, copy, size));
+        result = await(send_data(c, copy, size, deadline));
         free(copy);
         return result;
 }
 
 static async int
-send_numbered(struct connection *c, uint64_t number, size_t size)
+send_numbered(struct connection *c, uint64_t number, size_t size, aw_time deadline)
 {
         struct worker *worker = c->worker;
         const uint8_t *data;
         int result;
 
         if (worker->payload_busy)
-                return await(send_copy(c, number, size));
+                return await(send_copy(c, number, size, deadline));
         worker->payload_busy = true;
         data = payload_make(&worker->payload, c->window.connection, number, size);
-        result = await(send_data(c, data, size));
+        result = await(send_data(c, data, size, deadline));
         payload_unmake(&worker->payload, data, size);
         worker->payload_busy = false;
         return result;
@@ -131,11 +130,13 @@ traffic_send(struct connection *c, int64_t due, int64_t now)
         bool measured = is_measured(c, due);
         struct window_echo lost;
         uint64_t number = window_push(&c->window, due, now, size, &lost);
+        /* As long as an echo may take, what was sent before may take to make room for this. */
+        aw_time deadline = now / 1000 + worker->options->timeout;
         int error;
 
         if (lost.due != -1)
                 note_lost(c, &lost, "although many later ones came");
-        if (await(send_numbered(c, number, size)) == -1) {
+        if (await(send_numbered(c, number, size, deadline)) == -1) {
                 error = errno;
                 if (!window_pull(&c->window))
                         record_sent(&worker->record, size, measured);
